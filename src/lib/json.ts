@@ -1,0 +1,167 @@
+/**
+ * JSON of strangers. `JSON.parse` settles syntax and values; a single linear scan beside it refuses what `JSON.parse` lets
+ * through and two readers may understand differently: a member named twice (also when one is spelled with escapes), nesting
+ * without end, text that is no Unicode, NUL, and a member called `__proto__`. (R2, G1, G3, T5, J09, H02, H04)
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8259#section-4
+ * @see https://www.rfc-editor.org/rfc/rfc7493#section-2 (I-JSON)
+ */
+
+export type JsonErrorCode = 'syntax' | 'duplicate_member' | 'too_deep' | 'ill_formed' | 'forbidden_member';
+
+/** Why a text was refused. The message carries no input; `pointer` (RFC 6901) says where, as far as that is known. */
+export class JsonError extends Error {
+  readonly code: JsonErrorCode;
+  readonly pointer: string;
+
+  constructor(code: JsonErrorCode, pointer = '', options?: ErrorOptions) {
+    super(`json: ${code}`, options);
+    this.name = 'JsonError';
+    this.code = code;
+    this.pointer = pointer;
+  }
+}
+
+export interface JsonLimits {
+  /** How many arrays and objects may lie within each other; `[]` is 1, a bare string 0. */
+  maxDepth: number;
+}
+
+/**
+ * Parses a JSON text as `JSON.parse` does, and refuses what the module header lists.
+ * A byte order mark is a syntax error; the caller decodes UTF-8, fatally.
+ *
+ * @throws JsonError
+ */
+export function parseJson(text: string, limits: JsonLimits): unknown {
+  if (!text.isWellFormed()) throw new JsonError('ill_formed');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // The engine's message quotes the text, so it is not kept as a cause either.
+    throw new JsonError('syntax');
+  }
+  scan(text, limits.maxDepth);
+  return value;
+}
+
+/** True for what a JSON object becomes: no array, no null. */
+export function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** An array or object that is open at the scan's position. */
+interface Frame {
+  readonly isObject: boolean;
+  /** Elements before this one, for the pointer. */
+  index: number;
+  key: string;
+  /** Names seen; most objects are small, so a Set is made only for the second name. */
+  first: string | undefined;
+  names: Set<string> | undefined;
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BRACKET_OPEN = 0x5b;
+const BACKSLASH = 0x5c;
+const BRACKET_CLOSE = 0x5d;
+const LETTER_U = 0x75;
+const BRACE_OPEN = 0x7b;
+const BRACE_CLOSE = 0x7d;
+
+/** Walks a text that `JSON.parse` has accepted, which is why it looks only at quotes, brackets and commas. */
+function scan(text: string, maxDepth: number): void {
+  const stack: Frame[] = [];
+  let frame: Frame | undefined;
+  let expectName = false;
+
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text.charCodeAt(at);
+    if (char === QUOTE) {
+      const end = endOfString(text, at + 1, stack);
+      if (expectName && frame !== undefined) {
+        expectName = false;
+        addName(frame, nameAt(text, at, end), stack);
+      }
+      at = end;
+    } else if (char === BRACE_OPEN || char === BRACKET_OPEN) {
+      if (stack.length >= maxDepth) throw new JsonError('too_deep', pointerOf(stack));
+      const isObject = char === BRACE_OPEN;
+      frame = { isObject, index: 0, key: '', first: undefined, names: undefined };
+      stack.push(frame);
+      expectName = isObject;
+    } else if (char === BRACE_CLOSE || char === BRACKET_CLOSE) {
+      stack.pop();
+      frame = stack[stack.length - 1];
+      expectName = false;
+    } else if (char === COMMA && frame !== undefined) {
+      if (frame.isObject) expectName = true;
+      else frame.index += 1;
+    }
+  }
+}
+
+/** Index of the closing quote; `at` is the first character of the string's content. */
+function endOfString(text: string, at: number, stack: readonly Frame[]): number {
+  for (;;) {
+    const char = text.charCodeAt(at);
+    if (char === QUOTE) return at;
+    if (char !== BACKSLASH) {
+      at += 1;
+    } else if (text.charCodeAt(at + 1) !== LETTER_U) {
+      at += 2;
+    } else {
+      at += checkEscape(text, at, stack);
+    }
+  }
+}
+
+/** Length of the `\uXXXX` escape, or pair of them, at an index; refuses NUL and half pairs. */
+function checkEscape(text: string, at: number, stack: readonly Frame[]): number {
+  const unit = unitAt(text, at);
+  if (unit === 0) throw new JsonError('ill_formed', pointerOf(stack));
+  if ((unit & 0xf800) !== 0xd800) return 6;
+  // A half written raw has been refused with the text, so the other half can only be an escape too.
+  const paired = unit < 0xdc00 && text.startsWith('\\u', at + 6) && (unitAt(text, at + 6) & 0xfc00) === 0xdc00;
+  if (!paired) throw new JsonError('ill_formed', pointerOf(stack));
+  return 12;
+}
+
+function unitAt(text: string, at: number): number {
+  return (hexAt(text, at + 2) << 12) | (hexAt(text, at + 3) << 8) | (hexAt(text, at + 4) << 4) | hexAt(text, at + 5);
+}
+
+function hexAt(text: string, at: number): number {
+  const char = text.charCodeAt(at);
+  return char < 0x3a ? char - 0x30 : (char | 0x20) - 0x57;
+}
+
+/** The member name between two quotes, unescaped. */
+function nameAt(text: string, open: number, close: number): string {
+  const raw = text.slice(open + 1, close);
+  return raw.includes('\\') ? String(JSON.parse(`"${raw}"`)) : raw;
+}
+
+function addName(frame: Frame, name: string, stack: readonly Frame[]): void {
+  frame.key = name;
+  // Own data here, but `Object.assign` and spread loops of others would make it a prototype (T5).
+  if (name === '__proto__') throw new JsonError('forbidden_member', pointerOf(stack));
+  if (frame.first === undefined) {
+    frame.first = name;
+    return;
+  }
+  frame.names ??= new Set([frame.first]);
+  if (frame.names.has(name)) throw new JsonError('duplicate_member', pointerOf(stack));
+  frame.names.add(name);
+}
+
+/** RFC 6901 pointer to where the scan stands. */
+function pointerOf(stack: readonly Frame[]): string {
+  let pointer = '';
+  for (const frame of stack) {
+    pointer += '/' + (frame.isObject ? frame.key.replaceAll('~', '~0').replaceAll('/', '~1') : String(frame.index));
+  }
+  return pointer;
+}
