@@ -1,0 +1,286 @@
+/**
+ * Password hashing: argon2id in lanes (hash-lanes.ts) behind a bounded, fair queue. Load beyond the queue is refused before
+ * any work (G5); a name without a password, a hash that must not be run and a hash of another cost take the time of a usual
+ * one, so that time tells nothing about an account (E01, E06). The pepper is argon2's own secret input (RFC 9106 §3.1), and
+ * the stored text names it, so that peppers rotate.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9106
+ */
+import { createHmac } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import type { Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/id.ts';
+import { Problem } from '../problem.ts';
+import { createFairQueue } from './fair-queue.ts';
+import type { FairQueueRefusal, Place } from './fair-queue.ts';
+import { createLanes } from './hash-lanes.ts';
+import type { Argon2Input, LaneJob, LaneReply } from './hash-lanes.ts';
+import { encodePhc, formatPhc, isPayable, parsePhc } from './phc.ts';
+import type { Argon2Cost, Phc } from './phc.ts';
+
+export interface PasswordHasherOptions extends Argon2Cost {
+  /** Worker threads; 0 means as many as cores. */
+  threads: number;
+  /** Most entries that wait; those that run are not counted. */
+  queueLength: number;
+  /** Most entries of one account that wait. Default: a quarter of the queue, at least 8. */
+  queueLengthPerAccount?: number;
+  /** Longest wait in milliseconds before an entry is refused. */
+  deadlineMs: number;
+  /** Keyed step whose key is kept apart from the database (N4); at least 16 bytes of UTF-8. */
+  pepper?: string;
+  /** Peppers that still verify, and are replaced at the next good sign-in. */
+  previousPeppers?: readonly string[];
+  clock: Pick<Clock, 'monotonic'>;
+  random: Random;
+  /** Where hash-lane.mjs lies. Default: beside this module. */
+  laneUrl?: URL;
+  /** Called after each piece of work, with its times in milliseconds; for metrics. */
+  onDone?: (done: { kind: HashKind; waitMs: number; runMs: number }) => void;
+  /** Called for a stored hash that was not run (P08); for the log. Carries nothing of it. */
+  onRefused?: (reason: StoredRefusal) => void;
+}
+
+export type HashKind = 'hash' | 'verify';
+export type StoredRefusal = 'malformed' | 'cost' | 'unknown_pepper';
+export type Rejection = FairQueueRefusal | 'deadline' | 'closed';
+
+export interface HashContext {
+  /** Whose password: the canonical name that was given, whether it exists or not. Fairness counts by it. */
+  account: string;
+  /** Aborting drops an entry that still waits; what runs, runs on. */
+  signal?: AbortSignal;
+}
+
+export interface Verification {
+  ok: boolean;
+  /** A new hash to store in place of the old one, whose cost or pepper is no longer current; null if none is needed. */
+  rehash: string | null;
+}
+
+export interface HasherStats {
+  /** Entries that wait. */
+  depth: number;
+  /** Lanes at work. */
+  running: number;
+  /** Entries refused since the start, in all and by reason. */
+  rejected: number;
+  rejectedBy: Readonly<Record<Rejection, number>>;
+}
+
+export interface PasswordHasher {
+  /**
+   * Hashes a normalised password.
+   *
+   * @throws Problem `overloaded` when the queue or the account's share of it is full, or the deadline has passed
+   * @throws the signal's reason when aborted while waiting
+   * @throws Error when a lane died with the work
+   */
+  hash(password: string, ctx: HashContext): Promise<string>;
+  /**
+   * Compares a normalised password with a stored hash, or with none: null does the same work and is never ok.
+   *
+   * @throws as hash does
+   */
+  verify(stored: string | null, password: string, ctx: HashContext): Promise<Verification>;
+  stats(): HasherStats;
+  /** Resolves once the lanes have loaded; rejects when they can't, so that a broken installation is told at the start. */
+  ready(): Promise<void>;
+  /** Refuses what waits and what comes, lets running work end, ends the threads. */
+  close(): Promise<void>;
+}
+
+interface Entry {
+  kind: HashKind;
+  job: LaneJob;
+  enqueuedAt: number;
+  deadline: number;
+  resolve: (reply: LaneReply) => void;
+  reject: (error: unknown) => void;
+  /** Forgets the signal. */
+  detach: () => void;
+}
+
+const SALT_BYTES = 16;
+const HASH_BYTES = 32;
+const MIN_PEPPER_BYTES = 16;
+
+/**
+ * Starts the lanes and gives back the hasher in front of them.
+ *
+ * @throws RangeError for a cost that argon2 or phc.ts does not take, or a pepper that is too short
+ */
+export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
+  const { clock, random, deadlineMs, queueLength } = options;
+  const cost: Argon2Cost = { memoryKiB: options.memoryKiB, passes: options.passes, lanes: options.lanes };
+  if (!isPayable(cost)) throw new RangeError('the cost of password hashing is out of range');
+  const threads = options.threads === 0 ? availableParallelism() : options.threads;
+  const pepper = options.pepper === undefined ? null : namePepper(options.pepper);
+  const peppers = new Map([...(options.previousPeppers ?? []).map(namePepper), ...(pepper ? [pepper] : [])].map((p) => [p.id, p.secret]));
+  const dummy = { ...input(random.bytes(SALT_BYTES)), expected: new Uint8Array(random.bytes(HASH_BYTES)) };
+
+  const queue = createFairQueue<Entry>(queueLength, options.queueLengthPerAccount ?? Math.max(8, Math.ceil(queueLength / 4)));
+  const laneUrl = options.laneUrl ?? new URL('./hash-lane.mjs', import.meta.url);
+  const lanes = createLanes({ threads, laneUrl, onFree: dispatch });
+  const rejectedBy: Record<Rejection, number> = { queue_full: 0, account_full: 0, deadline: 0, closed: 0 };
+  let isClosed = false;
+  let timer: NodeJS.Timeout | undefined;
+  /** Moving average of a piece of work, for Retry-After. */
+  let usualMs = 20;
+
+  function input(salt: Uint8Array): Argon2Input {
+    return { ...cost, salt: new Uint8Array(salt), secret: pepper?.secret ?? null, length: HASH_BYTES };
+  }
+
+  function overloaded(reason: Rejection): Problem {
+    rejectedBy[reason] += 1;
+    const drainSeconds = ((queue.depth / threads) * usualMs) / 1000;
+    return new Problem('overloaded', { retryAfterSeconds: Math.max(1, Math.ceil(drainSeconds)), cause: new Error(`hash queue: ${reason}`) });
+  }
+
+  function enqueue(kind: HashKind, job: LaneJob, ctx: HashContext): Promise<LaneReply> {
+    return new Promise((resolve, reject) => {
+      ctx.signal?.throwIfAborted();
+      expire();
+      if (isClosed) throw overloaded('closed');
+      const now = clock.monotonic();
+      const entry: Entry = { kind, job, enqueuedAt: now, deadline: now + deadlineMs, resolve, reject, detach: () => undefined };
+      if (queue.depth === 0 && lanes.hasFree) {
+        start(entry);
+        return;
+      }
+      const place = queue.push(ctx.account, entry);
+      if (typeof place === 'string') throw overloaded(place);
+      watch(ctx.signal, place);
+      dispatch();
+      timer ??= setTimeout(onTimer, deadlineMs).unref();
+    });
+  }
+
+  function watch(signal: AbortSignal | undefined, place: Place<Entry>): void {
+    if (signal === undefined) return;
+    const abandon = (): void => {
+      queue.remove(place);
+      place.item.reject(signal.reason);
+    };
+    signal.addEventListener('abort', abandon, { once: true });
+    place.item.detach = () => signal.removeEventListener('abort', abandon);
+  }
+
+  /** Hands an entry to a free lane. */
+  function start(entry: Entry): void {
+    entry.detach();
+    const startedAt = clock.monotonic();
+    lanes.run(entry.job).then((reply) => {
+      const runMs = clock.monotonic() - startedAt;
+      usualMs += (runMs - usualMs) / 16;
+      entry.resolve(reply);
+      options.onDone?.({ kind: entry.kind, waitMs: startedAt - entry.enqueuedAt, runMs });
+    }, entry.reject);
+  }
+
+  function dispatch(): void {
+    expire();
+    while (lanes.hasFree) {
+      const entry = queue.next();
+      if (entry === undefined) return;
+      start(entry);
+    }
+  }
+
+  /** Refuses entries whose deadline has passed; all wait equally long, so the oldest come first. */
+  function expire(): void {
+    const now = clock.monotonic();
+    for (const place of queue.byAge()) {
+      if (place.item.deadline > now) return;
+      queue.remove(place);
+      place.item.detach();
+      place.item.reject(overloaded('deadline'));
+    }
+  }
+
+  function onTimer(): void {
+    timer = undefined;
+    expire();
+    for (const { item } of queue.byAge()) {
+      timer = setTimeout(onTimer, Math.max(1, item.deadline - clock.monotonic())).unref();
+      return;
+    }
+  }
+
+  /** How to compare with a stored hash, and whether that could end well at all. */
+  function planCheck(stored: string | null, password: string): { job: LaneJob; isReal: boolean } {
+    const unreal = { job: { password, check: dummy, make: null, pad: null }, isReal: false };
+    // A lone surrogate would turn into U+FFFD on its way to argon2 and match another password (T4).
+    if (stored === null || !password.isWellFormed()) return unreal;
+    const phc = parsePhc(stored);
+    const secret = typeof phc === 'string' || phc.keyId === null ? null : peppers.get(phc.keyId);
+    const refusal = typeof phc === 'string' ? phc : secret === undefined ? 'unknown_pepper' : undefined;
+    if (typeof phc === 'string' || secret === undefined) {
+      options.onRefused?.(refusal ?? 'malformed');
+      return unreal;
+    }
+    const check = { memoryKiB: phc.memoryKiB, passes: phc.passes, lanes: phc.lanes, salt: phc.salt, secret, length: phc.hash.length, expected: phc.hash };
+    if (isCurrent(phc)) return { job: { password, check, make: null, pad: null }, isReal: true };
+    return { job: { password, check, make: input(random.bytes(SALT_BYTES)), pad: padding(phc) }, isReal: true };
+  }
+
+  function isCurrent(phc: Phc): boolean {
+    const sameCost = phc.memoryKiB === cost.memoryKiB && phc.passes === cost.passes && phc.lanes === cost.lanes;
+    return sameCost && phc.keyId === (pepper?.id ?? null) && phc.salt.length === SALT_BYTES && phc.hash.length === HASH_BYTES;
+  }
+
+  /** What a wrong password at a lower cost still owes, so that it takes as long as one at the current cost. */
+  function padding(paid: Argon2Cost): Argon2Input | null {
+    const owedKiB = Math.floor((cost.memoryKiB * cost.passes - paid.memoryKiB * paid.passes) / cost.passes);
+    return owedKiB < 8 * cost.lanes ? null : { ...dummy, memoryKiB: owedKiB };
+  }
+
+  function text(argon2: Argon2Input, hash: Uint8Array): string {
+    return formatPhc({ ...cost, keyId: pepper?.id ?? null, salt: argon2.salt, hash });
+  }
+
+  return {
+    async hash(password, ctx) {
+      if (!password.isWellFormed()) throw new TypeError('a password to hash is well-formed');
+      const make = input(random.bytes(SALT_BYTES));
+      const { made } = await enqueue('hash', { password, check: null, make, pad: null }, ctx);
+      if (made === null) throw new Error('a hash lane made nothing');
+      return text(make, made);
+    },
+
+    async verify(stored, password, ctx) {
+      const { job, isReal } = planCheck(stored, password);
+      const reply = await enqueue('verify', job, ctx);
+      const ok = isReal && reply.ok;
+      return { ok, rehash: ok && job.make !== null && reply.made !== null ? text(job.make, reply.made) : null };
+    },
+
+    stats: () => ({
+      depth: queue.depth,
+      running: lanes.running,
+      rejected: Object.values(rejectedBy).reduce((sum, n) => sum + n, 0),
+      rejectedBy: { ...rejectedBy },
+    }),
+
+    ready: () => lanes.ready(),
+
+    async close() {
+      isClosed = true;
+      clearTimeout(timer);
+      for (const place of queue.byAge()) {
+        queue.remove(place);
+        place.item.detach();
+        place.item.reject(overloaded('closed'));
+      }
+      await lanes.close();
+    },
+  };
+}
+
+/** A pepper's bytes and its name, which an HMAC makes, so that a stored hash reveals nothing of it. */
+function namePepper(pepper: string): { id: string; secret: Uint8Array } {
+  const secret = new TextEncoder().encode(pepper);
+  if (secret.length < MIN_PEPPER_BYTES) throw new RangeError(`a pepper has at least ${MIN_PEPPER_BYTES} bytes`);
+  return { id: encodePhc(createHmac('sha256', secret).update('postern pepper id v1').digest().subarray(0, 8)), secret };
+}
