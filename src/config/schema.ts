@@ -1,0 +1,73 @@
+/** The configuration: the sections of the house and of its features, in the order in which the example file has them. */
+import { z } from 'zod';
+import { registrationSection } from '../features/account/config.ts';
+import { passwordSection } from '../features/password/config.ts';
+import { cookiesSection, sessionsSection } from '../features/session/config.ts';
+import { sectionRegistry, settingRegistry } from '../lib/setting.ts';
+import type { SettingMeta } from '../lib/setting.ts';
+import type { ListenAddress } from './listen-address.ts';
+import { databaseSection, logSection, secretsSection, serverSection, throttleSection, tokensSection } from './sections.ts';
+
+const sections = z.object({
+  server: serverSection,
+  database: databaseSection,
+  secrets: secretsSection,
+  tokens: tokensSection,
+  sessions: sessionsSection,
+  cookies: cookiesSection,
+  password: passwordSection,
+  registration: registrationSection,
+  throttle: throttleSection,
+  log: logSection,
+});
+
+/** Reads values as TOML has them into what the program uses: milliseconds, bytes, parsed listeners. */
+export const configSchema = sections.transform((config) => ({
+  ...config,
+  server: { ...config.server, public_url: config.server.public_url ?? defaultPublicUrl(config.server.listen) ?? '' },
+}));
+
+/** The effective configuration; names as in TOML, durations in milliseconds, sizes in bytes. */
+export type Config = z.output<typeof configSchema>;
+
+/** Where clients on this machine reach the first TCP listener; undefined without one. */
+export function defaultPublicUrl(listen: readonly ListenAddress[]): string | undefined {
+  const tcp = listen.find((address) => address.kind === 'tcp');
+  if (tcp === undefined) return undefined;
+  const host = tcp.host.includes(':') ? `[${tcp.host}]` : tcp.host;
+  return new URL(`http://${host}:${tcp.port}`).origin;
+}
+
+/** One setting with its names. */
+export interface Setting extends SettingMeta {
+  /** As in `tokens.access_ttl`. */
+  readonly key: string;
+  readonly section: string;
+  readonly name: string;
+  /** As in `POSTERN_TOKENS_ACCESS_TTL`. */
+  readonly env: string;
+}
+
+/** One section with its settings. */
+export interface Section {
+  readonly name: string;
+  readonly sentence: string;
+  readonly settings: readonly Setting[];
+}
+
+/** All sections, in order. */
+export const SECTIONS: readonly Section[] = Object.entries(sections.shape).map(([name, schema]) => ({
+  name,
+  sentence: sectionRegistry.get(schema)?.sentence ?? '',
+  settings: Object.entries(schema.shape).map(([setting, value]) => describeSetting(name, setting, value)),
+}));
+
+/** All settings by key, in order. */
+export const SETTINGS: ReadonlyMap<string, Setting> = new Map(SECTIONS.flatMap(({ settings }) => settings.map((setting) => [setting.key, setting])));
+
+function describeSetting(section: string, name: string, schema: z.core.$ZodType): Setting {
+  const key = `${section}.${name}`;
+  const meta = settingRegistry.get(schema);
+  if (meta === undefined) throw new Error(`${key} says nothing about itself`);
+  return { ...meta, key, section, name, env: `POSTERN_${section}_${name}`.toUpperCase() };
+}
