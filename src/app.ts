@@ -1,0 +1,163 @@
+/** Builds every capability once out of the configuration, and hands them to the features. */
+import { UniqueViolation } from './db/database.ts';
+import type { App } from './capabilities.ts';
+import type { Config } from './config/schema.ts';
+import { createAccessTokens } from './core/access-token.ts';
+import type { Factor } from './core/factor.ts';
+import { housekeep } from './core/housekeeping.ts';
+import { createRevocations } from './core/revocation.ts';
+import { createSigningKeys } from './core/signing-key.ts';
+import { createPasswordHasher } from './crypto/password-hash.ts';
+import { createSealer } from './crypto/seal.ts';
+import type { OpenDatabase } from './db/open.ts';
+import type { Contribution, Feature } from './features/feature.ts';
+import { commonPasswords } from './features/password/common-passwords.ts';
+import { createIds } from './lib/id.ts';
+import type { Random } from './lib/id.ts';
+import type { Clock } from './lib/clock.ts';
+import { exceptionFields } from './lib/log.ts';
+import type { Log } from './lib/log.ts';
+
+/** What only the process edge can give. */
+export interface Edge {
+  readonly db: OpenDatabase;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** 32 bytes that seal what lies in the database. */
+  readonly keyEncryptionKey: Uint8Array;
+  /** The list of common passwords, as built. */
+  readonly commonPasswordBytes: Uint8Array;
+  /** Where the hash lanes' program is, when it is not beside this one. */
+  readonly laneUrl?: URL;
+}
+
+export interface RunningApp {
+  readonly app: App;
+  readonly contributions: readonly Contribution[];
+  /** Waits for work that is under way and ends the threads; the database stays open. */
+  close(): Promise<void>;
+}
+
+/** Another process's writes are looked for this often, milliseconds: a file tells by a counter, a server has to be asked. */
+const WATCH_FILE_MS = 100;
+const WATCH_SERVER_MS = 1_000;
+const HOUSEKEEPING_MS = 10 * 60_000;
+
+/** How long a key that is superseded still verifies beyond its tokens' life, for clocks that differ. */
+const LEEWAY_MS = 60_000;
+
+/**
+ * Builds the app on an open, migrated database.
+ *
+ * @throws {KeysRefused} the stored signing keys can't be opened with this key-encryption key
+ */
+export async function createApp(config: Config, edge: Edge, features: readonly Feature[]): Promise<RunningApp> {
+  const { db, clock, random, log } = edge;
+  const newId = createIds(clock, random);
+  const sealer = createSealer({ current: edge.keyEncryptionKey, previous: config.secrets.previous_key_encryption_keys }, random);
+  const revocations = await createRevocations({ db, clock });
+  const keys = await createSigningKeys(
+    { db, sealer, clock, random },
+    {
+      algorithm: config.tokens.algorithm,
+      sharedSecret: config.tokens.shared_secret,
+      rotationMs: config.tokens.key_rotation,
+      publishAheadMs: config.tokens.key_publish_ahead,
+      lifetimes: { accessMs: 15 * 60_000 + LEEWAY_MS, internalMs: config.sessions.refresh_ttl + LEEWAY_MS },
+    },
+  );
+  const accessTokens = createAccessTokens({
+    issuer: config.server.public_url,
+    audience: config.tokens.audience,
+    ttlMs: config.tokens.access_ttl,
+    cacheEntries: config.tokens.verified_cache,
+    keys,
+    clock,
+    newId,
+    isRevoked: revocations.isRevoked,
+  });
+  const { password } = config;
+  const hasher = createPasswordHasher({
+    threads: password.threads,
+    memoryKiB: Math.floor(password.memory / 1024),
+    passes: password.passes,
+    lanes: password.lanes,
+    queueLength: password.queue_length,
+    deadlineMs: password.deadline,
+    ...(password.pepper === undefined ? {} : { pepper: password.pepper }),
+    previousPeppers: password.previous_peppers,
+    clock,
+    random,
+    ...(edge.laneUrl === undefined ? {} : { laneUrl: edge.laneUrl }),
+  });
+  await hasher.ready();
+  const factors: Factor[] = [];
+  const app: App = {
+    config,
+    db,
+    clock,
+    random,
+    log,
+    newId,
+    keys,
+    accessTokens,
+    revocations,
+    hasher,
+    commonPasswords: commonPasswords(edge.commonPasswordBytes),
+    factors,
+    policy: {
+      issuer: config.server.public_url,
+      sessions: config.sessions,
+      freshFor: config.sessions.fresh_for,
+      mfa: { required: 'enrolled' },
+      profileClaims: config.tokens.profile_claims,
+    },
+  };
+  const contributions = features.map((feature) => feature.contribute(app));
+  for (const { factors: contributed } of contributions) factors.push(...(contributed ?? []));
+  const stop = watch(app);
+  return {
+    app,
+    contributions,
+    close: async () => {
+      stop();
+      await hasher.close();
+    },
+  };
+}
+
+/** Looks for what other processes wrote, and does what is due now and then. Failures are logged and tried again. */
+function watch(app: App): () => void {
+  const { db, log, keys, revocations } = app;
+  let mark = db.changeMark();
+  let busy = false;
+  const follow = async (): Promise<void> => {
+    if (busy) return;
+    const now = db.changeMark();
+    if (now === mark) return;
+    busy = true;
+    try {
+      await revocations.refresh();
+      await keys.refresh();
+      mark = now;
+    } catch (error) {
+      log.write('error', 'database.unreadable', 'what other processes wrote could not be read; it is tried again', exceptionFields(error));
+    } finally {
+      busy = false;
+    }
+  };
+  const tidy = async (): Promise<void> => {
+    try {
+      revocations.prune();
+      await keys.ensureNext();
+      await housekeep(app, app.config.throttle.window);
+    } catch (error) {
+      if (!(error instanceof UniqueViolation)) log.write('error', 'housekeeping.failed', 'expired rows were not removed; it is tried again', exceptionFields(error));
+    }
+  };
+  const timers = [setInterval(() => void follow(), db.isLocal ? WATCH_FILE_MS : WATCH_SERVER_MS), setInterval(() => void tidy(), HOUSEKEEPING_MS)];
+  for (const timer of timers) timer.unref();
+  void tidy();
+  return () => timers.forEach((timer) => clearInterval(timer));
+}

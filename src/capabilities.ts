@@ -1,0 +1,20 @@
+/**
+ * What features are given: every capability of the process, built once by `app.ts`. Core functions ask for the part that they
+ * use, so nothing points back here from below.
+ */
+import type { Config } from './config/schema.ts';
+import type { AuthenticationDeps } from './core/authentication-deps.ts';
+import type { PasswordHasher } from './crypto/password-hash.ts';
+import type { OpenDatabase } from './db/open.ts';
+
+/** Passwords that everybody uses, compared offline. */
+export interface CommonPasswords {
+  has(password: string): boolean;
+}
+
+export interface App extends AuthenticationDeps {
+  readonly config: Config;
+  readonly db: OpenDatabase;
+  readonly hasher: PasswordHasher;
+  readonly commonPasswords: CommonPasswords;
+}

@@ -1,0 +1,33 @@
+/** What the way in is given: capabilities and the policy that decides. */
+import type { Database } from '../db/database.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/id.ts';
+import type { Log } from '../lib/log.ts';
+import type { AccessTokens } from './access-token.ts';
+import type { Factor, MfaPolicy } from './factor.ts';
+import type { ProfileClaim } from './profile.ts';
+import type { Revocations } from './revocation.ts';
+import type { SessionPolicy } from './session.ts';
+import type { SigningKeys } from './signing-key.ts';
+
+export interface AuthenticationPolicy {
+  readonly issuer: string;
+  readonly sessions: SessionPolicy;
+  /** Milliseconds for which an authentication counts as fresh. */
+  readonly freshFor: number;
+  readonly mfa: MfaPolicy;
+  readonly profileClaims: readonly ProfileClaim[];
+}
+
+export interface AuthenticationDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly newId: () => string;
+  readonly keys: SigningKeys;
+  readonly accessTokens: AccessTokens;
+  readonly revocations: Revocations;
+  readonly factors: readonly Factor[];
+  readonly policy: AuthenticationPolicy;
+}

@@ -1,0 +1,191 @@
+/**
+ * Users as the core knows them. A user has a username, a proved e-mail address, or both; an address that nobody proved stands
+ * apart and is no sign-in name (G10).
+ */
+import { eq, sql } from 'drizzle-orm';
+import { user } from '../db/schema.ts';
+import type { JsonObject } from '../db/schema.ts';
+import { prepare, query, raw } from '../db/prepare.ts';
+import type { Database, SqlValue, Statement } from '../db/database.ts';
+import { isJsonObject } from '../lib/json.ts';
+import type { SignInName } from './identifier.ts';
+
+export interface User {
+  readonly id: string;
+  readonly username: string | null;
+  readonly email: string | null;
+  readonly pendingEmail: string | null;
+  readonly displayName: string | null;
+  readonly userMetadata: JsonObject;
+  readonly claims: JsonObject;
+  /** Moves with every change that must void what was begun before it. */
+  readonly epoch: number;
+  readonly disabledAt: number | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** The columns of {@link User}, for queries that join it. */
+export const userColumns = {
+  id: user.id,
+  username: user.username,
+  email: user.email,
+  pendingEmail: user.pendingEmail,
+  displayName: user.displayName,
+  userMetadata: user.userMetadata,
+  claims: user.claims,
+  epoch: user.epoch,
+  disabledAt: user.disabledAt,
+  createdAt: user.createdAt,
+  updatedAt: user.updatedAt,
+};
+
+const byId = prepare(query.select(userColumns).from(user).where(eq(user.id, sql.placeholder('id'))));
+const byUsername = prepare(query.select(userColumns).from(user).where(eq(user.usernameCanonical, sql.placeholder('canonical'))));
+const byEmail = prepare(query.select(userColumns).from(user).where(eq(user.emailCanonical, sql.placeholder('canonical'))));
+
+export async function findUserById(db: Database, id: string): Promise<User | null> {
+  return (await db.read(byId({ id })))[0] ?? null;
+}
+
+/** The user who signs in with this name: a username, or a proved address. */
+export async function findUserBySignInName(db: Database, name: SignInName): Promise<User | null> {
+  switch (name.kind) {
+    case 'username':
+      return (await db.read(byUsername({ canonical: name.canonical })))[0] ?? null;
+    case 'email':
+      return (await db.read(byEmail({ canonical: name.canonical })))[0] ?? null;
+    case 'unknown':
+      return null;
+  }
+}
+
+const insert = prepare(
+  query.insert(user).values({
+    id: sql.placeholder('id'),
+    username: sql.placeholder('username'),
+    usernameCanonical: sql.placeholder('usernameCanonical'),
+    pendingEmail: sql.placeholder('pendingEmail'),
+    pendingEmailCanonical: sql.placeholder('pendingEmailCanonical'),
+    displayName: sql.placeholder('displayName'),
+    userMetadata: sql.placeholder('userMetadata'),
+    createdAt: sql.placeholder('now'),
+    updatedAt: sql.placeholder('now'),
+  }),
+);
+
+export interface NewUser {
+  readonly id: string;
+  readonly username: string | null;
+  readonly usernameCanonical: string | null;
+  readonly pendingEmail: string | null;
+  readonly pendingEmailCanonical: string | null;
+  readonly displayName: string | null;
+  readonly userMetadata: JsonObject;
+  readonly now: number;
+}
+
+/** The statement that makes a user; a taken name is a UniqueViolation of the write that it stands in. */
+export function insertUser(values: NewUser): Statement {
+  return insert({ ...values });
+}
+
+const COLUMNS = 'id, username, email, pending_email, display_name, user_metadata, claims, epoch, disabled_at, created_at, updated_at';
+
+const update = raw<User>(
+  `UPDATE "user" SET
+     username = coalesce(:username, username),
+     username_canonical = coalesce(:usernameCanonical, username_canonical),
+     display_name = CASE WHEN :setDisplayName THEN :displayName ELSE display_name END,
+     user_metadata = coalesce(:userMetadata, user_metadata),
+     updated_at = max(:now, updated_at + 1)
+   WHERE id = :id AND disabled_at IS NULL RETURNING ${COLUMNS}`,
+  userFromRow,
+);
+
+export interface ProfileUpdate {
+  readonly id: string;
+  /** What is null stays as it is. */
+  readonly username: string | null;
+  readonly usernameCanonical: string | null;
+  /** `undefined` stays as it is; null takes it away. */
+  readonly displayName: string | null | undefined;
+  readonly userMetadata: JsonObject | null;
+  readonly now: number;
+}
+
+/** The statement that changes a profile; what isn't given is not read and written back, so that two changes at once both hold. */
+export function updateUserProfile(values: ProfileUpdate): Statement<User> {
+  const { displayName, userMetadata, ...rest } = values;
+  return update({
+    ...rest,
+    setDisplayName: displayName === undefined ? 0 : 1,
+    displayName: displayName ?? null,
+    userMetadata: userMetadata === null ? null : JSON.stringify(userMetadata),
+  });
+}
+
+function userFromRow(row: SqlValue[]): User {
+  const [id, username, email, pendingEmail, displayName, userMetadata, claims, epoch, disabledAt, createdAt, updatedAt] = row;
+  return {
+    id: String(id),
+    username: textOrNull(username),
+    email: textOrNull(email),
+    pendingEmail: textOrNull(pendingEmail),
+    displayName: textOrNull(displayName),
+    userMetadata: jsonObject(userMetadata),
+    claims: jsonObject(claims),
+    epoch: Number(epoch),
+    disabledAt: disabledAt === null || disabledAt === undefined ? null : Number(disabledAt),
+    createdAt: Number(createdAt),
+    updatedAt: Number(updatedAt),
+  };
+}
+
+function textOrNull(value: SqlValue | undefined): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function jsonObject(value: SqlValue | undefined): JsonObject {
+  const parsed: unknown = JSON.parse(String(value));
+  return isJsonObject(parsed) ? parsed : {};
+}
+
+const remove = prepare(query.delete(user).where(eq(user.id, sql.placeholder('id'))).returning({ id: user.id }));
+
+/** The statement that deletes a user; everything that hangs on one goes with it. */
+export function deleteUser(id: string): Statement<{ id: string }> {
+  return remove({ id });
+}
+
+const advance = raw<{ epoch: number }>('UPDATE "user" SET epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id RETURNING epoch', ['epoch']);
+
+/** The statement that voids everything begun in the user's present state: challenges, half-done sign-ins, device tokens. */
+export function advanceEpoch(id: string, now: number): Statement<{ epoch: number }> {
+  return advance({ id, now });
+}
+
+const disable = raw<{ id: string }>('UPDATE "user" SET disabled_at = :now, epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NULL RETURNING id', ['id']);
+const enable = raw<{ id: string }>('UPDATE "user" SET disabled_at = NULL, epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NOT NULL RETURNING id', ['id']);
+
+export function disableUser(id: string, now: number): Statement<{ id: string }> {
+  return disable({ id, now });
+}
+
+export function enableUser(id: string, now: number): Statement<{ id: string }> {
+  return enable({ id, now });
+}
+
+const page = prepare(
+  query
+    .select(userColumns)
+    .from(user)
+    .where(sql`${user.id} > ${sql.placeholder('after')}`)
+    .orderBy(user.id)
+    .limit(sql.placeholder('limit')),
+);
+
+/** Users in the order in which they came, after an id. */
+export async function listUsers(db: Database, after: string, limit: number): Promise<User[]> {
+  return db.read(page({ after, limit }));
+}

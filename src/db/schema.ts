@@ -1,0 +1,120 @@
+/**
+ * The tables that the core owns. Times are integer milliseconds, secrets are hashes or sealed, canonical names are UNIQUE
+ * from the first migration on. These are storage shapes and never API shapes.
+ */
+import { sql } from 'drizzle-orm';
+import { index, integer, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+
+export type JsonObject = { [key: string]: unknown };
+
+export const user = sqliteTable(
+  'user',
+  {
+    id: text().primaryKey(),
+    username: text(),
+    /** NFKC, case-folded: what makes two names one (core/identifier). */
+    usernameCanonical: text('username_canonical'),
+    /** The proved address. An address nobody proved stands in pending_email, where it reserves nothing (G10). */
+    email: text(),
+    emailCanonical: text('email_canonical'),
+    pendingEmail: text('pending_email'),
+    pendingEmailCanonical: text('pending_email_canonical'),
+    displayName: text('display_name'),
+    userMetadata: text('user_metadata', { mode: 'json' }).$type<JsonObject>().notNull().default({}),
+    /** What an administrator adds to the user's access tokens. */
+    claims: text({ mode: 'json' }).$type<JsonObject>().notNull().default({}),
+    /** Moves with every change that must void what was begun before it: password, factors, disabling. */
+    epoch: integer().notNull().default(0),
+    disabledAt: integer('disabled_at'),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (table) => [
+    uniqueIndex('user_username_canonical').on(table.usernameCanonical),
+    uniqueIndex('user_email_canonical').on(table.emailCanonical),
+  ],
+);
+
+export const passwordCredential = sqliteTable('password_credential', {
+  userId: text('user_id')
+    .primaryKey()
+    .references(() => user.id, { onDelete: 'cascade' }),
+  passwordHash: text('password_hash').notNull(),
+  /** How the text was normalised before hashing (N2), so that a later change of rule can tell old from new. */
+  normalization: text().notNull().default('NFC'),
+  changedAt: integer('changed_at').notNull(),
+});
+
+export const session = sqliteTable(
+  'session',
+  {
+    id: text().primaryKey(),
+    userId: text('user_id')
+      .notNull()
+      .references(() => user.id, { onDelete: 'cascade' }),
+    /** The generation of the one live refresh token; rotation is one conditional statement on it. */
+    generation: integer().notNull().default(0),
+    rotatedAt: integer('rotated_at').notNull(),
+    authTime: integer('auth_time').notNull(),
+    amr: text({ mode: 'json' }).$type<string[]>().notNull(),
+    createdAt: integer('created_at').notNull(),
+    lastUsedAt: integer('last_used_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    endedAt: integer('ended_at'),
+    endReason: text('end_reason'),
+    ip: text(),
+    userAgent: text('user_agent'),
+  },
+  (table) => [
+    index('session_live_by_user').on(table.userId, table.createdAt).where(sql`ended_at IS NULL`),
+    index('session_expires_at').on(table.expiresAt),
+  ],
+);
+
+/** Ended sessions for as long as an access token of theirs could live. Other processes read on from the last `seq` they saw. */
+export const revocation = sqliteTable(
+  'revocation',
+  {
+    seq: integer().primaryKey({ autoIncrement: true }),
+    sessionId: text('session_id').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (table) => [index('revocation_expires_at').on(table.expiresAt)],
+);
+
+export const throttle = sqliteTable(
+  'throttle',
+  {
+    /** Which bucket: purpose and account (or a keyed hash of an unknown name). */
+    key: text().primaryKey(),
+    /** Consecutive failures; only a success resets it (N5). */
+    failures: integer().notNull(),
+    /** Failures in the window, draining with time. */
+    recent: real().notNull(),
+    lastAt: integer('last_at').notNull(),
+    blockedUntil: integer('blocked_until').notNull(),
+  },
+  (table) => [index('throttle_last_at').on(table.lastAt)],
+);
+
+/**
+ * Signing keys of two purposes: `access` (published in the JWKS) and `internal` (HS256, in no JWKS). The generation is UNIQUE
+ * within purpose and algorithm, so that of two instances that make the next key one wins.
+ */
+export const signingKey = sqliteTable(
+  'signing_key',
+  {
+    kid: text().primaryKey(),
+    purpose: text({ enum: ['access', 'internal'] }).notNull(),
+    algorithm: text().notNull(),
+    generation: integer().notNull(),
+    publicJwk: text('public_jwk', { mode: 'json' }).$type<JsonObject>(),
+    privateSealed: text('private_sealed').notNull(),
+    createdAt: integer('created_at').notNull(),
+    /** From when on it signs; before that it is published ahead of its use. */
+    activatesAt: integer('activates_at').notNull(),
+    /** Set when it must not be trusted any more whatever its tokens say. */
+    withdrawnAt: integer('withdrawn_at'),
+  },
+  (table) => [uniqueIndex('signing_key_generation').on(table.purpose, table.algorithm, table.generation)],
+);

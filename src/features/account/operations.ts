@@ -1,0 +1,51 @@
+/** What users do with their own account: change its profile, list and end its sessions, delete it. */
+import type { App } from '../../capabilities.ts';
+import { UniqueViolation } from '../../db/database.ts';
+import { Problem } from '../../problem.ts';
+import { demandUsername } from '../../core/identifier.ts';
+import type { Requester } from '../../core/requester.ts';
+import { endSessions, writeEndings } from '../../core/session.ts';
+import type { Principal } from '../../core/session.ts';
+import { deleteUser, updateUserProfile } from '../../core/user.ts';
+import type { User } from '../../core/user.ts';
+
+export interface ProfileChange {
+  readonly username?: string | undefined;
+  readonly displayName?: string | null | undefined;
+  readonly userMetadata?: Record<string, unknown> | undefined;
+}
+
+/**
+ * Changes what is given and leaves the rest. Two changes at once of different members both hold.
+ *
+ * @throws {Problem} username_taken, invalid_request, session_revoked
+ */
+export async function changeProfile(app: App, principal: Principal, change: ProfileChange, requester: Requester): Promise<User> {
+  const usernameCanonical = change.username === undefined ? undefined : demandUsername(change.username);
+  const { user } = principal;
+  try {
+    const [[changed]] = await app.db.write([
+      updateUserProfile({
+        id: user.id,
+        username: change.username ?? null,
+        usernameCanonical: usernameCanonical ?? null,
+        displayName: change.displayName,
+        userMetadata: change.userMetadata ?? null,
+        now: app.clock.now(),
+      }),
+    ]);
+    if (changed === undefined) throw new Problem('session_revoked');
+    app.log.write('info', 'user.updated', 'an account was changed by its user', { request_id: requester.requestId, 'user.id': user.id, 'session.id': principal.session.id });
+    return changed;
+  } catch (error) {
+    if (error instanceof UniqueViolation) throw new Problem('username_taken', { cause: error });
+    throw error;
+  }
+}
+
+/** Deletes the account with all that hangs on it; its access tokens die here at once. */
+export async function deleteAccount(app: App, principal: Principal, requester: Requester): Promise<void> {
+  const { user } = principal;
+  await writeEndings(app, [...endSessions({ kind: 'all', userId: user.id }, 'user_deleted', app.clock.now()), deleteUser(user.id)]);
+  app.log.write('info', 'user.deleted', 'an account was deleted by its user', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip });
+}

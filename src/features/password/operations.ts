@@ -1,0 +1,164 @@
+/**
+ * Signing in with a password, changing it, showing it again. Whatever is wrong (name, password, no password at all), the same
+ * work is done and the same answer given (G5, E01).
+ */
+import { createHmac } from 'node:crypto';
+import type { App } from '../../capabilities.ts';
+import { NothingChanged } from '../../db/database.ts';
+import { Problem, invalidRequest } from '../../problem.ts';
+import type { InputFault } from '../../problem.ts';
+import { completeFactor, reauthenticate } from '../../core/authentication.ts';
+import type { Authenticated, Authentication } from '../../core/authentication.ts';
+import { deviceOf } from '../../core/device-token.ts';
+import type { VerifiedFactor } from '../../core/factor.ts';
+import { parseSignInName } from '../../core/identifier.ts';
+import type { Requester } from '../../core/requester.ts';
+import { endSessions, writeEndings } from '../../core/session.ts';
+import type { Principal } from '../../core/session.ts';
+import { countAttempt, resetThrottle } from '../../core/throttle.ts';
+import { advanceEpoch, findUserBySignInName } from '../../core/user.ts';
+import type { User } from '../../core/user.ts';
+import { normalizePassword, passwordFaults } from './policy.ts';
+import type { PasswordContext, PasswordFault, PasswordPolicy } from './policy.ts';
+import { PASSWORD_MOVED, changePassword as changeStatement, findPasswordHash, upgradePassword } from './store.ts';
+
+export const FACTOR = { factor: 'password', kind: 'knowledge', amr: ['pwd'] } as const;
+
+/** The bucket of a user's password attempts. */
+export const passwordBucket = (userId: string): string => `password:${userId}`;
+
+/** A name that nobody has gets a bucket too, under a keyed hash, so that limits don't tell it from one that somebody has (E05). */
+function unknownBucket(app: App, canonical: string): string {
+  return `password:?${createHmac('sha256', app.keys.derivedKey).update(`postern unknown name\n${canonical}`).digest('base64url')}`;
+}
+
+/**
+ * Verifies a password for a user (or for nobody: the same work), counting the attempt first.
+ *
+ * @throws {Problem} invalid_credentials, too_many_attempts, overloaded
+ */
+async function verifyPassword(app: App, user: User | null, password: string, bucket: string, account: string, signal: AbortSignal): Promise<VerifiedFactor> {
+  const normalized = normalizePassword(password);
+  const stored = user === null ? null : await findPasswordHash(app.db, user.id);
+  await countAttempt(app, app.config.throttle, bucket);
+  // A text that can't be a password here still costs a hash, of itself without what is forbidden.
+  const result = await app.hasher.verify(normalized === null ? null : stored, normalized ?? 'not a password', { account, signal });
+  if (!result.ok || user === null || stored === null || normalized === null) throw new Problem('invalid_credentials');
+  const upgrade = result.rehash === null ? [] : [upgradePassword({ userId: user.id, seen: stored, next: result.rehash })];
+  return { ...FACTOR, user, effects: [resetThrottle(bucket), ...upgrade] };
+}
+
+/**
+ * Signs in with a name and a password.
+ *
+ * @throws {Problem} invalid_credentials, account_disabled (after a right password only), too_many_attempts, overloaded
+ */
+export async function signIn(
+  app: App,
+  input: { username: string; password: string; deviceToken?: string | undefined },
+  requester: Requester,
+  signal: AbortSignal,
+): Promise<Authentication> {
+  const name = parseSignInName(input.username);
+  const user = await findUserBySignInName(app.db, name);
+  const account = user === null ? unknownBucket(app, name.canonical) : passwordBucket(user.id);
+  const device = user === null || input.deviceToken === undefined ? null : deviceOf(app.keys.derivedKey, input.deviceToken, user.id, user.epoch);
+  const bucket = device === null ? account : `${account}:${device}`;
+  try {
+    const verified = await verifyPassword(app, user, input.password, bucket, account, signal);
+    const authentication = await completeFactor(app, verified, requester);
+    // The device keeps the token it has.
+    return device === null || authentication.status !== 'authenticated' ? authentication : { ...authentication, device_token: input.deviceToken ?? '' };
+  } catch (error) {
+    if (error instanceof Problem) {
+      app.log.write(error.code === 'too_many_attempts' ? 'warn' : 'info', 'sign_in.failed', 'a sign-in was refused', {
+        request_id: requester.requestId,
+        'client.address': requester.ip,
+        ...(user === null ? {} : { 'user.id': user.id }),
+        factor: 'password',
+        'error.type': error.code,
+      });
+    }
+    throw error;
+  }
+}
+
+/** What a session that is signed in may try: a bucket of its own, so that strangers can't keep it from its own account. */
+const sessionBucket = ({ user, session }: Principal): string => `${passwordBucket(user.id)}:s${session.id}`;
+
+/**
+ * Shows the password again within a session.
+ *
+ * @throws {Problem} invalid_credentials, too_many_attempts, overloaded, session_revoked
+ */
+export async function reauthenticateWithPassword(app: App, principal: Principal, password: string, requester: Requester, signal: AbortSignal): Promise<Authenticated> {
+  const verified = await verifyPassword(app, principal.user, password, sessionBucket(principal), passwordBucket(principal.user.id), signal);
+  return reauthenticate(app, principal, verified, requester);
+}
+
+/**
+ * Changes the password. The other sessions end, and so does everything begun with the old one.
+ *
+ * @throws {Problem} invalid_credentials, invalid_request, conflict, too_many_attempts, overloaded
+ */
+export async function changePassword(
+  app: App,
+  principal: Principal,
+  input: { currentPassword: string | undefined; newPassword: string },
+  requester: Requester,
+  signal: AbortSignal,
+): Promise<void> {
+  const { user, session } = principal;
+  if (input.currentPassword === undefined) throw invalidRequest({ pointer: '/current_password', code: 'required', detail: 'Send the current password.' });
+  const password = acceptablePassword(app, input.newPassword, contextOf(app, user), '/new_password');
+  const verified = await verifyPassword(app, user, input.currentPassword, sessionBucket(principal), passwordBucket(user.id), signal);
+  const seen = await findPasswordHash(app.db, user.id);
+  const next = await app.hasher.hash(password, { account: passwordBucket(user.id), signal });
+  if (seen === null) throw new Problem('conflict');
+  const now = app.clock.now();
+  // Effects without the rehash: the new password takes its place.
+  const [reset] = verified.effects;
+  try {
+    await writeEndings(app, [
+      changeStatement({ userId: user.id, seen, next, now }),
+      advanceEpoch(user.id, now),
+      ...(reset === undefined ? [] : [reset]),
+      ...endSessions({ kind: 'others', userId: user.id, except: session.id }, 'password_changed', now),
+    ]);
+  } catch (error) {
+    if (error instanceof NothingChanged && error.guard === PASSWORD_MOVED) throw new Problem('conflict', { cause: error });
+    throw error;
+  }
+  app.log.write('info', 'password.changed', 'a password was changed', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id, 'client.address': requester.ip });
+}
+
+/** The words that a password of this user must not be made of. */
+export function contextOf(app: App, user: Pick<User, 'username' | 'email' | 'pendingEmail' | 'displayName'>): PasswordContext {
+  return { username: user.username, email: user.email ?? user.pendingEmail, displayName: user.displayName, words: contextWords(app) };
+}
+
+/**
+ * The normalised password, if the policy takes it.
+ *
+ * @throws {Problem} invalid_request with every fault
+ */
+export function acceptablePassword(app: App, password: string, context: PasswordContext, pointer: string): string {
+  const faults = judgePassword(app, password, context);
+  const normalized = normalizePassword(password);
+  if (faults.length > 0 || normalized === null) throw invalidRequest(...faults.map((fault): InputFault => ({ pointer, ...fault })));
+  return normalized;
+}
+
+/** The service's own name, and the words that the operator added. */
+export function contextWords(app: App): readonly string[] {
+  return [app.config.server.name, ...app.config.password.context_words];
+}
+
+/** What the policy says of a password: the faults, with a sentence each. */
+export function judgePassword(app: App, password: string, context: PasswordContext): PasswordFault[] {
+  return passwordFaults(passwordPolicy(app), password, context);
+}
+
+export function passwordPolicy(app: App): PasswordPolicy {
+  return { minLength: app.config.password.min_length, common: app.commonPasswords };
+}

@@ -1,0 +1,57 @@
+/** Making an account with a username and a password. */
+import type { App } from '../../capabilities.ts';
+import { UniqueViolation } from '../../db/database.ts';
+import { Problem } from '../../problem.ts';
+import { completeFactor } from '../../core/authentication.ts';
+import type { Authentication } from '../../core/authentication.ts';
+import { demandEmail, demandUsername } from '../../core/identifier.ts';
+import type { Requester } from '../../core/requester.ts';
+import { findUserBySignInName, insertUser } from '../../core/user.ts';
+import type { User } from '../../core/user.ts';
+import { FACTOR, acceptablePassword, contextOf } from './operations.ts';
+import { insertPassword } from './store.ts';
+
+export interface Registration {
+  readonly username: string;
+  readonly email: string | undefined;
+  readonly password: string;
+  readonly displayName: string | undefined;
+  readonly userMetadata: Record<string, unknown> | undefined;
+}
+
+/**
+ * Makes an account with a username and signs it in: user, credential and session in one commit. An address beside the name is
+ * pending; it reserves nothing.
+ *
+ * @throws {Problem} username_taken, invalid_request, overloaded
+ */
+export async function register(app: App, input: Registration, requester: Requester, signal: AbortSignal): Promise<{ user: User; authentication: Authentication }> {
+  const usernameCanonical = demandUsername(input.username);
+  const pendingEmailCanonical = input.email === undefined ? null : demandEmail(input.email);
+  const about = { username: input.username, email: null, pendingEmail: input.email ?? null, displayName: input.displayName ?? null };
+  const password = acceptablePassword(app, input.password, contextOf(app, about), '/password');
+  // Asked before the hash, which is dear; decided by the constraint, which is right.
+  if ((await findUserBySignInName(app.db, { kind: 'username', canonical: usernameCanonical })) !== null) throw new Problem('username_taken');
+  const passwordHash = await app.hasher.hash(password, { account: `register:${requester.ip ?? 'unknown'}`, signal });
+  const now = app.clock.now();
+  const user: User = {
+    id: app.newId(),
+    ...about,
+    userMetadata: input.userMetadata ?? {},
+    claims: {},
+    epoch: 0,
+    disabledAt: null,
+    createdAt: now,
+    updatedAt: now,
+  };
+  try {
+    const effects = [insertUser({ ...user, usernameCanonical, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })];
+    const authentication = await completeFactor(app, { ...FACTOR, user, effects }, requester);
+    app.log.write('info', 'user.registered', 'an account was made', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip });
+    return { user, authentication };
+  } catch (error) {
+    if (error instanceof UniqueViolation) throw new Problem('username_taken', { cause: error });
+    throw error;
+  }
+}
+

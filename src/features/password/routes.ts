@@ -1,0 +1,146 @@
+/** POST /register, /login, /reauthenticate, /me/password, /password/check. */
+import { z } from 'zod';
+import type { App } from '../../capabilities.ts';
+import { Problem } from '../../problem.ts';
+import { bearer, route } from '../../http/route.ts';
+import type { AnyRoute } from '../../http/route.ts';
+import { metadata, passwordText, text, tokenText } from '../../http/fields.ts';
+import { AuthenticatedReply, AuthenticationReply, MfaRequiredReply, UserReply, userReply } from '../../http/schemas.ts';
+import { cookieMember, deliver, demandCookies, presentedDevice } from '../../http/token-transport.ts';
+import { changePassword, contextWords, judgePassword, passwordPolicy, reauthenticateWithPassword, signIn } from './operations.ts';
+import { register } from './register.ts';
+import { passwordScore } from './score.ts';
+
+export function passwordRoutes(app: App): readonly AnyRoute[] {
+  const registration = route({
+    method: 'post',
+    path: '/register',
+    tag: 'Account',
+    summary: 'Make an account with a username and a password, and sign it in',
+    description: 'An e-mail address beside the name is pending: until it is proved it is no sign-in name, gets no reset letter and reserves nothing.',
+    security: 'public',
+    body: z.strictObject({
+      username: z.string().max(512, 'No name here is that long.').meta({ description: 'Up to 64 letters and digits of any script; dot, underscore and hyphen after the first. Compared by NFKC and case folding.' }),
+      email: z.string().max(512, 'No address is that long.').optional(),
+      password: passwordText(),
+      display_name: text({ min: 1, max: 128 }).optional(),
+      user_metadata: metadata().optional(),
+      cookie: cookieMember,
+    }),
+    status: 201,
+    reply: z.discriminatedUnion('status', [AuthenticatedReply.extend({ user: UserReply }), MfaRequiredReply.extend({ user: UserReply })]).meta({ id: 'Registered' }),
+    problems: ['username_taken', 'origin_not_allowed', 'overloaded'],
+    handle: async (call) => {
+      const { body } = call;
+      const asked = body.cookie === true;
+      demandCookies(app, call, asked);
+      const { user, authentication } = await register(
+        app,
+        { username: body.username, email: body.email, password: body.password, displayName: body.display_name, userMetadata: body.user_metadata },
+        call.requester,
+        call.signal,
+      );
+      return { ...deliver(call, authentication, asked), user: userReply(user, false) };
+    },
+  });
+  const closed = route({
+    method: 'post',
+    path: '/register',
+    tag: 'Account',
+    summary: 'Closed: new accounts are not open for registration',
+    security: 'public',
+    body: z.unknown(),
+    status: 204,
+    problems: ['registration_closed'],
+    handle: () => {
+      throw new Problem('registration_closed');
+    },
+  });
+  return [
+    ...(app.config.registration.enabled ? [registration] : [closed]),
+    route({
+      method: 'post',
+      path: '/login',
+      tag: 'Sign-in',
+      summary: 'Sign in with a username or an e-mail address and a password',
+      description: 'One answer for every wrong pair, whether or not the name is known. An account that is disabled is told so only after the right password.',
+      security: 'public',
+      body: z.strictObject({
+        username: z.string().meta({ description: 'A username or a proved e-mail address.' }).max(512, 'No name here is that long.'),
+        password: passwordText(),
+        device_token: tokenText().optional().meta({ description: 'Of an earlier sign-in on this device.' }),
+        cookie: cookieMember,
+      }),
+      status: 200,
+      reply: AuthenticationReply,
+      problems: ['invalid_credentials', 'account_disabled', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
+      handle: async (call) => {
+        const asked = call.body.cookie === true;
+        demandCookies(app, call, asked);
+        const input = { username: call.body.username, password: call.body.password, deviceToken: presentedDevice(app, call) };
+        return deliver(call, await signIn(app, input, call.requester, call.signal), asked);
+      },
+    }),
+    route({
+      method: 'post',
+      path: '/reauthenticate',
+      tag: 'Sign-in',
+      summary: 'Authenticate again within the session',
+      description: 'The same session with a new auth_time: what a route that answered insufficient_user_authentication asks for.',
+      security: bearer(),
+      body: z.strictObject({ password: passwordText(), cookie: cookieMember }),
+      status: 200,
+      reply: AuthenticatedReply,
+      problems: ['invalid_credentials', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
+      handle: async (call) => {
+        const asked = call.body.cookie === true;
+        demandCookies(app, call, asked);
+        return deliver(call, await reauthenticateWithPassword(app, call.principal, call.body.password, call.requester, call.signal), asked);
+      },
+    }),
+    route({
+      method: 'post',
+      path: '/me/password',
+      tag: 'Account',
+      summary: 'Change the password',
+      description: 'Needs the current password. Every other session of the user ends.',
+      security: bearer(),
+      body: z.strictObject({ current_password: passwordText().optional(), new_password: passwordText() }),
+      status: 204,
+      problems: ['invalid_credentials', 'conflict', 'too_many_attempts', 'overloaded'],
+      handle: (call) =>
+        changePassword(app, call.principal, { currentPassword: call.body.current_password, newPassword: call.body.new_password }, call.requester, call.signal),
+    }),
+    route({
+      method: 'post',
+      path: '/password/check',
+      tag: 'Password',
+      summary: 'Ask what the policy says of a password',
+      description: 'For sign-up forms. Nothing is stored or logged.',
+      security: 'public',
+      body: z.strictObject({
+        password: z.string(),
+        username: text({ min: 0, max: 64 }).optional(),
+        email: text({ min: 0, max: 254 }).optional(),
+      }),
+      status: 200,
+      reply: z
+        .object({
+          valid: z.boolean(),
+          score: z.number().int().min(0).max(4).meta({ description: '0 guessed at once, 4 strong. A hint for a meter; valid decides.' }),
+          errors: z.array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() })),
+        })
+        .meta({ id: 'PasswordCheck' }),
+      problems: [],
+      handle: ({ body }) => {
+        const context = { username: body.username ?? null, email: body.email ?? null, words: contextWords(app) };
+        const faults = judgePassword(app, body.password, context);
+        return {
+          valid: faults.length === 0,
+          score: passwordScore(passwordPolicy(app), body.password, context),
+          errors: faults.map(({ code, detail }) => ({ pointer: '/password', code, detail })),
+        };
+      },
+    }),
+  ];
+}

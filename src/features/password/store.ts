@@ -1,0 +1,37 @@
+/** Password credentials: one a user, a PHC text each. */
+import { eq, sql } from 'drizzle-orm';
+import { passwordCredential } from '../../db/schema.ts';
+import { guarded, prepare, query, raw } from '../../db/prepare.ts';
+import type { Database, Statement } from '../../db/database.ts';
+
+const byUser = prepare(query.select({ passwordHash: passwordCredential.passwordHash }).from(passwordCredential).where(eq(passwordCredential.userId, sql.placeholder('userId'))));
+
+/** The stored hash, or null when the user has no password. */
+export async function findPasswordHash(db: Database, userId: string): Promise<string | null> {
+  return (await db.read(byUser({ userId })))[0]?.passwordHash ?? null;
+}
+
+const insert = prepare(
+  query.insert(passwordCredential).values({ userId: sql.placeholder('userId'), passwordHash: sql.placeholder('passwordHash'), changedAt: sql.placeholder('now') }),
+);
+
+export function insertPassword(values: { userId: string; passwordHash: string; now: number }): Statement {
+  return insert({ ...values });
+}
+
+const replaceIf = raw<{ userId: string }>('UPDATE password_credential SET password_hash = :next WHERE user_id = :userId AND password_hash = :seen RETURNING user_id', ['userId']);
+
+/** A better hash of the same password, only in the place of the one that was verified (compare-and-swap). */
+export function upgradePassword(values: { userId: string; seen: string; next: string }): Statement<{ userId: string }> {
+  return replaceIf({ ...values });
+}
+
+/** What a guarded change says when the password is no longer the one that was verified. */
+export const PASSWORD_MOVED = 'password_moved';
+
+const change = raw<{ userId: string }>('UPDATE password_credential SET password_hash = :next, changed_at = :now WHERE user_id = :userId AND password_hash = :seen RETURNING user_id', ['userId']);
+
+/** A new password in the place of the one that was verified; of two parallel changes one wins. */
+export function changePassword(values: { userId: string; seen: string; next: string; now: number }): Statement<{ userId: string }> {
+  return guarded(change({ ...values }), PASSWORD_MOVED);
+}

@@ -1,0 +1,12 @@
+/** Documents as bytes: serialised once, with the entity tag that answers If-None-Match. */
+import { createHash } from 'node:crypto';
+import type { DocumentBytes } from './route.ts';
+
+export function documentBytes(content: string): DocumentBytes {
+  const bytes = Buffer.from(content, 'utf8');
+  return { bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"` };
+}
+
+export function jsonDocument(value: unknown): DocumentBytes {
+  return documentBytes(JSON.stringify(value));
+}

@@ -1,0 +1,143 @@
+/** One request and its answer: id, caller's address, extra headers, the answer written once, the log line at its end. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Problem } from '../problem.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log, LogLevel } from '../lib/log.ts';
+import { exceptionFields } from '../lib/log.ts';
+import type { Requester } from '../core/requester.ts';
+import type { Principal } from '../core/session.ts';
+import type { Call } from './route.ts';
+import type { Cors } from './cors.ts';
+import type { AddressOf } from './requester.ts';
+import { problemAnswer, send } from './answer.ts';
+import type { Answer } from './answer.ts';
+import { countHeader, requesterOf } from './requests.ts';
+
+export interface ExchangeShared {
+  readonly common: readonly string[];
+  readonly cors: Cors;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly requestId: (given: string | string[] | undefined) => string;
+  readonly addressOf: AddressOf;
+  readonly unixListener: boolean;
+  readonly onRequest: ((route: string, method: string, status: number, durationMs: number) => void) | undefined;
+}
+
+/** Probes would fill the log with lines that say nothing. */
+const QUIET_ROUTES = new Set(['/healthz', '/readyz', '/metrics']);
+
+const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'PUT', 'TRACE']);
+
+export class Exchange {
+  readonly incoming: IncomingMessage;
+  readonly requestId: string;
+  readonly #shared: ExchangeShared;
+  readonly #outgoing: ServerResponse;
+  readonly #route: string;
+  readonly #started: number;
+  #headers: string[] | undefined;
+  #requester: Requester | undefined;
+  #principal: Principal | undefined;
+  #abort: AbortController | undefined;
+
+  constructor(shared: ExchangeShared, incoming: IncomingMessage, outgoing: ServerResponse, route: string) {
+    this.#shared = shared;
+    this.incoming = incoming;
+    this.#outgoing = outgoing;
+    this.#route = route;
+    this.#started = shared.clock.monotonic();
+    this.requestId = shared.requestId(incoming.headers['x-request-id']);
+  }
+
+  get requester(): Requester {
+    return (this.#requester ??= requesterOf(this.incoming, this.requestId, this.#shared.addressOf, this.#shared.unixListener));
+  }
+
+  /** What the handler is given. */
+  call(body: unknown, params: Readonly<Record<string, string>>, principal: Principal | undefined): Call<unknown> & { principal: Principal | undefined } {
+    this.#principal = principal;
+    const exchange = this;
+    return {
+      body,
+      params,
+      principal,
+      get requester() {
+        return exchange.requester;
+      },
+      header: (name) => {
+        const value = exchange.incoming.headers[name];
+        return value === undefined ? null : Array.isArray(value) ? value.join(', ') : value;
+      },
+      headerLines: (name) => countHeader(exchange.incoming.rawHeaders, name),
+      setHeader: (name, value) => {
+        (exchange.#headers ??= []).push(name, value);
+      },
+      addCookie: (cookie) => {
+        (exchange.#headers ??= []).push('set-cookie', cookie);
+      },
+      get signal() {
+        return exchange.#signal();
+      },
+    };
+  }
+
+  extraHeaders(headers: readonly string[]): readonly string[] {
+    return this.#headers === undefined ? headers : headers.concat(this.#headers);
+  }
+
+  answer(answer: Answer, problem?: Problem): void {
+    const { cors } = this.#shared;
+    const { origin } = this.incoming.headers;
+    const common = this.#shared.common.concat('x-request-id', this.requestId, cors.headers(origin));
+    send(this.incoming, this.#outgoing, common, answer);
+    this.#finish(answer.status, problem);
+  }
+
+  refuse(problem: Problem, headers: readonly string[] = []): void {
+    const answer = problemAnswer(problem, this.requestId, true);
+    this.answer(headers.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...headers] }, problem);
+  }
+
+  preflight(methods: readonly string[]): void {
+    const { common, cors } = this.#shared;
+    send(this.incoming, this.#outgoing, common.concat('x-request-id', this.requestId), {
+      status: 204,
+      headers: ['allow', methods.join(', '), 'cache-control', 'no-store', ...cors.preflight(this.incoming.headers.origin, methods)],
+    });
+    this.#finish(204, undefined);
+  }
+
+  #signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const abort = new AbortController();
+      this.#abort = abort;
+      this.#outgoing.on('close', () => {
+        if (!this.#outgoing.writableFinished) abort.abort();
+      });
+    }
+    return this.#abort.signal;
+  }
+
+  /** One line a request, at its end. */
+  #finish(status: number, problem: Problem | undefined): void {
+    const { log, clock, onRequest } = this.#shared;
+    const method = KNOWN_METHODS.has(this.incoming.method ?? '') ? (this.incoming.method ?? '_OTHER') : '_OTHER';
+    const durationMs = clock.monotonic() - this.#started;
+    onRequest?.(this.#route, method, status, durationMs);
+    const level: LogLevel = status >= 500 && status !== 503 ? 'error' : status === 503 || status === 429 ? 'warn' : QUIET_ROUTES.has(this.#route) ? 'debug' : 'info';
+    if (!log.enabled(level)) return;
+    const { ip, userAgent } = this.requester;
+    log.write(level, 'http.request', '', {
+      request_id: this.requestId,
+      'http.request.method': method,
+      'http.route': this.#route,
+      'http.response.status_code': status,
+      'client.address': ip,
+      'user_agent.original': userAgent,
+      ...(this.#principal === undefined ? {} : { 'user.id': this.#principal.user.id, 'session.id': this.#principal.session.id }),
+      ...(problem === undefined ? {} : { 'error.type': problem.code, ...(problem.cause instanceof Error && status >= 500 ? exceptionFields(problem.cause) : {}) }),
+      duration_ms: Math.round(durationMs * 100) / 100,
+    });
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * What a body must be before anything looks at it (G3, T5): application/json in UTF-8, at most 64 KiB, valid UTF-8, at most
+ * eight levels deep, no member twice. It reads from Node's request itself, for the frameworks' readers take text/plain, a BOM,
+ * invalid UTF-8 and any size.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import { Problem } from '../problem.ts';
+import { JsonError, parseJson } from '../lib/json.ts';
+
+export const MAX_BODY_BYTES = 65_536;
+export const MAX_JSON_DEPTH = 8;
+
+const JSON_TYPE = /^application\/json(?:[ \t]*;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8"))?[ \t]*$/i;
+
+/** True when the request announces content. A length of nought is none. */
+function hasContent(request: IncomingMessage): boolean {
+  const { headers } = request;
+  if (headers['transfer-encoding'] !== undefined) return true;
+  const length = headers['content-length'];
+  return length !== undefined && length !== '0';
+}
+
+/**
+ * Reads and parses the JSON body; `undefined` when the request has none.
+ *
+ * @throws {Problem} unsupported_media_type, content_too_large, malformed_request
+ */
+export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
+  if (!hasContent(request)) return undefined;
+  const { headers } = request;
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') throw new Problem('unsupported_media_type');
+  if (!JSON_TYPE.test(headers['content-type'] ?? '')) throw new Problem('unsupported_media_type');
+  if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw new Problem('content_too_large');
+  const bytes = await readBytes(request);
+  if (!isUtf8(bytes)) throw new Problem('malformed_request', { detail: 'The body is not valid UTF-8.' });
+  if (bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
+    throw new Problem('malformed_request', { detail: 'The body starts with a byte order mark (RFC 8259 §8.1). Leave it out.' });
+  }
+  try {
+    return parseJson(bytes.toString('utf8'), { maxDepth: MAX_JSON_DEPTH });
+  } catch (error) {
+    if (error instanceof JsonError) throw new Problem('malformed_request', { detail: JSON_DETAILS[error.code], cause: error });
+    throw error;
+  }
+}
+
+const JSON_DETAILS: Record<JsonError['code'], string> = {
+  syntax: 'The body is not JSON (RFC 8259).',
+  duplicate_member: 'The body has an object with two members of one name.',
+  too_deep: `The body is nested more than ${MAX_JSON_DEPTH} levels deep.`,
+  ill_formed: 'The body has a text that is not well-formed Unicode, or that has NUL in it.',
+  forbidden_member: 'The body has a member named __proto__.',
+};
+
+function readBytes(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MAX_BODY_BYTES) {
+        request.removeAllListeners('data');
+        request.resume();
+        reject(new Problem('content_too_large'));
+        return;
+      }
+      chunks.push(chunk);
+    });
+    request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size)));
+    request.on('error', (cause) => reject(new Problem('malformed_request', { cause })));
+    request.on('close', () => {
+      if (!request.complete) reject(new Problem('malformed_request', { detail: 'The body was cut off.' }));
+    });
+  });
+}

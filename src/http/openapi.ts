@@ -1,0 +1,173 @@
+/**
+ * The OpenAPI document, made of the route values: what a route takes, answers and refuses is what the server runs, so the document
+ * can't say something else.
+ *
+ * @see https://spec.openapis.org/oas/v3.1.1
+ */
+import { z } from 'zod';
+import { PROBLEMS } from '../problem.ts';
+import type { ProblemCode } from '../problem.ts';
+import { problemType } from './answer.ts';
+import { jsonDocument } from './document-bytes.ts';
+import { document } from './route.ts';
+import type { AnyRoute, Route } from './route.ts';
+
+type Json = { [key: string]: unknown };
+
+const BODY_PROBLEMS: readonly ProblemCode[] = ['malformed_request', 'content_too_large', 'unsupported_media_type', 'invalid_request'];
+
+const ProblemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    code: z.string().meta({ description: 'Stable: what programs switch on.' }),
+    request_id: z.string(),
+    errors: z
+      .array(z.object({ pointer: z.string().meta({ description: 'RFC 6901, into the body.' }), code: z.string(), detail: z.string() }))
+      .optional()
+      .meta({ description: 'With invalid_request: each fault of the input.' }),
+  })
+  .meta({ id: 'Problem' });
+
+/** The document of these routes; `issuer` becomes its server. */
+export function openapi(routes: readonly AnyRoute[], info: { title: string; version: string; issuer: string }): Json {
+  const paths: Record<string, Json> = {};
+  const components = new Map<string, unknown>();
+  const schema = (type: z.ZodType, io: 'input' | 'output'): unknown => componentsOut(z.toJSONSchema(type, { io, unrepresentable: 'any', target: 'draft-2020-12' }), components);
+  schema(ProblemSchema, 'output');
+  for (const route of routes) {
+    const operation = route.kind === 'document' ? documentOperation(route) : operationOf(route, schema);
+    (paths[route.path] ??= {})[route.method] = operation;
+  }
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: info.title,
+      version: info.version,
+      summary: 'Headless authentication: accounts, sessions, tokens.',
+      description: 'Every refusal is application/problem+json (RFC 9457) with a stable `code`. Unknown members of a body are refused. Every answer carries X-Request-Id.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: info.issuer }],
+    paths,
+    components: {
+      schemas: Object.fromEntries(components),
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token (RFC 9068).' } },
+    },
+  };
+}
+
+function operationId(route: AnyRoute): string {
+  const words = route.path.split(/[^A-Za-z0-9]+/).filter((word) => word !== '');
+  return [route.method, ...words].map((word, index) => (index === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1))).join('');
+}
+
+function common(route: AnyRoute): Json {
+  const parameters = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+  return {
+    operationId: operationId(route),
+    tags: [route.tag],
+    summary: route.summary,
+    ...(route.description === undefined ? {} : { description: route.description }),
+    ...(parameters.length === 0 ? {} : { parameters }),
+  };
+}
+
+function documentOperation(route: Extract<AnyRoute, { kind: 'document' }>): Json {
+  return {
+    ...common(route),
+    security: [],
+    responses: {
+      200: { description: route.summary, headers: { ETag: { schema: { type: 'string' } } }, content: { [route.contentType]: {} } },
+      304: { description: 'The caller has it already (If-None-Match).' },
+      ...problemResponses(route.problems),
+    },
+  };
+}
+
+function operationOf(route: Route, schema: (type: z.ZodType, io: 'input' | 'output') => unknown): Json {
+  const fresh = route.security !== 'public' && route.security.fresh;
+  const problems = new Set<ProblemCode>([...BODY_PROBLEMS, ...route.problems]);
+  if (route.security !== 'public') {
+    problems.add('invalid_token').add('session_revoked');
+    if (fresh) problems.add('insufficient_user_authentication');
+  }
+  const headers = Object.fromEntries(Object.entries(route.headers ?? {}).map(([name, description]) => [name, { description, schema: { type: 'string' } }]));
+  const base = common(route);
+  return {
+    ...base,
+    ...(fresh ? { description: [route.description, 'Needs a fresh authentication (sessions.fresh_for).'].filter((line) => line !== undefined).join(' ') } : {}),
+    security: route.security === 'public' ? [] : [{ bearer: [] }],
+    ...(route.body === undefined ? {} : { requestBody: { required: route.bodyOptional !== true, content: { 'application/json': { schema: schema(route.body, 'input') } } } }),
+    responses: {
+      [route.status]: {
+        description: route.reply === undefined ? 'Done.' : route.summary,
+        ...(Object.keys(headers).length === 0 ? {} : { headers }),
+        ...(route.reply === undefined ? {} : { content: { 'application/json': { schema: schema(route.reply, 'output') } } }),
+      },
+      ...problemResponses([...problems]),
+    },
+  };
+}
+
+/** Problems by status; each names its codes and shows the document of the first. */
+function problemResponses(codes: readonly ProblemCode[]): Json {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of codes) byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
+  const responses: Json = {};
+  for (const [status, ofStatus] of [...byStatus].sort(([a], [b]) => a - b)) {
+    responses[status] = {
+      description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code].detail}`).join(' '),
+      ...(status === 429 || status === 503 ? { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } } : {}),
+      ...(status === 401 ? { headers: { 'WWW-Authenticate': { schema: { type: 'string' } } } } : {}),
+      content: {
+        'application/problem+json': {
+          schema: { allOf: [{ $ref: '#/components/schemas/Problem' }, { properties: { code: { enum: ofStatus } } }] },
+          examples: Object.fromEntries(ofStatus.map((code) => [code, { value: { type: problemType(code), status, code, ...exampleOf(code) } }])),
+        },
+      },
+    };
+  }
+  return responses;
+}
+
+function exampleOf(code: ProblemCode): Json {
+  return { title: PROBLEMS[code].title, detail: PROBLEMS[code].detail, request_id: 'b1946ac92492-1' };
+}
+
+/** Moves a schema's own `$defs` into the document's components, and names what has an id. */
+function componentsOut(json: unknown, components: Map<string, unknown>): unknown {
+  if (Array.isArray(json)) return json.map((item) => componentsOut(item, components));
+  if (typeof json !== 'object' || json === null) return json;
+  const rewritten: Json = {};
+  let id: string | undefined;
+  for (const [key, value] of Object.entries(json)) {
+    if (key === '$schema') continue;
+    if (key === '$defs' && typeof value === 'object' && value !== null) {
+      for (const [name, definition] of Object.entries(value)) components.set(name, componentsOut(definition, components));
+    } else if (key === '$ref' && typeof value === 'string') rewritten[key] = value.replace('#/$defs/', '#/components/schemas/');
+    else if (key === 'id' && typeof value === 'string' && 'type' in json) id = value;
+    else rewritten[key] = componentsOut(value, components);
+  }
+  if (id === undefined) return rewritten;
+  components.set(id, rewritten);
+  return { $ref: `#/components/schemas/${id}` };
+}
+
+/** The routes with one more that serves the document of all of them. */
+export function withOpenapi(routes: readonly AnyRoute[], info: { title: string; version: string; issuer: string }): readonly AnyRoute[] {
+  const own = document({
+    path: '/openapi.json',
+    tag: 'Operations',
+    summary: 'This document',
+    contentType: 'application/json',
+    maxAgeSeconds: 300,
+    problems: [],
+    current: () => bytes,
+  });
+  const all = [...routes, own];
+  const bytes = jsonDocument(openapi(all, info));
+  return all;
+}

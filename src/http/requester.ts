@@ -1,0 +1,59 @@
+/**
+ * The client's address. It decides limits and stands in logs, so it must not be forgeable (ASVS 4.1.3, 15.3.4): forwarded
+ * headers count only when the peer is a configured proxy or the listener is a Unix socket, and then they are walked from the
+ * right, each hop believed only as long as the one that wrote it is trusted.
+ */
+import { BlockList, isIP } from 'node:net';
+
+export type AddressOf = (peer: string | undefined, unixListener: boolean, forwardedFor: string | undefined) => string | null;
+
+/** IPv4-mapped IPv6 is the IPv4 address it stands for: one client, one bucket (attack L01). */
+export function canonicalAddress(address: string): string | null {
+  const bare = address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address;
+  const version = isIP(bare);
+  if (version === 0) return null;
+  if (version === 4) return bare;
+  const lower = bare.toLowerCase();
+  const mapped = /^(?:::|(?:0{1,4}:){5})ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(lower);
+  if (mapped) return mapped[1] ?? null;
+  const zone = lower.indexOf('%');
+  return zone < 0 ? lower : lower.slice(0, zone);
+}
+
+/**
+ * Makes the reader of client addresses.
+ *
+ * @param trustedProxies addresses and CIDR ranges, validated by the configuration
+ */
+export function addressReader(trustedProxies: readonly string[]): AddressOf {
+  const trusted = new BlockList();
+  for (const entry of trustedProxies) {
+    const [address = '', prefix] = entry.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (prefix === undefined) trusted.addAddress(address, family);
+    else trusted.addSubnet(address, Number(prefix), family);
+  }
+  const isTrusted = (address: string): boolean => trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  const none = trustedProxies.length === 0;
+  let lastPeer: string | undefined;
+  let lastAddress: string | null = null;
+  return (peer, unixListener, forwardedFor) => {
+    if (peer !== lastPeer || lastAddress === null) {
+      lastAddress = peer === undefined ? null : canonicalAddress(peer);
+      lastPeer = peer;
+    }
+    const direct = unixListener ? null : lastAddress;
+    if (forwardedFor === undefined) return direct;
+    if (!unixListener && (none || direct === null || !isTrusted(direct))) return direct;
+    const hops = forwardedFor.split(',');
+    if (hops.length > 32) return direct;
+    let client = direct;
+    for (let i = hops.length - 1; i >= 0; i--) {
+      const hop = canonicalAddress((hops[i] ?? '').trim());
+      if (hop === null) return client; // malformed: the last hop that was believed
+      client = hop;
+      if (!isTrusted(hop)) return hop;
+    }
+    return client;
+  };
+}

@@ -1,0 +1,62 @@
+/** Answers that several features give. */
+import { z } from 'zod';
+import type { User } from '../core/user.ts';
+import { rfc3339, timestamp } from './fields.ts';
+
+export const UserReply = z
+  .object({
+    id: z.string(),
+    username: z.string().nullable(),
+    email: z.string().nullable().meta({ description: 'The proved address; when there is none, the pending one, with email_verified false.' }),
+    email_verified: z.boolean(),
+    phone: z.string().nullable(),
+    phone_verified: z.boolean(),
+    display_name: z.string().nullable(),
+    mfa_enabled: z.boolean(),
+    created_at: timestamp,
+    updated_at: timestamp,
+    user_metadata: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'User' });
+
+/** A user as the API shows it. */
+export function userReply(user: User, mfaEnabled: boolean): z.input<typeof UserReply> {
+  return {
+    id: user.id,
+    username: user.username,
+    email: user.email ?? user.pendingEmail,
+    email_verified: user.email !== null,
+    phone: null,
+    phone_verified: false,
+    display_name: user.displayName,
+    mfa_enabled: mfaEnabled,
+    created_at: rfc3339(user.createdAt),
+    updated_at: rfc3339(user.updatedAt),
+    user_metadata: user.userMetadata,
+  };
+}
+
+export const AuthenticatedReply = z
+  .object({
+    status: z.literal('authenticated'),
+    token_type: z.literal('Bearer'),
+    access_token: z.string(),
+    expires_in: z.number().int().meta({ description: 'Seconds until the access token ends.' }),
+    refresh_token: z.string().optional().meta({ description: 'Left out when the request asked for the cookie.' }),
+    refresh_token_expires_in: z.number().int().meta({ description: 'Seconds until the refresh token ends if it is not used.' }),
+    session_id: z.string(),
+    device_token: z.string().optional().meta({ description: 'Of a sign-in: send it along with later ones, and an attack on the account does not keep this device out. Good for nothing else.' }),
+  })
+  .meta({ id: 'Authenticated' });
+
+export const MfaRequiredReply = z
+  .object({
+    status: z.literal('mfa_required'),
+    challenge_token: z.string(),
+    factors: z.array(z.string()).readonly(),
+    expires_in: z.number().int().meta({ description: 'Seconds until the challenge ends.' }),
+  })
+  .meta({ id: 'MfaRequired' });
+
+/** A right first factor is a 200 whether or not a second one is due; `status` says which. */
+export const AuthenticationReply = z.discriminatedUnion('status', [AuthenticatedReply, MfaRequiredReply]).meta({ id: 'Authentication' });

@@ -1,0 +1,43 @@
+/**
+ * Who calls. The token proves who it was made for; the session's row, read in the same request, says whether that still holds.
+ * Documented reading of Authorization (J12): exactly one header, scheme `Bearer` in any case, one space, one token; all else is
+ * a 401.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+ */
+import { Problem } from '../problem.ts';
+import type { App } from '../capabilities.ts';
+import { TokenRefused } from '../core/access-token.ts';
+import { findPrincipal } from '../core/session.ts';
+import type { Principal } from '../core/session.ts';
+import { demandFresh } from '../core/authentication.ts';
+import type { BearerSecurity } from './route.ts';
+import { MissingToken } from './answer.ts';
+import { countHeader } from './requests.ts';
+
+const BEARER = /^bearer ([^\s,]+)$/i;
+
+/** The token of an Authorization header, or null when there is no such header. @throws {Problem} invalid_token */
+export function bearerToken(authorization: string | undefined, rawHeaders: readonly string[]): string | null {
+  if (authorization === undefined) return null;
+  const token = BEARER.exec(authorization)?.[1];
+  if (token === undefined || countHeader(rawHeaders, 'authorization') !== 1) throw new Problem('invalid_token');
+  return token;
+}
+
+/** @throws {Problem} invalid_token, session_revoked, insufficient_user_authentication */
+export async function authenticateBearer(app: App, security: BearerSecurity, authorization: string | undefined, rawHeaders: readonly string[]): Promise<Principal> {
+  const token = bearerToken(authorization, rawHeaders);
+  if (token === null) throw new MissingToken();
+  let claims;
+  try {
+    claims = app.accessTokens.verify(token);
+  } catch (error) {
+    if (error instanceof TokenRefused) throw new Problem(error.fault === 'session_revoked' ? 'session_revoked' : 'invalid_token', { cause: error });
+    throw error;
+  }
+  const principal = await findPrincipal(app, claims.sid, claims.sub);
+  if (principal === null) throw new Problem('session_revoked');
+  if (security.fresh) await demandFresh(app, principal, claims);
+  return principal;
+}
