@@ -1,0 +1,292 @@
+/**
+ * A local file through the synchronous `libsql` binding. Reads run at once. Writes of one turn of the event loop share one
+ * `BEGIN IMMEDIATE … COMMIT`, each list behind a savepoint of its own, for what costs is the disk's flush; every promise settles
+ * after the commit that it speaks of. Since the write lock is taken first, SQLITE_BUSY can come nowhere else, where it would leave a
+ * statement behind that swallows later writes (security.md T11).
+ */
+import type { Clock } from '../lib/clock.ts';
+import { openConnection } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { DatabaseBusy, NothingChanged } from './database.ts';
+import type { Database, Results, SqlValue, Statement } from './database.ts';
+import { prepareFile, unreadable } from './file.ts';
+import { isBusy, isConstraint, isNotADatabase, storeError } from './sqlite-error.ts';
+import { bindable, isRead } from './values.ts';
+
+/** So many lists share a commit at most: the event loop waits for the whole of it. */
+const LISTS_PER_COMMIT = 256;
+/** Milliseconds between two tries for a lock, chosen at random within. */
+const RETRY_MS = { least: 1, most: 12 };
+
+export interface Commit {
+  readonly lists: number;
+  readonly statements: number;
+  readonly durationMs: number;
+}
+
+export interface LocalOptions {
+  /** Encrypts the file; it must not be empty. */
+  readonly encryptionKey?: string | undefined;
+  /** How long a call may wait for the lock of another process. */
+  readonly busyTimeoutMs: number;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly onCommit?: ((commit: Commit) => void) | undefined;
+}
+
+export interface LocalDatabase extends Database {
+  /** Whether the file held nothing when it was opened. */
+  readonly isNew: boolean;
+  readonly warnings: readonly string[];
+}
+
+interface Job {
+  readonly statements: readonly Statement[];
+  readonly params: readonly SqlValue[][];
+  readonly resolve: (results: unknown[][]) => void;
+  readonly reject: (error: unknown) => void;
+  /** It is committed by itself, since a commit that it shared failed. */
+  readonly alone: boolean;
+}
+
+/**
+ * Opens a file, making it if there is none.
+ *
+ * @throws {DatabaseRefused} the file can't be used as it is; nothing was changed
+ */
+export async function openLocal(path: string, options: LocalOptions): Promise<LocalDatabase> {
+  const { encryptionKey, busyTimeoutMs, clock } = options;
+  const { isNew, warnings } = prepareFile(path, encryptionKey);
+
+  let current: Connection | undefined;
+  /** Counts connections, so that a mark of one never equals a mark of another. */
+  let generation = 0;
+  const connection = (): Connection => {
+    if (current === undefined) {
+      current = openConnection(path, encryptionKey);
+      generation += 1;
+    }
+    return current;
+  };
+  /** After an error whose effect on the connection isn't known: a new one, the old one's transaction undone first. */
+  const drop = (): void => {
+    const old = current;
+    current = undefined;
+    if (old === undefined) return;
+    attempt(() => old.inTransaction && old.exec('ROLLBACK'));
+    attempt(() => old.close());
+  };
+
+  /** Calls again while somebody else holds the lock, waiting by timers, so that nothing else waits. @throws {DatabaseBusy} */
+  async function patiently<T>(call: () => T): Promise<T> {
+    const deadline = clock.monotonic() + busyTimeoutMs;
+    for (;;) {
+      try {
+        return call();
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        drop();
+        if (clock.monotonic() >= deadline) throw new DatabaseBusy('another process holds the database', { cause: error });
+        await pause();
+      }
+    }
+  }
+
+  let queue: Job[] = [];
+  let waitingSince: number | undefined;
+  let scheduled = false;
+  let closed = false;
+  let onIdle: (() => void) | undefined;
+
+  const schedule = (): void => {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(flush);
+  };
+  const requeue = (jobs: readonly Job[]): void => {
+    queue = [...jobs, ...queue];
+  };
+
+  function flush(): void {
+    scheduled = false;
+    commit(queue.splice(0, queue[0]?.alone === true ? 1 : sharedCount(queue)));
+    if (queue.length > 0) {
+      if (waitingSince === undefined) schedule();
+    } else {
+      onIdle?.();
+    }
+  }
+
+  function waitForLock(jobs: readonly Job[], cause: unknown): void {
+    requeue(jobs);
+    const now = clock.monotonic();
+    waitingSince ??= now;
+    if (now - waitingSince >= busyTimeoutMs) {
+      waitingSince = undefined;
+      const late = queue;
+      queue = [];
+      for (const job of late) job.reject(new DatabaseBusy('another process holds the write lock', { cause }));
+      return;
+    }
+    scheduled = true;
+    setTimeout(flush, jitter());
+  }
+
+  function commit(jobs: readonly Job[]): void {
+    if (jobs.length === 0) return;
+    const started = clock.monotonic();
+    let db: Connection;
+    try {
+      db = connection();
+      db.exec('BEGIN IMMEDIATE');
+    } catch (error) {
+      if (isBusy(error)) return waitForLock(jobs, error);
+      drop();
+      return rejectAll(jobs, error);
+    }
+    const done: { job: Job; results: unknown[][] }[] = [];
+    const refused: { job: Job; error: unknown }[] = [];
+    for (const job of jobs) {
+      try {
+        done.push({ job, results: runList(db, job) });
+      } catch (error) {
+        if (isBusy(error)) {
+          drop();
+          return waitForLock(jobs, error);
+        }
+        if (!db.inTransaction || error instanceof Broken) {
+          // The engine has undone the whole transaction (disk full, an I/O error): the others get another one.
+          if (db.inTransaction) drop();
+          waitingSince = undefined;
+          job.reject(error instanceof Broken ? error.cause : error);
+          return requeue(jobs.filter((other) => other !== job));
+        }
+        refused.push({ job, error });
+      }
+    }
+    try {
+      db.exec(done.length > 0 ? 'COMMIT' : 'ROLLBACK');
+    } catch (error) {
+      drop();
+      if (isBusy(error)) return waitForLock(jobs, error);
+      waitingSince = undefined;
+      // A deferred constraint speaks at COMMIT alone and doesn't say whose it is.
+      if (isConstraint(error) && jobs.length > 1) return requeue(jobs.map((job) => ({ ...job, alone: true })));
+      for (const { job, error: own } of refused) job.reject(storeError(own));
+      return rejectAll(done.map(({ job }) => job), error);
+    }
+    waitingSince = undefined;
+    for (const { job, error } of refused) job.reject(storeError(error));
+    for (const { job, results } of done) job.resolve(results);
+    if (done.length === 0) return;
+    const statements = done.reduce((sum, { job }) => sum + job.statements.length, 0);
+    options.onCommit?.({ lists: done.length, statements, durationMs: clock.monotonic() - started });
+  }
+
+  try {
+    await patiently(connection);
+  } catch (error) {
+    if (isNotADatabase(error)) throw unreadable(path, encryptionKey, error);
+    throw error;
+  }
+
+  return {
+    isNew,
+    warnings,
+    read<Row>(statement: Statement<Row>): Promise<Row[]> {
+      let params: SqlValue[];
+      const run = (): Row[] => {
+        const { sql, atMostOne } = statement;
+        return statement.map(atMostOne === true ? connection().first(sql, params) : connection().run(sql, params).rows);
+      };
+      try {
+        if (closed) throw new Error('the database is closed');
+        if (!isRead(statement.sql)) throw new Error('read was given a statement that writes');
+        params = bindable(statement.params);
+        return Promise.resolve(run());
+      } catch (error) {
+        return isBusy(error) ? patiently(run) : Promise.reject(error);
+      }
+    },
+    write<const L extends readonly Statement[]>(statements: L): Promise<Results<L>> {
+      return new Promise<unknown[][]>((resolve, reject) => {
+        if (closed) throw new Error('the database is closed');
+        if (statements.length === 0) return resolve([]);
+        queue.push({ statements, params: statements.map((statement) => bindable(statement.params)), resolve, reject, alone: false });
+        schedule();
+        // Each statement's own `map` made its rows, which the compiler can't follow through a list.
+      }) as Promise<Results<L>>;
+    },
+    changeMark() {
+      try {
+        const version = connection().dataVersion();
+        return generation * 2 ** 32 + version;
+      } catch {
+        drop();
+        generation += 1;
+        return generation * 2 ** 32;
+      }
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      if (queue.length > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+      // Best effort: another process may read on, and then the log stays for it.
+      attempt(() => current?.exec('PRAGMA wal_checkpoint(TRUNCATE)'));
+      drop();
+    },
+  };
+}
+
+/** A list whose savepoint couldn't be undone: nothing of this transaction may be committed. */
+class Broken extends Error {}
+
+function runList(db: Connection, { statements, params }: Job): unknown[][] {
+  // One statement undoes itself when it fails, and has nothing to undo when its guard finds that it changed nothing.
+  const savepoint = statements.length > 1;
+  let ran = 0;
+  try {
+    if (savepoint) db.exec('SAVEPOINT list');
+    const results = statements.map((statement, at) => {
+      const { rows, changes } = db.run(statement.sql, params[at] ?? []);
+      if (statement.guard !== undefined && changes === 0) throw new NothingChanged(statement.guard);
+      ran += 1;
+      return statement.map(rows);
+    });
+    if (savepoint) db.exec('RELEASE list');
+    return results;
+  } catch (error) {
+    if (!db.inTransaction || isBusy(error)) throw error;
+    if (!savepoint) throw ran === 0 ? error : new Broken('its rows could not be read', { cause: error });
+    try {
+      db.exec('ROLLBACK TO list; RELEASE list');
+    } catch {
+      throw new Broken('a list could not be undone', { cause: error });
+    }
+    throw error;
+  }
+}
+
+function sharedCount(queue: readonly Job[]): number {
+  const alone = queue.findIndex((job) => job.alone);
+  return Math.min(LISTS_PER_COMMIT, alone < 0 ? queue.length : alone);
+}
+
+function rejectAll(jobs: readonly Job[], error: unknown): void {
+  for (const job of jobs) job.reject(error);
+}
+
+function jitter(): number {
+  return RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least);
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, jitter()));
+}
+
+function attempt(effort: () => unknown): void {
+  try {
+    effort();
+  } catch {
+    // What it was for has failed already and is being reported.
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * What an error of SQLite means, whichever driver raised it: `libsql` has `code` and `rawCode`; @libsql/client `code` and
+ * `extendedCode`, and over the network often the message alone.
+ */
+import { UniqueViolation } from './database.ts';
+
+function textOf(error: unknown, property: 'code' | 'extendedCode'): string {
+  if (typeof error !== 'object' || error === null || !(property in error)) return '';
+  const value: unknown = Reflect.get(error, property);
+  return typeof value === 'string' ? value : '';
+}
+
+function isCode(error: unknown, code: string): boolean {
+  const found = textOf(error, 'code');
+  return found === code || found.startsWith(`${code}_`) || textOf(error, 'extendedCode').startsWith(code);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Somebody else holds a lock (SQLITE_BUSY and its extended codes). */
+export function isBusy(error: unknown): boolean {
+  return isCode(error, 'SQLITE_BUSY') || /database is locked/.test(messageOf(error));
+}
+
+/** The file is no database, or not with this key: encrypted pages look like noise. */
+export function isNotADatabase(error: unknown): boolean {
+  return isCode(error, 'SQLITE_NOTADB') || /file is not a database/.test(messageOf(error));
+}
+
+export function isConstraint(error: unknown): boolean {
+  return isCode(error, 'SQLITE_CONSTRAINT');
+}
+
+/** @libsql/client says so of calls that a reconnect has cut off before they ran. */
+export function isClientClosed(error: unknown): boolean {
+  return isCode(error, 'CLIENT_CLOSED');
+}
+
+/** The error that a store sees: a refused UNIQUE constraint by its columns, anything else as it is. */
+export function storeError(error: unknown): unknown {
+  const columns = /UNIQUE constraint failed: (.+)$/.exec(messageOf(error))?.[1];
+  return columns === undefined ? error : new UniqueViolation(columns.split(', '), { cause: error });
+}
