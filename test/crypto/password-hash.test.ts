@@ -1,0 +1,321 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createPasswordHasher } from '../../src/crypto/password-hash.ts';
+import type { HashKind, PasswordHasher, PasswordHasherOptions, StoredRefusal } from '../../src/crypto/password-hash.ts';
+import { systemRandom } from '../../src/crypto/secret.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { Problem } from '../../src/problem.ts';
+
+const PEPPER = 'a pepper of 32 bytes, made up...';
+const CTX = { account: 'ada' };
+const FAILING_LANE = new URL('./failing-lane.mjs', import.meta.url);
+
+const open: PasswordHasher[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((hasher) => hasher.close()));
+});
+
+interface Rig {
+  hasher: PasswordHasher;
+  done: { kind: HashKind; waitMs: number; runMs: number }[];
+  refused: StoredRefusal[];
+}
+
+function rig(options: Partial<PasswordHasherOptions> = {}): Rig {
+  const done: Rig['done'] = [];
+  const refused: StoredRefusal[] = [];
+  const hasher = createPasswordHasher({
+    threads: 1,
+    memoryKiB: 256,
+    passes: 3,
+    lanes: 1,
+    queueLength: 64,
+    deadlineMs: 30_000,
+    clock: systemClock,
+    random: systemRandom,
+    onDone: (one) => done.push(one),
+    onRefused: (reason) => refused.push(reason),
+    ...options,
+  });
+  open.push(hasher);
+  return { hasher, done, refused };
+}
+
+/** The code that a promise is refused with, or how it ended otherwise. */
+async function ending(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'fulfilled',
+    (error: unknown) => (error instanceof Problem ? error.code : error instanceof Error ? error.name : 'unknown'),
+  );
+}
+
+describe('fixed vectors', () => {
+  // Made with hash-wasm 4, another implementation. Salt: "sixteen bytes ok".
+  test.each([
+    ['correct horse battery staple', undefined, '', 'cockOddNAuaJSKWrDvF3XT0piQtkUHLdMNQ8PRtQslI'],
+    ['correct horse battery staple', PEPPER, ',keyid=fEnF8h0NMlI', 'nfLMFT2oxNpw9700zhFTU3MCeCINzYUTrLFSyHlTMR0'],
+    ['pässwörd 😀 é', PEPPER, ',keyid=fEnF8h0NMlI', 'mXWIn1TMzXLAqjCCzo+5ZpBcfc5s35bk0yQCBKP7lck'],
+  ])('argon2id of %j with pepper %j', async (password, pepper, keyId, hash) => {
+    const salt = { bytes: (length: number) => Buffer.from('sixteen bytes ok'.repeat(2).slice(0, length)) };
+    const { hasher } = rig({ random: salt, ...(pepper === undefined ? {} : { pepper }) });
+    const stored = `$argon2id$v=19$m=256,t=3,p=1${keyId}$c2l4dGVlbiBieXRlcyBvaw$${hash}`;
+    expect(await hasher.hash(password, CTX)).toBe(stored);
+    expect(await hasher.verify(stored, password, CTX)).toEqual({ ok: true, rehash: null });
+    expect(await hasher.verify(stored, `${password}x`, CTX)).toEqual({ ok: false, rehash: null });
+  });
+
+  test('the reference implementation’s argon2id test (m=2^8, t=2, p=1, "password", "somesalt") verifies, and is renewed', async () => {
+    const stored = '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4';
+    const { ok, rehash } = await rig().hasher.verify(stored, 'password', CTX);
+    expect(ok).toBe(true);
+    expect(rehash).toMatch(/^\$argon2id\$v=19\$m=256,t=3,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+  });
+});
+
+describe('verifying', () => {
+  test('P02: 72 a’s and X is not 72 a’s and Y; case, spaces and a cut are other passwords', async () => {
+    const { hasher } = rig();
+    const password = `${'a'.repeat(72)}X`;
+    const stored = await hasher.hash(password, CTX);
+    for (const other of [`${'a'.repeat(72)}Y`, `${'a'.repeat(72)}x`, 'a'.repeat(72), `${password} `, ` ${password}`, '']) {
+      expect((await hasher.verify(stored, other, CTX)).ok).toBe(false);
+    }
+    expect((await hasher.verify(stored, password, CTX)).ok).toBe(true);
+  });
+
+  test('N4: two hashes of one password have different salts of 16 bytes', async () => {
+    const { hasher } = rig();
+    const salts = await Promise.all([1, 2, 3].map(async () => (await hasher.hash('same', CTX)).split('$')[4]));
+    expect(new Set(salts).size).toBe(3);
+    for (const salt of salts) expect(Buffer.from(salt ?? '', 'base64')).toHaveLength(16);
+  });
+
+  test('T4, P04: a lone surrogate never verifies as U+FFFD, and is not hashed', async () => {
+    const { hasher } = rig();
+    const stored = await hasher.hash('pass\ufffd', CTX);
+    expect((await hasher.verify(stored, 'pass\ud800', CTX)).ok).toBe(false);
+    await expect(hasher.hash('pass\ud800', CTX)).rejects.toThrow(TypeError);
+  });
+
+  test('G5, E01: no stored hash does the work of one and is never ok', async () => {
+    const { hasher, done } = rig();
+    expect(await hasher.verify(null, 'anything', CTX)).toEqual({ ok: false, rehash: null });
+    expect(done).toHaveLength(1);
+  });
+
+  test('P08, ASVS 11.2.2: a lower cost verifies and yields a hash at the current one, a wrong password yields none', async () => {
+    const cheap = await rig({ memoryKiB: 64, passes: 1 }).hasher.hash('pass phrase', CTX);
+    const { hasher, done } = rig();
+    const { ok, rehash } = await hasher.verify(cheap, 'pass phrase', CTX);
+    expect(ok).toBe(true);
+    expect(rehash).toContain('$m=256,t=3,p=1$');
+    expect(done).toHaveLength(1);
+    expect(await hasher.verify(rehash, 'pass phrase', CTX)).toEqual({ ok: true, rehash: null });
+    expect(await hasher.verify(cheap, 'other', CTX)).toEqual({ ok: false, rehash: null });
+  });
+
+  test('E06: a wrong password takes as long against a hash of a hundredth of the cost, or against none', async () => {
+    const cheap = await rig({ memoryKiB: 64, passes: 1 }).hasher.hash('pass phrase', CTX);
+    const { hasher, done } = rig({ memoryKiB: 4_096, passes: 3 });
+    const current = await hasher.hash('pass phrase', CTX);
+    const times = new Map<string | null, number[]>([[cheap, []], [current, []], [null, []], ['$2b$10$nonsense', []]]);
+    for (let round = 0; round < 25; round += 1) {
+      for (const [stored, list] of times) {
+        done.length = 0;
+        await hasher.verify(stored, 'wrong', CTX);
+        list.push(done[0]?.runMs ?? NaN);
+      }
+    }
+    const medians = [...times.values()].map((list) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? NaN);
+    // Without the padding the first would be 0.01 of the others.
+    for (const median of medians) expect(median / Math.max(...medians)).toBeGreaterThan(0.6);
+  });
+
+  test.each([
+    ['$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'cost'],
+    ['$argon2id$v=19$m=1048577,t=1,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'cost'],
+    ['$argon2id$v=19$m=64,t=101,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'cost'],
+    ['$argon2id$v=19$m=1024,t=1,p=17$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'cost'],
+    ['$argon2id$v=19$m=1048576,t=5,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'cost'],
+    ['$argon2id$v=19$m=4294967296,t=4294967296,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'cost'],
+    ['$argon2id$v=19$m=7,t=1,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'cost'],
+    ['$argon2id$v=19$m=064,t=1,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'malformed'],
+    ['$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'malformed'],
+    ['$argon2id$v=16$m=256,t=2,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'malformed'],
+    ['$argon2id$v=19$m=256,t=2,p=1$c29t$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'malformed'],
+    ['$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHRzb21l$', 'malformed'],
+    ['$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5d', 'malformed'],
+    ['$argon2id$v=19$m=256,t=2,p=1,keyid=AAAAAAAAAAA$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c', 'unknown_pepper'],
+    ['', 'malformed'],
+    ['password', 'malformed'],
+    [`$argon2id$v=19$m=256,t=2,p=1$${'A'.repeat(400)}$AAAA`, 'malformed'],
+  ])('P08: the planted hash %s is never run, does usual work, and is reported as %s', async (stored, reason) => {
+    const { hasher, done, refused } = rig();
+    const start = performance.now();
+    expect(await hasher.verify(stored, 'password', CTX)).toEqual({ ok: false, rehash: null });
+    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(done).toHaveLength(1);
+    expect(refused).toEqual([reason]);
+  });
+});
+
+describe('peppers', () => {
+  test('ASVS 11.2.2: an old pepper verifies and yields a hash under the new one; unknown ones never verify', async () => {
+    const old = rig({ pepper: 'the pepper of last year' });
+    const stored = await old.hasher.hash('pass phrase', CTX);
+    const rotated = rig({ pepper: PEPPER, previousPeppers: ['the pepper of last year'] });
+    const { ok, rehash } = await rotated.hasher.verify(stored, 'pass phrase', CTX);
+    expect(ok).toBe(true);
+    expect(rehash).toContain(',keyid=fEnF8h0NMlI$');
+    expect(await rotated.hasher.verify(rehash, 'pass phrase', CTX)).toEqual({ ok: true, rehash: null });
+    expect((await rotated.hasher.verify(stored, 'wrong', CTX)).rehash).toBeNull();
+
+    const without = rig({ pepper: PEPPER });
+    expect(await without.hasher.verify(stored, 'pass phrase', CTX)).toEqual({ ok: false, rehash: null });
+    expect(without.refused).toEqual(['unknown_pepper']);
+  });
+
+  test('N4: the stored text without the pepper is worth nothing, also with its keyid cut out', async () => {
+    const stored = await rig({ pepper: PEPPER }).hasher.hash('pass phrase', CTX);
+    expect(stored).not.toContain('pepper');
+    const bare = stored.replace(/,keyid=[^$]+/, '');
+    expect((await rig().hasher.verify(bare, 'pass phrase', CTX)).ok).toBe(false);
+  });
+
+  test('a hash made before there was a pepper verifies and is renewed with it', async () => {
+    const stored = await rig().hasher.hash('pass phrase', CTX);
+    expect((await rig({ pepper: PEPPER }).hasher.verify(stored, 'pass phrase', CTX)).rehash).toContain('keyid=');
+  });
+
+  test('a pepper of fewer than 16 bytes, or an absurd cost, stops the start', () => {
+    expect(() => rig({ pepper: 'short' })).toThrow(RangeError);
+    for (const cost of [{ memoryKiB: 0 }, { passes: 0 }, { lanes: 0 }, { lanes: 17 }, { memoryKiB: 2 ** 21 }, { passes: 1.5 }]) expect(() => rig(cost)).toThrow(RangeError);
+  });
+});
+
+describe('the queue in front', () => {
+  test('G5, P07: past its length the answer is overloaded with a Retry-After, at once and without work', async () => {
+    const { hasher, done } = rig({ queueLength: 4, queueLengthPerAccount: 4 });
+    const endings = await Promise.all(Array.from({ length: 9 }, (_, n) => ending(hasher.verify(null, 'x', { account: `${n}` }))));
+    expect(endings).toEqual([...Array(5).fill('fulfilled'), ...Array(4).fill('overloaded')]);
+    expect(done).toHaveLength(5);
+    expect(hasher.stats()).toMatchObject({ depth: 0, running: 0, rejected: 4, rejectedBy: { queue_full: 4 } });
+    const burst = Array.from({ length: 6 }, (_, n) => hasher.hash('x', { account: `${n}` }));
+    const [last] = await Promise.allSettled(burst.slice(5));
+    expect(last).toMatchObject({ status: 'rejected', reason: { code: 'overloaded', options: { retryAfterSeconds: 1 } } });
+    await Promise.all(burst.slice(0, 5));
+  });
+
+  test('G5: one name fills its share and no more, and others go before its crowd', async () => {
+    const { hasher } = rig({ queueLength: 64, queueLengthPerAccount: 5 });
+    const order: string[] = [];
+    const run = (account: string): Promise<string> => ending(hasher.verify(null, 'x', { account }).then(() => order.push(account)));
+    const crowd = Array.from({ length: 10 }, () => run('mallory'));
+    const others = ['ada', 'bob'].map(run);
+    expect((await Promise.all(crowd)).filter((code) => code === 'overloaded')).toHaveLength(4);
+    await Promise.all(others);
+    expect(order).toEqual(['mallory', 'mallory', 'ada', 'bob', 'mallory', 'mallory', 'mallory', 'mallory']);
+    expect(hasher.stats().rejectedBy.account_full).toBe(4);
+  });
+
+  test('G5, G11: an entry whose deadline has passed by the monotonic clock is refused before any work', async () => {
+    let now = 0;
+    const { hasher, done } = rig({ clock: { monotonic: () => now }, deadlineMs: 100 });
+    const first = hasher.verify(null, 'x', CTX);
+    const waiting = Array.from({ length: 3 }, (_, n) => ending(hasher.verify(null, 'x', { account: `${n}` })));
+    now = 100;
+    const late = ending(hasher.verify(null, 'x', { account: 'late' }));
+    await first;
+    expect(await Promise.all(waiting)).toEqual(['overloaded', 'overloaded', 'overloaded']);
+    expect(await late).toBe('fulfilled');
+    expect(done).toHaveLength(2);
+    expect(hasher.stats().rejectedBy.deadline).toBe(3);
+  });
+
+  test('the deadline acts even while every lane is held by long work', async () => {
+    const { hasher } = rig({ memoryKiB: 65_536, passes: 10, deadlineMs: 20 });
+    const first = hasher.verify(null, 'x', CTX);
+    const start = performance.now();
+    const second = await ending(hasher.verify(null, 'x', CTX));
+    expect(second).toBe('overloaded');
+    expect(hasher.stats().running, `after ${performance.now() - start} ms`).toBe(1);
+    await first;
+  });
+
+  test('an entry aborted while waiting is dropped without hashing, and leaves its place to others', async () => {
+    const { hasher, done } = rig({ queueLength: 8, queueLengthPerAccount: 8 });
+    const first = hasher.verify(null, 'x', CTX);
+    const aborts = Array.from({ length: 8 }, () => new AbortController());
+    const dropped = aborts.map(({ signal }) => ending(hasher.verify(null, 'x', { account: 'gone', signal })));
+    expect(hasher.stats().depth).toBe(8);
+    for (const abort of aborts) abort.abort();
+    expect(hasher.stats().depth).toBe(0);
+    expect(await Promise.all(dropped)).toEqual(Array(8).fill('AbortError'));
+    expect(await ending(hasher.verify(null, 'x', { account: 'gone', signal: AbortSignal.abort() }))).toBe('AbortError');
+    await Promise.all([first, hasher.verify(null, 'x', CTX)]);
+    expect(done).toHaveLength(2);
+  });
+
+  test('aborting after the work has begun changes nothing', async () => {
+    const { hasher } = rig();
+    const abort = new AbortController();
+    const running = hasher.hash('x', { account: 'ada', signal: abort.signal });
+    abort.abort();
+    expect(await running).toMatch(/^\$argon2id/);
+  });
+
+  test('P07: 200 in flight never run on more lanes than there are, and each gets its own answer', async () => {
+    const { hasher } = rig({ threads: 2, queueLength: 256, queueLengthPerAccount: 256 });
+    const stored = await Promise.all(['one', 'two'].map((password) => hasher.hash(password, CTX)));
+    let most = 0;
+    const results = await Promise.all(
+      Array.from({ length: 200 }, async (_, n) => {
+        const { ok } = await hasher.verify(stored[n % 2] ?? null, n % 3 === 0 ? 'one' : 'two', { account: `${n % 7}` });
+        most = Math.max(most, hasher.stats().running);
+        return ok;
+      }),
+    );
+    expect(results).toEqual(results.map((_, n) => (n % 2 === 0) === (n % 3 === 0)));
+    expect(most).toBeLessThanOrEqual(2);
+  });
+
+  test('close lets running work end, refuses what waits and what comes', async () => {
+    const { hasher } = rig();
+    const running = ending(hasher.hash('x', CTX));
+    const waiting = ending(hasher.hash('x', CTX));
+    const closed = hasher.close();
+    const late = ending(hasher.hash('x', CTX));
+    expect(await Promise.all([running, waiting, late])).toEqual(['fulfilled', 'overloaded', 'overloaded']);
+    await closed;
+    expect(hasher.stats().rejectedBy.closed).toBe(2);
+  });
+});
+
+describe('the lanes', () => {
+  test.each(['die', 'throw'])('a lane that dies of %j loses its own work alone; another takes its place', async (cause) => {
+    const { hasher } = rig({ laneUrl: FAILING_LANE });
+    await hasher.ready();
+    const lost = hasher.hash(cause, CTX);
+    const next = [hasher.hash('kept', CTX), hasher.hash('kept too', { account: 'bob' })];
+    await expect(lost).rejects.toThrow(/^a hash lane died/);
+    for (const stored of await Promise.all(next)) expect(stored).toMatch(/^\$argon2id/);
+    expect(hasher.stats()).toMatchObject({ depth: 0, running: 0, rejected: 0 });
+  });
+
+  test('a lane that can not even load is told by ready, so that the start can say so', async () => {
+    const { hasher } = rig({ laneUrl: new URL('./no-such-lane.mjs', import.meta.url) });
+    await expect(hasher.ready()).rejects.toThrow(/^a hash lane died/);
+  });
+
+  test.runIf(process.platform === 'linux')('each lane is niced to 10, and the event loop’s thread is not (Linux)', async () => {
+    const { hasher } = rig({ threads: 3 });
+    await hasher.ready();
+    const niceness = (task: string): number => {
+      const stat = readFileSync(`/proc/self/task/${task}/stat`, 'utf8');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+    };
+    const tasks = readdirSync('/proc/self/task');
+    expect(tasks.filter((task) => niceness(task) === 10).length).toBeGreaterThanOrEqual(3);
+    expect(niceness(String(process.pid))).toBe(0);
+  });
+});
