@@ -42,6 +42,7 @@ export interface RunningApp {
 /** Another process's writes are looked for this often, milliseconds: a file tells by a counter, a server has to be asked. */
 const WATCH_FILE_MS = 100;
 const WATCH_SERVER_MS = 1_000;
+const REMOTE = /^(?:libsql|https?|wss?):/i;
 const HOUSEKEEPING_MS = 10 * 60_000;
 
 /** How long a key that is superseded still verifies beyond its tokens' life, for clocks that differ. */
@@ -156,7 +157,7 @@ function watch(app: App): () => void {
       if (!(error instanceof UniqueViolation)) log.write('error', 'housekeeping.failed', 'expired rows were not removed; it is tried again', exceptionFields(error));
     }
   };
-  const timers = [setInterval(() => void follow(), db.isLocal ? WATCH_FILE_MS : WATCH_SERVER_MS), setInterval(() => void tidy(), HOUSEKEEPING_MS)];
+  const timers = [setInterval(() => void follow(), REMOTE.test(app.config.database.url) ? WATCH_SERVER_MS : WATCH_FILE_MS), setInterval(() => void tidy(), HOUSEKEEPING_MS)];
   for (const timer of timers) timer.unref();
   void tidy();
   return () => timers.forEach((timer) => clearInterval(timer));

@@ -41,7 +41,7 @@ export function createServer(app: App, routes: readonly AnyRoute[], options: Ser
   const { config } = app;
   const cors = createCors(config.server.cors_origins, config.cookies.enabled ? config.cookies.allowed_origins : []);
   const shared = {
-    common: Object.entries(securityHeaders({ hsts: config.server.hsts })).flat(),
+    common: Object.entries(securityHeaders({ hsts: config.server.hsts && config.server.public_url.startsWith('https:') })).flat(),
     cors,
     clock: app.clock,
     log: app.log,

@@ -1,0 +1,34 @@
+/**
+ * Bundles the program: `dist/postern.mjs` and beside it the entry of the hash lanes and the list of common passwords. The two
+ * native addons stay outside the bundle; they are found in node_modules.
+ */
+import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+rmSync('dist', { recursive: true, force: true });
+mkdirSync('dist');
+
+/** @type {import('esbuild').BuildOptions} */
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  format: 'esm',
+  legalComments: 'none',
+  logLevel: 'warning',
+  external: ['libsql', '@libsql/*', '@node-rs/argon2'],
+  define: { POSTERN_VERSION: JSON.stringify(version) },
+};
+
+await build({
+  ...common,
+  entryPoints: ['src/main.ts'],
+  outfile: 'dist/postern.mjs',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  banner: { js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+});
+await build({ ...common, entryPoints: ['src/crypto/hash-lane.mjs'], outfile: 'dist/hash-lane.mjs' });
+copyFileSync('src/features/password/common-passwords.bin', 'dist/common-passwords.bin');
