@@ -1,0 +1,90 @@
+/**
+ * Settings from the environment: `POSTERN_` and the path in capitals. A variable that is no setting is a fault, as an unknown key
+ * is: a misspelt lifetime would otherwise be the default, silently.
+ */
+import { guess } from '../lib/guess.ts';
+import type { RawValue, SettingKind } from '../lib/setting.ts';
+import type { ConfigFault, Given } from './fault.ts';
+import { didYouMean } from './file.ts';
+import type { SecretReference } from './file.ts';
+import { SETTINGS } from './schema.ts';
+import type { Setting } from './schema.ts';
+
+/** Where the file is; read by {@link locateConfig}, not a setting. */
+export const CONFIG_VARIABLE = 'POSTERN_CONFIG';
+
+/** Environment variables by name, as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+// Kubernetes tells every pod of its namespace where services are, in variables named after them: a service called "postern" (or
+// "postern-public") must not keep postern from starting. No setting has such a name; a test sees to it.
+const SERVICE_LINK = /^POSTERN_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
+
+/** Whether a name is one that Kubernetes makes for a service. */
+export function isServiceLink(name: string): boolean {
+  return SERVICE_LINK.test(name);
+}
+
+export interface EnvValues {
+  readonly given: readonly Given[];
+  readonly references: readonly SecretReference[];
+  readonly faults: readonly ConfigFault[];
+}
+
+/** Reads every variable whose name starts with `POSTERN_`. */
+export function readEnvValues(env: Environment): EnvValues {
+  const byName = new Map([...SETTINGS.values()].map((setting) => [setting.env, setting]));
+  const known = [CONFIG_VARIABLE, ...[...byName.values()].flatMap((setting) => (setting.secret ? [setting.env, `${setting.env}_FILE`] : [setting.env]))];
+  const isInCluster = env['KUBERNETES_SERVICE_HOST'] !== undefined;
+  const given: Given[] = [];
+  const references: SecretReference[] = [];
+  const faults: ConfigFault[] = [];
+  for (const [name, text] of Object.entries(env)) {
+    if (text === undefined || !name.startsWith('POSTERN_') || name === CONFIG_VARIABLE) continue;
+    const source = { kind: 'env', name } as const;
+    const setting = byName.get(name);
+    const secret = name.endsWith('_FILE') ? byName.get(name.slice(0, -'_FILE'.length)) : undefined;
+    if (setting !== undefined) given.push({ setting, source, raw: fromText(setting.kind, text), secretFile: undefined });
+    else if (secret?.secret === true) references.push({ setting: secret, source, path: text });
+    else if (!(isInCluster && isServiceLink(name))) faults.push({ source, message: `is not a setting.${didYouMean(guess(name, known))}` });
+  }
+  return { given, references, faults };
+}
+
+/** Reads flags, by setting: what the command line says of `server.listen` and `log.level`. */
+export function readFlags(flags: readonly FlagValue[]): readonly Given[] {
+  return flags.map(({ key, flag, text }) => {
+    const setting = SETTINGS.get(key);
+    if (setting === undefined) throw new Error(`${flag} is for ${key}, which is no setting`);
+    return { setting, source: { kind: 'flag', name: flag }, raw: fromText(setting.kind, text), secretFile: undefined };
+  });
+}
+
+/** A flag of the command line that stands for a setting. */
+export interface FlagValue {
+  readonly key: string;
+  /** As in `--listen`. */
+  readonly flag: string;
+  readonly text: string;
+}
+
+/** A value as TOML would have it; a text that is no such value stays one, for the setting to refuse. */
+function fromText(kind: SettingKind, text: string): RawValue {
+  if (kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+  if (kind === 'integer' && /^-?\d{1,16}$/.test(text)) return Number(text);
+  if (kind === 'list' || kind === 'secret_list') return splitList(text, ',');
+  return text;
+}
+
+/** The entries of a list in one text; white space around them and empty ones are nothing. */
+export function splitList(text: string, separator: string): readonly string[] {
+  return text
+    .split(separator)
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}
+
+/** What a setting is called in messages about its variable. */
+export function secretNames(setting: Setting): string {
+  return `${setting.env}, ${setting.env}_FILE, ${setting.name}_file in [${setting.section}] or $CREDENTIALS_DIRECTORY/${setting.key}`;
+}

@@ -1,0 +1,120 @@
+/**
+ * What is wrong with a configuration, in sentences: where, what was found, what to write instead. All faults at once, for a
+ * start that fails five times to tell five faults is four starts too many; and never a secret, for start-up messages end up in
+ * logs, tickets and chats (A05, A07).
+ */
+import type { RawValue, Refusal } from '../lib/setting.ts';
+import type { Position } from './positions.ts';
+import type { Setting } from './schema.ts';
+
+/** How many faults one refusal tells; the rest is counted. */
+export const MAX_FAULTS = 20;
+
+/** Where a value comes from. */
+export type Source =
+  | { readonly kind: 'default' }
+  | { readonly kind: 'file'; readonly path: string; readonly position: Position | undefined }
+  | { readonly kind: 'env'; readonly name: string }
+  | { readonly kind: 'credential'; readonly name: string }
+  | { readonly kind: 'flag'; readonly name: string };
+
+export interface ConfigFault {
+  readonly source: Source;
+  /** Whole sentences. */
+  readonly message: string;
+}
+
+/** A value that somebody set, before it was read. */
+export interface Given {
+  readonly setting: Setting;
+  readonly source: Source;
+  /** As TOML would have it. */
+  readonly raw: unknown;
+  /** The file that held it, for a secret that came in one. */
+  readonly secretFile: string | undefined;
+}
+
+/** A configuration that can't be. Its message is the faults, one a line, and fit to be printed. */
+export class ConfigRefused extends Error {
+  override readonly name = 'ConfigRefused';
+  /** At most {@link MAX_FAULTS}, sorted by place. */
+  readonly faults: readonly ConfigFault[];
+
+  constructor(faults: readonly ConfigFault[]) {
+    const sorted = sortFaults(faults);
+    const told = sorted.slice(0, MAX_FAULTS);
+    const rest = sorted.length - told.length;
+    super([...told.map(formatFault), ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n'));
+    this.faults = told;
+  }
+}
+
+/** One line: the place, two spaces, the sentences. */
+export function formatFault({ source, message }: ConfigFault): string {
+  return `${formatSource(source)}  ${message}`;
+}
+
+/** A source as people name it. */
+export function formatSource(source: Source): string {
+  switch (source.kind) {
+    case 'default':
+      return 'default';
+    case 'file':
+      return source.position === undefined ? source.path : `${source.path}:${source.position.line}:${source.position.column}`;
+    case 'credential':
+      return `$CREDENTIALS_DIRECTORY/${source.name}`;
+    default:
+      return source.name;
+  }
+}
+
+/** The sentences for a value that its setting refuses. */
+export function explain(given: Given, { problem, remedy, entry }: Refusal): string {
+  const { setting, source, raw, secretFile } = given;
+  const isInFile = source.kind === 'file';
+  // Where quotes are not part of the spelling, they would be taken along.
+  const advice = isInFile ? remedy : remedy.replaceAll('"', '');
+  if (setting.secret) {
+    const subject = isInFile ? `${setting.key}${secretFile === undefined ? '' : '_file'}` : secretFile === undefined ? 'its value' : 'its file';
+    return `${subject} ${problem ?? 'will not do'}. ${advice}`;
+  }
+  const found = describeValue(entry ?? raw);
+  if (!isInFile) return `${found} ${problem ?? 'is not known here'}. ${advice}`;
+  const verb = entry === undefined ? 'is' : 'has';
+  return `${setting.key} ${verb} ${found}${problem === undefined ? '' : `, which ${problem}`}. ${advice}`;
+}
+
+/** A value in a sentence: quoted, on one line, not too long, and without what could be a password in a URL. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'string') {
+    const text = withoutCredentials(value);
+    return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  }
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
+  if (value instanceof Date) return 'a date';
+  return Array.isArray(value) ? 'a list' : 'a table';
+}
+
+/** A value as TOML spells it. */
+export function formatRaw(value: RawValue): string {
+  if (typeof value === 'object') return `[${value.map((entry) => JSON.stringify(withoutCredentials(entry))).join(', ')}]`;
+  return typeof value === 'string' ? JSON.stringify(withoutCredentials(value)) : String(value);
+}
+
+function withoutCredentials(text: string): string {
+  return text.replace(/(:\/\/)[^/?#]*@/g, '$1…@').replace(/([?&;#][^=&;#]*(?:token|secret|pass|key|auth|sig)[^=&;#]*=)[^&;#]*/gi, '$1…');
+}
+
+const ORDER = { file: 0, env: 1, credential: 2, flag: 3, default: 4 } as const satisfies Record<Source['kind'], number>;
+
+function sortFaults(faults: readonly ConfigFault[]): readonly ConfigFault[] {
+  return faults.toSorted((a, b) => ORDER[a.source.kind] - ORDER[b.source.kind] || comparePlaces(a.source, b.source));
+}
+
+function comparePlaces(a: Source, b: Source): number {
+  if (a.kind === 'file' && b.kind === 'file') {
+    return (a.position?.line ?? 0) - (b.position?.line ?? 0) || (a.position?.column ?? 0) - (b.position?.column ?? 0);
+  }
+  const [left, right] = [formatSource(a), formatSource(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

@@ -1,0 +1,161 @@
+/**
+ * What single values can't tell: combinations that can't work, that would work otherwise than they look, or that would be unsafe
+ * (A05). A rule is asked only when the values that it reads are good, so that one mistake gives one fault.
+ */
+import { isPayable } from '../crypto/phc.ts';
+import { formatDuration } from '../lib/duration.ts';
+import { isLoopbackHost } from '../lib/origin.ts';
+import { formatSize, parseSize } from '../lib/size.ts';
+import type { Config } from './schema.ts';
+
+export interface Rule {
+  /** What it reads; the first of them that was set is where the fault stands. */
+  readonly keys: readonly string[];
+  /** A warning lets the service start. */
+  readonly isWarning?: boolean;
+  /** What is wrong, in whole sentences; undefined when nothing is. Told which keys were set by somebody. */
+  readonly fault: (config: Config, isSet: (key: string) => boolean) => string | undefined;
+}
+
+const KIB = 1024;
+const DAY_MS = 86_400_000;
+/** ASVS 5.0 11.4.2: the least memory for so many passes; from three on it stays the same. */
+const MEMORY_FLOOR: ReadonlyMap<number, string> = new Map([
+  [1, '46MiB'],
+  [2, '19MiB'],
+]);
+const LEAST_MEMORY = '12MiB';
+
+/** A rule about two durations: the first must not exceed the second. */
+function notLonger(first: string, second: string, why: string, read: (config: Config) => readonly [number, number]): Rule {
+  return {
+    keys: [first, second],
+    fault: (config) => {
+      const [a, b] = read(config);
+      return a <= b ? undefined : `${first} is ${formatDuration(a)} and ${second} ${formatDuration(b)}: ${why}. Write a shorter ${first} or a longer ${second}.`;
+    },
+  };
+}
+
+export const RULES: readonly Rule[] = [
+  {
+    keys: ['server.listen', 'server.public_url'],
+    fault: ({ server }) => (server.public_url === '' ? 'Without a TCP listener nothing tells where clients come in. Write server.public_url, such as "https://auth.example.com".' : undefined),
+  },
+  {
+    keys: ['server.public_url', 'server.listen', 'server.allow_plain_http'],
+    fault: ({ server }, isSet) => {
+      if (server.allow_plain_http || !isPlainOffLoopback(server.public_url)) return undefined;
+      const allow = 'or, if nobody can listen in, server.allow_plain_http = true.';
+      return isSet('server.public_url')
+        ? `server.public_url is plain http off loopback, where passwords could be read on the way. Write "${server.public_url.replace(/^http:/, 'https:')}" ${allow}`
+        : `It listens off loopback and server.public_url is not set, which would make it plain http. Write server.public_url, such as "https://auth.example.com", ${allow}`;
+    },
+  },
+  {
+    keys: ['server.public_url', 'server.listen', 'server.allow_plain_http'],
+    isWarning: true,
+    fault: ({ server }) => (server.allow_plain_http && isPlainOffLoopback(server.public_url) ? 'server.allow_plain_http is on: whoever sees the traffic has the passwords.' : undefined),
+  },
+  {
+    keys: ['server.listen'],
+    isWarning: true,
+    fault: ({ server }) => {
+      const open = server.listen.find((address) => address.kind === 'unix' && (address.mode & 0o002) !== 0);
+      return open === undefined ? undefined : 'A Unix socket of server.listen can be used by every user of this machine, and what it says of client addresses is believed. Write mode=0660.';
+    },
+  },
+  notLonger('server.header_timeout', 'server.request_timeout', 'headers are part of a request', ({ server }) => [server.header_timeout, server.request_timeout]),
+  {
+    keys: ['database.url', 'database.encryption_key'],
+    fault: ({ database }) =>
+      database.encryption_key !== undefined && isRemote(database.url) ? 'database.encryption_key encrypts a file, and database.url is a server. Leave the key out, and have the server encrypt.' : undefined,
+  },
+  {
+    keys: ['database.url', 'database.auth_token'],
+    fault: ({ database }) => (database.auth_token !== undefined && !isRemote(database.url) ? 'database.auth_token is for a server, and database.url is a file. Leave the token out.' : undefined),
+  },
+  {
+    keys: ['database.url'],
+    isWarning: true,
+    fault: ({ database }) => {
+      const isPlain = /^(http|ws):/.test(database.url) && !isLoopbackHost(new URL(database.url).hostname);
+      return isPlain ? 'database.url is plain http: whoever sees the traffic has every account. Write "https://" or "libsql://".' : undefined;
+    },
+  },
+  {
+    keys: ['secrets.previous_key_encryption_keys', 'secrets.key_encryption_key'],
+    fault: ({ secrets: { key_encryption_key: current, previous_key_encryption_keys: previous } }) =>
+      current !== undefined && previous.some((key) => key.equals(current)) ? 'secrets.previous_key_encryption_keys has the current key too. Write former ones only.' : undefined,
+  },
+  {
+    keys: ['tokens.algorithm', 'tokens.shared_secret'],
+    fault: ({ tokens }) => {
+      if (tokens.algorithm === 'HS256' && tokens.shared_secret === undefined) {
+        return 'tokens.algorithm is HS256, which needs tokens.shared_secret. Name its file in tokens.shared_secret_file, or write ES256, which needs none.';
+      }
+      if (tokens.algorithm === 'HS256' || tokens.shared_secret === undefined) return undefined;
+      return `tokens.shared_secret signs with HS256 alone, and tokens.algorithm is ${tokens.algorithm}. Leave the secret out, or write HS256.`;
+    },
+  },
+  {
+    keys: ['tokens.key_publish_ahead', 'tokens.key_rotation'],
+    fault: ({ tokens: { key_publish_ahead: ahead, key_rotation: rotation } }) =>
+      ahead < rotation ? undefined : `tokens.key_publish_ahead is ${formatDuration(ahead)} and tokens.key_rotation ${formatDuration(rotation)}: the next key would stand there before its forerunner signs. Write a shorter tokens.key_publish_ahead.`,
+  },
+  notLonger('sessions.idle_ttl', 'sessions.refresh_ttl', 'a session ends with refresh_ttl in any case', ({ sessions }) => [sessions.idle_ttl, sessions.refresh_ttl]),
+  notLonger('tokens.access_ttl', 'sessions.idle_ttl', 'the session would end before its access token', ({ tokens, sessions }) => [tokens.access_ttl, sessions.idle_ttl]),
+  notLonger('throttle.wait', 'throttle.max_wait', 'the first wait can not be longer than the longest', ({ throttle }) => [throttle.wait, throttle.max_wait]),
+  {
+    keys: ['throttle.attempts', 'throttle.max_failures'],
+    fault: ({ throttle }) =>
+      throttle.attempts <= throttle.max_failures ? undefined : `throttle.attempts is ${throttle.attempts} and throttle.max_failures ${throttle.max_failures}: the account would close before the first wait. Write a smaller throttle.attempts.`,
+  },
+  {
+    keys: ['sessions.refresh_ttl'],
+    isWarning: true,
+    fault: ({ sessions }) => (sessions.refresh_ttl > 30 * DAY_MS ? 'sessions.refresh_ttl is more than 30d; NIST SP 800-63B-4 asks for authentication at least that often.' : undefined),
+  },
+  {
+    keys: ['cookies.enabled', 'cookies.allowed_origins'],
+    fault: ({ cookies }) => (cookies.enabled && cookies.allowed_origins.length === 0 ? 'cookies.enabled is true, and no origin may use them. Write cookies.allowed_origins, such as ["https://app.example.com"].' : undefined),
+  },
+  {
+    keys: ['cookies.allowed_origins', 'cookies.enabled'],
+    fault: ({ cookies }) => {
+      const plain = cookies.enabled ? cookies.allowed_origins.find(isPlainOffLoopback) : undefined;
+      return plain === undefined ? undefined : `cookies.allowed_origins has "${plain}": whoever is on its way could write the page that uses the cookie. Write "${plain.replace(/^http:/, 'https:')}".`;
+    },
+  },
+  {
+    keys: ['password.min_length'],
+    isWarning: true,
+    fault: ({ password }) => (password.min_length < 15 ? `password.min_length is ${password.min_length}; below 15 a password should not be the only factor (NIST SP 800-63B-4 §3.1.1.2).` : undefined),
+  },
+  {
+    keys: ['password.memory', 'password.passes'],
+    fault: ({ password: { memory, passes } }) => {
+      const floor = MEMORY_FLOOR.get(passes) ?? LEAST_MEMORY;
+      if (memory >= (parseSize(floor) ?? 0)) return undefined;
+      return `password.memory is ${formatSize(memory)}, below the floor of ${floor} for password.passes = ${passes} (ASVS 11.4.2). Write "${floor}" or more.`;
+    },
+  },
+  {
+    keys: ['password.memory', 'password.passes', 'password.lanes'],
+    fault: ({ password: { memory, passes, lanes } }) =>
+      isPayable({ memoryKiB: Math.floor(memory / KIB), passes, lanes }) ? undefined : 'password.memory times password.passes is more than one hash may cost (4GiB). Write less of either.',
+  },
+  {
+    keys: ['password.previous_peppers', 'password.pepper'],
+    fault: ({ password: { pepper, previous_peppers: previous } }) =>
+      pepper !== undefined && previous.includes(pepper) ? 'password.previous_peppers has the current pepper too. Write former ones only.' : undefined,
+  },
+];
+
+function isPlainOffLoopback(url: string): boolean {
+  return url.startsWith('http:') && !isLoopbackHost(new URL(url).hostname);
+}
+
+function isRemote(url: string): boolean {
+  return !url.startsWith('file:');
+}

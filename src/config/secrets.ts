@@ -1,0 +1,100 @@
+/**
+ * Secrets and where they come from: a variable, a file that a variable or the TOML names (Compose, Kubernetes), a credential of
+ * systemd. Two at once are refused, for nobody would know which one is in force after a rotation.
+ *
+ * @see https://systemd.io/CREDENTIALS/
+ */
+import { splitList } from './env.ts';
+import { formatSource } from './fault.ts';
+import type { ConfigFault, Given, Source } from './fault.ts';
+import type { SecretReference } from './file.ts';
+import { SETTINGS } from './schema.ts';
+import type { Setting } from './schema.ts';
+
+/** What was found in a secret's file. */
+export interface SecretFile {
+  readonly text: string;
+  /** Whether users other than the owner and the group may read it. */
+  readonly isReadableByOthers: boolean;
+}
+
+/** Reads a secret's file. @throws an error with a `code` such as ENOENT or EACCES */
+export type ReadSecretFile = (path: string) => SecretFile;
+
+export interface SecretValues {
+  readonly given: readonly Given[];
+  readonly faults: readonly ConfigFault[];
+  readonly warnings: readonly ConfigFault[];
+}
+
+/** Reads the files that were named, and the credentials that lie in systemd's directory under the keys of settings. */
+export function readSecrets(references: readonly SecretReference[], readSecretFile: ReadSecretFile, credentialsDirectory: string | undefined): SecretValues {
+  const given: Given[] = [];
+  const faults: ConfigFault[] = [];
+  const warnings: ConfigFault[] = [];
+  for (const { setting, source, path } of references) {
+    if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+      faults.push({ source, message: `${nameOf(setting, source)} is no path. Write the path of a file that holds the secret.` });
+      continue;
+    }
+    const file = read(readSecretFile, path);
+    if ('code' in file) {
+      faults.push({ source, message: `${nameOf(setting, source)} names ${JSON.stringify(path)}, which ${whyNot(file.code)}.` });
+      continue;
+    }
+    if (file.isReadableByOthers) {
+      warnings.push({ source, message: `${JSON.stringify(path)} can be read by every user of this machine. chmod o= takes that away.` });
+    }
+    given.push({ setting, source, raw: fromFile(setting, file.text), secretFile: path });
+  }
+  if (credentialsDirectory !== undefined) {
+    for (const setting of [...SETTINGS.values()].filter(({ secret }) => secret)) {
+      const source: Source = { kind: 'credential', name: setting.key };
+      const path = `${credentialsDirectory}/${setting.key}`;
+      const file = read(readSecretFile, path);
+      if (!('code' in file)) given.push({ setting, source, raw: fromFile(setting, file.text), secretFile: path });
+      else if (file.code !== 'ENOENT') faults.push({ source, message: `This credential ${whyNot(file.code)}.` });
+    }
+  }
+  return { given, faults, warnings };
+}
+
+/** Secrets that are set in more than one way; one fault for each, at the last place. */
+export function duplicateSecrets(given: readonly Given[]): readonly ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  for (const setting of SETTINGS.values()) {
+    const ways = given.filter((one) => one.setting === setting);
+    const last = ways.at(-1);
+    if (!setting.secret || last === undefined || ways.length < 2) continue;
+    const others = ways.slice(0, -1).map(({ source }) => formatSource(source));
+    faults.push({ source: last.source, message: `${setting.key} is set by ${others.join(' and ')} too. Keep one of them.` });
+  }
+  return faults;
+}
+
+function nameOf(setting: Setting, source: Source): string {
+  return source.kind === 'file' ? `${setting.key}_file` : 'It';
+}
+
+/** One line end at the end is the editor's, not the secret's; a list has one secret a line. */
+function fromFile(setting: Setting, text: string): string | readonly string[] {
+  return setting.kind === 'secret_list' ? splitList(text, '\n') : text.replace(/\r?\n$/, '');
+}
+
+function read(readSecretFile: ReadSecretFile, path: string): SecretFile | { code: string } {
+  try {
+    return readSecretFile(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+    if (code === undefined) throw error;
+    return { code };
+  }
+}
+
+/** The end of a sentence about a file that could not be read. */
+export function whyNot(code: string): string {
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist';
+  if (code === 'EACCES' || code === 'EPERM') return 'this user may not read';
+  if (code === 'EISDIR') return 'is a directory';
+  return `can not be read (${code})`;
+}
