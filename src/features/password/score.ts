@@ -6,7 +6,7 @@
  * How it is made. A common password, or one made of context words, is 0. Otherwise bits are added up, a character at a time:
  * ½ if it repeats the one before it or goes one step on (`aaa`, `321`), 2½ for a letter that goes on with a word (same case
  * as the letter before it), 3 for a digit after a digit, 5 for everything else (a beginning, a change of kind). A text that
- * is one piece said again and again counts that piece and one bit for each time. Then 0 below 20 bits, 1 below 32, 2 below
+ * is one piece said again and again counts that piece and the logarithm of how often. Then 0 below 20 bits, 1 below 32, 2 below
  * 48, 3 below 64, 4 from there. Four common words make about 60, fifteen lower-case letters 40.
  */
 import type { PasswordContext, PasswordPolicy } from './policy.ts';
@@ -24,7 +24,7 @@ export function passwordScore(policy: PasswordPolicy, password: string, context:
   const faults = passwordFaults(policy, text.toWellFormed(), context);
   if (faults.some(({ code }) => code === 'common' || code === 'context_word' || code === 'forbidden_characters')) return 0;
   const period = shortestPeriod(text);
-  const bits = bitsOf(text.slice(0, period)) + (text.length / Math.max(1, period) - 1);
+  const bits = period === 0 ? 0 : bitsOf(text.slice(0, period)) + Math.log2(text.length / period);
   if (bits < 20) return 0;
   if (bits < 32) return 1;
   if (bits < 48) return 2;
