@@ -211,6 +211,22 @@ describe('compact JWS', () => {
     expect(performance.now() - start).toBeLessThan(50);
   });
 
+  test('T1: spare bits in the last character of any part make a token malformed, not merely unsigned', () => {
+    const token = signJws(secret, 'at+jwt', { sub: 'u' });
+    const parts = token.split('.');
+    let altered = 0;
+    for (const [at, part] of parts.entries()) {
+      for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
+        const other = part.slice(0, -1) + char;
+        const isTwin = other !== part && Buffer.from(other, 'base64url').equals(Buffer.from(part, 'base64url'));
+        if (!isTwin) continue;
+        altered += 1;
+        expect(refusal(parts.with(at, other).join('.'))).toBe('malformed');
+      }
+    }
+    expect(altered).toBeGreaterThan(0);
+  });
+
   test('J11: a JSON serialisation, white space around a token and a list of tokens are malformed', () => {
     const token = forge(GOOD);
     const [header, payload, signature] = token.split('.');
