@@ -43,7 +43,7 @@ const LETTER = /\p{L}/u;
 /** Names and addresses are bounded where they come in; here a bound keeps the time linear in the password, whatever comes. */
 const MAX_WORDS = 64;
 const MAX_WORD_LENGTH = 128;
-const MAX_PASSWORD_LENGTH = 512;
+const MAX_PASSWORD_LENGTH = 256;
 
 /**
  * Takes the context words out of a password so that as little as possible is left. Time: password length × words.
@@ -63,7 +63,8 @@ export function withoutContextWords(password: string, context: PasswordContext):
     ownsWord[at] = ownsWord[at + 1] ?? 0;
     for (const { word, isContext } of words.get(plain[at] ?? '') ?? []) {
       const end = at + word.length;
-      if (!plain.startsWith(word, at)) continue;
+      // The last character first: words that begin alike would otherwise be compared in full, again and again.
+      if (plain[end - 1] !== word[word.length - 1] || !plain.startsWith(word, at)) continue;
       if (word.length <= 3 && !(isBoundary(text, at) && isBoundary(text, end))) continue;
       const weight = least[end] ?? 0;
       const owns = isContext ? 1 : (ownsWord[end] ?? 0);
