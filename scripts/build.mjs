@@ -28,7 +28,7 @@ await build({
   outfile: 'dist/postern.mjs',
   minifySyntax: true,
   minifyWhitespace: true,
-  banner: { js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
 });
 await build({ ...common, entryPoints: ['src/crypto/hash-lane.mjs'], outfile: 'dist/hash-lane.mjs' });
 copyFileSync('src/features/password/common-passwords.bin', 'dist/common-passwords.bin');

@@ -7,6 +7,7 @@ import type { Factor } from './core/factor.ts';
 import { housekeep } from './core/housekeeping.ts';
 import { createRevocations } from './core/revocation.ts';
 import { createSigningKeys } from './core/signing-key.ts';
+import type { SigningKeyPolicy } from './core/signing-key.ts';
 import { createPasswordHasher } from './crypto/password-hash.ts';
 import { createSealer } from './crypto/seal.ts';
 import type { OpenDatabase } from './db/open.ts';
@@ -45,8 +46,22 @@ const WATCH_SERVER_MS = 1_000;
 const REMOTE = /^(?:libsql|https?|wss?):/i;
 const HOUSEKEEPING_MS = 10 * 60_000;
 
+/** The longest that tokens.access_ttl may be, so that a shorter one doesn't orphan tokens that are out. */
+const LONGEST_ACCESS_MS = 15 * 60_000;
+
 /** How long a key that is superseded still verifies beyond its tokens' life, for clocks that differ. */
 const LEEWAY_MS = 60_000;
+
+/** What the configuration says of signing keys. */
+export function signingKeyPolicy({ tokens, sessions }: Config): SigningKeyPolicy {
+  return {
+    algorithm: tokens.algorithm,
+    sharedSecret: tokens.shared_secret,
+    rotationMs: tokens.key_rotation,
+    publishAheadMs: tokens.key_publish_ahead,
+    lifetimes: { accessMs: LONGEST_ACCESS_MS + LEEWAY_MS, internalMs: sessions.refresh_ttl + LEEWAY_MS },
+  };
+}
 
 /**
  * Builds the app on an open, migrated database.
@@ -58,16 +73,7 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
   const newId = createIds(clock, random);
   const sealer = createSealer({ current: edge.keyEncryptionKey, previous: config.secrets.previous_key_encryption_keys }, random);
   const revocations = await createRevocations({ db, clock });
-  const keys = await createSigningKeys(
-    { db, sealer, clock, random },
-    {
-      algorithm: config.tokens.algorithm,
-      sharedSecret: config.tokens.shared_secret,
-      rotationMs: config.tokens.key_rotation,
-      publishAheadMs: config.tokens.key_publish_ahead,
-      lifetimes: { accessMs: 15 * 60_000 + LEEWAY_MS, internalMs: config.sessions.refresh_ttl + LEEWAY_MS },
-    },
-  );
+  const keys = await createSigningKeys({ db, sealer, clock, random }, signingKeyPolicy(config));
   const accessTokens = createAccessTokens({
     issuer: config.server.public_url,
     audience: config.tokens.audience,

@@ -162,7 +162,9 @@ export async function createSigningKeys(deps: Deps, policy: SigningKeyPolicy): P
     });
     byKid = new Map(ring.map((key) => [key.kid, key]));
     const access = ring.filter((key) => key.purpose === 'access');
-    active = shared ?? access.findLast((key) => key.activatesAt <= now && key.algorithm === policy.algorithm && key.state !== 'withdrawn')?.key;
+    const usable = access.filter((key) => key.algorithm === policy.algorithm && key.state !== 'withdrawn');
+    // A clock that was set back before every key's time must not stop sign-ins: the oldest key signs then.
+    active = shared ?? (usable.findLast((key) => key.activatesAt <= now) ?? usable[0])?.key;
     const shown = access.filter((key) => key.state === 'active' || key.state === 'next' || key.state === 'retiring');
     shown.sort((a, b) => Number(b.state === 'active') - Number(a.state === 'active') || b.activatesAt - a.activatesAt);
     published = shared === undefined ? shown.flatMap(({ publicJwk, pem }) => (publicJwk === null || pem === null ? [] : [{ jwk: publicJwk, pem }])) : [];

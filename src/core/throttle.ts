@@ -66,6 +66,9 @@ export async function countAttempt({ db, clock }: { db: Database; clock: Clock }
   throw new Problem('too_many_attempts', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) });
 }
 
+/** The bucket of a user's password attempts; a device's or a session's own is named after it. */
+export const passwordBucket = (userId: string): string => `password:${userId}`;
+
 const remove = raw('DELETE FROM throttle WHERE key = :key', []);
 const removePrefix = raw("DELETE FROM throttle WHERE key = :key OR key LIKE :key || ':%'", []);
 

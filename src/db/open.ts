@@ -93,6 +93,11 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   return finish(db, path, name, db.isNew);
 }
 
+/** Where the file of this URL is; null for a remote database. @throws {DatabaseRefused} it is neither */
+export function databaseFile(url: string): string | null {
+  return REMOTE.test(url) ? null : filePath(url);
+}
+
 /** The absolute path of a path or `file:` URL. @throws {DatabaseRefused} it is another kind of URL */
 function filePath(url: string): string {
   const isUrl = /^file:/i.test(url);

@@ -41,16 +41,19 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   try {
     return parseJson(bytes.toString('utf8'), { maxDepth: MAX_JSON_DEPTH });
   } catch (error) {
-    if (error instanceof JsonError) throw new Problem('malformed_request', { detail: JSON_DETAILS[error.code], cause: error });
+    // JSON that says what no text can hold is readable, but not acceptable: the fault has a place.
+    if (error instanceof JsonError && error.code === 'ill_formed') {
+      throw new Problem('invalid_request', { errors: [{ pointer: error.pointer, code: 'ill_formed_text', detail: 'Use well-formed Unicode without NUL.' }], cause: error });
+    }
+    if (error instanceof JsonError && error.code !== 'ill_formed') throw new Problem('malformed_request', { detail: JSON_DETAILS[error.code], cause: error });
     throw error;
   }
 }
 
-const JSON_DETAILS: Record<JsonError['code'], string> = {
+const JSON_DETAILS: Record<Exclude<JsonError['code'], 'ill_formed'>, string> = {
   syntax: 'The body is not JSON (RFC 8259).',
   duplicate_member: 'The body has an object with two members of one name.',
   too_deep: `The body is nested more than ${MAX_JSON_DEPTH} levels deep.`,
-  ill_formed: 'The body has a text that is not well-formed Unicode, or that has NUL in it.',
   forbidden_member: 'The body has a member named __proto__.',
 };
 

@@ -7,7 +7,6 @@ import { getRequestListener } from '@hono/node-server';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
-import type { Context } from 'hono';
 import { Problem } from '../problem.ts';
 import type { App } from '../capabilities.ts';
 import { exceptionFields } from '../lib/log.ts';
@@ -57,7 +56,13 @@ export function createServer(app: App, routes: readonly AnyRoute[], options: Ser
       const serve = route.kind === 'document' ? serveDocument(route) : serveOperation(app, route, options);
       hono.on(route.method.toUpperCase(), honoPath(route.path), (c) => {
         const exchange = new Exchange(ofListener, c.env.incoming, c.env.outgoing, route.path);
-        return serve(exchange, c);
+        const params: Params = c.req.param();
+        for (const name in params) {
+          if (PARAMETER.test(params[name] ?? '')) continue;
+          exchange.refuse(new Problem('not_found'));
+          return RESPONSE_ALREADY_SENT;
+        }
+        return serve(exchange, params);
       });
     }
     const patterns = methodsByPattern(routes);
@@ -81,6 +86,9 @@ export function createServer(app: App, routes: readonly AnyRoute[], options: Ser
   };
   return { listener: (kind) => build(kind === 'unix') };
 }
+
+/** What stands in a path is an id of ours: anything else, decoded, names nothing. */
+const PARAMETER = /^[A-Za-z0-9._~-]{1,128}$/;
 
 const MAX_HEADER_LINES = 100;
 const TARGET = /^\/[!#$%&'()*+,\-./:;=?@A-Z[\]_a-z~0-9]*$/;
@@ -127,12 +135,13 @@ function answerUnmatched(exchange: Exchange, methods: readonly string[]): void {
   else exchange.refuse(new Problem('not_found'));
 }
 
-type Serve = (exchange: Exchange, c: Context<Env>) => Response | Promise<Response>;
+type Params = Readonly<Record<string, string>>;
+type Serve = (exchange: Exchange, params: Params) => Response | Promise<Response>;
 
 function serveDocument(route: DocumentRoute): Serve {
   const fresh = `public, max-age=${route.maxAgeSeconds}`;
-  return (exchange, c) => {
-    const document = route.current(c.req.param());
+  return (exchange, params) => {
+    const document = route.current(params);
     if (document === undefined) exchange.refuse(new Problem('not_found'));
     else if (matchesEtag(exchange.incoming.headers['if-none-match'], document.etag)) exchange.answer({ status: 304, headers: ['etag', document.etag, 'cache-control', fresh] });
     else {
@@ -154,8 +163,7 @@ function matchesEtag(header: string | undefined, etag: string): boolean {
 
 function serveOperation(app: App, route: Route, options: ServerOptions): Serve {
   const { security } = route;
-  return async (exchange, c) => {
-    const params = c.req.param();
+  return async (exchange, params) => {
     try {
       const principal = security === 'public' ? undefined : await authenticateBearer(app, security, exchange.incoming.headers.authorization, exchange.incoming.rawHeaders);
       const body = await parseBody(route, exchange.incoming);

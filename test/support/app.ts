@@ -102,13 +102,13 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'postern-test-'));
   const clock = options.clock ?? testClock();
   const { config } = parseConfig({
-    ...(options.config === undefined ? {} : { file: { path: 'config.toml', text: options.config } }),
+    ...(options.config === undefined ? {} : { file: { path: 'config.toml', text: options.config, isReadableByOthers: false } }),
     env: {
       POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0',
       POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com',
       ...options.env,
     },
-    readSecretFile: () => ({ text: '', mode: 0o600 }),
+    readSecretFile: () => ({ text: '', isReadableByOthers: false }),
   });
   const cheap = options.config?.includes('memory') === true ? config : { ...config, password: { ...config.password, memory: 8 * 1024, passes: 1, threads: 2 } };
   const lines: LogLine[] = [];

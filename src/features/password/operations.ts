@@ -15,7 +15,7 @@ import { parseSignInName } from '../../core/identifier.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
-import { countAttempt, resetThrottle } from '../../core/throttle.ts';
+import { countAttempt, passwordBucket, resetThrottle } from '../../core/throttle.ts';
 import { advanceEpoch, findUserBySignInName } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 import { normalizePassword, passwordFaults } from './policy.ts';
@@ -23,9 +23,6 @@ import type { PasswordContext, PasswordFault, PasswordPolicy } from './policy.ts
 import { PASSWORD_MOVED, changePassword as changeStatement, findPasswordHash, upgradePassword } from './store.ts';
 
 export const FACTOR = { factor: 'password', kind: 'knowledge', amr: ['pwd'] } as const;
-
-/** The bucket of a user's password attempts. */
-export const passwordBucket = (userId: string): string => `password:${userId}`;
 
 /** A name that nobody has gets a bucket too, under a keyed hash, so that limits don't tell it from one that somebody has (E05). */
 function unknownBucket(app: App, canonical: string): string {

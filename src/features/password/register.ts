@@ -1,6 +1,7 @@
 /** Making an account with a username and a password. */
 import type { App } from '../../capabilities.ts';
 import { UniqueViolation } from '../../db/database.ts';
+import type { Statement } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
 import { completeFactor } from '../../core/authentication.ts';
 import type { Authentication } from '../../core/authentication.ts';
@@ -19,6 +20,35 @@ export interface Registration {
   readonly userMetadata: Record<string, unknown> | undefined;
 }
 
+interface Prepared {
+  readonly user: User;
+  readonly effects: readonly Statement[];
+}
+
+/** Checks and hashes; what is left is to commit. @throws {Problem} username_taken, invalid_request, overloaded */
+async function prepareAccount(app: App, input: Registration, account: string, signal?: AbortSignal): Promise<Prepared> {
+  const usernameCanonical = demandUsername(input.username);
+  const pendingEmailCanonical = input.email === undefined ? null : demandEmail(input.email);
+  const about = { username: input.username, email: null, pendingEmail: input.email ?? null, displayName: input.displayName ?? null };
+  const password = acceptablePassword(app, input.password, contextOf(app, about), '/password');
+  // Asked before the hash, which is dear; decided by the constraint, which is right.
+  if ((await findUserBySignInName(app.db, { kind: 'username', canonical: usernameCanonical })) !== null) throw new Problem('username_taken');
+  const passwordHash = await app.hasher.hash(password, { account, ...(signal === undefined ? {} : { signal }) });
+  const now = app.clock.now();
+  const user: User = { id: app.newId(), ...about, userMetadata: input.userMetadata ?? {}, claims: {}, epoch: 0, disabledAt: null, createdAt: now, updatedAt: now };
+  return { user, effects: [insertUser({ ...user, usernameCanonical, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })] };
+}
+
+/** Of those who ask for one name at once, the constraint lets one through. */
+async function takingName<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof UniqueViolation) throw new Problem('username_taken', { cause: error });
+    throw error;
+  }
+}
+
 /**
  * Makes an account with a username and signs it in: user, credential and session in one commit. An address beside the name is
  * pending; it reserves nothing.
@@ -26,32 +56,20 @@ export interface Registration {
  * @throws {Problem} username_taken, invalid_request, overloaded
  */
 export async function register(app: App, input: Registration, requester: Requester, signal: AbortSignal): Promise<{ user: User; authentication: Authentication }> {
-  const usernameCanonical = demandUsername(input.username);
-  const pendingEmailCanonical = input.email === undefined ? null : demandEmail(input.email);
-  const about = { username: input.username, email: null, pendingEmail: input.email ?? null, displayName: input.displayName ?? null };
-  const password = acceptablePassword(app, input.password, contextOf(app, about), '/password');
-  // Asked before the hash, which is dear; decided by the constraint, which is right.
-  if ((await findUserBySignInName(app.db, { kind: 'username', canonical: usernameCanonical })) !== null) throw new Problem('username_taken');
-  const passwordHash = await app.hasher.hash(password, { account: `register:${requester.ip ?? 'unknown'}`, signal });
-  const now = app.clock.now();
-  const user: User = {
-    id: app.newId(),
-    ...about,
-    userMetadata: input.userMetadata ?? {},
-    claims: {},
-    epoch: 0,
-    disabledAt: null,
-    createdAt: now,
-    updatedAt: now,
-  };
-  try {
-    const effects = [insertUser({ ...user, usernameCanonical, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })];
-    const authentication = await completeFactor(app, { ...FACTOR, user, effects }, requester);
-    app.log.write('info', 'user.registered', 'an account was made', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip });
-    return { user, authentication };
-  } catch (error) {
-    if (error instanceof UniqueViolation) throw new Problem('username_taken', { cause: error });
-    throw error;
-  }
+  const { user, effects } = await prepareAccount(app, input, `register:${requester.ip ?? 'unknown'}`, signal);
+  const authentication = await takingName(() => completeFactor(app, { ...FACTOR, user, effects }, requester));
+  app.log.write('info', 'user.registered', 'an account was made', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip });
+  return { user, authentication };
 }
 
+/**
+ * Makes an account without signing it in: an operator's.
+ *
+ * @param account whose work it is, for the fairness of the hash queue
+ * @throws {Problem} username_taken, invalid_request, overloaded
+ */
+export async function createAccount(app: App, input: Registration, account: string): Promise<User> {
+  const { user, effects } = await prepareAccount(app, input, account);
+  await takingName(() => app.db.write(effects));
+  return user;
+}

@@ -1,0 +1,17 @@
+/** `postern config check`: says what is wrong with the configuration, all of it, and starts nothing. */
+import { EXIT } from './exit.ts';
+import { loadConfig } from './load-config.ts';
+import type { Verb } from './verb.ts';
+
+export const configCheck: Verb = {
+  name: 'config check',
+  summary: 'Checks the configuration and starts nothing.',
+  examples: ['postern config check', 'postern config check --config /etc/postern/config.toml'],
+  run: (call) => {
+    const { path, warnings } = loadConfig(call);
+    const what = path === undefined ? 'The configuration (no file)' : path.replace(/^\.\//, '');
+    const count = warnings.length === 0 ? '' : warnings.length === 1 ? ', with one warning' : `, with ${warnings.length} warnings`;
+    call.output.answer(`${what} is fine${count}.`);
+    return EXIT.done;
+  },
+};

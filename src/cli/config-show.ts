@@ -1,0 +1,19 @@
+/** `postern config show`: what is in force, and which file or variable set it. */
+import { showSettings, showToml } from '../config/show.ts';
+import { EXIT } from './exit.ts';
+import { loadConfig } from './load-config.ts';
+import { JSON_OPTION } from './verb.ts';
+import type { Verb } from './verb.ts';
+
+export const configShow: Verb = {
+  name: 'config show',
+  summary: 'Prints the settings that are in force; secrets as [set].',
+  examples: ['postern config show --origin', 'postern config show --json'],
+  options: [{ flags: '--origin', sentence: 'say which file, variable or flag set each' }, JSON_OPTION],
+  run: (call) => {
+    const loaded = loadConfig(call);
+    if (call.has('json')) call.output.answerJson({ file: loaded.path ?? null, settings: showSettings(loaded) });
+    else call.output.answer(showToml(loaded, { origins: call.has('origin') ? 'with' : 'without' }));
+    return EXIT.done;
+  },
+};

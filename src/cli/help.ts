@@ -1,0 +1,64 @@
+/** Help texts: one line what for, usage, two examples, options with default and variable, where to read more. */
+import { formatRaw } from '../config/fault.ts';
+import { SETTINGS } from '../config/schema.ts';
+import { guess } from '../lib/guess.ts';
+import { COMMON_OPTIONS } from './verb.ts';
+import type { Verb, VerbOption } from './verb.ts';
+
+const PAGE = 'docs/cli.md';
+
+/** The help of one verb. */
+export function verbHelp(verb: Verb): string {
+  const operands = verb.arguments ?? [];
+  const usage = ['postern', verb.name, ...operands.map(({ name }) => name), '[options]'].join(' ');
+  const options = [...(verb.options ?? []), ...COMMON_OPTIONS, { flags: '-h, --help', sentence: 'print this' }];
+  return [
+    verb.summary,
+    '',
+    `usage: ${usage}`,
+    '',
+    'examples:',
+    ...verb.examples.map((example) => `  ${example}`),
+    ...(operands.length === 0 ? [] : ['', 'arguments:', ...table(operands.map(({ name, sentence }) => [name, sentence]))]),
+    '',
+    'options:',
+    ...table(options.map((option) => [option.flags, optionText(option)])),
+    '',
+    `more: ${PAGE}#postern-${verb.name.replaceAll(' ', '-')}`,
+  ].join('\n');
+}
+
+/** The help of the program, or of the verbs of one noun. */
+export function programHelp(verbs: readonly Verb[], noun?: string): string {
+  const shown = noun === undefined ? verbs : verbs.filter(({ name }) => name.startsWith(`${noun} `));
+  const name = noun === undefined ? 'postern' : `postern ${noun}`;
+  return [
+    ...(noun === undefined ? ['postern: sign-in for your services, JSON in, JWTs out. Without a verb it serves.', ''] : []),
+    `usage: ${name} <verb> [options]`,
+    '',
+    'verbs:',
+    ...table(shown.map((verb) => [verb.name, verb.summary])),
+    '',
+    'examples:',
+    ...shown.slice(0, 2).map((verb) => `  ${verb.examples[0]}`),
+    '',
+    `${name} <verb> --help tells more. ${PAGE}`,
+  ].join('\n');
+}
+
+/** What was meant instead of an unknown name, as a sentence, or nothing. */
+export function meant(typed: string, names: Iterable<string>): string {
+  const name = guess(typed, names);
+  return name === undefined ? '' : `. Did you mean ${name}?`;
+}
+
+function optionText(option: VerbOption): string {
+  const setting = option.setting === undefined ? undefined : SETTINGS.get(option.setting);
+  const fallback = option.default ?? (setting?.defaultValue === undefined ? undefined : formatRaw(setting.defaultValue));
+  return [option.sentence, ...(fallback === undefined ? [] : [`[default: ${fallback}]`]), ...(setting === undefined ? [] : [`(${setting.env})`])].join(' ');
+}
+
+function table(rows: readonly (readonly [string, string])[]): readonly string[] {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
+}

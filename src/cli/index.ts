@@ -1,0 +1,28 @@
+/** The one list of verbs, in the order of the help. */
+import { configCheck } from './config-check.ts';
+import { configShow } from './config-show.ts';
+import { health } from './health.ts';
+import { keysExport, keysList, keysRotate } from './keys.ts';
+import { migrate } from './migrate.ts';
+import { printVersion } from './print-version.ts';
+import { serve } from './serve.ts';
+import { userCreate, userDisable, userEnable, userList, userLogout, userUnlock } from './user.ts';
+import type { Verb } from './verb.ts';
+
+export const VERBS: readonly Verb[] = [
+  serve,
+  health,
+  configCheck,
+  configShow,
+  migrate,
+  keysList,
+  keysRotate,
+  keysExport,
+  userCreate,
+  userList,
+  userDisable,
+  userEnable,
+  userUnlock,
+  userLogout,
+  printVersion,
+];

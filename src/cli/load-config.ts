@@ -1,0 +1,36 @@
+/** The configuration for a verb: located, read, its warnings printed. */
+import { SETTINGS } from '../config/schema.ts';
+import { locateConfig } from '../config/locate.ts';
+import { parseConfig } from '../config/parse.ts';
+import type { ParsedConfig } from '../config/parse.ts';
+import type { FlagValue } from '../config/env.ts';
+import { longName } from './verb.ts';
+import type { VerbCall } from './verb.ts';
+
+export interface LoadedConfig extends ParsedConfig {
+  /** The file that was read; undefined when there is none. */
+  readonly path: string | undefined;
+}
+
+/**
+ * Reads what is in force for this call: file, environment, and those of the verb's options that stand for a setting.
+ *
+ * @throws {ConfigRefused} which the program prints and turns into exit code 78
+ */
+export function loadConfig(call: VerbCall): LoadedConfig {
+  const { env, readFile } = call.context;
+  const file = locateConfig({ flag: call.text('config'), env, readFile });
+  const parsed = parseConfig({ file, env, flags: flagsOf(call), readSecretFile: readFile, credentialsDirectory: env['CREDENTIALS_DIRECTORY'] });
+  for (const warning of parsed.warnings) call.output.warn(warning);
+  return { ...parsed, path: file?.path };
+}
+
+function flagsOf(call: VerbCall): readonly FlagValue[] {
+  return (call.verb.options ?? []).flatMap((option) => {
+    const key = option.setting;
+    if (key === undefined || !SETTINGS.has(key)) return [];
+    const flag = longName(option);
+    const given = option.isRepeatable === true ? call.texts(flag) : [call.text(flag) ?? []].flat();
+    return given.length === 0 ? [] : [{ key, flag: `--${flag}`, text: given.join(',') }];
+  });
+}

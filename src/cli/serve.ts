@@ -1,0 +1,169 @@
+/** `postern serve`: opens or makes its state, listens, and stops in good order. */
+import { execFile } from 'node:child_process';
+import { relative } from 'node:path';
+import { createApp } from '../app.ts';
+import type { RunningApp } from '../app.ts';
+import type { Config } from '../config/schema.ts';
+import { systemRandom } from '../crypto/secret.ts';
+import type { OpenDatabase } from '../db/open.ts';
+import { features } from '../features/index.ts';
+import { ListenRefused, listen } from '../http/listen.ts';
+import type { Listeners } from '../http/listen.ts';
+import { withOpenapi } from '../http/openapi.ts';
+import { createServer } from '../http/server.ts';
+import { exceptionFields } from '../lib/log.ts';
+import { asset } from './asset.ts';
+import { CliRefusal, EXIT } from './exit.ts';
+import type { ExitCode } from './exit.ts';
+import { keyEncryptionKey } from './key-file.ts';
+import { loadConfig } from './load-config.ts';
+import { createLogger } from './logger.ts';
+import type { RunningLog } from './logger.ts';
+import { openState, refusing } from './state.ts';
+import { LISTEN_OPTION, LOG_LEVEL_OPTION } from './verb.ts';
+import type { Verb, VerbCall } from './verb.ts';
+import { VERSION } from './version.ts';
+
+export const serve: Verb = {
+  name: 'serve',
+  summary: 'Runs the service (what `postern` alone does).',
+  examples: ['postern serve', 'postern serve --listen tcp://127.0.0.1:7400 --listen unix:/run/postern/postern.sock'],
+  options: [LISTEN_OPTION, LOG_LEVEL_OPTION],
+  run: async (call) => {
+    const started = performance.now();
+    const { config, path } = loadConfig(call);
+    const pretty = config.log.format === 'pretty' || (config.log.format === 'auto' && call.context.stdout.isTTY === true);
+    const log = createLogger({ level: config.log.level, pretty, stdout: call.context.stdout });
+    const keyBytes = keyEncryptionKey(config, true, (line) => call.output.warn(line));
+    const db = await openState(config, call);
+    let running: RunningApp | undefined;
+    try {
+      const isNew = db.isNew;
+      await refusing(() => db.migrate());
+      running = await refusing(() =>
+        createApp(config, { db, clock: call.context.clock, random: systemRandom, log, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin') }, features),
+      );
+      const listeners = await open(config, running, log);
+      announce(call, config, db, running, listeners, { isNew, path, ms: Math.round(performance.now() - started), pretty, log });
+      notifySystemd('READY=1');
+      await stopSignal();
+      notifySystemd('STOPPING=1');
+      log.write('info', 'server.stopping', 'no new connections; what is in flight is answered');
+      // A tenth of the time is kept for the database.
+      await listeners.close(config.server.shutdown_timeout * 0.9);
+      return await finish(running, db, log);
+    } catch (error) {
+      await running?.close();
+      await db.close();
+      log.flush();
+      if (error instanceof ListenRefused) throw new CliRefusal(EXIT.failed, error.message, { cause: error });
+      throw error;
+    }
+  },
+};
+
+async function finish(running: RunningApp, db: OpenDatabase, log: RunningLog): Promise<ExitCode> {
+  await running.close();
+  await db.close();
+  log.write('info', 'server.stopped', 'stopped');
+  log.flush();
+  return EXIT.done;
+}
+
+async function open(config: Config, { app, contributions }: RunningApp, log: RunningLog): Promise<Listeners> {
+  const { server } = config;
+  const routes = withOpenapi(
+    contributions.flatMap((contribution) => contribution.routes),
+    { title: server.name, version: VERSION, issuer: server.public_url },
+  );
+  lastResort(log);
+  return listen(
+    createServer(app, routes),
+    server.listen,
+    { headerTimeoutMs: server.header_timeout, requestTimeoutMs: server.request_timeout, keepAliveTimeoutMs: server.keep_alive_timeout, maxConnections: server.max_connections },
+    { inheritedSockets: inheritedSockets(), umask: (mask) => process.umask(mask) },
+  );
+}
+
+/** ASVS 16.5.4: an error that nobody caught is a line in the log, not a silent end, and no answer tells of it. */
+function lastResort(log: RunningLog): void {
+  process.on('unhandledRejection', (reason) => log.write('error', 'process.unhandled', 'a promise was rejected and nobody looked', exceptionFields(reason)));
+  process.on('uncaughtException', (error) => {
+    log.write('error', 'process.uncaught', 'an error that nobody caught; the process ends and has to be started again', exceptionFields(error));
+    log.flush();
+    process.exit(EXIT.failed);
+  });
+}
+
+/** Sockets that systemd handed over; the variables go, so that no child takes them for its own. */
+function inheritedSockets(): number {
+  const { LISTEN_PID, LISTEN_FDS } = process.env;
+  delete process.env['LISTEN_PID'];
+  delete process.env['LISTEN_FDS'];
+  delete process.env['LISTEN_FDNAMES'];
+  const count = Number(LISTEN_FDS ?? 0);
+  return Number(LISTEN_PID) === process.pid && Number.isInteger(count) && count > 0 && count <= 64 ? count : 0;
+}
+
+/** Node can't send datagrams over Unix sockets; systemd's own tool can. The unit needs NotifyAccess=all for it. */
+function notifySystemd(state: string): void {
+  if (process.env['NOTIFY_SOCKET'] === undefined) return;
+  execFile('systemd-notify', [`--pid=${process.pid}`, state], () => undefined);
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second SIGINT ends the process at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let told = false;
+    const tell = (signal: NodeJS.Signals): void => {
+      if (told && signal === 'SIGINT') process.exit(130);
+      told = true;
+      resolve();
+    };
+    process.on('SIGTERM', tell);
+    process.on('SIGINT', tell);
+  });
+}
+
+interface Start {
+  readonly isNew: boolean;
+  readonly path: string | undefined;
+  readonly ms: number;
+  readonly pretty: boolean;
+  readonly log: RunningLog;
+}
+
+function announce(call: VerbCall, config: Config, db: OpenDatabase, { app }: RunningApp, listeners: Listeners, { isNew, path, ms, pretty, log }: Start): void {
+  const { public_url } = config.server;
+  const { algorithm } = config.tokens;
+  const kid = app.keys.published()[0]?.jwk.kid;
+  if (!pretty) {
+    log.write('info', 'server.started', `postern ${VERSION} is ready`, {
+      version: VERSION,
+      listen: listeners.addresses,
+      public_url,
+      database: db.location,
+      config: path ?? 'defaults',
+      algorithm,
+      ...(kid === undefined ? {} : { kid }),
+      duration_ms: ms,
+    });
+    log.flush();
+    return;
+  }
+  const location = db.location.startsWith('/') ? relativePath(call.context.cwd, db.location) : db.location;
+  call.output.answer(
+    [
+      `postern ${VERSION} is ready (${ms} ms)`,
+      ...listeners.addresses.map((address, index) => `  ${index === 0 ? 'API     ' : '        '}  ${address.padEnd(30)}${index === 0 ? ' GET /openapi.json' : ''}`),
+      `  keys      ${public_url}/.well-known/jwks.json   ${algorithm}${kid === undefined ? '' : `, kid ${kid.slice(0, 4)}…`}`,
+      `  database  ${location.padEnd(30)} ${isNew ? 'new' : 'there'}`,
+      `  config    ${path ?? 'defaults'}${path === undefined ? '                       config.example.toml has every setting' : ''}`,
+    ].join('\n'),
+  );
+}
+
+function relativePath(from: string, to: string): string {
+  const path = relative(from, to);
+  return path.startsWith('..') ? to : `./${path}`;
+}

@@ -1,0 +1,65 @@
+/** The database for a verb: opened, and refused in an operator's words. */
+import type { Config } from '../config/schema.ts';
+import { systemRandom } from '../crypto/secret.ts';
+import { createSealer } from '../crypto/seal.ts';
+import { KeysRefused, createSigningKeys } from '../core/signing-key.ts';
+import type { SigningKeys } from '../core/signing-key.ts';
+import { signingKeyPolicy } from '../app.ts';
+import { DatabaseBusy, DatabaseRefused } from '../db/database.ts';
+import { databaseFile, openDatabase } from '../db/open.ts';
+import type { Commit, OpenDatabase } from '../db/open.ts';
+import { existsSync } from 'node:fs';
+import { CliRefusal, EXIT } from './exit.ts';
+import { keyEncryptionKey } from './key-file.ts';
+import { loadConfig } from './load-config.ts';
+import type { VerbCall } from './verb.ts';
+
+/** Opens the database of a configuration. @throws {CliRefusal} */
+export async function openState(config: Config, call: VerbCall, onCommit?: (commit: Commit) => void): Promise<OpenDatabase> {
+  return refusing(() =>
+    openDatabase({
+      url: config.database.url,
+      encryptionKey: config.database.encryption_key,
+      authToken: config.database.auth_token,
+      busyTimeoutMs: config.database.busy_timeout,
+      clock: call.context.clock,
+      warn: (line) => call.output.warn(line),
+      ...(onCommit === undefined ? {} : { onCommit }),
+    }),
+  );
+}
+
+/** Turns what a database refuses into an end with its sentence. */
+export async function refusing<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DatabaseRefused || error instanceof KeysRefused) throw new CliRefusal(EXIT.config, error.message, { cause: error });
+    if (error instanceof DatabaseBusy) throw new CliRefusal(EXIT.failed, 'another process held the database for longer than database.busy_timeout. Nothing was changed; try again.', { cause: error });
+    throw error;
+  }
+}
+
+/** Runs a verb's work on the database of a service that exists, beside it if it runs. @throws {CliRefusal} */
+export async function withDatabase<T>(call: VerbCall, work: (db: OpenDatabase, config: Config) => Promise<T>): Promise<T> {
+  const { config } = loadConfig(call);
+  const file = databaseFile(config.database.url);
+  if (file !== null && !existsSync(file)) throw new CliRefusal(EXIT.failed, `there is no database at ${file} yet. postern serve makes it.`);
+  const db = await openState(config, call);
+  try {
+    const pending = await refusing(() => db.pendingMigrations());
+    if (pending.length > 0) throw new CliRefusal(EXIT.failed, `${db.location} has not been migrated. Run: postern migrate`);
+    return await refusing(() => work(db, config));
+  } finally {
+    await db.close();
+  }
+}
+
+/** As {@link withDatabase}, with the ring of signing keys. */
+export async function withKeys<T>(call: VerbCall, work: (keys: SigningKeys, config: Config) => Promise<T>): Promise<T> {
+  return withDatabase(call, async (db, config) => {
+    const current = keyEncryptionKey(config, false, (line) => call.output.warn(line));
+    const sealer = createSealer({ current, previous: config.secrets.previous_key_encryption_keys }, systemRandom);
+    return work(await createSigningKeys({ db, sealer, clock: call.context.clock, random: systemRandom }, signingKeyPolicy(config)), config);
+  });
+}

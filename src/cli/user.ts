@@ -1,0 +1,157 @@
+/** `postern user create|list|disable|enable|unlock|logout`: beside a running service, which learns of it within a moment. */
+import { createApp } from '../app.ts';
+import { disableAccount, enableAccount, findUserByAnyName, signOutAccount, unlockAccount } from '../core/account-state.ts';
+import { listUsers } from '../core/user.ts';
+import type { User } from '../core/user.ts';
+import { systemRandom } from '../crypto/secret.ts';
+import type { OpenDatabase } from '../db/open.ts';
+import { createAccount } from '../features/password/register.ts';
+import { Problem } from '../problem.ts';
+import { asset } from './asset.ts';
+import { confirm } from './confirm.ts';
+import { CliRefusal, EXIT } from './exit.ts';
+import type { ExitCode } from './exit.ts';
+import { keyEncryptionKey } from './key-file.ts';
+import { readPassword } from './read-password.ts';
+import { refusing, withDatabase } from './state.ts';
+import { JSON_OPTION } from './verb.ts';
+import type { Verb, VerbCall } from './verb.ts';
+
+const NAME = { name: '<user>', sentence: 'a username, a proved e-mail address, or an id' };
+const YES = { flags: '--yes', sentence: 'do not ask' };
+
+function row(user: User): Record<string, unknown> {
+  return {
+    id: user.id,
+    username: user.username,
+    email: user.email ?? user.pendingEmail,
+    email_verified: user.email !== null,
+    display_name: user.displayName,
+    disabled: user.disabledAt !== null,
+    created_at: new Date(user.createdAt).toISOString(),
+  };
+}
+
+export const userCreate: Verb = {
+  name: 'user create',
+  summary: 'Makes an account, whether or not registration is open.',
+  examples: ['postern user create --username ada', 'pass show ada | postern user create --username ada --password-stdin'],
+  options: [
+    { flags: '--username <name>', sentence: 'the name to sign in with' },
+    { flags: '--email <address>', sentence: 'an address beside it; pending until it is proved' },
+    { flags: '--display-name <name>', sentence: 'the name to show' },
+    { flags: '--password-stdin', sentence: 'read the password from standard input', default: 'a hidden prompt' },
+    JSON_OPTION,
+  ],
+  run: async (call) => {
+    const username = call.text('username');
+    if (username === undefined) throw new CliRefusal(EXIT.usage, '--username is missing\nsee: postern user create --help');
+    const password = await readPassword(call);
+    return withDatabase(call, async (db, config) => {
+      const keyBytes = keyEncryptionKey(config, false, (line) => call.output.warn(line));
+      const one = { ...config, password: { ...config.password, threads: 1 } };
+      const silent = { write: () => undefined, enabled: () => false };
+      const running = await refusing(() =>
+        createApp(one, { db, clock: call.context.clock, random: systemRandom, log: silent, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin') }, []),
+      );
+      try {
+        const user = await createAccount(
+          running.app,
+          { username, email: call.text('email'), password, displayName: call.text('display-name'), userMetadata: undefined },
+          `operator:${username}`,
+        );
+        if (call.has('json')) call.output.answerJson(row(user));
+        else call.output.answer(user.id);
+        return EXIT.done;
+      } catch (error) {
+        throw error instanceof Problem ? new CliRefusal(EXIT.failed, explain(error), { cause: error }) : error;
+      } finally {
+        await running.close();
+      }
+    });
+  },
+};
+
+function explain(problem: Problem): string {
+  const faults = problem.options.errors ?? [];
+  return faults.length === 0 ? (problem.options.detail ?? problem.message) : faults.map(({ pointer, detail }) => `${pointer.slice(1)}: ${detail}`).join('\n');
+}
+
+const PAGE = 500;
+
+export const userList: Verb = {
+  name: 'user list',
+  summary: 'Lists the accounts, the oldest first.',
+  examples: ['postern user list', 'postern user list --json | jq -r .username'],
+  options: [JSON_OPTION],
+  run: (call) =>
+    withDatabase(call, async (db) => {
+      let count = 0;
+      for (let after = '', page: User[]; (page = await listUsers(db, after, PAGE)).length > 0; after = page.at(-1)?.id ?? '') {
+        count += page.length;
+        for (const user of page) {
+          if (call.has('json')) call.output.answerJson(row(user));
+          else call.output.answer(`${user.id}  ${(user.username ?? '-').padEnd(24)}  ${(user.email ?? (user.pendingEmail === null ? '-' : `${user.pendingEmail} (pending)`)).padEnd(32)}  ${user.disabledAt === null ? '' : 'disabled'}`.trimEnd());
+        }
+      }
+      if (!call.has('json')) call.output.progress(`${count} ${count === 1 ? 'account' : 'accounts'}`);
+      return EXIT.done;
+    }),
+};
+
+/** Finds the user and does the work. */
+function onUser(call: VerbCall, work: (db: OpenDatabase, user: User) => Promise<string>): Promise<ExitCode> {
+  return withDatabase(call, async (db) => {
+    const user = await findUserByAnyName({ db }, call.arguments[0] ?? '');
+    if (user === null) throw new CliRefusal(EXIT.failed, 'there is no such user. postern user list shows them.');
+    call.output.answer(await work(db, user));
+    return EXIT.done;
+  });
+}
+
+export const userDisable: Verb = {
+  name: 'user disable',
+  summary: 'Disables an account and ends its sessions at once.',
+  examples: ['postern user disable ada', 'postern user disable 01a1fe1f-4f57-71f1-8260-39b2a9e7b97e --yes'],
+  arguments: [NAME],
+  options: [YES],
+  run: async (call) => {
+    await confirm(call, 'The account can no longer sign in, and its sessions end.');
+    return onUser(call, async (db, user) => ((await disableAccount({ db, clock: call.context.clock }, user.id)) ? `${user.id} is disabled.` : `${user.id} was disabled already.`));
+  },
+};
+
+export const userEnable: Verb = {
+  name: 'user enable',
+  summary: 'Enables a disabled account again.',
+  examples: ['postern user enable ada', 'postern user enable ada@example.com'],
+  arguments: [NAME],
+  run: (call) => onUser(call, async (db, user) => ((await enableAccount({ db, clock: call.context.clock }, user.id)) ? `${user.id} is enabled.` : `${user.id} was enabled already.`)),
+};
+
+export const userUnlock: Verb = {
+  name: 'user unlock',
+  summary: 'Forgets the failed sign-ins of an account, so that its owner need not wait.',
+  examples: ['postern user unlock ada', 'postern user unlock ada@example.com'],
+  arguments: [NAME],
+  run: (call) =>
+    onUser(call, async (db, user) => {
+      await unlockAccount({ db }, user.id);
+      return `${user.id} is unlocked.`;
+    }),
+};
+
+export const userLogout: Verb = {
+  name: 'user logout',
+  summary: 'Ends every session of an account at once.',
+  examples: ['postern user logout ada', 'postern user logout ada --yes'],
+  arguments: [NAME],
+  options: [YES],
+  run: async (call) => {
+    await confirm(call, 'Every device of the account has to sign in again.');
+    return onUser(call, async (db, user) => {
+      const ended = await signOutAccount({ db, clock: call.context.clock }, user.id);
+      return `${ended} ${ended === 1 ? 'session' : 'sessions'} of ${user.id} ended.`;
+    });
+  },
+};

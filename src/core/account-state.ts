@@ -1,0 +1,44 @@
+/** What an operator does to an account: disable, enable, unlock, sign out. It holds at once for this database's every process. */
+import type { Database } from '../db/database.ts';
+import type { Clock } from '../lib/clock.ts';
+import { endSessions } from './session.ts';
+import { passwordBucket, resetAllThrottles } from './throttle.ts';
+import { advanceEpoch, disableUser, enableUser, findUserById, findUserBySignInName } from './user.ts';
+import type { User } from './user.ts';
+import { parseSignInName } from './identifier.ts';
+import { isId } from '../lib/id.ts';
+
+interface Deps {
+  readonly db: Database;
+  readonly clock: Clock;
+}
+
+/** The user of an id, a username or a proved address. */
+export async function findUserByAnyName({ db }: Pick<Deps, 'db'>, name: string): Promise<User | null> {
+  return isId(name) ? findUserById(db, name) : findUserBySignInName(db, parseSignInName(name));
+}
+
+/** Disables the account and ends its sessions in one commit; false when it was disabled already. */
+export async function disableAccount({ db, clock }: Deps, userId: string): Promise<boolean> {
+  const now = clock.now();
+  const [rows] = await db.write([disableUser(userId, now), ...endSessions({ kind: 'all', userId }, 'user_disabled', now)]);
+  return rows.length > 0;
+}
+
+/** Enables the account and opens its attempt buckets; false when it was enabled already. */
+export async function enableAccount({ db, clock }: Deps, userId: string): Promise<boolean> {
+  const [rows] = await db.write([enableUser(userId, clock.now()), resetAllThrottles(passwordBucket(userId))]);
+  return rows.length > 0;
+}
+
+/** Forgets the failed attempts on the account and on its devices. */
+export async function unlockAccount({ db }: Pick<Deps, 'db'>, userId: string): Promise<void> {
+  await db.write([resetAllThrottles(passwordBucket(userId))]);
+}
+
+/** Ends every session and voids what was begun in them; the number ended. */
+export async function signOutAccount({ db, clock }: Deps, userId: string): Promise<number> {
+  const now = clock.now();
+  const [, revoked] = await db.write([advanceEpoch(userId, now), ...endSessions({ kind: 'all', userId }, 'operator', now)]);
+  return revoked?.length ?? 0;
+}
