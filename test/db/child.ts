@@ -49,7 +49,7 @@ const verbs: Record<string, () => Promise<void>> = {
   },
   /** Holds the write lock for `number` milliseconds, or until a line comes when that is 0. */
   async hold() {
-    const db = new Libsql(path);
+    const db = new Libsql(path, { timeout: 5000 });
     db.exec('BEGIN IMMEDIATE');
     say('ready');
     if (Number(number) > 0) await new Promise((resolve) => setTimeout(resolve, Number(number)));
@@ -61,9 +61,11 @@ const verbs: Record<string, () => Promise<void>> = {
   /** Commits for ever, saying each acknowledged row, until it is killed. */
   async write() {
     const add = raw<{ id: number }>('INSERT INTO ticket (spent) VALUES (0) RETURNING id', ['id']);
+    // A file that grows changes its first page, so that the log holds that one too.
+    const grow = raw('INSERT INTO big (bytes) VALUES (zeroblob(5000))');
     const db = await open();
     for (;;) {
-      const added = await Promise.all(Array.from({ length: 8 }, () => db.write([add(), raw('INSERT INTO twin (id) SELECT max(id) FROM ticket')()])));
+      const added = await Promise.all(Array.from({ length: 8 }, () => db.write([add(), raw('INSERT INTO twin (id) SELECT max(id) FROM ticket')(), grow()])));
       say(added.map(([rows]) => rows[0]?.id));
     }
   },
@@ -81,9 +83,11 @@ const verbs: Record<string, () => Promise<void>> = {
         else errors.add(String(outcome.reason.message));
       }
     }
-    say({ acknowledged, errors: [...errors] });
-    await db.write([raw('DELETE FROM big WHERE id NOT IN (SELECT id FROM twin)')()]).catch(() => {});
-    process.exit(0);
+    say({ acknowledged, errors: [...errors], pid: process.pid });
+    await line();
+    const [rows] = await db.write([add({ n: 30_000 }), twin()]);
+    await db.close();
+    say(rows[0]?.id);
   },
 };
 

@@ -34,7 +34,7 @@ export function start(bundle: string, args: readonly (string | number)[], option
   const child: ChildProcessWithoutNullStreams =
     options.fileBlocks === undefined
       ? spawn(process.execPath, argv, { env })
-      : spawn('/bin/sh', ['-c', `trap '' XFSZ; ulimit -f ${options.fileBlocks}; exec "$@"`, 'sh', process.execPath, ...argv], { env });
+      : spawn('/bin/sh', ['-c', `trap '' XFSZ; ulimit -S -f ${options.fileBlocks}; exec "$@"`, 'sh', process.execPath, ...argv], { env });
   const said: string[] = [];
   const waiting: ((line: string | undefined) => void)[] = [];
   let errors = '';
