@@ -8,7 +8,6 @@ import type { ConfigFault, Given } from './fault.ts';
 import { didYouMean } from './file.ts';
 import type { SecretReference } from './file.ts';
 import { SETTINGS } from './schema.ts';
-import type { Setting } from './schema.ts';
 
 /** Where the file is; read by {@link locateConfig}, not a setting. */
 export const CONFIG_VARIABLE = 'POSTERN_CONFIG';
@@ -82,9 +81,4 @@ export function splitList(text: string, separator: string): readonly string[] {
     .split(separator)
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '');
-}
-
-/** What a setting is called in messages about its variable. */
-export function secretNames(setting: Setting): string {
-  return `${setting.env}, ${setting.env}_FILE, ${setting.name}_file in [${setting.section}] or $CREDENTIALS_DIRECTORY/${setting.key}`;
 }

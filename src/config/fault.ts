@@ -101,8 +101,9 @@ export function formatRaw(value: RawValue): string {
   return typeof value === 'string' ? JSON.stringify(withoutCredentials(value)) : String(value);
 }
 
+/** What a URL can hide a credential in: user name and password, and the values of its query and fragment. */
 function withoutCredentials(text: string): string {
-  return text.replace(/(:\/\/)[^/?#]*@/g, '$1…@').replace(/([?&;#][^=&;#]*(?:token|secret|pass|key|auth|sig)[^=&;#]*=)[^&;#]*/gi, '$1…');
+  return text.replace(/:\/\/.*@/s, '://…@').replace(/([?&;#](?!mode=|group=)[^=&;#]*=)[^&;#]*/g, '$1…');
 }
 
 const ORDER = { file: 0, env: 1, credential: 2, flag: 3, default: 4 } as const satisfies Record<Source['kind'], number>;

@@ -39,7 +39,8 @@ export function readSecrets(references: readonly SecretReference[], readSecretFi
     }
     const file = read(readSecretFile, path);
     if ('code' in file) {
-      faults.push({ source, message: `${nameOf(setting, source)} names ${JSON.stringify(path)}, which ${whyNot(file.code)}.` });
+      // The path is not repeated: who mistakes this setting for the other writes the secret itself here.
+      faults.push({ source, message: `${nameOf(setting, source)} names a file that ${whyNot(file.code)}.` });
       continue;
     }
     if (file.isReadableByOthers) {
@@ -94,7 +95,8 @@ function read(readSecretFile: ReadSecretFile, path: string): SecretFile | { code
 /** The end of a sentence about a file that could not be read. */
 export function whyNot(code: string): string {
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist';
-  if (code === 'EACCES' || code === 'EPERM') return 'this user may not read';
+  if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user';
+  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is not UTF-8';
   if (code === 'EISDIR') return 'is a directory';
   return `can not be read (${code})`;
 }

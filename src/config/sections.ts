@@ -37,7 +37,7 @@ export const serverSection = section('What it is called, where it listens and ho
   max_connections: integer({ sentence: 'Most open connections; further ones are closed at once.', default: 4096, min: 16, max: 1_000_000 }),
   header_timeout: duration({ sentence: "Longest wait for a request's headers.", default: '10s', min: '1s', max: '10s' }),
   request_timeout: duration({ sentence: 'Longest wait for a whole request.', default: '15s', min: '1s', max: '15s' }),
-  keep_alive_timeout: duration({ sentence: 'How long an idle connection stays open.', default: '5s', min: '0s', max: '10m' }),
+  keep_alive_timeout: duration({ sentence: 'How long an idle connection stays open.', default: '5s', min: '1s', max: '5m' }),
   shutdown_timeout: duration({ sentence: 'How long requests in flight may take once it is told to stop.', default: '10s', min: '0s', max: '5m' }),
   allow_plain_http: boolean({ sentence: 'Allows a public_url off loopback without TLS: whoever sees the traffic then has the passwords.', default: false }),
 });

@@ -9,7 +9,7 @@ import type { Reading } from './setting.ts';
 /** Reads an origin that is spelled exactly as the Origin header spells it. */
 export function readOrigin(text: string): Reading<string> {
   const remedy = 'Write "https://" and the host, with the port if it is not the usual one.';
-  if (text === '*') return { refusals: [{ problem: 'would let every site in', remedy }] };
+  if (text.includes('*')) return { refusals: [{ problem: 'has a star, and origins are compared as whole texts', remedy }] };
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:\/\//.test(text)) return { refusals: [{ problem: 'is not an origin', remedy }] };
   if (url.username !== '' || url.password !== '') return { refusals: [{ problem: 'carries a user name', remedy }] };
