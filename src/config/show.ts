@@ -1,0 +1,51 @@
+/** What is in force, and what set it. A secret is only ever said to be set. */
+import type { RawValue } from '../lib/setting.ts';
+import { formatRaw, formatSource } from './fault.ts';
+import type { Origin, ParsedConfig } from './parse.ts';
+import { SECTIONS } from './schema.ts';
+import type { Setting } from './schema.ts';
+
+/** What stands for a secret. */
+export const MASK = '[set]';
+
+/** One effective setting, as `postern config show --json` gives it. */
+export interface ShownSetting {
+  readonly value: RawValue | null;
+  /** The file with line and column, the variable or the flag; `default` when nobody set it. */
+  readonly origin: string;
+}
+
+/** All settings by key. Credentials within URLs are left out, too. */
+export function showSettings(parsed: ParsedConfig): Readonly<Record<string, ShownSetting>> {
+  return Object.fromEntries(
+    SECTIONS.flatMap(({ settings }) => settings).map((setting) => [setting.key, { value: shownValue(setting, parsed), origin: shownOrigin(parsed.origins.get(setting.key)) }]),
+  );
+}
+
+/** All settings as a TOML file that would have the same effect, but for the secrets, which it leaves out. */
+export function showToml(parsed: ParsedConfig, layout: { origins: 'with' | 'without' }): string {
+  const lines: string[] = [];
+  for (const { name, settings } of SECTIONS) {
+    lines.push(`[${name}]`);
+    for (const setting of settings) {
+      const value = shownValue(setting, parsed);
+      const text = value === null ? `# ${setting.name} is not set` : value === MASK && setting.secret ? `# ${setting.name} = ${MASK}` : `${setting.name} = ${formatRaw(value)}`;
+      lines.push(layout.origins === 'with' ? `${text.padEnd(45)}  # ${shownOrigin(parsed.origins.get(setting.key))}` : text);
+    }
+    lines.push('');
+  }
+  return lines.join('\n');
+}
+
+function shownValue(setting: Setting, { config, origins }: ParsedConfig): RawValue | null {
+  const origin = origins.get(setting.key);
+  if (setting.secret) return origin?.isSet === true ? MASK : null;
+  if (setting.key === 'server.public_url') return config.server.public_url;
+  return origin?.value ?? null;
+}
+
+function shownOrigin(origin: Origin | undefined): string {
+  if (origin === undefined) return 'default';
+  const source = formatSource(origin.source);
+  return origin.secretFile === undefined ? source : `${source}: ${origin.secretFile}`;
+}
