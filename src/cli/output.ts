@@ -22,12 +22,15 @@ export interface Output {
 
 /** Makes the output of one run. A reader of stdout that has gone away (`postern … | head`) ends the process quietly. */
 export function createOutput({ stdout, stderr, exit }: Pick<CliContext, 'stdout' | 'stderr' | 'exit'>): Output {
-  for (const stream of [stdout, stderr]) {
+  const onGone = (stream: OutputStream, react: () => void): void => {
     stream.on('error', (error: Error) => {
-      if ('code' in error && error.code === 'EPIPE') exit(0);
-      else throw error;
+      if (!('code' in error) || error.code !== 'EPIPE') throw error;
+      react();
     });
-  }
+  };
+  onGone(stdout, () => exit(0));
+  // Who reads no progress still wants the work done, and its exit code.
+  onGone(stderr, () => undefined);
   const line = (stream: OutputStream, text: string): void => {
     stream.write(text.endsWith('\n') ? text : `${text}\n`);
   };
