@@ -5,10 +5,10 @@ import { guarded, prepare, query, raw } from '../../src/db/prepare.ts';
 import { addThing, thing } from './support.ts';
 
 test('a drizzle query becomes SQL once, its placeholders values of their columns', () => {
-  const set = prepare(query.update(thing).set({ at: sql.placeholder('at'), facts: sql.placeholder('facts') }).where(eq(thing.name, sql.placeholder('name'))));
-  const [a, b] = [set({ at: new Date(5), facts: { a: 1 }, name: 'x' }), set({ at: null, facts: null, name: 'x' })];
-  expect(a.sql).toBe('update "thing" set "at" = ?, "facts" = ? where "thing"."name" = ?');
-  expect([a.params, b.params]).toEqual([[5, '{"a":1}', 'x'], [null, null, 'x']]);
+  const add = prepare(query.insert(thing).values({ name: sql.placeholder('name'), at: sql.placeholder('at'), facts: sql.placeholder('facts') }));
+  const [a, b] = [add({ at: new Date(5), facts: { a: 1 }, name: 'x' }), add({ at: null, facts: null, name: 'x' })];
+  expect(a.sql).toBe('insert into "thing" ("id", "name", "count", "at", "on", "facts", "bytes") values (null, ?, ?, ?, null, ?, null)');
+  expect([a.params, b.params]).toEqual([['x', 0, 5, '{"a":1}'], ['x', 0, null, null]]);
   expect(b.sql).toBe(a.sql);
 });
 
