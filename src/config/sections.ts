@@ -82,7 +82,7 @@ export const tokensSection = section('Access tokens and the keys that sign them.
 
 export const throttleSection = section('Waits after failed sign-ins, for each account, device and network.', {
   attempts: integer({ sentence: 'Failures within the window that cost nothing.', default: 10, min: 1, max: 100 }),
-  window: duration({ sentence: 'How long a failure counts.', default: '15m', min: '1m', max: '1d' }),
+  window: duration({ sentence: 'The time in which the failures that cost nothing drain away.', default: '1d', min: '1m', max: '30d' }),
   wait: duration({ sentence: 'The first wait; each further failure doubles it.', default: '30s', min: '1s', max: '1h' }),
   max_wait: duration({ sentence: 'The longest wait.', default: '1h', min: '1s', max: '1d' }),
   max_failures: integer({ sentence: 'Failures in a row after which a password is disabled until it is reset.', default: 100, min: 1, max: 100 }),
