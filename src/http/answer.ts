@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Problem, PROBLEMS } from '../problem.ts';
+import { hasContent } from './front-door.ts';
 
 /** What is sent. `body` undefined is an empty answer. */
 export interface Answer {
@@ -72,8 +73,9 @@ export function send(request: IncomingMessage, response: ServerResponse, common:
   const headers = common.concat(answer.headers);
   // A 204 has no content and no Content-Length (RFC 9110 §8.6).
   if (status !== 204 && status !== 304) headers.push('content-length', String(body === undefined ? 0 : Buffer.byteLength(body)));
-  // A body that nobody read would be taken for the next request: end the connection instead of draining without bound.
-  if (!request.complete && status >= 400) headers.push('connection', 'close');
+  // A body that nobody read would be taken for the next request: end the connection instead of draining without bound. What
+  // announces no body is as good as complete, though Node may say so only after this answer.
+  if (!request.complete && hasContent(request)) headers.push('connection', 'close');
   response.writeHead(status, headers);
   response.end(body);
 }

@@ -14,7 +14,7 @@ export const MAX_JSON_DEPTH = 8;
 const JSON_TYPE = /^application\/json(?:[ \t]*;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8"))?[ \t]*$/i;
 
 /** True when the request announces content. A length of nought is none. */
-function hasContent(request: IncomingMessage): boolean {
+export function hasContent(request: IncomingMessage): boolean {
   const { headers } = request;
   if (headers['transfer-encoding'] !== undefined) return true;
   const length = headers['content-length'];

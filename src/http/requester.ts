@@ -7,17 +7,21 @@ import { BlockList, isIP } from 'node:net';
 
 export type AddressOf = (peer: string | undefined, unixListener: boolean, forwardedFor: string | undefined) => string | null;
 
-/** IPv4-mapped IPv6 is the IPv4 address it stands for: one client, one bucket (attack L01). */
+/**
+ * The one spelling of an address (RFC 5952): of the many that an IPv6 address has, and IPv4-mapped IPv6 as the IPv4 address it
+ * stands for, so that one client has one bucket (attack L01). Null for what is none.
+ */
 export function canonicalAddress(address: string): string | null {
   const bare = address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address;
   const version = isIP(bare);
   if (version === 0) return null;
   if (version === 4) return bare;
-  const lower = bare.toLowerCase();
-  const mapped = /^(?:::|(?:0{1,4}:){5})ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(lower);
-  if (mapped) return mapped[1] ?? null;
-  const zone = lower.indexOf('%');
-  return zone < 0 ? lower : lower.slice(0, zone);
+  const zone = bare.indexOf('%');
+  const canonical = new URL(`http://[${zone < 0 ? bare : bare.slice(0, zone)}]`).hostname.slice(1, -1);
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical) ?? [];
+  if (high === undefined || low === undefined) return canonical;
+  const bits = [parseInt(high, 16), parseInt(low, 16)];
+  return bits.flatMap((half) => [half >> 8, half & 0xff]).join('.');
 }
 
 /**
