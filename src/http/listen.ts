@@ -10,7 +10,9 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { HttpServer } from './server.ts';
+import type { UnparsedFault } from './unparsed.ts';
 
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -48,7 +50,7 @@ const MAX_HEADER_BYTES = 16_384;
 
 /** @throws {ListenRefused} an address is taken, forbidden, or a path that is not ours to use; nothing listens then */
 export async function listen(server: HttpServer, addresses: readonly ListenAddress[], limits: ListenLimits, edge: ProcessEdge): Promise<Listeners> {
-  const open: { server: Server; sockets: Set<Socket>; path: string | null }[] = [];
+  const open: { server: Server; sockets: Set<Socket> }[] = [];
   const shown: string[] = [];
   const close = async (deadlineMs: number): Promise<void> => {
     await Promise.all(open.map((entry) => closeOne(entry.server, entry.sockets, deadlineMs)));
@@ -56,6 +58,7 @@ export async function listen(server: HttpServer, addresses: readonly ListenAddre
   try {
     for (const address of addresses) {
       for (const target of targets(address, edge.inheritedSockets)) {
+        const listener = server.listener(target.kind === 'unix' ? 'unix' : 'tcp');
         const http = createServer(
           {
             maxHeaderSize: MAX_HEADER_BYTES,
@@ -67,18 +70,21 @@ export async function listen(server: HttpServer, addresses: readonly ListenAddre
             requireHostHeader: false,
             noDelay: true,
           },
-          server.listener(target.kind === 'tcp' ? 'tcp' : target.kind === 'unix' ? 'unix' : 'tcp'),
+          listener,
         );
         http.maxConnections = limits.maxConnections;
         http.maxHeadersCount = 0; // counted by the server itself: Node would cut the list without a word
-        http.on('clientError', onClientError);
+        http.on('clientError', (error, socket) => refuseUnparsed(server, error, socket));
+        http.on('connect', (_request, socket) => socket.end(server.unparsed('unknown_method'), () => socket.destroy()));
+        // Node would answer 417 by itself, bare; an expectation that we don't know is none (RFC 9110 §10.1.1).
+        http.on('checkExpectation', listener);
         const sockets = new Set<Socket>();
         http.on('connection', (socket) => {
           sockets.add(socket);
           socket.once('close', () => sockets.delete(socket));
         });
+        open.push({ server: http, sockets });
         await start(http, target, edge);
-        open.push({ server: http, sockets, path: target.kind === 'unix' ? target.path : null });
         shown.push(describe(http, target));
       }
     }
@@ -99,6 +105,7 @@ function targets(address: ListenAddress, inherited: number): readonly Target[] {
 
 async function start(http: Server, target: Target, edge: ProcessEdge): Promise<void> {
   if (target.kind === 'unix') {
+    const group = target.group === undefined ? undefined : groupId(target.group);
     await clearStaleSocket(target.path);
     const previous = edge.umask(0o177);
     try {
@@ -106,10 +113,19 @@ async function start(http: Server, target: Target, edge: ProcessEdge): Promise<v
     } finally {
       edge.umask(previous);
     }
-    if (target.group !== undefined) chownSync(target.path, -1, groupId(target.group));
+    if (group !== undefined) giveToGroup(target.path, group);
     chmodSync(target.path, target.mode);
   } else if (target.kind === 'fd') await listening(http, { fd: target.fd }, `descriptor ${target.fd}`);
   else await listening(http, { host: target.host, port: target.port }, `${target.host}:${target.port}`);
+}
+
+/** Only the superuser gives a file to a group that it is not in itself. */
+function giveToGroup(path: string, group: number): void {
+  try {
+    chownSync(path, -1, group);
+  } catch (cause) {
+    throw new ListenRefused(`${path} can't be given to group ${group}, of which this user is no member. Make it one, or change group= in server.listen (POSTERN_SERVER_LISTEN).`, { cause });
+  }
 }
 
 function listening(http: Server, options: { path: string } | { fd: number } | { host: string; port: number }, name: string): Promise<void> {
@@ -183,26 +199,30 @@ function describe(http: Server, target: Target): string {
   return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
 }
 
-const BAD_REQUEST = ['HTTP/1.1 400 Bad Request', 'urn:postern:problem:malformed_request', 'Malformed request', 400, 'malformed_request'] as const;
-const TOO_LARGE = ['HTTP/1.1 431 Request Header Fields Too Large', 'urn:postern:problem:malformed_request', 'Header too large', 431, 'malformed_request'] as const;
-const TIMED_OUT = ['HTTP/1.1 408 Request Timeout', 'urn:postern:problem:malformed_request', 'Request timed out', 408, 'malformed_request'] as const;
-
 /** What Node's parser refuses never becomes a request: answered by hand, in the same form, and the connection ends (H08). */
-function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+function refuseUnparsed(server: HttpServer, error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const [line, type, title, status, code] = error.code === 'HPE_HEADER_OVERFLOW' ? TOO_LARGE : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? TIMED_OUT : BAD_REQUEST;
-  const body = JSON.stringify({ type, title, status, detail: 'The request could not be read.', code });
-  socket.end(
-    `${line}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`,
-    () => socket.destroy(),
-  );
+  socket.end(server.unparsed(unparsedFault(error)), () => socket.destroy());
+}
+
+/** A request line that is one but for its method: a method that nobody knows is a 405, not noise (ASVS 4.1.4). */
+const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [!-~]+ HTTP\/1\.[01]\r\n/;
+
+function unparsedFault({ code, rawPacket }: { code?: string | undefined; rawPacket?: Buffer }): UnparsedFault {
+  if (code === 'HPE_HEADER_OVERFLOW') return 'header_too_large';
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'timed_out';
+  if (code === 'HPE_INVALID_METHOD' && rawPacket !== undefined && REQUEST_LINE.test(rawPacket.toString('latin1', 0, 16_384))) return 'unknown_method';
+  return 'malformed';
 }
 
 function closeOne(http: Server, sockets: Set<Socket>, deadlineMs: number): Promise<void> {
+  if (!http.listening) return Promise.resolve();
   return new Promise((resolve) => {
+    // A connection on which nobody has said anything yet (a browser's preconnect) is not in flight, though Node counts it so.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     const cut = setTimeout(() => {
       for (const socket of sockets) socket.destroy();
     }, deadlineMs);

@@ -82,7 +82,7 @@ export interface Route {
   readonly reply?: z.ZodType;
   readonly problems: readonly ProblemCode[];
   readonly headers?: Readonly<Record<string, string>>;
-  readonly handle: (call: PrincipalCall<unknown>) => unknown;
+  readonly handle: (call: Call<unknown> & { principal: Principal | undefined }) => unknown;
 }
 
 /** Makes the value of a route; its types tie body, principal and reply to the handler. */

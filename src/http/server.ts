@@ -1,27 +1,25 @@
 /**
- * Routes in, request listener out. Hono matches the decoded path; everything around a handler (front door, caller, schema,
+ * Routes in, request listener out. The router matches the decoded path; everything around a handler (front door, caller, schema,
  * answer, problem, log line) is here once, for every route alike. Answers are written to Node's response directly.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { getRequestListener } from '@hono/node-server';
-import type { HttpBindings } from '@hono/node-server';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { Hono } from 'hono';
 import { Problem } from '../problem.ts';
 import type { App } from '../capabilities.ts';
 import { exceptionFields } from '../lib/log.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeShared } from './exchange.ts';
 import { createCors } from './cors.ts';
-import { readJsonBody } from './front-door.ts';
+import { hasContent, readJsonBody } from './front-door.ts';
 import { securityHeaders } from './headers.ts';
 import { inputFaults } from './fields.ts';
 import { addressReader } from './requester.ts';
-import { requestIds } from './requests.ts';
+import { countHeader, requestIds } from './requests.ts';
+import { unparsedAnswers } from './unparsed.ts';
+import type { UnparsedFault } from './unparsed.ts';
+import { createRouter, pathOf } from './router.ts';
+import type { Params } from './router.ts';
 import { authenticateBearer } from './security.ts';
-import type { AnyRoute, DocumentRoute, PrincipalCall, Route } from './route.ts';
-
-type Env = { Bindings: HttpBindings };
+import type { AnyRoute, DocumentRoute, Route } from './route.ts';
 
 export interface ServerOptions {
   /** Answers 500 to a Problem that the route does not declare, instead of logging it: the document must not lie. */
@@ -33,6 +31,8 @@ export interface ServerOptions {
 export interface HttpServer {
   /** The listener of a TCP or a Unix socket; over the latter a forwarded address counts. */
   listener(kind: 'tcp' | 'unix'): RequestListener;
+  /** The whole answer, as bytes of HTTP/1.1, to what never became a request; it is logged as it is made. */
+  unparsed(fault: UnparsedFault): string;
 }
 
 /** Makes the server of these routes. */
@@ -49,49 +49,39 @@ export function createServer(app: App, routes: readonly AnyRoute[], options: Ser
     onRequest: options.onRequest,
   };
 
+  const router = createRouter(
+    routes.map((route) => ({ method: route.method.toUpperCase(), path: route.path, value: { path: route.path, serve: route.kind === 'document' ? serveDocument(route) : serveOperation(app, route, options) } })),
+  );
+
   const build = (unixListener: boolean): RequestListener => {
     const ofListener: ExchangeShared = { ...shared, unixListener };
-    const hono = new Hono<Env>({ strict: true });
-    for (const route of routes) {
-      const serve = route.kind === 'document' ? serveDocument(route) : serveOperation(app, route, options);
-      hono.on(route.method.toUpperCase(), honoPath(route.path), (c) => {
-        const exchange = new Exchange(ofListener, c.env.incoming, c.env.outgoing, route.path);
-        const params: Params = c.req.param();
-        for (const name in params) {
-          if (PARAMETER.test(params[name] ?? '')) continue;
-          exchange.refuse(new Problem('not_found'));
-          return RESPONSE_ALREADY_SENT;
-        }
-        return serve(exchange, params);
-      });
-    }
-    const patterns = methodsByPattern(routes);
-    hono.notFound((c) => {
-      const exchange = new Exchange(ofListener, c.env.incoming, c.env.outgoing, '');
-      answerUnmatched(exchange, allowedMethods(patterns, c.req.path));
-      return RESPONSE_ALREADY_SENT;
-    });
-    const listener = getRequestListener(hono.fetch, {
-      overrideGlobalObjects: false,
-      // A request that never reached a route: an unreadable target or Host.
-      errorHandler: () => undefined,
-    });
+    const refuseUnmatched = (incoming: IncomingMessage, outgoing: ServerResponse, path: string | null): void => {
+      const exchange = new Exchange(ofListener, incoming, outgoing, '');
+      if (path === null) exchange.refuse(new Problem('malformed_request', { detail: 'The request line or its headers could not be read.' }));
+      else answerUnmatched(exchange, router.methods(path));
+    };
     return (incoming, outgoing) => {
-      if (isUnreadable(incoming)) {
-        new Exchange(ofListener, incoming, outgoing, '').refuse(new Problem('malformed_request', { detail: 'The request line or its headers could not be read.' }));
+      const path = isUnreadable(incoming) ? null : pathOf(incoming.url ?? '');
+      const { method = '' } = incoming;
+      const matched = path === null ? undefined : router.match(method === 'HEAD' ? 'GET' : method, path);
+      if (matched === undefined) {
+        refuseUnmatched(incoming, outgoing, path);
         return;
       }
-      void listener(incoming, outgoing).catch((error: unknown) => lastResort(app, incoming, outgoing, error));
+      const exchange = new Exchange(ofListener, incoming, outgoing, matched.value.path);
+      try {
+        const serving = matched.value.serve(exchange, matched.params);
+        if (serving !== undefined) serving.catch((error: unknown) => lastResort(app, exchange, error));
+      } catch (error) {
+        lastResort(app, exchange, error);
+      }
     };
   };
-  return { listener: (kind) => build(kind === 'unix') };
+  return { listener: (kind) => build(kind === 'unix'), unparsed: unparsedAnswers(shared) };
 }
 
-/** What stands in a path is an id of ours: anything else, decoded, names nothing. */
-const PARAMETER = /^[A-Za-z0-9._~-]{1,128}$/;
-
 const MAX_HEADER_LINES = 100;
-const TARGET = /^\/[!#$%&'()*+,\-./:;=?@A-Z[\]_a-z~0-9]*$/;
+const TARGET = /^(?:https?:\/\/[^/?#]*)?\/?[!$%&'()*+,\-./:;=?@A-Z[\]_a-z~0-9]*$/;
 
 /** What no route should have to look at: targets that are no path, hosts that are none, headers without end, TE beside CL. */
 function isUnreadable(request: IncomingMessage): boolean {
@@ -99,31 +89,11 @@ function isUnreadable(request: IncomingMessage): boolean {
   if (request.rawHeaders.length > 2 * MAX_HEADER_LINES) return true;
   if (!TARGET.test(request.url ?? '')) return request.method !== 'OPTIONS' || request.url !== '*';
   if (headers['transfer-encoding'] !== undefined && (headers['content-length'] !== undefined || headers['transfer-encoding'] !== 'chunked')) return true;
-  return headers.host === undefined || !/^[A-Za-z0-9._~:[\]-]{1,255}$/.test(headers.host);
+  // Node keeps the first of two Host lines without a word; a proxy in front may have believed the other (RFC 9112 §3.2).
+  return headers.host === undefined || !HOST.test(headers.host) || countHeader(request.rawHeaders, 'host') !== 1;
 }
 
-function honoPath(path: string): string {
-  // `{kid}.pem` and the like: Hono takes a pattern for the parameter when text follows it.
-  return path.replace(/\{(\w+)\}([^/]*)/g, (_, name: string, rest: string) => (rest === '' ? `:${name}` : `:${name}{[^/]+${rest.replace('.', '\\.')}}`));
-}
-
-interface Pattern {
-  readonly expression: RegExp;
-  readonly methods: string[];
-}
-
-function methodsByPattern(routes: readonly AnyRoute[]): Pattern[] {
-  const byPath = new Map<string, string[]>();
-  for (const { path, method } of routes) byPath.set(path, [...(byPath.get(path) ?? []), ...(method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()])]);
-  return [...byPath].map(([path, methods]) => ({
-    expression: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
-    methods,
-  }));
-}
-
-function allowedMethods(patterns: readonly Pattern[], path: string): readonly string[] {
-  return patterns.filter(({ expression }) => expression.test(path)).flatMap(({ methods }) => methods);
-}
+const HOST = /^(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 
 function answerUnmatched(exchange: Exchange, methods: readonly string[]): void {
   const { method } = exchange.incoming;
@@ -135,8 +105,8 @@ function answerUnmatched(exchange: Exchange, methods: readonly string[]): void {
   else exchange.refuse(new Problem('not_found'));
 }
 
-type Params = Readonly<Record<string, string>>;
-type Serve = (exchange: Exchange, params: Params) => Response | Promise<Response>;
+/** Answers at once when nothing has to be waited for, so that a hot route costs no turn of the event loop. */
+type Serve = (exchange: Exchange, params: Params) => Promise<void> | undefined;
 
 function serveDocument(route: DocumentRoute): Serve {
   const fresh = `public, max-age=${route.maxAgeSeconds}`;
@@ -151,7 +121,7 @@ function serveDocument(route: DocumentRoute): Serve {
         body: document.bytes,
       });
     }
-    return RESPONSE_ALREADY_SENT;
+    return undefined;
   };
 }
 
@@ -162,19 +132,32 @@ function matchesEtag(header: string | undefined, etag: string): boolean {
 }
 
 function serveOperation(app: App, route: Route, options: ServerOptions): Serve {
-  const { security } = route;
-  return async (exchange, params) => {
+  const { security, handle } = route;
+  const finish = (exchange: Exchange, result: unknown): void => {
+    if (route.reply === undefined) exchange.answer({ status: route.status, headers: exchange.extraHeaders(NO_STORE) });
+    else exchange.answer({ status: route.status, headers: exchange.extraHeaders(JSON_HEADERS), body: JSON.stringify(route.reply.parse(result)) });
+  };
+  const serve = async (exchange: Exchange, params: Params): Promise<void> => {
     try {
-      const principal = security === 'public' ? undefined : await authenticateBearer(app, security, exchange.incoming.headers.authorization, exchange.incoming.rawHeaders);
+      const { headers, rawHeaders } = exchange.incoming;
+      const principal = security === 'public' ? undefined : await authenticateBearer(app, security, headers.authorization, rawHeaders);
       const body = await parseBody(route, exchange.incoming);
-      const call = exchange.call(body, params, principal) as PrincipalCall<unknown>;
-      const result = await route.handle(call);
-      if (route.reply === undefined) exchange.answer({ status: route.status, headers: exchange.extraHeaders(NO_STORE) });
-      else exchange.answer({ status: route.status, headers: exchange.extraHeaders(JSON_HEADERS), body: JSON.stringify(route.reply.parse(result)) });
+      finish(exchange, await handle(exchange.call(body, params, principal)));
     } catch (error) {
       refuse(app, route, exchange, error, options);
     }
-    return RESPONSE_ALREADY_SENT;
+  };
+  if (security !== 'public' || route.body !== undefined) return serve;
+  return (exchange, params) => {
+    if (hasContent(exchange.incoming)) return serve(exchange, params);
+    try {
+      const result = handle(exchange.call(undefined, params, undefined));
+      if (result instanceof Promise) return result.then((settled) => finish(exchange, settled)).catch((error: unknown) => refuse(app, route, exchange, error, options));
+      finish(exchange, result);
+    } catch (error) {
+      refuse(app, route, exchange, error, options);
+    }
+    return undefined;
   };
 }
 
@@ -219,12 +202,7 @@ function refuse(app: App, route: Route, exchange: Exchange, error: unknown, opti
 const BEARER_PROBLEMS: ReadonlySet<string> = new Set(['invalid_token', 'session_revoked', 'insufficient_user_authentication']);
 
 /** ASVS 16.5.4: whatever happens, the caller gets an answer that tells nothing, and the log gets the rest. */
-function lastResort(app: App, incoming: IncomingMessage, outgoing: ServerResponse, error: unknown): void {
-  app.log.write('error', 'request.failed', 'an unexpected error ended a request', exceptionFields(error));
-  if (outgoing.headersSent) outgoing.destroy();
-  else {
-    outgoing.writeHead(500, { 'cache-control': 'no-store', connection: 'close' });
-    outgoing.end();
-  }
-  incoming.resume();
+function lastResort(app: App, exchange: Exchange, error: unknown): void {
+  app.log.write('error', 'request.failed', 'an unexpected error ended a request', { request_id: exchange.requestId, ...exceptionFields(error) });
+  exchange.refuse(new Problem('internal_error', { cause: error }));
 }
