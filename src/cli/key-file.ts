@@ -26,15 +26,31 @@ export function keyEncryptionKey(config: Config, mayCreate: boolean, warn: (line
   if (database === null) throw new CliRefusal(EXIT.config, `secrets.key_encryption_key is not set, and a database on a server needs one that its instances share. ${MAKE_ONE}`);
   const path = join(dirname(database), KEY_FILE);
   if (!existsSync(path)) {
-    if (existsSync(database)) throw new CliRefusal(EXIT.config, `${path} is gone, and ${database} was made with it. Bring it back from the backup, or set secrets.key_encryption_key_file. Nothing was changed.`);
+    if (holdsSomething(database)) throw new CliRefusal(EXIT.config, `${path} is gone, and ${database} was made with it. Bring it back from the backup, or set secrets.key_encryption_key_file. Nothing was changed.`);
     if (!mayCreate) throw new CliRefusal(EXIT.failed, `there is no database at ${database} yet. postern serve makes it.`);
-    create(path);
+    orRefuse(() => create(path), `${path} can't be made`);
   }
   if ((statSync(path).mode & 0o077) !== 0) warn(`${path} can be read by others. Run: chmod 600 ${path}`);
+  const text = orRefuse(() => readFileSync(path, 'utf8'), `${path} can't be read`);
   try {
-    return parseSealKey(readFileSync(path, 'utf8').trim());
+    return parseSealKey(text.trim());
   } catch {
     throw new CliRefusal(EXIT.config, `${path} does not hold a key of 32 bytes. Bring it back from the backup. Nothing was changed.`);
+  }
+}
+
+/** A database without a byte in it was made with no key: a first start that failed half-way must not stop the second one. */
+function holdsSomething(database: string): boolean {
+  return (statSync(database, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
+/** @throws {CliRefusal} with what failed and the code of the system's error */
+function orRefuse<T>(work: () => T, failed: string): T {
+  try {
+    return work();
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason';
+    throw new CliRefusal(EXIT.config, `${failed}: ${code}. Nothing was changed.`, { cause });
   }
 }
 
@@ -44,12 +60,12 @@ function create(path: string): void {
   const aside = `${path}.${systemRandom.bytes(6).toString('hex')}`;
   const file = openSync(aside, 'wx', 0o600);
   try {
-    writeSync(file, `${systemRandom.bytes(32).toString('base64url')}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  try {
+    try {
+      writeSync(file, `${systemRandom.bytes(32).toString('base64url')}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
     linkSync(aside, path);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;

@@ -6,6 +6,7 @@ import type { RunningApp } from '../app.ts';
 import type { Config } from '../config/schema.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
+import { probeWrite } from '../features/health/store.ts';
 import { features } from '../features/index.ts';
 import { ListenRefused, listen } from '../http/listen.ts';
 import type { Listeners } from '../http/listen.ts';
@@ -31,22 +32,26 @@ export const serve: Verb = {
   options: [LISTEN_OPTION, LOG_LEVEL_OPTION],
   run: async (call) => {
     const started = performance.now();
+    // First of all: as the first process of a container it is deaf to signals that it does not handle.
+    const told = stopSignal();
     const { config, path } = loadConfig(call);
     const pretty = config.log.format === 'pretty' || (config.log.format === 'auto' && call.context.stdout.isTTY === true);
     const log = createLogger({ level: config.log.level, pretty, stdout: call.context.stdout });
-    const keyBytes = keyEncryptionKey(config, true, (line) => call.output.warn(line));
+    const keyBytes = await refusing(async () => keyEncryptionKey(config, true, (line) => call.output.warn(line)));
     const db = await openState(config, call);
     let running: RunningApp | undefined;
     try {
       const isNew = db.isNew;
       await refusing(() => db.migrate());
+      // Whoever can't write must not be started: sign-ins would fail one by one instead of the start.
+      await refusing(() => db.write([probeWrite()]));
       running = await refusing(() =>
         createApp(config, { db, clock: call.context.clock, random: systemRandom, log, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin') }, features),
       );
       const listeners = await open(config, running, log);
       announce(call, config, db, running, listeners, { isNew, path, ms: Math.round(performance.now() - started), pretty, log });
       notifySystemd('READY=1');
-      await stopSignal();
+      await told;
       notifySystemd('STOPPING=1');
       log.write('info', 'server.stopping', 'no new connections; what is in flight is answered');
       // A tenth of the time is kept for the database.

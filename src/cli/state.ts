@@ -10,6 +10,7 @@ import { databaseFile, openDatabase } from '../db/open.ts';
 import type { Commit, OpenDatabase } from '../db/open.ts';
 import { existsSync } from 'node:fs';
 import { CliRefusal, EXIT } from './exit.ts';
+import type { ExitCode } from './exit.ts';
 import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
 import type { VerbCall } from './verb.ts';
@@ -35,15 +36,33 @@ export async function refusing<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof DatabaseRefused || error instanceof KeysRefused) throw new CliRefusal(EXIT.config, error.message, { cause: error });
+    const fault = diskFault(error);
+    if (fault !== undefined) throw new CliRefusal(fault.exitCode, fault.message, { cause: error });
     if (error instanceof DatabaseBusy) throw new CliRefusal(EXIT.failed, 'another process held the database for longer than database.busy_timeout. Nothing was changed; try again.', { cause: error });
     throw error;
   }
 }
 
+/** What SQLite says of a disk, in an operator's words; a restart may mend the first two, and nothing but an operator the others. */
+const DISK_FAULTS: readonly (readonly [code: string, exitCode: ExitCode, message: string])[] = [
+  ['SQLITE_FULL', EXIT.failed, 'the disk of the database is full. Make room and start again; nothing that was acknowledged is lost.'],
+  ['SQLITE_IOERR', EXIT.failed, 'the database can not be read or written (an error of the disk, or no room). Look at the disk; nothing that was acknowledged is lost.'],
+  ['SQLITE_READONLY', EXIT.config, 'the database, or its folder, may not be written by this user. Change the owner or the mode, or database.url (POSTERN_DATABASE_URL). Nothing was changed.'],
+  ['SQLITE_CANTOPEN', EXIT.config, 'the database, or a file beside it, may not be opened by this user. Change the owner or the mode, or database.url (POSTERN_DATABASE_URL). Nothing was changed.'],
+  ['SQLITE_PERM', EXIT.config, 'the database may not be opened by this user. Change the owner or the mode. Nothing was changed.'],
+  ['SQLITE_CORRUPT', EXIT.config, 'the database is damaged: a page of it does not hold what it should. Bring it back from the backup; nothing was changed.'],
+];
+
+function diskFault(error: unknown): { readonly exitCode: ExitCode; readonly message: string } | undefined {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const found = DISK_FAULTS.find(([prefix]) => code === prefix || code.startsWith(`${prefix}_`));
+  return found === undefined ? undefined : { exitCode: found[1], message: found[2] };
+}
+
 /** Runs a verb's work on the database of a service that exists, beside it if it runs. @throws {CliRefusal} */
 export async function withDatabase<T>(call: VerbCall, work: (db: OpenDatabase, config: Config) => Promise<T>): Promise<T> {
   const { config } = loadConfig(call);
-  const file = databaseFile(config.database.url);
+  const file = await refusing(async () => databaseFile(config.database.url));
   if (file !== null && !existsSync(file)) throw new CliRefusal(EXIT.failed, `there is no database at ${file} yet. postern serve makes it.`);
   const db = await openState(config, call);
   try {
