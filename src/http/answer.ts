@@ -75,7 +75,7 @@ export function send(request: IncomingMessage, response: ServerResponse, common:
   if (status !== 204 && status !== 304) headers.push('content-length', String(body === undefined ? 0 : Buffer.byteLength(body)));
   // A body that nobody read would be taken for the next request: end the connection instead of draining without bound. What
   // announces no body is as good as complete, though Node may say so only after this answer.
-  if (!request.complete && hasContent(request)) headers.push('connection', 'close');
+  if (!request.complete && hasContent(request) && !answer.headers.includes('connection')) headers.push('connection', 'close');
   response.writeHead(status, headers);
   response.end(body);
 }

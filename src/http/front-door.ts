@@ -31,7 +31,10 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   const { headers } = request;
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') throw new Problem('unsupported_media_type');
-  if (!JSON_TYPE.test(headers['content-type'] ?? '')) throw new Problem('unsupported_media_type');
+  const type = headers['content-type'];
+  // A client that streams may say only with its last chunk, the first, that there is nothing.
+  if (type === undefined && headers['content-length'] === undefined && (await readBytes(request)).length === 0) return undefined;
+  if (!JSON_TYPE.test(type ?? '')) throw new Problem('unsupported_media_type');
   if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw new Problem('content_too_large');
   const bytes = await readBytes(request);
   if (!isUtf8(bytes)) throw new Problem('malformed_request', { detail: 'The body is not valid UTF-8.' });
