@@ -50,7 +50,7 @@ export const userCreate: Verb = {
     return withDatabase(call, async (db, config) => {
       const keyBytes = keyEncryptionKey(config, false, (line) => call.output.warn(line));
       const one = { ...config, password: { ...config.password, threads: 1 } };
-      const silent = { write: () => undefined, enabled: () => false };
+      const silent = { write: () => undefined, request: () => undefined, enabled: () => false };
       const running = await refusing(() =>
         createApp(one, { db, clock: call.context.clock, random: systemRandom, log: silent, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin') }, []),
       );

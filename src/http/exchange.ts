@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Problem } from '../problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log, LogLevel } from '../lib/log.ts';
-import { exceptionFields } from '../lib/log.ts';
 import type { Requester } from '../core/requester.ts';
 import type { Principal } from '../core/session.ts';
 import type { Call } from './route.ts';
@@ -133,16 +132,18 @@ export class Exchange implements Call<unknown> {
     const level: LogLevel = status >= 500 && status !== 503 ? 'error' : status === 503 || status === 429 ? 'warn' : QUIET_ROUTES.has(this.#route) ? 'debug' : 'info';
     if (!log.enabled(level)) return;
     const { ip, userAgent } = this.requester;
-    log.write(level, 'http.request', '', {
-      request_id: this.requestId,
-      'http.request.method': method,
-      'http.route': this.#route,
-      'http.response.status_code': status,
-      'client.address': ip,
-      'user_agent.original': userAgent,
-      ...(this.principal === undefined ? {} : { 'user.id': this.principal.user.id, 'session.id': this.principal.session.id }),
-      ...(problem === undefined ? {} : { 'error.type': problem.code, ...(problem.cause instanceof Error && status >= 500 ? exceptionFields(problem.cause) : {}) }),
-      duration_ms: Math.round(durationMs * 100) / 100,
+    log.request(level, {
+      requestId: this.requestId,
+      method,
+      route: this.#route,
+      status,
+      ip,
+      userAgent,
+      durationMs: Math.round(durationMs * 100) / 100,
+      userId: this.principal?.user.id,
+      sessionId: this.principal?.session.id,
+      problem: problem?.code,
+      error: status >= 500 ? problem?.cause : undefined,
     });
   }
 }

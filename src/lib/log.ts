@@ -36,9 +36,47 @@ export interface LogFields {
   readonly config?: string;
 }
 
+/** The line of one finished request. It is written for each of them, so its fields are fixed and its writer is by hand. */
+export interface RequestLine {
+  readonly requestId: string;
+  /** Of the known methods, or `_OTHER`. */
+  readonly method: string;
+  /** The template, never the path; empty when none matched. */
+  readonly route: string;
+  readonly status: number;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+  readonly durationMs: number;
+  readonly userId?: string | undefined;
+  readonly sessionId?: string | undefined;
+  /** The problem code of a refusal. */
+  readonly problem?: string | undefined;
+  /** What was wrong when it was our fault. */
+  readonly error?: unknown;
+}
+
+/** The fields of a request's line under their names. */
+export function requestFields(line: RequestLine): LogFields {
+  return {
+    request_id: line.requestId,
+    'http.request.method': line.method,
+    'http.route': line.route,
+    'http.response.status_code': line.status,
+    'client.address': line.ip,
+    'user_agent.original': line.userAgent,
+    ...(line.userId === undefined ? {} : { 'user.id': line.userId }),
+    ...(line.sessionId === undefined ? {} : { 'session.id': line.sessionId }),
+    ...(line.problem === undefined ? {} : { 'error.type': line.problem }),
+    ...(line.error === undefined ? {} : exceptionFields(line.error)),
+    duration_ms: line.durationMs,
+  };
+}
+
 export interface Log {
   /** Writes one event; `event` is `noun.verb` and stable, `message` is for people. */
   write(level: LogLevel, event: string, message: string, fields?: LogFields): void;
+  /** Writes the line of a request, event `http.request`. */
+  request(level: LogLevel, line: RequestLine): void;
   /** False when a line of that level would be dropped, so that a hot path needn't build it. */
   enabled(level: LogLevel): boolean;
 }

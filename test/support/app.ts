@@ -19,6 +19,7 @@ import { withOpenapi } from '../../src/http/openapi.ts';
 import type { AnyRoute } from '../../src/http/route.ts';
 import { createServer } from '../../src/http/server.ts';
 import type { Clock } from '../../src/lib/clock.ts';
+import { requestFields } from '../../src/lib/log.ts';
 import type { Log, LogFields, LogLevel } from '../../src/lib/log.ts';
 
 export interface TestClock extends Clock {
@@ -114,6 +115,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   const lines: LogLine[] = [];
   const log: Log = {
     write: (level, event, message, fields) => void lines.push({ level, event, message, ...fields }),
+    request: (level, line) => void lines.push({ level, event: 'http.request', message: '', ...requestFields(line) }),
     enabled: () => true,
   };
   const db = await openDatabase({ url: `file:${join(directory, 'postern.db')}`, busyTimeoutMs: 5_000, driver, clock });
