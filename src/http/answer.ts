@@ -72,10 +72,13 @@ export function send(request: IncomingMessage, response: ServerResponse, common:
   const { status, body } = answer;
   const headers = common.concat(answer.headers);
   // A 204 has no content and no Content-Length (RFC 9110 §8.6).
-  if (status !== 204 && status !== 304) headers.push('content-length', String(body === undefined ? 0 : Buffer.byteLength(body)));
+  const length = body === undefined ? 0 : Buffer.byteLength(body);
+  if (status !== 204 && status !== 304) headers.push('content-length', String(length));
   // A body that nobody read would be taken for the next request: end the connection instead of draining without bound. What
   // announces no body is as good as complete, though Node may say so only after this answer.
   if (!request.complete && hasContent(request) && !answer.headers.includes('connection')) headers.push('connection', 'close');
   response.writeHead(status, headers);
-  response.end(body);
+  // A text of ASCII alone goes out as one string with its head, in one write and without a look at its encoding.
+  if (body !== undefined && length === body.length) response.end(body, 'latin1');
+  else response.end(body);
 }

@@ -6,7 +6,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, readFileSync, unlinkSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { ServerResponse, createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -205,7 +205,15 @@ function refuseUnparsed(server: HttpServer, error: NodeJS.ErrnoException & { raw
     socket.destroy();
     return;
   }
-  socket.end(server.unparsed(unparsedFault(error)), () => socket.destroy());
+  // The request was answered from its headers, and what follows them is what could not be read: one answer is enough.
+  if (isAnswered(socket)) socket.end();
+  else socket.end(server.unparsed(unparsedFault(error)), () => socket.destroy());
+}
+
+/** Whether the head of an answer that is not at its end yet has gone out; Node's own handler asks the same way. */
+function isAnswered(socket: Duplex): boolean {
+  const message: unknown = Reflect.get(socket, '_httpMessage');
+  return message instanceof ServerResponse && message.headersSent;
 }
 
 /** A request line that is one but for its method: a method that nobody knows is a 405, not noise (ASVS 4.1.4). */

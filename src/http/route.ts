@@ -96,7 +96,7 @@ export function route<const S extends Security, B extends z.ZodType | undefined 
 
 /** Bytes served as they are: made once, sent with an ETag, answered with 304 when the caller has them. */
 export interface DocumentBytes {
-  readonly bytes: Buffer;
+  readonly body: string | Buffer;
   /** A strong entity tag with its quotes (RFC 9110 §8.8.3). */
   readonly etag: string;
 }

@@ -17,17 +17,22 @@ import { countHeader } from './requests.ts';
 
 const BEARER = /^bearer ([^\s,]+)$/i;
 
-/** The token of an Authorization header, or null when there is no such header. @throws {Problem} invalid_token */
-export function bearerToken(authorization: string | undefined, rawHeaders: readonly string[]): string | null {
-  if (authorization === undefined) return null;
+/**
+ * The token of an Authorization header, or null when there is no such header.
+ *
+ * @param lines how many lines of it came: Node keeps the first of two without a word
+ * @throws {Problem} invalid_token
+ */
+export function bearerToken(authorization: string | null | undefined, lines: number): string | null {
+  if (authorization === undefined || authorization === null) return null;
   const token = BEARER.exec(authorization)?.[1];
-  if (token === undefined || countHeader(rawHeaders, 'authorization') !== 1) throw new Problem('invalid_token');
+  if (token === undefined || lines !== 1) throw new Problem('invalid_token');
   return token;
 }
 
 /** @throws {Problem} invalid_token, session_revoked, insufficient_user_authentication */
 export async function authenticateBearer(app: App, security: BearerSecurity, authorization: string | undefined, rawHeaders: readonly string[]): Promise<Principal> {
-  const token = bearerToken(authorization, rawHeaders);
+  const token = bearerToken(authorization, countHeader(rawHeaders, 'authorization'));
   if (token === null) throw new MissingToken();
   let claims;
   try {

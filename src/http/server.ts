@@ -57,7 +57,7 @@ export function createServer(app: App, routes: readonly AnyRoute[], options: Ser
     const ofListener: ExchangeShared = { ...shared, unixListener };
     const refuseUnmatched = (incoming: IncomingMessage, outgoing: ServerResponse, path: string | null): void => {
       const exchange = new Exchange(ofListener, incoming, outgoing, '');
-      if (path === null) exchange.refuse(new Problem('malformed_request', { detail: 'The request line or its headers could not be read.' }));
+      if (path === null) exchange.refuse(new Problem('malformed_request', { detail: 'The request line or its headers could not be read.' }), ['connection', 'close']);
       else answerUnmatched(exchange, router.methods(path));
     };
     return (incoming, outgoing) => {
@@ -118,7 +118,7 @@ function serveDocument(route: DocumentRoute): Serve {
       exchange.answer({
         status: 200,
         headers: ['content-type', route.contentType, 'etag', document.etag, 'cache-control', fresh],
-        body: document.bytes,
+        body: document.body,
       });
     }
     return undefined;

@@ -5,6 +5,7 @@ import type { App } from '../capabilities.ts';
 import type { Authenticated, Authentication, MfaRequired } from '../core/authentication.ts';
 import { DEVICE_COOKIE, REFRESH_COOKIE, clearCookie, demandOrigin, readCookie, setCookie } from './cookies.ts';
 import type { Call } from './route.ts';
+import { bearerToken } from './security.ts';
 
 /** The member of a sign-in's body that asks for the cookie. */
 export const cookieMember = z.boolean().optional().meta({ description: 'True: the refresh token comes as a __Host-refresh cookie and not in the body. Needs cookies.enabled.' });
@@ -44,12 +45,12 @@ export interface PresentedToken {
 /**
  * The refresh token of a request: body, else Authorization, else the cookie (which needs a listed Origin).
  *
- * @throws {Problem} invalid_request when there is none, origin_not_allowed
+ * @throws {Problem} invalid_request when there is none, invalid_token, origin_not_allowed
  */
 export function presentedToken(app: App, call: Call<{ refresh_token?: string | undefined }>): PresentedToken {
   if (call.body.refresh_token !== undefined) return { token: call.body.refresh_token, from: 'body' };
-  const bearer = /^bearer ([^\s,]+)$/i.exec(call.header('authorization') ?? '')?.[1];
-  if (bearer !== undefined) return { token: bearer, from: 'authorization' };
+  const bearer = bearerToken(call.header('authorization'), call.headerLines('authorization'));
+  if (bearer !== null) return { token: bearer, from: 'authorization' };
   const { enabled, allowed_origins } = app.config.cookies;
   const cookie = enabled ? readCookie(call.header('cookie'), REFRESH_COOKIE) : null;
   if (cookie === null || cookie === '') throw invalidRequest({ pointer: '/refresh_token', code: 'required', detail: 'Send the refresh token.' });

@@ -11,9 +11,9 @@ import { route } from '../../http/route.ts';
 import type { AnyRoute, Call } from '../../http/route.ts';
 import { tokenText } from '../../http/fields.ts';
 import { MissingToken } from '../../http/answer.ts';
+import { bearerToken } from '../../http/security.ts';
 import type { Feature } from '../feature.ts';
 
-const BEARER = /^bearer ([^\s,]+)$/i;
 
 /** Header values are ASCII: what isn't is percent-encoded UTF-8, so that a name of any script goes through every proxy. */
 function headerValue(text: string): string {
@@ -48,10 +48,8 @@ function verificationRoutes(app: App): readonly AnyRoute[] {
       },
       problems: ['invalid_token', 'session_revoked'],
       handle: (call) => {
-        const authorization = call.header('authorization');
-        if (authorization === null) throw new MissingToken();
-        const token = BEARER.exec(authorization)?.[1];
-        if (token === undefined || call.headerLines('authorization') !== 1) throw new Problem('invalid_token');
+        const token = bearerToken(call.header('authorization'), call.headerLines('authorization'));
+        if (token === null) throw new MissingToken();
         setIdentity(call, verified(app, token));
       },
     }),
