@@ -226,18 +226,25 @@ function unparsedFault({ code, rawPacket }: { code?: string | undefined; rawPack
   return 'malformed';
 }
 
+/** How long a connection may stay silent once the server stops. */
+const SILENT_MS = 500;
+
 function closeOne(http: Server, sockets: Set<Socket>, deadlineMs: number): Promise<void> {
   if (!http.listening) return Promise.resolve();
   return new Promise((resolve) => {
-    // A connection on which nobody has said anything yet (a browser's preconnect) is not in flight, though Node counts it so.
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     const cut = setTimeout(() => {
       for (const socket of sockets) socket.destroy();
     }, deadlineMs);
     // A kept-alive connection becomes idle when its last answer is out; look until all are gone.
     const sweep = setInterval(() => http.closeIdleConnections(), 25);
+    // A connection on which nobody says anything (a browser's preconnect) is not in flight, though Node counts it so; what has been
+    // said and not been read yet is read by then.
+    const hush = setTimeout(() => {
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    }, SILENT_MS);
     http.close(() => {
       clearTimeout(cut);
+      clearTimeout(hush);
       clearInterval(sweep);
       resolve();
     });
