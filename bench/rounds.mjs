@@ -1,0 +1,216 @@
+/** What one round measures, for each group of bars: the variants in turn, the one that they are measured against before and after. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { startBetterAuth } from './better-auth.mjs';
+import { cpuOf, pin, rssOf, startChild } from './jobs.mjs';
+import { requestText } from './request.mjs';
+import { PASSWORD, register, startService } from './service.mjs';
+
+/** Users whose sessions are refreshed, and users who sign in; apart, for a user's oldest sessions end beyond 20. */
+const SESSIONS = 512;
+const SIGNING_IN = 256;
+const CONNECTIONS = 32;
+const IN_FLIGHT = 64;
+/** Refreshes by schedule under the flood. */
+const PROBE = { connections: 16, rate: 200 };
+const MS = { http: 1_500, hashing: 4_000, raw: 2_000, writes: 1_000, warmUp: 5_000, settle: 1_000, memory: 200 };
+
+/**
+ * @typedef {object} Measured
+ * @property {Record<string, number | number[]>} bars
+ * @property {Record<string, number | number[]>} detail
+ *
+ * @typedef {Awaited<ReturnType<typeof createBench>>} Bench
+ * @typedef {import('./load.mjs').Flow} Flow
+ * @typedef {import('./load.mjs').LoadResult} LoadResult
+ */
+
+/**
+ * Starts everything that is measured.
+ *
+ * @param {{ folder: string, program: string, groups: readonly string[] }} options
+ */
+export async function createBench({ folder, program, groups }) {
+  const client = await startChild('load.mjs');
+  const hello = await startChild('hello.mjs');
+  const helloPort = Number(await hello.ask({}));
+  const raw = groups.includes('hashing') ? await startChild('raw-argon2.mjs') : undefined;
+  const writes = groups.includes('writes') ? await startChild('writes.mjs', { args: [folder] }) : undefined;
+  const service = await startService({ program, folder: join(folder, 'service') });
+  const sessions = await register(service.port, Array.from({ length: SESSIONS }, (_, n) => `keeper${n}`));
+  const names = Array.from({ length: SIGNING_IN }, (_, n) => `visitor${n}`);
+  await register(service.port, names);
+  await client.ask({ sessions: sessions.map(({ refresh }) => refresh) });
+  const peer = groups.includes('better-auth') ? await startBetterAuth(folder, SIGNING_IN) : undefined;
+
+  /** @type {Record<'hello' | 'seen' | 'fresh' | 'jwks' | 'refresh' | 'login', Flow>} */
+  const flows = {
+    hello: { port: helloPort, connections: CONNECTIONS, send: [requestText('GET', '/')], expect: 200 },
+    seen: { port: service.port, connections: CONNECTIONS, send: sessions.slice(0, CONNECTIONS).map(({ access }) => requestText('GET', '/verify', [`Authorization: Bearer ${access}`])), expect: 204 },
+    fresh: { port: service.port, connections: CONNECTIONS, send: 'access', expect: 204 },
+    jwks: { port: service.port, connections: CONNECTIONS, send: [requestText('GET', '/.well-known/jwks.json')], expect: 200 },
+    refresh: { port: service.port, connections: CONNECTIONS, send: 'refresh', expect: 200 },
+    login: { port: service.port, connections: IN_FLIGHT, send: names.map((username) => requestText('POST', '/login', [], JSON.stringify({ username, password: PASSWORD }))), expect: 200 },
+  };
+  /** @param {Pick<BetterAuthFlows, 'signIn' | 'check' | 'issue'> & { port: number }} peer */
+  const peerFlows = ({ port, signIn, check, issue }) => ({
+    signIn: { port, connections: IN_FLIGHT, send: signIn, expect: 200 },
+    check: { port, connections: CONNECTIONS, send: check, expect: 200 },
+    issue: { port, connections: CONNECTIONS, send: issue, expect: 200 },
+  });
+
+  /**
+   * @param {number} pid
+   * @param {readonly Flow[]} which
+   * @param {number} ms
+   * @returns {Promise<LoadResult>}
+   */
+  const load = (pid, which, ms) => client.ask({ pid, flows: which, ms });
+
+  /** Hashes per second of the bare library. @returns {Promise<LoadResult>} */
+  const bare = async () => {
+    if (raw === undefined) throw new Error('the raw hasher was not started');
+    const cpu = cpuOf(raw.pid);
+    const { count, perSecond } = await raw.ask({ ms: MS.raw });
+    return { flows: [{ count, perSecond }], serverMicroseconds: cpuOf(raw.pid) - cpu, clientBusy: NaN };
+  };
+
+  /** Server and client on a core each, or both on all while threads hash. @param {boolean} apart */
+  const place = (apart) => {
+    for (const { pid } of [hello, service, ...(peer === undefined ? [] : [peer.child])]) pin(pid, apart ? 'server' : 'all');
+    pin(client.pid, apart ? 'client' : 'all');
+  };
+
+  /** @type {Record<string, () => Promise<Measured>>} */
+  const rounds = {
+    async http() {
+      place(true);
+      const before = await load(hello.pid, [flows.hello], MS.http);
+      const seen = await load(service.pid, [flows.seen], MS.http);
+      const jwks = await load(service.pid, [flows.jwks], MS.http);
+      const between = await load(hello.pid, [flows.hello], MS.http);
+      const refresh = await load(service.pid, [flows.refresh], MS.http);
+      const fresh = await load(service.pid, [flows.fresh], MS.http);
+      const after = await load(hello.pid, [flows.hello], MS.http);
+      service.forgetLog();
+      const ahead = (rate(before) + rate(between)) / 2;
+      const behind = (rate(between) + rate(after)) / 2;
+      return {
+        bars: { verifySeen: rate(seen) / ahead, jwks: rate(jwks) / ahead, refresh: rate(refresh) / behind, verifyNew: rate(fresh) / behind },
+        detail: {
+          ...described('hello', before, between, after),
+          ...described('GET /verify, seen', seen),
+          ...described('GET /verify, new', fresh),
+          ...described('jwks.json', jwks),
+          ...described('/refresh', refresh),
+        },
+      };
+    },
+
+    async hashing() {
+      place(false);
+      const before = await bare();
+      const login = await load(service.pid, [flows.login], MS.hashing);
+      const between = await bare();
+      let rss = 0;
+      const watch = setInterval(() => (rss = Math.max(rss, rssOf(service.pid))), MS.memory);
+      const flood = await load(service.pid, [flows.login, { ...flows.refresh, ...PROBE }], MS.hashing);
+      clearInterval(watch);
+      const after = await bare();
+      service.forgetLog();
+      return {
+        bars: { login: (2 * rate(login)) / (rate(before) + rate(between)), floodLogin: (2 * rate(flood)) / (rate(between) + rate(after)), floodP99: flood.flows[1]?.p99 ?? NaN, rssFlood: rss },
+        detail: {
+          ...described('raw argon2', before, between, after),
+          ...described('/login', login),
+          ...described('/login under the flood, with the refreshes', flood),
+          '/refresh under the flood, median, ms': flood.flows[1]?.p50 ?? NaN,
+        },
+      };
+    },
+
+    async writes() {
+      const { single, grouped } = await writes?.ask({ ms: MS.writes });
+      return { bars: { grouped: grouped / single }, detail: { 'single write.perSecond': single, 'grouped write.perSecond': grouped } };
+    },
+
+    async start() {
+      const state = mkdtempSync(join(folder, 'start-'));
+      mkdirSync(state, { recursive: true });
+      const first = await startService({ program, folder: state });
+      await first.stop();
+      const again = await startService({ program, folder: state });
+      await wait(MS.settle);
+      const rssIdle = rssOf(again.pid);
+      await again.stop();
+      rmSync(state, { recursive: true });
+      const other = await startService({ program, folder: mkdtempSync(join(folder, 'start-')) });
+      await other.stop();
+      return { bars: { start: [first.startMs, other.startMs], rssIdle }, detail: { 'spawn to first answer on a database that is there, ms': again.startMs } };
+    },
+
+    async 'better-auth'() {
+      if (peer === undefined) throw new Error('better-auth was not started');
+      const theirs = peerFlows(peer);
+      const { pid } = peer.child;
+      place(false);
+      const signInOurs = await load(service.pid, [flows.login], MS.hashing);
+      const signIn = await load(pid, [theirs.signIn], MS.hashing);
+      place(true);
+      const seen = await load(service.pid, [flows.seen], MS.http);
+      const check = await load(pid, [theirs.check], MS.http);
+      const refresh = await load(service.pid, [flows.refresh], MS.http);
+      const issue = await load(pid, [theirs.issue], MS.http);
+      service.forgetLog();
+      return {
+        bars: { signIn: rate(signInOurs) / rate(signIn), sessionCheck: rate(seen) / rate(check), tokenIssue: rate(refresh) / rate(issue) },
+        detail: { ...described('better-auth sign-in', signIn), ...described('better-auth get-session', check), ...described('better-auth token', issue) },
+      };
+    },
+  };
+
+  return {
+    /** @param {string} group */
+    round(group) {
+      const measure = rounds[group];
+      if (measure === undefined) throw new Error(`there is no group ${group}`);
+      return measure();
+    },
+    /** Compiled code, open files, a full cache of verified tokens, and enough access tokens that new ones are new. */
+    async warmUp() {
+      place(true);
+      await load(service.pid, [flows.refresh], MS.warmUp);
+      for (const flow of [flows.hello, flows.seen, flows.fresh, flows.jwks]) await load(service.pid, [flow], MS.http);
+      if (peer !== undefined) for (const flow of Object.values(peerFlows(peer))) await load(peer.child.pid, [flow], MS.http);
+      service.forgetLog();
+    },
+    children: [client, hello, ...(raw === undefined ? [] : [raw]), ...(writes === undefined ? [] : [writes]), ...(peer === undefined ? [] : [peer.child])],
+    service,
+  };
+}
+
+/** @typedef {import('./better-auth.mjs').BetterAuth} BetterAuthFlows */
+
+/** @param {Bench} bench */
+export async function closeBench({ children, service }) {
+  for (const child of children) await child.stop();
+  await service.stop();
+}
+
+/** @param {LoadResult} result */
+function rate(result) {
+  return result.flows[0]?.perSecond ?? NaN;
+}
+
+/**
+ * @param {string} name
+ * @param {readonly LoadResult[]} results
+ */
+function described(name, ...results) {
+  return {
+    [`${name}.perSecond`]: results.map(rate),
+    [`${name}.cpu`]: results.map(({ serverMicroseconds, flows: [flow] }) => serverMicroseconds / (flow?.count ?? NaN)),
+    [`${name}.client`]: results.map(({ clientBusy }) => clientBusy),
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * The service as its users run it: `node dist/postern.mjs serve` in a folder of its own, with the default configuration but for the
+ * port. Its log goes to a file, in memory where /dev/shm is there: it is written in full, and no disk is measured by it.
+ */
+import { spawn } from 'node:child_process';
+import { accessSync, closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, truncateSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { requestText } from './request.mjs';
+
+/**
+ * @typedef {object} Service
+ * @property {number} pid
+ * @property {number} port
+ * @property {number} startMs from spawn to the end of the first answer
+ * @property {() => void} forgetLog
+ * @property {() => Promise<void>} stop
+ */
+
+const START_DEADLINE_MS = 10_000;
+
+/** A place for things that must not touch the disk. */
+export const MEMORY = inMemory() ?? tmpdir();
+
+function inMemory() {
+  try {
+    accessSync('/dev/shm', constants.W_OK);
+    return '/dev/shm';
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns {Promise<number>} */
+function freePort() {
+  return new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/**
+ * Asks once. Resolves with the answer's status, or null when nobody listens yet.
+ *
+ * @param {number} port
+ * @param {string} request
+ * @returns {Promise<string | null>}
+ */
+function askOnce(port, request) {
+  return new Promise((done) => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => socket.write(request));
+    socket.on('data', (bytes) => {
+      done(bytes.toString('latin1', 9, 12));
+      socket.destroy();
+    });
+    socket.on('error', () => done(null));
+  });
+}
+
+/**
+ * Starts it, on a new database or on the one that is in the folder.
+ *
+ * @param {{ program: string, folder: string, nodeOptions?: readonly string[] }} options
+ * @returns {Promise<Service>}
+ */
+export async function startService({ program, folder, nodeOptions = [] }) {
+  const port = await freePort();
+  const logFolder = mkdtempSync(join(MEMORY, 'postern-bench-log-'));
+  const logFile = join(logFolder, 'log');
+  const log = openSync(logFile, 'a');
+  const start = performance.now();
+  const child = spawn(process.execPath, [...nodeOptions, resolve(program), 'serve'], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'] ?? '', POSTERN_SERVER_LISTEN: `tcp://127.0.0.1:${port}` },
+    stdio: ['ignore', log, 'inherit'],
+  });
+  closeSync(log);
+  const gone = new Promise((done) => child.once('exit', done));
+  const end = () => void child.kill('SIGKILL');
+  process.once('exit', end);
+  const request = requestText('GET', '/healthz');
+  for (;;) {
+    const status = await askOnce(port, request);
+    if (status === '200') break;
+    if (status !== null || child.exitCode !== null || performance.now() - start > START_DEADLINE_MS) {
+      child.kill('SIGKILL');
+      rmSync(logFolder, { recursive: true, force: true });
+      throw new Error(`the service did not start (answer ${status}, exit ${child.exitCode})`);
+    }
+    await new Promise((done) => setTimeout(done, 2));
+  }
+  return {
+    pid: child.pid ?? 0,
+    port,
+    startMs: performance.now() - start,
+    forgetLog: () => truncateSync(logFile),
+    async stop() {
+      child.kill('SIGTERM');
+      await gone;
+      process.off('exit', end);
+      if (existsSync(logFolder)) rmSync(logFolder, { recursive: true });
+    },
+  };
+}
+
+/** Good for every user of the bench. */
+export const PASSWORD = 'correct horse battery staple';
+
+/**
+ * Makes users and gives each one's refresh token.
+ *
+ * @param {number} port
+ * @param {readonly string[]} names
+ * @returns {Promise<{ access: string, refresh: string }[]>}
+ */
+export async function register(port, names) {
+  const left = [...names];
+  /** @type {{ access: string, refresh: string }[]} */
+  const made = [];
+  const work = async () => {
+    for (let username = left.pop(); username !== undefined; username = left.pop()) {
+      const response = await fetch(`http://127.0.0.1:${port}/register`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ username, password: PASSWORD }),
+      });
+      const text = await response.text();
+      if (response.status !== 201) throw new Error(`/register answered ${response.status}: ${text}`);
+      const { access_token, refresh_token } = JSON.parse(text);
+      made.push({ access: access_token, refresh: refresh_token });
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, work));
+  return made;
+}
