@@ -10,7 +10,7 @@ import type { Section, Setting } from './schema.ts';
 
 const HEAD = `# The settings of postern, each at its default and commented out. Take the # away to change one.
 # A variable of the environment wins over this file. "postern config check" says whether all is well,
-# "postern config show --origin" what is in force and why. Made by scripts/write-example-config.mjs.
+# "postern config show --origin" what is in force and why. Made by scripts/write-docs.mjs.
 `;
 
 /** The text of config.example.toml. */
@@ -37,7 +37,7 @@ export function configurationPage(): string {
 
 const PAGE_HEAD = `# Configuration
 
-<!-- Made by scripts/write-example-config.mjs from the schema; edit the schema. -->
+<!-- Made by scripts/write-docs.mjs from the schema; edit the schema. -->
 
 \`\`\`sh
 postern config check            # says what is wrong, all of it, and exits 78

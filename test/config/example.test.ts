@@ -8,7 +8,7 @@ import { parse } from './given.ts';
 const fileOf = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 describe('config.example.toml', () => {
-  it('is what the schema makes (node scripts/write-example-config.mjs)', () => {
+  it('is what the schema makes (node scripts/write-docs.mjs)', () => {
     expect(fileOf('config.example.toml')).toBe(exampleConfig());
   });
 
@@ -36,7 +36,7 @@ describe('config.example.toml', () => {
 });
 
 describe('docs/configuration.md', () => {
-  it('is what the schema makes (node scripts/write-example-config.mjs)', () => {
+  it('is what the schema makes (node scripts/write-docs.mjs)', () => {
     expect(fileOf('docs/configuration.md')).toBe(configurationPage());
   });
 

@@ -1,0 +1,22 @@
+/**
+ * Writes what follows from the code: config.example.toml and the generated pages of docs/. The code is TypeScript, which Node 20
+ * does not run, so it is bundled first, beside node_modules for the sake of the addons that it names.
+ */
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+const root = new URL('../', import.meta.url);
+const bundle = new URL('node_modules/.cache/postern-docs.mjs', root);
+await build({
+  entryPoints: [new URL('src/cli/pages.ts', root).pathname],
+  outfile: bundle.pathname,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  packages: 'external',
+  logLevel: 'error',
+});
+const { PAGES } = await import(bundle.href);
+await rm(bundle);
+await mkdir(new URL('docs/', root), { recursive: true });
+for (const { path, content } of PAGES) await writeFile(new URL(path, root), content());

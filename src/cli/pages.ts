@@ -1,0 +1,37 @@
+/** The pages of docs/ that follow from the code, so that they say what it does; a test compares them. */
+import { PROBLEMS } from '../problem.ts';
+import { problemType } from '../http/answer.ts';
+import { configurationPage, exampleConfig } from '../config/example.ts';
+import { verbHelp } from './help.ts';
+import { VERBS } from './index.ts';
+
+function cliPage(): string {
+  const verbs = VERBS.map((verb) => `## postern ${verb.name}\n\n\`\`\`\n${verbHelp(verb)}\n\`\`\`\n`);
+  return [
+    '# Command line\n',
+    '`postern` alone serves. Answers go to stdout, everything else to stderr; `--json` prints one object, or one a line for lists, with the field names of the API.\n',
+    '| exit code | |\n| --- | --- |\n| 0 | done |\n| 1 | it failed, or the answer is "no" |\n| 2 | wrong usage |\n| 78 | the configuration is refused (systemd: `RestartPreventExitStatus=2 78`) |\n| 130 | a second interrupt while it stopped |\n',
+    ...verbs,
+  ].join('\n');
+}
+
+function errorsPage(): string {
+  const codes = Object.entries(PROBLEMS).map(([code, { status, title, detail }]) => {
+    const example = JSON.stringify({ type: problemType(code), title, status, detail, code, request_id: 'b1946ac92492-1' }, null, 2);
+    return `## ${code}\n\n${status} ${title}. ${detail}\n\n\`\`\`json\n${example}\n\`\`\`\n`;
+  });
+  return [
+    '# Errors\n',
+    'Every refusal is `application/problem+json` (RFC 9457). Programs switch on `code`, which is stable; `detail` is for people and may change. `request_id` finds the line in the log.',
+    'With `invalid_request`, `errors` names each fault: a `pointer` into the body (RFC 6901), a `code` and a sentence. `Retry-After` (seconds) comes with 429 and 503.\n',
+    ...codes,
+  ].join('\n');
+}
+
+/** Path from the repository's root, and content. */
+export const PAGES: readonly { readonly path: string; readonly content: () => string }[] = [
+  { path: 'config.example.toml', content: exampleConfig },
+  { path: 'docs/configuration.md', content: configurationPage },
+  { path: 'docs/cli.md', content: cliPage },
+  { path: 'docs/errors.md', content: errorsPage },
+];
