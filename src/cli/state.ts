@@ -44,19 +44,22 @@ export async function refusing<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** What SQLite says of a disk, in an operator's words; a restart may mend the first two, and nothing but an operator the others. */
-const DISK_FAULTS: readonly (readonly [code: string, exitCode: ExitCode, message: string])[] = [
-  ['SQLITE_FULL', EXIT.failed, 'the disk of the database is full. Make room and start again; nothing that was acknowledged is lost.'],
-  ['SQLITE_IOERR', EXIT.failed, 'the database can not be read or written (an error of the disk, or no room). Look at the disk; nothing that was acknowledged is lost.'],
-  ['SQLITE_READONLY', EXIT.config, 'the database, or its folder, may not be written by this user. Change the owner or the mode, or database.url (POSTERN_DATABASE_URL). Nothing was changed.'],
-  ['SQLITE_CANTOPEN', EXIT.config, 'the database, or a file beside it, may not be opened by this user. Change the owner or the mode, or database.url (POSTERN_DATABASE_URL). Nothing was changed.'],
-  ['SQLITE_PERM', EXIT.config, 'the database may not be opened by this user. Change the owner or the mode. Nothing was changed.'],
-  ['SQLITE_CORRUPT', EXIT.config, 'the database is damaged: a page of it does not hold what it should. Bring it back from the backup; nothing was changed.'],
+const DISK_FAULTS: readonly (readonly [name: string, code: number, exitCode: ExitCode, message: string])[] = [
+  ['SQLITE_FULL', 13, EXIT.failed, 'the disk of the database is full. Make room and start again; nothing that was acknowledged is lost.'],
+  ['SQLITE_IOERR', 10, EXIT.failed, 'the database can not be read or written (an error of the disk, or no room). Look at the disk; nothing that was acknowledged is lost.'],
+  ['SQLITE_READONLY', 8, EXIT.config, 'the database, or its folder, may not be written by this user. Change the owner or the mode, or database.url (POSTERN_DATABASE_URL). Nothing was changed.'],
+  ['SQLITE_CANTOPEN', 14, EXIT.config, 'the database, or a file beside it, may not be opened by this user. Change the owner or the mode, or database.url (POSTERN_DATABASE_URL). Nothing was changed.'],
+  ['SQLITE_PERM', 3, EXIT.config, 'the database may not be opened by this user. Change the owner or the mode. Nothing was changed.'],
+  ['SQLITE_CORRUPT', 11, EXIT.config, 'the database is damaged: a page of it does not hold what it should. Bring it back from the backup; nothing was changed.'],
 ];
 
 function diskFault(error: unknown): { readonly exitCode: ExitCode; readonly message: string } | undefined {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const found = DISK_FAULTS.find(([prefix]) => code === prefix || code.startsWith(`${prefix}_`));
-  return found === undefined ? undefined : { exitCode: found[1], message: found[2] };
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  const name = String(error.code);
+  // The binding has no names for some extended codes; their low byte is the code that they extend.
+  const code = 'rawCode' in error && typeof error.rawCode === 'number' ? error.rawCode & 0xff : undefined;
+  const found = DISK_FAULTS.find((fault) => name === fault[0] || name.startsWith(`${fault[0]}_`) || code === fault[1]);
+  return found === undefined ? undefined : { exitCode: found[2], message: found[3] };
 }
 
 /** Runs a verb's work on the database of a service that exists, beside it if it runs. @throws {CliRefusal} */
@@ -79,6 +82,6 @@ export async function withKeys<T>(call: VerbCall, work: (keys: SigningKeys, conf
   return withDatabase(call, async (db, config) => {
     const current = keyEncryptionKey(config, false, (line) => call.output.warn(line));
     const sealer = createSealer({ current, previous: config.secrets.previous_key_encryption_keys }, systemRandom);
-    return work(await createSigningKeys({ db, sealer, clock: call.context.clock, random: systemRandom }, signingKeyPolicy(config)), config);
+    return work(await createSigningKeys({ db, sealer, clock: call.context.clock, random: systemRandom }, signingKeyPolicy(config), 'look'), config);
   });
 }
