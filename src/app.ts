@@ -73,7 +73,7 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
   const newId = createIds(clock, random);
   const sealer = createSealer({ current: edge.keyEncryptionKey, previous: config.secrets.previous_key_encryption_keys }, random);
   const revocations = await createRevocations({ db, clock });
-  const keys = await createSigningKeys({ db, sealer, clock, random }, signingKeyPolicy(config));
+  const keys = await createSigningKeys({ db, sealer, clock, random }, signingKeyPolicy(config), 'serve');
   const accessTokens = createAccessTokens({
     issuer: config.server.public_url,
     audience: config.tokens.audience,

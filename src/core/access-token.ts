@@ -42,6 +42,8 @@ export interface AccessTokenInput {
   readonly userId: string;
   readonly sessionId: string;
   readonly authTime: number;
+  /** The absolute end of the session, wall-clock milliseconds: no token of it outlives it (ASVS 7.3.2). */
+  readonly sessionEndsAt: number;
   readonly amr: readonly string[];
   /** Profile claims chosen by the configuration; absent ones are left out. */
   readonly profile: Readonly<Record<string, unknown>>;
@@ -127,7 +129,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
         client_id: audience,
         iat: now,
         nbf: now,
-        exp: now + ttlSeconds,
+        exp: Math.max(now + 1, Math.min(now + ttlSeconds, Math.floor(input.sessionEndsAt / 1000))),
         jti: newId(),
         sid: input.sessionId,
         auth_time: Math.floor(input.authTime / 1000),

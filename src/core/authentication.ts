@@ -135,6 +135,7 @@ type TokenSession = Pick<Session, 'id' | 'generation' | 'rotatedAt' | 'authTime'
 function authenticated(deps: AuthenticationDeps, user: User, session: TokenSession): Authenticated {
   const { issuer, sessions } = deps.policy;
   const end = endsAt(sessions, session);
+  const now = deps.clock.now();
   return {
     status: 'authenticated',
     token_type: 'Bearer',
@@ -142,11 +143,12 @@ function authenticated(deps: AuthenticationDeps, user: User, session: TokenSessi
       userId: user.id,
       sessionId: session.id,
       authTime: session.authTime,
+      sessionEndsAt: session.expiresAt,
       amr: session.amr,
       profile: profileClaims(deps.policy.profileClaims, user),
       claims: user.claims,
     }),
-    expires_in: deps.accessTokens.ttlSeconds,
+    expires_in: Math.max(1, Math.min(deps.accessTokens.ttlSeconds, Math.floor((session.expiresAt - now) / 1000))),
     refresh_token: mintRefreshToken(deps.keys, issuer, {
       sessionId: session.id,
       userId: user.id,
@@ -155,7 +157,7 @@ function authenticated(deps: AuthenticationDeps, user: User, session: TokenSessi
       authTime: session.authTime,
       endsAt: end,
     }),
-    refresh_token_expires_in: Math.max(0, Math.floor((end - deps.clock.now()) / 1000)),
+    refresh_token_expires_in: Math.max(0, Math.floor((end - now) / 1000)),
     session_id: session.id,
   };
 }

@@ -19,22 +19,15 @@ import type { Sealer } from '../crypto/seal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
 import { ACCESS_TOKEN_TYPE } from './access-token.ts';
+import { placeKeys, publishedOf, signerOf } from './key-ring.ts';
+import type { KeyInfo, KeyLifetimes, KeyPurpose } from './key-ring.ts';
 import { REFRESH_TOKEN_TYPE } from './refresh-token.ts';
 import { CHALLENGE_TOKEN_TYPE } from './challenge-token.ts';
-
-export type KeyPurpose = 'access' | 'internal';
-export type KeyState = 'next' | 'active' | 'retiring' | 'retired' | 'withdrawn';
 
 const TYPES: Record<KeyPurpose, readonly string[]> = {
   access: [ACCESS_TOKEN_TYPE],
   internal: [REFRESH_TOKEN_TYPE, CHALLENGE_TOKEN_TYPE],
 };
-
-/** How long a superseded key goes on verifying: the longest token it can have signed, and a minute for clocks. */
-export interface KeyLifetimes {
-  readonly accessMs: number;
-  readonly internalMs: number;
-}
 
 export interface SigningKeyPolicy {
   readonly algorithm: JwsAlgorithm;
@@ -45,17 +38,8 @@ export interface SigningKeyPolicy {
   readonly lifetimes: KeyLifetimes;
 }
 
-/** A key as an operator or the JWKS sees it. */
-export interface KeyInfo {
-  readonly kid: string;
-  readonly purpose: KeyPurpose;
-  readonly algorithm: string;
-  readonly state: KeyState;
-  readonly createdAt: number;
-  readonly activatesAt: number;
-  /** When the last token that it signed will have expired; null while it is not superseded. */
-  readonly retiresAt: number | null;
-}
+/** Whether opening the ring may make the keys that are missing: the service's may, a verb that only looks may not. */
+export type RingUse = 'serve' | 'look';
 
 interface RingKey extends KeyInfo {
   readonly generation: number;
@@ -123,7 +107,7 @@ const sealPurpose = (kid: string): string => `signing_key.private_sealed:${kid}`
  *
  * @throws {KeysRefused} the stored keys can't be opened
  */
-export async function createSigningKeys(deps: Deps, policy: SigningKeyPolicy): Promise<SigningKeys> {
+export async function createSigningKeys(deps: Deps, policy: SigningKeyPolicy, use: RingUse): Promise<SigningKeys> {
   const { db, sealer, clock, random } = deps;
   const shared = policy.algorithm === 'HS256' ? sharedSecretKey(policy.sharedSecret ?? '', TYPES.access) : undefined;
   let ring: RingKey[] = [];
@@ -150,25 +134,12 @@ export async function createSigningKeys(deps: Deps, policy: SigningKeyPolicy): P
   };
 
   const compute = (now: number): void => {
-    const changes: number[] = [];
-    ring = ring.map((key) => {
-      const successor = ring.find((other) => other.purpose === key.purpose && other.state !== 'withdrawn' && later(other, key));
-      const kept = key.purpose === 'access' ? policy.lifetimes.accessMs : policy.lifetimes.internalMs;
-      const retiresAt = successor === undefined ? null : successor.activatesAt + kept;
-      for (const change of [key.activatesAt, retiresAt]) if (change !== null && change > now) changes.push(change);
-      const state: KeyState =
-        key.state === 'withdrawn' ? 'withdrawn' : key.activatesAt > now ? 'next' : successor === undefined || successor.activatesAt > now ? 'active' : retiresAt !== null && retiresAt > now ? 'retiring' : 'retired';
-      return { ...key, retiresAt, state };
-    });
+    const placed = placeKeys(ring, now, policy.lifetimes);
+    ring = placed.keys;
+    nextChangeAt = placed.nextChangeAt;
     byKid = new Map(ring.map((key) => [key.kid, key]));
-    const access = ring.filter((key) => key.purpose === 'access');
-    const usable = access.filter((key) => key.algorithm === policy.algorithm && key.state !== 'withdrawn');
-    // A clock that was set back before every key's time must not stop sign-ins: the oldest key signs then.
-    active = shared ?? (usable.findLast((key) => key.activatesAt <= now) ?? usable[0])?.key;
-    const shown = access.filter((key) => key.state === 'active' || key.state === 'next' || key.state === 'retiring');
-    shown.sort((a, b) => Number(b.state === 'active') - Number(a.state === 'active') || b.activatesAt - a.activatesAt);
-    published = shared === undefined ? shown.flatMap(({ publicJwk, pem }) => (publicJwk === null || pem === null ? [] : [{ jwk: publicJwk, pem }])) : [];
-    nextChangeAt = changes.length === 0 ? Infinity : Math.min(...changes);
+    active = shared ?? signerOf(ring, policy.algorithm, now)?.key;
+    published = shared === undefined ? publishedOf(ring).flatMap(({ publicJwk, pem }) => (publicJwk === null || pem === null ? [] : [{ jwk: publicJwk, pem }])) : [];
     computedAt = now;
     version++;
   };
@@ -215,10 +186,12 @@ export async function createSigningKeys(deps: Deps, policy: SigningKeyPolicy): P
   const latest = (purpose: KeyPurpose): RingKey | undefined => ring.findLast((key) => key.purpose === purpose && key.state !== 'withdrawn' && key.activatesAt <= clock.now());
 
   await refresh();
-  if (latest('internal') === undefined) await insert('internal', clock.now());
-  if (shared === undefined && latest('access')?.algorithm !== policy.algorithm) await insert('access', clock.now());
+  if (use === 'serve') {
+    if (latest('internal') === undefined) await insert('internal', clock.now());
+    if (shared === undefined && latest('access')?.algorithm !== policy.algorithm) await insert('access', clock.now());
+  }
   const first = ring.find((key) => key.purpose === 'internal')?.secret;
-  if (first === undefined || first === null) throw new Error('the ring has no internal key');
+  if (first === undefined || first === null) throw new KeysRefused('the database has no signing keys yet. postern serve makes them.');
   const derivedKey = createSecretKey(Buffer.from(hkdfSync('sha256', first, Buffer.alloc(0), 'postern derived names and devices', 32)));
 
   const keys: SigningKeys = {
@@ -281,11 +254,6 @@ export async function createSigningKeys(deps: Deps, policy: SigningKeyPolicy): P
     },
   };
   return keys;
-}
-
-/** Of two keys of one purpose, whether the first follows the second. */
-function later(a: { activatesAt: number; generation: number }, b: { activatesAt: number; generation: number }): boolean {
-  return a.activatesAt > b.activatesAt || (a.activatesAt === b.activatesAt && a.generation > b.generation);
 }
 
 const ALGORITHMS: readonly JwsAlgorithm[] = ['ES256', 'ES384', 'ES512', 'EdDSA', 'RS256', 'PS256', 'HS256'];

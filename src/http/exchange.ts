@@ -112,6 +112,16 @@ export class Exchange implements Call<unknown> {
     this.#finish(204, undefined);
   }
 
+  /** Whether the caller has gone, so that there is nobody to answer. */
+  get isAbandoned(): boolean {
+    return this.#outgoing.destroyed && !this.#outgoing.headersSent;
+  }
+
+  /** Ends what nobody waits for any more; its line has the status that nginx uses for it. */
+  abandon(): void {
+    this.#finish(499, undefined);
+  }
+
   #signal(): AbortSignal {
     if (this.#abort === undefined) {
       const abort = new AbortController();

@@ -89,7 +89,7 @@ function documentOperation(route: Extract<AnyRoute, { kind: 'document' }>): Json
 
 function operationOf(route: Route, schema: (type: z.ZodType, io: 'input' | 'output') => unknown): Json {
   const fresh = route.security !== 'public' && route.security.fresh;
-  const problems = new Set<ProblemCode>([...BODY_PROBLEMS, ...route.problems]);
+  const problems = new Set<ProblemCode>([...BODY_PROBLEMS, 'overloaded', ...route.problems]);
   if (route.security !== 'public') {
     problems.add('invalid_token').add('session_revoked');
     if (fresh) problems.add('insufficient_user_authentication');

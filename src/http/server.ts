@@ -3,6 +3,7 @@
  * answer, problem, log line) is here once, for every route alike. Answers are written to Node's response directly.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { DatabaseBusy } from '../db/database.ts';
 import { Problem } from '../problem.ts';
 import type { App } from '../capabilities.ts';
 import { exceptionFields } from '../lib/log.ts';
@@ -182,9 +183,14 @@ async function parseBody(route: Route, request: IncomingMessage): Promise<unknow
 }
 
 /** Refusals that any route can make, by what stands before its handler. */
-const FRONT_DOOR = new Set(['malformed_request', 'unsupported_media_type', 'content_too_large', 'invalid_request', 'internal_error']);
+const FRONT_DOOR = new Set(['malformed_request', 'unsupported_media_type', 'content_too_large', 'invalid_request', 'internal_error', 'overloaded']);
 
-function refuse(app: App, route: Route, exchange: Exchange, error: unknown, options: ServerOptions): void {
+function refuse(app: App, route: Route, exchange: Exchange, caught: unknown, options: ServerOptions): void {
+  if (exchange.isAbandoned) {
+    exchange.abandon();
+    return;
+  }
+  const error = caught instanceof DatabaseBusy ? new Problem('overloaded', { retryAfterSeconds: 1, cause: caught }) : caught;
   if (error instanceof Problem) {
     const declared = FRONT_DOOR.has(error.code) || route.problems.includes(error.code) || (route.security !== 'public' && BEARER_PROBLEMS.has(error.code));
     if (declared) {

@@ -29,19 +29,33 @@ function unknownBucket(app: App, canonical: string): string {
   return `password:?${createHmac('sha256', app.keys.derivedKey).update(`postern unknown name\n${canonical}`).digest('base64url')}`;
 }
 
+/** A password that was right, and the hash that said so. */
+interface Verified {
+  readonly user: User;
+  readonly stored: string;
+  /** The same password hashed at today's cost and pepper, when the stored hash is not. */
+  readonly rehash: string | null;
+  readonly bucket: string;
+}
+
 /**
  * Verifies a password for a user (or for nobody: the same work), counting the attempt first.
  *
  * @throws {Problem} invalid_credentials, too_many_attempts, overloaded
  */
-async function verifyPassword(app: App, user: User | null, password: string, bucket: string, account: string, signal: AbortSignal): Promise<VerifiedFactor> {
+async function verifyPassword(app: App, user: User | null, password: string, bucket: string, account: string, signal: AbortSignal): Promise<Verified> {
   const normalized = normalizePassword(password);
   const stored = user === null ? null : await findPasswordHash(app.db, user.id);
   await countAttempt(app, app.config.throttle, bucket);
-  // A text that can't be a password here still costs a hash, of itself without what is forbidden.
+  // A text that can't be a password here costs a hash all the same.
   const result = await app.hasher.verify(normalized === null ? null : stored, normalized ?? 'not a password', { account, signal });
   if (!result.ok || user === null || stored === null || normalized === null) throw new Problem('invalid_credentials');
-  const upgrade = result.rehash === null ? [] : [upgradePassword({ userId: user.id, seen: stored, next: result.rehash })];
+  return { user, stored, rehash: result.rehash, bucket };
+}
+
+/** What the way in takes: the attempts are forgotten and a better hash is stored in the commit of the success. */
+function passwordShown({ user, stored, rehash, bucket }: Verified): VerifiedFactor {
+  const upgrade = rehash === null ? [] : [upgradePassword({ userId: user.id, seen: stored, next: rehash })];
   return { ...FACTOR, user, effects: [resetThrottle(bucket), ...upgrade] };
 }
 
@@ -63,7 +77,7 @@ export async function signIn(
   const bucket = device === null ? account : `${account}:${device}`;
   try {
     const verified = await verifyPassword(app, user, input.password, bucket, account, signal);
-    const authentication = await completeFactor(app, verified, requester);
+    const authentication = await completeFactor(app, passwordShown(verified), requester);
     // The device keeps the token it has.
     return device === null || authentication.status !== 'authenticated' ? authentication : { ...authentication, device_token: input.deviceToken ?? '' };
   } catch (error) {
@@ -90,7 +104,7 @@ const sessionBucket = ({ user, session }: Principal): string => `${passwordBucke
  */
 export async function reauthenticateWithPassword(app: App, principal: Principal, password: string, requester: Requester, signal: AbortSignal): Promise<Authenticated> {
   const verified = await verifyPassword(app, principal.user, password, sessionBucket(principal), passwordBucket(principal.user.id), signal);
-  return reauthenticate(app, principal, verified, requester);
+  return reauthenticate(app, principal, passwordShown(verified), requester);
 }
 
 /**
@@ -109,17 +123,14 @@ export async function changePassword(
   if (input.currentPassword === undefined) throw invalidRequest({ pointer: '/current_password', code: 'required', detail: 'Send the current password.' });
   const password = acceptablePassword(app, input.newPassword, contextOf(app, user), '/new_password');
   const verified = await verifyPassword(app, user, input.currentPassword, sessionBucket(principal), passwordBucket(user.id), signal);
-  const seen = await findPasswordHash(app.db, user.id);
   const next = await app.hasher.hash(password, { account: passwordBucket(user.id), signal });
-  if (seen === null) throw new Problem('conflict');
   const now = app.clock.now();
-  // Effects without the rehash: the new password takes its place.
-  const [reset] = verified.effects;
   try {
     await writeEndings(app, [
-      changeStatement({ userId: user.id, seen, next, now }),
+      // In the place of the very hash that was verified: of two changes at once the second has proved nothing any more.
+      changeStatement({ userId: user.id, seen: verified.stored, next, now }),
       advanceEpoch(user.id, now),
-      ...(reset === undefined ? [] : [reset]),
+      resetThrottle(verified.bucket),
       ...endSessions({ kind: 'others', userId: user.id, except: session.id }, 'password_changed', now),
     ]);
   } catch (error) {
