@@ -7,7 +7,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import { ServerResponse, createServer } from 'node:http';
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -58,7 +58,8 @@ export async function listen(server: HttpServer, addresses: readonly ListenAddre
   try {
     for (const address of addresses) {
       for (const target of targets(address, edge.inheritedSockets)) {
-        const listener = server.listener(target.kind === 'unix' ? 'unix' : 'tcp');
+        let serve = server.listener(target.kind === 'unix' ? 'unix' : 'tcp');
+        const listener: RequestListener = (incoming, outgoing) => serve(incoming, outgoing);
         const http = createServer(
           {
             maxHeaderSize: MAX_HEADER_BYTES,
@@ -85,6 +86,8 @@ export async function listen(server: HttpServer, addresses: readonly ListenAddre
         });
         open.push({ server: http, sockets });
         await start(http, target, edge);
+        // What systemd handed over tells what it is once it is open: a Unix socket has no address here.
+        if (target.kind === 'fd' && http.address() === null) serve = server.listener('unix');
         shown.push(describe(http, target));
       }
     }

@@ -133,7 +133,8 @@ export function spawnProgram(args, { directory, env = {}, stdin, wrap = [], uid 
  * @returns {Where}
  */
 export function whereIs(address) {
-  if (address.startsWith('unix:')) return { socketPath: address.slice('unix:'.length) };
+  // A socket that was handed over tells no address; who made it knows.
+  if (!address.startsWith('http:')) return { socketPath: address.replace(/^unix:/, '') };
   const { hostname, port } = new URL(address);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
