@@ -219,7 +219,7 @@ describe('locks', () => {
 
 describe('room', () => {
   /** So many KiB may any file have: `ulimit -f` stands for a full disk, which needs no file system of its own. */
-  const withRoom = (kibibytes: number): readonly string[] => ['bash', '-c', `ulimit -f ${kibibytes}; exec "$@"`, 'bash'];
+  const withRoom = (kibibytes: number): readonly string[] => ['bash', '--norc', '-c', `ulimit -f ${kibibytes}; exec "$@"`, 'bash'];
 
   test.each([0, 4, 8, 32, 64])('a first start with room for files of %d KiB is refused, and the next one with room goes on', async (kibibytes) => {
     const directory = newDirectory();
