@@ -101,12 +101,26 @@ describe('the refresh cookie (CSRF)', () => {
     const { body, headers } = await app.call('POST', '/register', { body: { username: 'cookie-user', password: 'correct horse battery staple', cookie: true }, headers: { origin: WITH_COOKIE } });
     const cookie = headers.getSetCookie().find((line) => line.startsWith('__Host-refresh='))?.split(';')[0] ?? '';
     expect([body.refresh_token, cookie.length > 100]).toEqual([undefined, true]);
-    const refresh = async (origin: string | null) => {
+    const send = async (path: string, origin: string | null) => {
       const lines = [...(origin === null ? [] : [`Origin: ${origin}`]), `Cookie: ${cookie}`, 'Content-Type: application/json', 'Content-Length: 2', 'Connection: close'];
-      const [reply] = (await sendRaw(app.url, request('POST /refresh', lines) + '{}')).replies;
-      return [reply?.status, JSON.parse(reply?.body ?? '{}').code];
+      const [reply] = (await sendRaw(app.url, request(`POST ${path}`, lines) + '{}')).replies;
+      return [reply?.status, reply?.body === '' ? undefined : JSON.parse(reply?.body ?? '{}').code];
     };
-    for (const origin of [null, ALLOWED, ...STRANGERS, `${WITH_COOKIE}.evil.example`, `${WITH_COOKIE}:443`]) expect([origin, ...(await refresh(origin))]).toEqual([origin, 403, 'origin_not_allowed']);
-    expect((await refresh(WITH_COOKIE))[0]).toBe(200);
+    for (const path of ['/refresh', '/logout']) {
+      for (const origin of [null, ALLOWED, ...STRANGERS, `${WITH_COOKIE}.evil.example`, `${WITH_COOKIE}:443`]) expect([path, origin, ...(await send(path, origin))]).toEqual([path, origin, 403, 'origin_not_allowed']);
+    }
+    const kept = await app.call('GET', '/me', { token: body.access_token });
+    expect(kept.status).toBe(200);
+    expect((await send('/logout', WITH_COOKIE))[0]).toBe(204);
+    expect(await send('/refresh', WITH_COOKIE)).toEqual([401, 'session_revoked']);
+  });
+
+  test('is given to a listed Origin alone: nothing is made for another one', async () => {
+    for (const path of ['/register', '/login', '/refresh']) {
+      const made = path === '/refresh' ? { refresh_token: (await app.register()).refresh } : { username: 'cookie-none', password: 'correct horse battery staple' };
+      const refused = await app.call('POST', path, { body: { ...made, cookie: true }, headers: { origin: 'https://evil.example' } });
+      expect([path, refused.status, refused.body.code, refused.headers.getSetCookie()]).toEqual([path, 403, 'origin_not_allowed', []]);
+    }
+    expect((await app.login('cookie-none')).status).toBe(401);
   });
 });

@@ -1,0 +1,224 @@
+/** The OpenAPI document: valid, whole, and true of every answer. */
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { features } from '../../src/features/index.ts';
+import { disableAccount } from '../../src/core/account-state.ts';
+import { PASSWORD, createTestApp } from '../support/app.ts';
+import type { CallOptions, Reply, TestApp } from '../support/app.ts';
+
+interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly security: readonly unknown[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly headers?: Readonly<Record<string, unknown>>; readonly content?: Readonly<Record<string, { readonly schema?: object }>> }>>;
+}
+interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+}
+
+let app: TestApp;
+let document: Document;
+let ajv: Ajv2020;
+beforeAll(async () => {
+  app = await createTestApp({ config: '[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n' });
+  document = (await app.call('GET', '/openapi.json')).body;
+  ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
+  ajv.addSchema({ $id: 'postern', components: document.components });
+});
+afterAll(() => app.stop());
+
+const operations = (): { name: string; path: string; method: string; operation: Operation }[] =>
+  Object.entries(document.paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, method, operation })));
+
+/** The schema with its references pointing into the document's components. */
+const rooted = (schema: object): object => JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"postern#/components'));
+
+describe('the document', () => {
+  test('is valid OpenAPI 3.1', async () => {
+    const { valid, errors } = await new Validator().validate(structuredClone(document) as unknown as Record<string, unknown>);
+    expect(errors ?? []).toEqual([]);
+    expect(valid).toBe(true);
+  });
+
+  test('has every route of the service and nothing else', () => {
+    expect(operations().map(({ name }) => name).sort()).toEqual(app.routes.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort());
+  });
+
+  test('says of each who may call it, and names no two alike', () => {
+    const ids = operations().map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { name, operation, method, path } of operations()) {
+      const route = app.routes.find((candidate) => candidate.method === method && candidate.path === path);
+      const isPublic = route?.kind === 'document' || route?.security === 'public';
+      expect([name, operation.security]).toEqual([name, isPublic ? [] : [{ bearer: [] }]]);
+      if (!isPublic) expect([name, operation.responses['401'] !== undefined]).toEqual([name, true]);
+      expect(operation.summary.length).toBeGreaterThan(3);
+      expect(operation.tags.length).toBe(1);
+    }
+  });
+
+  test('refuses unknown members wherever a body is taken (ASVS 15.3.3)', () => {
+    for (const { name, operation } of operations()) {
+      const schema = operation.requestBody?.content['application/json']?.schema;
+      if (schema !== undefined) expect([name, schema]).toEqual([name, expect.objectContaining({ additionalProperties: false })]);
+    }
+  });
+
+  test('points nowhere that is not there, and keeps nothing that nobody points to', () => {
+    const text = JSON.stringify(document);
+    const referred = new Set([...text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name));
+    expect([...referred].filter((name) => document.components.schemas[name ?? ''] === undefined)).toEqual([]);
+    expect(Object.keys(document.components.schemas).filter((name) => !referred.has(name))).toEqual([]);
+    for (const schema of Object.values(document.components.schemas)) expect(() => ajv.compile(rooted(schema))).not.toThrow();
+  });
+
+  test('every status of trouble that has to say when, or who, says so', () => {
+    for (const { name, operation } of operations()) {
+      for (const [status, header] of [['429', 'Retry-After'], ['401', 'WWW-Authenticate']] as const) {
+        if (operation.responses[status] !== undefined) expect([name, status, operation.responses[status].headers?.[header] !== undefined]).toEqual([name, status, true]);
+      }
+    }
+  });
+});
+
+describe('a feature that is off', () => {
+  test.each(features.map(({ name }) => name))('%s: no path in the document, 404 at each, and the others as before', async (name) => {
+    const own = await createTestApp({ features: features.filter((feature) => feature.name !== name) });
+    const left = new Set(own.routes.map(({ method, path }) => `${method} ${path}`));
+    const gone = app.routes.filter(({ method, path }) => !left.has(`${method} ${path}`));
+    expect(gone.length).toBeGreaterThan(0);
+    const { body } = await own.call('GET', '/openapi.json');
+    const paths = new Set(own.routes.map(({ path }) => path));
+    for (const { method, path } of gone) {
+      expect([path, body.paths[path]?.[method]]).toEqual([path, undefined]);
+      const reply = await own.call(method.toUpperCase(), path.replace('{id}', 'x').replace('{kid}', 'x'), method === 'post' ? { body: {} } : {});
+      expect([method, path, reply.status]).toEqual([method, path, paths.has(path) ? 405 : 404]);
+    }
+    expect((await new Validator().validate(body)).valid).toBe(true);
+    await own.stop();
+  });
+});
+
+describe('every answer is one that the document declares', () => {
+  /** Finds the operation, and holds the answer against it. */
+  function expectDeclared(method: string, path: string, reply: Reply): void {
+    const template = Object.keys(document.paths).find((candidate) => new RegExp(`^${candidate.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`).test(path)) ?? '';
+    const operation = document.paths[template]?.[method.toLowerCase()];
+    const response = operation?.responses[String(reply.status)];
+    expect([`${method} ${template}`, reply.status, response !== undefined]).toEqual([`${method} ${template}`, reply.status, true]);
+    const type = reply.headers.get('content-type');
+    if (type === null) {
+      expect([reply.body, response?.content]).toEqual(['', undefined]);
+      return;
+    }
+    const media = response?.content?.[type];
+    expect([method, template, reply.status, type, media !== undefined]).toEqual([method, template, reply.status, type, true]);
+    if (media?.schema === undefined) return;
+    const validate = ajv.compile(rooted(media.schema));
+    expect([validate(reply.body), validate.errors ?? []]).toEqual([true, []]);
+  }
+
+  /** A body that the schema takes. */
+  const bodies: Readonly<Record<string, () => object>> = {
+    'POST /register': () => ({ username: `walk-${Math.random().toString(36).slice(2)}`, password: PASSWORD, display_name: 'Walk', email: 'walk@example.com', user_metadata: { a: 1 } }),
+    'POST /login': () => ({ username: 'walker', password: PASSWORD }),
+    'POST /reauthenticate': () => ({ password: PASSWORD }),
+    'POST /me/password': () => ({ current_password: PASSWORD, new_password: 'another horse battery staple' }),
+    'POST /password/check': () => ({ password: PASSWORD }),
+    'PATCH /me': () => ({ display_name: 'x' }),
+    'POST /verify': () => ({ token: 'x.y.z' }),
+    'POST /refresh': () => ({ refresh_token: 'x.y.z' }),
+    'POST /logout': () => ({ refresh_token: 'x.y.z' }),
+  };
+
+  test('a walk over all of them: right, without a token, with a bad one, stale, with bad bodies', async () => {
+    await app.register('walker');
+    const statuses = new Map<string, Set<number>>();
+    for (const { name, path, method, operation } of operations()) {
+      const seen = new Set<number>();
+      statuses.set(name, seen);
+      const send = async (options: CallOptions, target = path) => {
+        const filled = target.replace('{id}', '00000000-0000-7000-8000-000000000000').replace('{kid}', app.app.keys.published()[0]?.jwk.kid ?? '');
+        const reply = await app.call(method.toUpperCase(), filled, options);
+        expectDeclared(method.toUpperCase(), filled, reply);
+        seen.add(reply.status);
+      };
+      const user = await app.register();
+      const isBearer = operation.security.length > 0;
+      const hasBody = operation.requestBody !== undefined;
+      const body = hasBody ? { body: bodies[name]?.() } : {};
+      if (hasBody) expect([name, bodies[name] !== undefined]).toEqual([name, true]);
+      const token = isBearer ? { token: user.access } : {};
+      if (method !== 'get' || isBearer) {
+        for (const options of [{ raw: '{' }, { raw: '[]' }, { raw: '{"unknown":1}' }, { raw: 'x', headers: { 'content-type': 'text/plain' } }, { raw: `"${'a'.repeat(70_000)}"` }]) {
+          if (method !== 'get') await send({ ...token, ...options });
+        }
+      }
+      if (isBearer) for (const options of [{}, { token: 'x.y.z' }, { token: user.refresh }]) await send({ ...body, ...options });
+      if (method === 'get') await send({ ...token, headers: { 'if-none-match': '*' } });
+      if (isBearer) {
+        app.clock.advance(6 * 60_000);
+        await send({ ...body, ...token });
+        app.clock.advance(-6 * 60_000);
+        if (path.includes('{id}')) await send(token, path.replace('{id}', user.sessionId));
+        const other = await app.register();
+        await send({ ...body, token: other.access });
+        await app.call('POST', '/logout/all', { token: other.access });
+        await send({ ...body, token: other.access });
+      } else await send(body);
+      if (path.includes('{kid}')) await send({}, path.replace('{kid}', 'none'));
+    }
+    // Every operation but the token-takers came to its success here; those have theirs below.
+    const without = operations().filter(({ name }) => ![...(statuses.get(name) ?? [])].some((status) => status < 300)).map(({ name }) => name);
+    expect(without.sort()).toEqual(['GET /verify', 'POST /logout', 'POST /refresh']);
+  });
+
+  test('the answers that need a story', async () => {
+    const user = await app.register();
+    const send = async (method: string, path: string, options: CallOptions = {}) => {
+      const reply = await app.call(method, path, options);
+      expectDeclared(method, path, reply);
+      return reply;
+    };
+    const origin = { origin: 'https://web.example.com' };
+    expect((await send('POST', '/verify', { body: { token: user.access } })).body.verified).toBe(true);
+    expect((await send('GET', '/verify', { token: user.access })).status).toBe(204);
+    await send('POST', '/login', { body: { username: user.username, password: PASSWORD, cookie: true }, headers: origin });
+    await send('POST', '/login', { body: { username: user.username, password: PASSWORD, cookie: true } });
+    await send('POST', '/register', { body: { username: user.username, password: PASSWORD } });
+    const refreshed = await send('POST', '/refresh', { body: { refresh_token: user.refresh } });
+    expect(refreshed.status).toBe(200);
+    await send('POST', '/refresh', { token: refreshed.body.refresh_token });
+    await send('POST', '/refresh', { body: { refresh_token: user.refresh } });
+    await send('POST', '/refresh', { body: { refresh_token: refreshed.body.refresh_token } });
+    expect((await send('GET', '/verify', { token: user.access })).body.code).toBe('session_revoked');
+    expect((await send('POST', '/verify', { body: { token: user.access } })).body.code).toBe('session_revoked');
+    expect((await send('GET', '/me', { token: user.access })).body.code).toBe('session_revoked');
+    const old = await app.register();
+    app.clock.advance(8 * 86_400_000);
+    expect((await send('POST', '/refresh', { body: { refresh_token: old.refresh } })).body.code).toBe('refresh_token_expired');
+    expect((await send('POST', '/logout', { body: { refresh_token: old.refresh } })).status).toBe(204);
+    expect((await send('POST', '/verify', { body: { token: old.access } })).body.code).toBe('token_expired');
+    const gone = await app.register();
+    await disableAccount(app.app, gone.userId);
+    expect((await send('POST', '/refresh', { body: { refresh_token: gone.refresh } })).body.code).toBe('account_disabled');
+    expect((await send('POST', '/login', { body: { username: gone.username, password: PASSWORD } })).status).toBe(403);
+    for (let i = 0; i < 12; i++) await send('POST', '/login', { body: { username: 'walked-over', password: 'wrong horse battery' } });
+    const twice = await app.register();
+    await Promise.all(Array.from({ length: 9 }, (_, i) => send('POST', '/me/password', { token: twice.access, body: { current_password: PASSWORD, new_password: `horse number ${i} battery staple` } })));
+  });
+
+  test('closed registration is a document and an answer of its own', async () => {
+    const closed = await createTestApp({ config: '[registration]\nenabled = false\n' });
+    const { body } = await closed.call('GET', '/openapi.json');
+    const reply = await closed.call('POST', '/register', { body: { username: 'a', password: PASSWORD } });
+    expect([reply.status, reply.body.code]).toEqual([403, 'registration_closed']);
+    expect(Object.keys(body.paths['/register'].post.responses)).toContain('403');
+    expect((await new Validator().validate(body)).valid).toBe(true);
+    await closed.stop();
+  });
+});

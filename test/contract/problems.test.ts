@@ -1,0 +1,186 @@
+/** The catalogue of problems against the routes that declare them and the tests that bring them about. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disableAccount } from '../../src/core/account-state.ts';
+import { PROBLEMS } from '../../src/problem.ts';
+import type { ProblemCode } from '../../src/problem.ts';
+import { PASSWORD, createTestApp } from '../support/app.ts';
+import type { Reply, TestApp } from '../support/app.ts';
+
+const CODES = Object.keys(PROBLEMS).filter((code): code is ProblemCode => code in PROBLEMS);
+/** What the server refuses with before or beside any handler. */
+const FRONT_DOOR: readonly ProblemCode[] = ['malformed_request', 'unsupported_media_type', 'content_too_large', 'invalid_request', 'not_found', 'method_not_allowed', 'internal_error'];
+const BEARER: readonly ProblemCode[] = ['invalid_token', 'session_revoked', 'insufficient_user_authentication'];
+
+let app: TestApp;
+let closed: TestApp;
+let busy: TestApp;
+beforeAll(async () => {
+  app = await createTestApp();
+  closed = await createTestApp({ config: '[registration]\nenabled = false\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n' });
+  busy = await createTestApp({ config: '[password]\nmemory = "64MiB"\npasses = 3\nthreads = 1\nqueue_length = 1\n' });
+});
+afterAll(() => Promise.all([app.stop(), closed.stop(), busy.stop()]));
+
+const until = async (code: ProblemCode, send: (i: number) => Promise<Reply>, most: number): Promise<Reply> => {
+  for (let i = 0; ; i++) {
+    const reply = await send(i);
+    if (reply.body.code === code || i >= most) return reply;
+  }
+};
+const anyOf = async (code: ProblemCode, replies: readonly Promise<Reply>[]): Promise<Reply> => {
+  const settled = await Promise.all(replies);
+  const found = settled.find(({ body }) => body.code === code) ?? settled[0];
+  if (found === undefined) throw new Error('no replies');
+  return found;
+};
+const refresh = (token: string) => app.call('POST', '/refresh', { body: { refresh_token: token } });
+
+/** How each code comes about. A code that stands in the catalogue and not here fails the test. */
+const PRODUCED: Readonly<Partial<Record<ProblemCode, () => Promise<Reply>>>> = {
+  malformed_request: () => app.call('POST', '/login', { raw: '{' }),
+  invalid_credentials: () => app.login('nobody'),
+  invalid_token: () => app.call('GET', '/me', { token: 'x.y.z' }),
+  refresh_token_expired: async () => {
+    const { refresh: token } = await app.register();
+    app.clock.advance(8 * 86_400_000);
+    return refresh(token);
+  },
+  refresh_token_reused: async () => {
+    const { refresh: token } = await app.register();
+    await refresh((await refresh(token)).body.refresh_token);
+    return refresh(token);
+  },
+  session_revoked: async () => {
+    const { access } = await app.register();
+    await app.call('POST', '/logout/all', { token: access });
+    return app.call('GET', '/me', { token: access });
+  },
+  insufficient_user_authentication: async () => {
+    const { access } = await app.register();
+    app.clock.advance(6 * 60_000);
+    return app.call('DELETE', '/me', { token: access });
+  },
+  account_disabled: async () => {
+    const { userId, username } = await app.register();
+    await disableAccount(app.app, userId);
+    return app.login(username);
+  },
+  registration_closed: () => closed.call('POST', '/register', { body: { username: 'a', password: PASSWORD } }),
+  origin_not_allowed: () => closed.login('a', PASSWORD, { cookie: true }),
+  not_found: () => app.call('GET', '/nope'),
+  method_not_allowed: () => app.call('PUT', '/me'),
+  username_taken: async () => app.call('POST', '/register', { body: { username: (await app.register()).username, password: PASSWORD } }),
+  conflict: async () => {
+    for (let round = 0; ; round++) {
+      const { access } = await app.register();
+      const change = (i: number) => app.call('POST', '/me/password', { token: access, body: { current_password: PASSWORD, new_password: `horse number ${i} battery staple` } });
+      const reply = await anyOf('conflict', Array.from({ length: 9 }, (_, i) => change(i)));
+      if (reply.body.code === 'conflict' || round === 20) return reply;
+    }
+  },
+  content_too_large: () => app.call('POST', '/login', { raw: `"${'a'.repeat(70_000)}"` }),
+  unsupported_media_type: () => app.call('POST', '/login', { raw: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } }),
+  invalid_request: () => app.call('POST', '/login', { body: {} }),
+  too_many_attempts: () => until('too_many_attempts', () => app.login('tried-often', 'wrong horse battery'), 20),
+  internal_error: async () => {
+    const own = await createTestApp();
+    const { access } = await own.register();
+    await own.db.close();
+    const reply = await own.call('GET', '/me', { token: access });
+    await own.stop().catch(() => undefined);
+    return reply;
+  },
+  overloaded: () => anyOf('overloaded', Array.from({ length: 8 }, (_, i) => busy.login(`busy-${i}`))),
+  not_ready: async () => {
+    const own = await createTestApp();
+    await own.db.close();
+    const reply = await own.call('GET', '/readyz');
+    await own.stop().catch(() => undefined);
+    return reply;
+  },
+};
+
+describe('the catalogue', () => {
+  test('every code is declared by a route or belongs to the front door', () => {
+    const declared = new Set<string>([...FRONT_DOOR, ...BEARER, ...[...app.routes, ...closed.routes].flatMap(({ problems }) => problems)]);
+    expect(CODES.filter((code) => !declared.has(code))).toEqual([]);
+  });
+
+  test('every code that can be answered is brought about below', () => {
+    const declared = new Set<string>([...FRONT_DOOR, ...BEARER, ...[...app.routes, ...closed.routes].flatMap(({ problems }) => problems)]);
+    expect([...declared].filter((code) => !(code in PRODUCED)).sort()).toEqual([]);
+  });
+
+  test.each(Object.keys(PRODUCED))('%s', async (code) => {
+    const made = CODES.find((candidate) => candidate === code);
+    if (made === undefined) throw new Error('not in the catalogue');
+    const reply = await PRODUCED[made]?.();
+    const { status, title } = PROBLEMS[made];
+    expect(reply?.body).toMatchObject({ type: `urn:postern:problem:${code}`, code, status, title, detail: expect.any(String), request_id: reply?.headers.get('x-request-id') });
+    expect([reply?.status, reply?.headers.get('content-type')]).toEqual([status, 'application/problem+json']);
+    if (status === 429 || code === 'overloaded') expect(reply?.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+    if (status === 405) expect(reply?.headers.get('allow')).toBeTruthy();
+    if (status === 401) expect(reply?.headers.get('www-authenticate')).toMatch(/^Bearer/);
+    expect(reply?.body.detail).toMatch(/\.$/);
+  });
+
+  test('codes are snake_case, and their words say no more than they should', () => {
+    for (const [code, { title, detail, status }] of Object.entries(PROBLEMS)) {
+      expect(code).toMatch(/^[a-z]+(?:_[a-z]+)*$/);
+      expect([status >= 400 && status < 600, title.length > 0, detail.endsWith('.')]).toEqual([true, true, true]);
+    }
+  });
+});
+
+describe('each refusal that a route declares', () => {
+  /** Which test brings it about: route, then code, then the file. */
+  const TESTED: Readonly<Record<string, string>> = {
+    'POST /register username_taken': 'account/register.test.ts',
+    'POST /register origin_not_allowed': 'http/cors.test.ts',
+    'POST /register overloaded': 'account/register.test.ts',
+    'POST /register registration_closed': 'contract/openapi.test.ts',
+    'POST /login invalid_credentials': 'password/routes.test.ts',
+    'POST /login account_disabled': 'password/routes.test.ts',
+    'POST /login origin_not_allowed': 'password/routes.test.ts',
+    'POST /login too_many_attempts': 'password/routes.test.ts',
+    'POST /login overloaded': 'password/routes.test.ts',
+    'POST /reauthenticate invalid_credentials': 'password/routes.test.ts',
+    'POST /reauthenticate origin_not_allowed': 'password/routes.test.ts',
+    'POST /reauthenticate too_many_attempts': 'password/routes.test.ts',
+    'POST /reauthenticate overloaded': 'password/routes.test.ts',
+    'POST /me/password invalid_credentials': 'password/routes.test.ts',
+    'POST /me/password conflict': 'password/routes.test.ts',
+    'POST /me/password too_many_attempts': 'password/routes.test.ts',
+    'POST /me/password overloaded': 'password/routes.test.ts',
+    'POST /refresh invalid_token': 'token/http-jwt.test.ts',
+    'POST /refresh refresh_token_expired': 'session/refresh.test.ts',
+    'POST /refresh refresh_token_reused': 'session/refresh.test.ts',
+    'POST /refresh session_revoked': 'session/refresh.test.ts',
+    'POST /refresh account_disabled': 'contract/openapi.test.ts',
+    'POST /refresh origin_not_allowed': 'http/cors.test.ts',
+    'POST /logout invalid_token': 'token/http-jwt.test.ts',
+    'POST /logout origin_not_allowed': 'http/cors.test.ts',
+    'PATCH /me username_taken': 'account/me.test.ts',
+    'DELETE /me/sessions/{id} not_found': 'http/front-door.test.ts',
+    'GET /verify invalid_token': 'token/http-jwt.test.ts',
+    'GET /verify session_revoked': 'contract/openapi.test.ts',
+    'GET /keys/{kid}.pem not_found': 'token/http-jwt.test.ts',
+    'GET /readyz not_ready': 'contract/problems.test.ts',
+  };
+  /** Declared for the day when the database's queue is bounded: nothing brings it about now. */
+  const UNPROVOKED: readonly string[] = ['POST /refresh overloaded', 'POST /logout overloaded'];
+
+  test('has a test, and no test is listed for what nobody declares', () => {
+    const declared = new Set([...app.routes, ...closed.routes].flatMap(({ method, path, problems }) => problems.map((code) => `${method.toUpperCase()} ${path} ${code}`)));
+    expect([...declared].filter((pair) => TESTED[pair] === undefined && !UNPROVOKED.includes(pair)).sort()).toEqual([]);
+    expect([...Object.keys(TESTED), ...UNPROVOKED].filter((pair) => !declared.has(pair)).sort()).toEqual([]);
+  });
+
+  test.each(Object.entries(TESTED))('%s: %s', (pair, file) => {
+    const text = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+    const [, path = '', code = ''] = pair.split(' ');
+    expect(text).toContain(code);
+    expect(text).toContain(path.split('{')[0]?.replace(/\/$/, ''));
+  });
+});
