@@ -28,6 +28,7 @@ import { requestText } from './request.mjs';
  * @property {FlowResult[]} flows
  * @property {number} serverMicroseconds processor time of the server
  * @property {number} clientBusy the client's processor time as a part of the time passed
+ * @property {number} tokensMissing access tokens that are still needed before `access` can be sent
  */
 
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -102,7 +103,10 @@ function open(port, answered, failed) {
  * @returns {{ next: () => Buffer, take: (answer: Buffer) => void }}
  */
 function conversation(send) {
-  if (send === 'access') return { next: () => access[accessRead++ % access.length] ?? Buffer.alloc(0), take: () => undefined };
+  if (send === 'access') {
+    if (access.length < ACCESS_TOKENS) throw new Error('too few access tokens: some would be in the cache');
+    return { next: () => access[accessRead++ % access.length] ?? Buffer.alloc(0), take: () => undefined };
+  }
   if (send === 'refresh') {
     return {
       next: () => {
@@ -131,10 +135,11 @@ function member(text, name) {
 /**
  * Runs flows side by side.
  *
- * @param {{ flows: readonly Flow[], pid: number, ms: number }} job `pid` is the server's
+ * @param {{ flows: readonly Flow[], pid: number, ms: number, spin?: boolean }} job `pid` is the server's; with `spin` this process never
+ *   sleeps: waking an idle virtual core costs the waker up to 20 µs, which would be charged to whoever answers slowly
  * @returns {Promise<LoadResult>}
  */
-async function load({ flows, pid, ms }) {
+async function load({ flows, pid, ms, spin = false }) {
   let stopping = false;
   let outstanding = 0;
   /** @type {(error: Error) => void} */
@@ -197,6 +202,8 @@ async function load({ flows, pid, ms }) {
     }
   }, 1);
   for (const state of running) if (state.rate === undefined) for (const go of state.idle.splice(0)) go(0);
+  const look = () => void (stopping || setImmediate(look));
+  if (spin) look();
 
   await Promise.race([broken, new Promise((resolve) => setTimeout(resolve, ms))]);
   stopping = true;
@@ -210,6 +217,7 @@ async function load({ flows, pid, ms }) {
     flows: running.map(({ count, latencies, rate }) => ({ count, perSecond: count / seconds, ...(rate === undefined ? {} : { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) }) })),
     serverMicroseconds,
     clientBusy: (user + system) / 1e6 / seconds,
+    tokensMissing: ACCESS_TOKENS - access.length,
   };
 }
 
@@ -221,5 +229,5 @@ function quantile(values, q) {
 answerJobs((/** @type {{ sessions: string[] } | Parameters<typeof load>[0]} */ job) => {
   if (!('sessions' in job)) return load(job);
   sessions = job.sessions;
-  return sessions.length;
+  return undefined;
 });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { startBetterAuth } from './better-auth.mjs';
-import { cpuOf, pin, rssOf, startChild } from './jobs.mjs';
+import { CAN_PIN, cpuOf, pin, rssOf, startChild } from './jobs.mjs';
 import { requestText } from './request.mjs';
 import { PASSWORD, register, startService } from './service.mjs';
 
@@ -14,7 +14,7 @@ const CONNECTIONS = 32;
 const IN_FLIGHT = 64;
 /** Refreshes by schedule under the flood. */
 const PROBE = { connections: 16, rate: 200 };
-const MS = { http: 1_500, hashing: 4_000, raw: 2_000, writes: 1_000, warmUp: 5_000, settle: 1_000, memory: 200 };
+const MS = { http: 1_500, hashing: 4_000, raw: 2_000, writes: 1_000, settle: 1_000, memory: 200 };
 
 /**
  * @typedef {object} Measured
@@ -60,6 +60,9 @@ export async function createBench({ folder, program, groups }) {
     issue: { port, connections: CONNECTIONS, send: issue, expect: 200 },
   });
 
+  /** Requests per second of which the client is capable; known after the warm-up. */
+  let capacity = Infinity;
+
   /**
    * @param {number} pid
    * @param {readonly Flow[]} which
@@ -68,12 +71,24 @@ export async function createBench({ folder, program, groups }) {
    */
   const load = (pid, which, ms) => client.ask({ pid, flows: which, ms });
 
+  /**
+   * The same by a client that never sleeps, on its own core.
+   *
+   * @param {number} pid
+   * @param {Flow} flow
+   * @returns {Promise<LoadResult>}
+   */
+  const awake = async (pid, flow) => {
+    const result = await client.ask({ pid, flows: [flow], ms: MS.http, spin: CAN_PIN });
+    return { ...result, clientBusy: rate(result) / capacity };
+  };
+
   /** Hashes per second of the bare library. @returns {Promise<LoadResult>} */
   const bare = async () => {
     if (raw === undefined) throw new Error('the raw hasher was not started');
     const cpu = cpuOf(raw.pid);
     const { count, perSecond } = await raw.ask({ ms: MS.raw });
-    return { flows: [{ count, perSecond }], serverMicroseconds: cpuOf(raw.pid) - cpu, clientBusy: NaN };
+    return { flows: [{ count, perSecond }], serverMicroseconds: cpuOf(raw.pid) - cpu, clientBusy: NaN, tokensMissing: 0 };
   };
 
   /** Server and client on a core each, or both on all while threads hash. @param {boolean} apart */
@@ -86,13 +101,13 @@ export async function createBench({ folder, program, groups }) {
   const rounds = {
     async http() {
       place(true);
-      const before = await load(hello.pid, [flows.hello], MS.http);
-      const seen = await load(service.pid, [flows.seen], MS.http);
-      const jwks = await load(service.pid, [flows.jwks], MS.http);
-      const between = await load(hello.pid, [flows.hello], MS.http);
-      const refresh = await load(service.pid, [flows.refresh], MS.http);
-      const fresh = await load(service.pid, [flows.fresh], MS.http);
-      const after = await load(hello.pid, [flows.hello], MS.http);
+      const before = await awake(hello.pid, flows.hello);
+      const seen = await awake(service.pid, flows.seen);
+      const jwks = await awake(service.pid, flows.jwks);
+      const between = await awake(hello.pid, flows.hello);
+      const refresh = await awake(service.pid, flows.refresh);
+      const fresh = await awake(service.pid, flows.fresh);
+      const after = await awake(hello.pid, flows.hello);
       service.forgetLog();
       const ahead = (rate(before) + rate(between)) / 2;
       const behind = (rate(between) + rate(after)) / 2;
@@ -158,10 +173,10 @@ export async function createBench({ folder, program, groups }) {
       const signInOurs = await load(service.pid, [flows.login], MS.hashing);
       const signIn = await load(pid, [theirs.signIn], MS.hashing);
       place(true);
-      const seen = await load(service.pid, [flows.seen], MS.http);
-      const check = await load(pid, [theirs.check], MS.http);
-      const refresh = await load(service.pid, [flows.refresh], MS.http);
-      const issue = await load(pid, [theirs.issue], MS.http);
+      const seen = await awake(service.pid, flows.seen);
+      const check = await awake(pid, theirs.check);
+      const refresh = await awake(service.pid, flows.refresh);
+      const issue = await awake(pid, theirs.issue);
       service.forgetLog();
       return {
         bars: { signIn: rate(signInOurs) / rate(signIn), sessionCheck: rate(seen) / rate(check), tokenIssue: rate(refresh) / rate(issue) },
@@ -180,8 +195,11 @@ export async function createBench({ folder, program, groups }) {
     /** Compiled code, open files, a full cache of verified tokens, and enough access tokens that new ones are new. */
     async warmUp() {
       place(true);
-      await load(service.pid, [flows.refresh], MS.warmUp);
-      for (const flow of [flows.hello, flows.seen, flows.fresh, flows.jwks]) await load(service.pid, [flow], MS.http);
+      for (let missing = 1; missing > 0; ) ({ tokensMissing: missing } = await load(service.pid, [flows.refresh], MS.http));
+      for (const flow of [flows.seen, flows.fresh, flows.jwks]) await load(service.pid, [flow], MS.http);
+      await load(hello.pid, [flows.hello], MS.http);
+      const able = await load(hello.pid, [flows.hello], MS.http);
+      capacity = rate(able) / able.clientBusy;
       if (peer !== undefined) for (const flow of Object.values(peerFlows(peer))) await load(peer.child.pid, [flow], MS.http);
       service.forgetLog();
     },

@@ -84,6 +84,7 @@ for (const load of loads) {
 }
 const others = [...details.keys()].filter((id) => !/\.(?:perSecond|cpu|client)$/.test(id));
 console.log(`\n${others.map((id) => `- ${id}: ${value(id).toFixed(1)}`).join('\n')}\n${machine}`);
+console.log('- the client is busy by what a request cost it while it could still sleep; while figures are taken on a core of its own it never sleeps, for waking it would be the server’s work');
 console.log('- default configuration, one log line a request, written to a file in memory; hello logs nothing');
 if (!withBetterAuth) console.log('- the comparison with better-auth: npm run bench -- --with-better-auth (installs it in bench/better-auth)');
 process.exitCode = failed(samples).length > 0 ? 1 : 0;
