@@ -165,7 +165,7 @@ describe('each refusal that a route declares', () => {
     'DELETE /me/sessions/{id} not_found': 'http/front-door.test.ts',
     'GET /verify invalid_token': 'token/http-jwt.test.ts',
     'GET /verify session_revoked': 'contract/openapi.test.ts',
-    'GET /keys/{kid}.pem not_found': 'token/http-jwt.test.ts',
+    'GET /keys/{kid}.pem not_found': 'http/front-door.test.ts',
     'GET /readyz not_ready': 'contract/problems.test.ts',
   };
   /** Declared for the day when the database's queue is bounded: nothing brings it about now. */

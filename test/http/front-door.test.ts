@@ -483,6 +483,7 @@ describe('targets and hosts (G4, A02)', () => {
     expect((await app.call('GET', '/whole/a.b.txt')).body).toBe('a.b');
     expect((await app.call('GET', '/whole/%6eame.txt')).body).toBe('name');
     for (const path of ['/whole/.txt', '/whole/name', '/whole/name.txt.x', '/whole/namextxt', '/whole/a%20b.txt']) expect([path, (await app.call('GET', path)).status]).toEqual([path, 404]);
+    expect((await app.call('GET', '/keys/none.pem')).body.code).toBe('not_found');
     const kid = app.app.keys.published()[0]?.jwk.kid ?? '';
     const pem = await app.call('GET', `/keys/${kid}.pem`);
     expect([pem.status, pem.headers.get('content-type')]).toEqual([200, 'application/x-pem-file']);
