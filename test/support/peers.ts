@@ -1,10 +1,9 @@
 /** Programs of other people that tokens and sockets are tried with: the distribution's own, so that nobody picks a kind one. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
-import { spawnSync } from 'node:child_process';
 
 export const PEERS = {
   nginx: { path: '/usr/sbin/nginx', debian: 'nginx' },
