@@ -69,6 +69,15 @@ function fitting(schema: Schema | undefined): fc.Arbitrary<unknown> {
   }
 }
 
+/** What a well-meaning caller sends: the required members, each with a value that could be right. */
+function rightful(schema: Schema | undefined): fc.Arbitrary<unknown> {
+  const values: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+    username: fc.stringMatching(/^[a-z]{6,12}$/),
+    token: fc.constantFrom(...users.map(({ access }) => access)),
+  };
+  return fc.record(Object.fromEntries((schema?.required ?? []).map((name) => [name, values[name] ?? fc.constantFrom('correct horse battery staple', 'another horse battery staple')])));
+}
+
 /** Bodies of a route: fitting, with one member bent, with strangers in it, or nothing of the kind. */
 function bodyOf(schema: Schema | undefined): fc.Arbitrary<Buffer | undefined> {
   const object = fitting(schema);
@@ -81,7 +90,8 @@ function bodyOf(schema: Schema | undefined): fc.Arbitrary<Buffer | undefined> {
     return at % 3 === 0 ? copy.subarray(0, at % (copy.length + 1)) : copy;
   });
   const twice = json.map((bytes) => Buffer.concat([bytes, bytes]));
-  return fc.oneof({ weight: 12, arbitrary: json }, { weight: 2, arbitrary: broken }, { weight: 1, arbitrary: twice }, { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) }, { weight: 1, arbitrary: fc.constant(Buffer.alloc(70_000, 0x20)) }, { weight: 3, arbitrary: fc.constant(undefined) });
+  const right = rightful(schema).map((value) => Buffer.from(JSON.stringify(value)));
+  return fc.oneof({ weight: 6, arbitrary: right }, { weight: 10, arbitrary: json }, { weight: 2, arbitrary: broken }, { weight: 1, arbitrary: twice }, { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) }, { weight: 1, arbitrary: fc.constant(Buffer.alloc(70_000, 0x20)) }, { weight: 3, arbitrary: fc.constant(undefined) });
 }
 
 function shots(): fc.Arbitrary<Shot> {
