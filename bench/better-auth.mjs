@@ -39,7 +39,7 @@ export async function startBetterAuth(data, users) {
     emails.map(async (email) => {
       const response = await fetch(`http://127.0.0.1:${port}/api/auth/sign-up/email`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', origin: 'http://127.0.0.1' },
         body: JSON.stringify({ email, password: PASSWORD, name: 'Somebody' }),
       });
       const text = await response.text();
