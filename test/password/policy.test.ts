@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PASSWORD, createTestApp } from '../support/app.ts';
-import type { TestApp } from '../support/app.ts';
+import type { SignedIn, TestApp } from '../support/app.ts';
 import { plantHash, storedHash } from './rows.ts';
 
 let app: TestApp;
@@ -238,7 +238,8 @@ describe('what is stored (P08, N4, ASVS 11.2.2, 11.4.2)', () => {
 
 test('P07, ASVS 15.4.4: 200 sign-ins at once are answered, queued or refused; meanwhile a refresh stays quick and memory bounded', async () => {
   const own = await createTestApp({ config: '[password]\nmemory = "32MiB"\npasses = 2\nthreads = 1\nqueue_length = 16\n[throttle]\nattempts = 100\n[sessions]\nrefresh_grace = "0s"\n' });
-  const users = await Promise.all(Array.from({ length: 8 }, () => own.register()));
+  const users: SignedIn[] = [];
+  for (let i = 0; i < 8; i++) users.push(await own.register());
   let token = users[0]?.refresh ?? '';
   const refresh = async () => {
     const started = performance.now();
