@@ -1,9 +1,11 @@
 /** Programs of other people that tokens and sockets are tried with: the distribution's own, so that nobody picks a kind one. */
 import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
+import { afterAll } from 'vitest';
 
 export const PEERS = {
   nginx: { path: '/usr/sbin/nginx', debian: 'nginx' },
@@ -26,6 +28,10 @@ export function isMissing(name: keyof typeof PEERS): boolean {
   return true;
 }
 
+/** Peers that a test which failed has left running; they end with the test file. */
+const running = new Set<ChildProcess>();
+afterAll(() => running.forEach((child) => child.kill('SIGKILL')));
+
 export interface Peer {
   stop(): Promise<void>;
   stderr(): string;
@@ -47,7 +53,8 @@ export async function startPeer(command: readonly string[], directory: string, p
     }
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  process.on('exit', () => child.kill('SIGKILL'));
+  running.add(child);
+  child.once('close', () => running.delete(child));
   return {
     stop: async () => {
       child.kill('SIGTERM');

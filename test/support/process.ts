@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import { chownSync, lstatSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CHEAP, ask, spawnProgram, whereIs } from './program.mjs';
+import { afterAll } from 'vitest';
+import { CHEAP, ask, endAll, spawnProgram, whereIs } from './program.mjs';
 import type { CallOptions, End, LogLine, Program, Reply, Where } from './program.mjs';
 
 export type { CallOptions, End, LogLine, Program, Reply, Where };
@@ -62,9 +63,13 @@ export interface Run {
 }
 
 const directories: string[] = [];
-process.on('exit', () => directories.forEach((directory) => rmSync(directory, { recursive: true, force: true })));
+// Registered with the first import of a test file, so it runs after the file's own: a worker that is done is not asked to exit.
+afterAll(() => {
+  endAll();
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
 
-/** A new directory, gone when this process ends. */
+/** A new directory, gone when the test file is done. */
 export function newDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'postern-'));
   directories.push(directory);

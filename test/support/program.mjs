@@ -36,7 +36,12 @@ export const CHEAP = { POSTERN_PASSWORD_MEMORY: '12MiB', POSTERN_PASSWORD_PASSES
 
 /** Everything that was started here and hasn't ended; it ends with this process. @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+process.on('exit', endAll);
+
+/** Kills what a test that failed has left running. */
+export function endAll() {
+  running.forEach((child) => child.kill('SIGKILL'));
+}
 
 /**
  * Starts the program.
