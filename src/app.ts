@@ -31,6 +31,8 @@ export interface Edge {
   readonly commonPasswordBytes: Uint8Array;
   /** Where the hash lanes' program is, when it is not beside this one. */
   readonly laneUrl?: URL;
+  /** Called when a letter was committed. */
+  readonly wakeCourier?: () => void;
 }
 
 export interface RunningApp {
@@ -113,6 +115,14 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
     hasher,
     commonPasswords: commonPasswords(edge.commonPasswordBytes),
     factors,
+    sealer,
+    wakeCourier: edge.wakeCourier ?? (() => undefined),
+    mail: {
+      limits: config.mail,
+      linkTtl: config.mail.link_ttl,
+      verifyUrl: config.mail.verify_url ?? `${config.server.public_url}/verify-address`,
+      resetUrl: config.mail.reset_url ?? `${config.server.public_url}/reset-password`,
+    },
     policy: {
       issuer: config.server.public_url,
       sessions: config.sessions,

@@ -15,6 +15,8 @@ export const PROBLEMS = {
   refresh_token_reused: { status: 401, title: 'Refresh token reused', detail: 'The refresh token was used before, so the session was ended. Sign in again.' },
   session_revoked: { status: 401, title: 'Session revoked', detail: 'The session has ended. Sign in again.' },
   insufficient_user_authentication: { status: 401, title: 'Fresh authentication needed', detail: 'Authenticate again with POST /reauthenticate, then repeat the request.' },
+  invalid_code: { status: 422, title: 'Invalid code', detail: 'The code is wrong, spent, too old, or was tried too often. Ask for a new one.' },
+  token_spent_or_expired: { status: 410, title: 'Link spent or expired', detail: 'The link was used, is too old, or was replaced by a newer one. Ask for a new one.' },
   account_disabled: { status: 403, title: 'Account disabled', detail: 'The account is disabled.' },
   password_change_required: { status: 403, title: 'Password change required', detail: 'The password must be changed before signing in.' },
   registration_closed: { status: 403, title: 'Registration closed', detail: 'New accounts are not open for registration.' },

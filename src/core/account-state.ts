@@ -1,6 +1,7 @@
 /** What an operator does to an account: disable, enable, unlock, sign out. It holds at once for this database's every process. */
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
+import { voidOneTimes } from './one-time.ts';
 import { endSessions } from './session.ts';
 import { passwordBucket, resetAllThrottles } from './throttle.ts';
 import { advanceEpoch, disableUser, enableUser, findUserById, findUserBySignInName } from './user.ts';
@@ -21,7 +22,7 @@ export async function findUserByAnyName({ db }: Pick<Deps, 'db'>, name: string):
 /** Disables the account and ends its sessions in one commit; false when it was disabled already. */
 export async function disableAccount({ db, clock }: Deps, userId: string): Promise<boolean> {
   const now = clock.now();
-  const [rows] = await db.write([disableUser(userId, now), ...endSessions({ kind: 'all', userId }, 'user_disabled', now)]);
+  const [rows] = await db.write([disableUser(userId, now), voidOneTimes(userId, now), ...endSessions({ kind: 'all', userId }, 'user_disabled', now)]);
   return rows.length > 0;
 }
 

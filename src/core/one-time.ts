@@ -105,6 +105,16 @@ export function spendOneTime(id: string, now: number): Statement<{ id: string }>
   return guarded(spend({ id, now }), ALREADY_SPENT);
 }
 
+const replace = raw<{ id: string }>(
+  'UPDATE one_time SET token_hash = :tokenHash, code_hash = :codeHash, code_expires_at = :codeExpiresAt WHERE id = :id AND spent_at IS NULL AND expires_at > :now RETURNING id',
+  ['id'],
+);
+
+/** The statement that gives it a new code and link in the place of the old ones; wrong tries stay counted (L04). */
+export function replaceSecrets({ id, token, codeHash, now }: { id: string; token: string; codeHash: string; now: number }): Statement<{ id: string }> {
+  return guarded(replace({ id, tokenHash: hashSecret(token), codeHash, codeExpiresAt: now + CODE_TTL_MS, now }), ALREADY_SPENT);
+}
+
 const voidAll = raw('UPDATE one_time SET spent_at = :now, payload_sealed = NULL WHERE user_id = :userId AND spent_at IS NULL');
 const voidPurpose = raw('UPDATE one_time SET spent_at = :now, payload_sealed = NULL WHERE user_id = :userId AND purpose = :purpose AND spent_at IS NULL AND id NOT IN (SELECT id FROM one_time WHERE user_id = :userId AND purpose = :purpose AND spent_at IS NULL ORDER BY created_at DESC, id DESC LIMIT :keep)');
 

@@ -5,7 +5,7 @@
 import { eq, sql } from 'drizzle-orm';
 import { user } from '../db/schema.ts';
 import type { JsonObject } from '../db/schema.ts';
-import { prepare, query, raw } from '../db/prepare.ts';
+import { guarded, prepare, query, raw } from '../db/prepare.ts';
 import type { Database, SqlValue, Statement } from '../db/database.ts';
 import { isJsonObject } from '../lib/json.ts';
 import type { SignInName } from './identifier.ts';
@@ -65,6 +65,8 @@ const insert = prepare(
     id: sql.placeholder('id'),
     username: sql.placeholder('username'),
     usernameCanonical: sql.placeholder('usernameCanonical'),
+    email: sql.placeholder('email'),
+    emailCanonical: sql.placeholder('emailCanonical'),
     pendingEmail: sql.placeholder('pendingEmail'),
     pendingEmailCanonical: sql.placeholder('pendingEmailCanonical'),
     displayName: sql.placeholder('displayName'),
@@ -78,6 +80,9 @@ export interface NewUser {
   readonly id: string;
   readonly username: string | null;
   readonly usernameCanonical: string | null;
+  /** A proved address. */
+  readonly email: string | null;
+  readonly emailCanonical: string | null;
   readonly pendingEmail: string | null;
   readonly pendingEmailCanonical: string | null;
   readonly displayName: string | null;
@@ -163,6 +168,37 @@ const advance = raw<{ epoch: number }>('UPDATE "user" SET epoch = epoch + 1, upd
 /** The statement that voids everything begun in the user's present state: challenges, half-done sign-ins, device tokens. */
 export function advanceEpoch(id: string, now: number): Statement<{ epoch: number }> {
   return advance({ id, now });
+}
+
+const setPending = raw<User>(
+  `UPDATE "user" SET pending_email = :pendingEmail, pending_email_canonical = :pendingEmailCanonical, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NULL RETURNING ${COLUMNS}`,
+  userFromRow,
+);
+
+/** The statement that notes an address that its user has yet to prove; it reserves nothing (G10). */
+export function setPendingEmail(values: { id: string; pendingEmail: string | null; pendingEmailCanonical: string | null; now: number }): Statement<User> {
+  return setPending({ ...values });
+}
+
+/** What a guarded proof says when the pending address is another one by now. */
+export const PENDING_MOVED = 'pending_email_moved';
+
+const prove = raw<User>(
+  `UPDATE "user" SET email = pending_email, email_canonical = pending_email_canonical, pending_email = NULL, pending_email_canonical = NULL, updated_at = max(updated_at + 1, :now)
+   WHERE id = :id AND pending_email_canonical = :canonical AND disabled_at IS NULL RETURNING ${COLUMNS}`,
+  userFromRow,
+);
+
+/** The statement that makes the pending address the proved one; a UniqueViolation when somebody proved it first. */
+export function proveEmail(values: { id: string; canonical: string; now: number }): Statement<User> {
+  return guarded(prove({ ...values }), PENDING_MOVED);
+}
+
+const lapse = raw('UPDATE "user" SET pending_email = NULL, pending_email_canonical = NULL WHERE pending_email_canonical = :canonical AND id <> :exceptId');
+
+/** The statement by which an address that was proved lapses from every account that only claimed it (G10). */
+export function lapsePendingEmails(canonical: string, exceptId: string): Statement {
+  return lapse({ canonical, exceptId });
 }
 
 const disable = raw<{ id: string }>('UPDATE "user" SET disabled_at = :now, epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NULL RETURNING id', ['id']);

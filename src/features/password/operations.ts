@@ -12,6 +12,8 @@ import type { Authenticated, Authentication } from '../../core/authentication.ts
 import { deviceOf } from '../../core/device-token.ts';
 import type { VerifiedFactor } from '../../core/factor.ts';
 import { parseSignInName } from '../../core/identifier.ts';
+import { tell } from '../../core/mail.ts';
+import { voidOneTimes } from '../../core/one-time.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
@@ -130,6 +132,8 @@ export async function changePassword(
       // In the place of the very hash that was verified: of two changes at once the second has proved nothing any more.
       changeStatement({ userId: user.id, seen: verified.stored, next, now }),
       advanceEpoch(user.id, now),
+      voidOneTimes(user.id, now),
+      ...tell(app, 'password_changed', user.email, {}, requester),
       resetThrottle(verified.bucket),
       ...endSessions({ kind: 'others', userId: user.id, except: session.id }, 'password_changed', now),
     ]);
@@ -137,6 +141,7 @@ export async function changePassword(
     if (error instanceof NothingChanged && error.guard === PASSWORD_MOVED) throw new Problem('conflict', { cause: error });
     throw error;
   }
+  app.wakeCourier();
   app.log.write('info', 'password.changed', 'a password was changed', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id, 'client.address': requester.ip });
 }
 

@@ -36,7 +36,7 @@ async function prepareAccount(app: App, input: Registration, account: string, si
   const passwordHash = await app.hasher.hash(password, { account, ...(signal === undefined ? {} : { signal }) });
   const now = app.clock.now();
   const user: User = { id: app.newId(), ...about, userMetadata: input.userMetadata ?? {}, claims: {}, epoch: 0, disabledAt: null, createdAt: now, updatedAt: now };
-  return { user, effects: [insertUser({ ...user, usernameCanonical, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })] };
+  return { user, effects: [insertUser({ ...user, usernameCanonical, emailCanonical: null, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })] };
 }
 
 /** Of those who ask for one name at once, the constraint lets one through. */

@@ -35,3 +35,12 @@ const change = raw<{ userId: string }>('UPDATE password_credential SET password_
 export function changePassword(values: { userId: string; seen: string; next: string; now: number }): Statement<{ userId: string }> {
   return guarded(change({ ...values }), PASSWORD_MOVED);
 }
+
+const set = raw(
+  'INSERT INTO password_credential (user_id, password_hash, changed_at) VALUES (:userId, :passwordHash, :now) ON CONFLICT (user_id) DO UPDATE SET password_hash = :passwordHash, changed_at = :now',
+);
+
+/** A password in the place of whatever there was: by one who proved the mailbox. */
+export function setPassword(values: { userId: string; passwordHash: string; now: number }): Statement {
+  return set({ ...values });
+}
