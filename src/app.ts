@@ -10,6 +10,9 @@ import { createSigningKeys } from './core/signing-key.ts';
 import type { SigningKeyPolicy } from './core/signing-key.ts';
 import { createPasswordHasher } from './crypto/password-hash.ts';
 import { createSealer } from './crypto/seal.ts';
+import { createCourier } from './delivery/courier.ts';
+import type { FindTemplate } from './delivery/letters.ts';
+import type { Transport } from './delivery/transport.ts';
 import type { OpenDatabase } from './db/open.ts';
 import type { Contribution, Feature } from './features/feature.ts';
 import { commonPasswords } from './features/password/common-passwords.ts';
@@ -31,8 +34,8 @@ export interface Edge {
   readonly commonPasswordBytes: Uint8Array;
   /** Where the hash lanes' program is, when it is not beside this one. */
   readonly laneUrl?: URL;
-  /** Called when a letter was committed. */
-  readonly wakeCourier?: () => void;
+  /** How letters go out; without it they stay in the outbox. */
+  readonly mail?: { readonly transports: readonly Transport[]; readonly findTemplate: FindTemplate };
 }
 
 export interface RunningApp {
@@ -102,6 +105,7 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
   });
   await hasher.ready();
   const factors: Factor[] = [];
+  const courier = edge.mail === undefined ? undefined : createCourier({ db, sealer, clock, random, log, ...edge.mail, service: config.server.name });
   const app: App = {
     config,
     db,
@@ -116,7 +120,7 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
     commonPasswords: commonPasswords(edge.commonPasswordBytes),
     factors,
     sealer,
-    wakeCourier: edge.wakeCourier ?? (() => undefined),
+    wakeCourier: () => courier?.wake(),
     mail: {
       limits: config.mail,
       linkTtl: config.mail.link_ttl,
@@ -139,6 +143,7 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
     contributions,
     close: async () => {
       stop();
+      await courier?.close();
       await hasher.close();
     },
   };

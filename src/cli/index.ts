@@ -4,6 +4,7 @@ import { configShow } from './config-show.ts';
 import { health } from './health.ts';
 import { keysExport, keysList, keysRotate } from './keys.ts';
 import { migrate } from './migrate.ts';
+import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
 import { serve } from './serve.ts';
 import { userCreate, userDisable, userEnable, userList, userLogout, userUnlock } from './user.ts';
@@ -24,5 +25,8 @@ export const VERBS: readonly Verb[] = [
   userEnable,
   userUnlock,
   userLogout,
+  outboxList,
+  outboxRetry,
+  mailTest,
   printVersion,
 ];
