@@ -20,6 +20,7 @@ import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
 import { createLogger } from './logger.ts';
 import type { RunningLog } from './logger.ts';
+import { describeMail, mailFolder, mailTransports, ownTemplates } from './mail-ways.ts';
 import { openState, refusing } from './state.ts';
 import { LISTEN_OPTION, LOG_LEVEL_OPTION } from './verb.ts';
 import type { Verb, VerbCall } from './verb.ts';
@@ -37,6 +38,7 @@ export const serve: Verb = {
     const { config, path } = loadConfig(call);
     const pretty = config.log.format === 'pretty' || (config.log.format === 'auto' && call.context.stdout.isTTY === true);
     const log = createLogger({ level: config.log.level, pretty, stdout: call.context.stdout });
+    const mail = { transports: mailTransports(config, call.context.clock), findTemplate: ownTemplates(config.mail.templates_dir) };
     const keyBytes = await refusing(async () => keyEncryptionKey(config, true, (line) => call.output.warn(line)));
     const db = await openState(config, call);
     let running: RunningApp | undefined;
@@ -46,7 +48,7 @@ export const serve: Verb = {
       // Whoever can't write must not be started: sign-ins would fail one by one instead of the start.
       await refusing(() => db.write([probeWrite()]));
       running = await refusing(() =>
-        createApp(config, { db, clock: call.context.clock, random: systemRandom, log, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin') }, features),
+        createApp(config, { db, clock: call.context.clock, random: systemRandom, log, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin'), mail }, features),
       );
       const listeners = await open(config, running, log);
       announce(call, config, db, running, listeners, { isNew, path, ms: Math.round(performance.now() - started), pretty, log });
@@ -156,13 +158,14 @@ function announce(call: VerbCall, config: Config, db: OpenDatabase, { app }: Run
     log.flush();
     return;
   }
-  const location = db.location.startsWith('/') ? relativePath(call.context.cwd, db.location) : db.location;
+  const shown = (path: string): string => (path.startsWith('/') ? relativePath(call.context.cwd, path) : path);
   call.output.answer(
     [
       `postern ${VERSION} is ready (${ms} ms)`,
       ...listeners.addresses.map((address, index) => `  ${index === 0 ? 'API     ' : '        '}  ${address.padEnd(30)}${index === 0 ? ' GET /openapi.json' : ''}`),
       `  keys      ${public_url}/.well-known/jwks.json   ${algorithm}${kid === undefined ? '' : `, kid ${kid.slice(0, 4)}…`}`,
-      `  database  ${location.padEnd(30)} ${isNew ? 'new' : 'there'}`,
+      `  database  ${shown(db.location).padEnd(30)} ${isNew ? 'new' : 'there'}`,
+      config.mail.transports.length === 0 ? `  mail      ${`${shown(mailFolder(config))}/*.eml`.padEnd(30)} nothing is sent: [mail] transports is empty` : `  mail      ${describeMail(config)}`,
       `  config    ${path ?? 'defaults'}${path === undefined ? '                       config.example.toml has every setting' : ''}`,
     ].join('\n'),
   );

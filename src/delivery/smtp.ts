@@ -96,8 +96,10 @@ async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
 function explain(server: string, error: unknown): DeliveryError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const status = error instanceof Error && 'responseCode' in error ? Number(error.responseCode) : 0;
-  if (status >= 500) return new DeliveryError(`${server} refused the letter for good (${status})`, code !== 'EAUTH' && status !== 530 && status !== 535 && status !== 534, { cause: error });
-  if (status >= 400) return new DeliveryError(`${server} put the letter off (${status})`, false, { cause: error });
+  // For good only what is said of this letter: a refused STARTTLS or sign-in is a matter of settings, and can be mended.
+  const isOfLetter = code === 'EENVELOPE' || code === 'EMESSAGE';
+  if (isOfLetter && status >= 500) return new DeliveryError(`${server} refused the letter for good (${status})`, true, { cause: error });
+  if (isOfLetter && status >= 400) return new DeliveryError(`${server} put the letter off (${status})`, false, { cause: error });
   switch (code) {
     case 'ECONNREFUSED':
     case 'ESOCKET':
