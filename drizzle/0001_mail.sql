@@ -35,4 +35,14 @@ CREATE TABLE `outbox` (
 );
 --> statement-breakpoint
 CREATE INDEX `outbox_due` ON `outbox` (`state`,`next_at`);--> statement-breakpoint
-CREATE INDEX `outbox_recipient` ON `outbox` (`recipient_key`,`created_at`);
+CREATE INDEX `outbox_recipient` ON `outbox` (`recipient_key`,`created_at`);--> statement-breakpoint
+CREATE TABLE `password_history` (
+	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`user_id` text NOT NULL,
+	`password_hash` text NOT NULL,
+	`replaced_at` integer NOT NULL,
+	FOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE INDEX `password_history_user` ON `password_history` (`user_id`,`id`);--> statement-breakpoint
+ALTER TABLE `user` ADD `password_change_required_at` integer;

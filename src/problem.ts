@@ -18,7 +18,7 @@ export const PROBLEMS = {
   invalid_code: { status: 422, title: 'Invalid code', detail: 'The code is wrong, spent, too old, or was tried too often. Ask for a new one.' },
   token_spent_or_expired: { status: 410, title: 'Link spent or expired', detail: 'The link was used, is too old, or was replaced by a newer one. Ask for a new one.' },
   account_disabled: { status: 403, title: 'Account disabled', detail: 'The account is disabled.' },
-  password_change_required: { status: 403, title: 'Password change required', detail: 'The password must be changed before signing in.' },
+  password_change_required: { status: 403, title: 'Password change required', detail: 'The password has to be changed: set a new one with POST /password/reset and reset_token, then sign in with it.' },
   registration_closed: { status: 403, title: 'Registration closed', detail: 'New accounts are not open for registration.' },
   origin_not_allowed: { status: 403, title: 'Origin not allowed', detail: 'The refresh cookie is accepted from the configured origins alone.' },
   not_found: { status: 404, title: 'Not found', detail: 'There is nothing here.' },

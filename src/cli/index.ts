@@ -7,7 +7,7 @@ import { migrate } from './migrate.ts';
 import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
 import { serve } from './serve.ts';
-import { userCreate, userDisable, userEnable, userList, userLogout, userUnlock } from './user.ts';
+import { userCreate, userDisable, userEnable, userExpirePassword, userList, userLogout, userUnlock } from './user.ts';
 import type { Verb } from './verb.ts';
 
 export const VERBS: readonly Verb[] = [
@@ -25,6 +25,7 @@ export const VERBS: readonly Verb[] = [
   userEnable,
   userUnlock,
   userLogout,
+  userExpirePassword,
   outboxList,
   outboxRetry,
   mailTest,

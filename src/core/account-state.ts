@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { voidOneTimes } from './one-time.ts';
 import { endSessions } from './session.ts';
 import { passwordBucket, resetAllThrottles } from './throttle.ts';
-import { advanceEpoch, disableUser, enableUser, findUserById, findUserBySignInName } from './user.ts';
+import { advanceEpoch, demandPasswordChange, disableUser, enableUser, findUserById, findUserBySignInName } from './user.ts';
 import type { User } from './user.ts';
 import { parseSignInName } from './identifier.ts';
 import { isId } from '../lib/id.ts';
@@ -30,6 +30,12 @@ export async function disableAccount({ db, clock }: Deps, userId: string): Promi
 export async function enableAccount({ db, clock }: Deps, userId: string): Promise<boolean> {
   const [rows] = await db.write([enableUser(userId, clock.now()), resetAllThrottles(passwordBucket(userId))]);
   return rows.length > 0;
+}
+
+/** Has the next sign-in ask for a new password (N1: on evidence of compromise), and ends every session. */
+export async function demandPasswordChangeOf({ db, clock }: Deps, userId: string): Promise<void> {
+  const now = clock.now();
+  await db.write([demandPasswordChange(userId, now), advanceEpoch(userId, now), ...endSessions({ kind: 'all', userId }, 'operator', now)]);
 }
 
 /** Forgets the failed attempts on the account and on its devices. */

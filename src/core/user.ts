@@ -21,6 +21,8 @@ export interface User {
   /** Moves with every change that must void what was begun before it. */
   readonly epoch: number;
   readonly disabledAt: number | null;
+  /** Since when the password has to be changed before signing in; null when it need not. */
+  readonly passwordChangeRequiredAt: number | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -36,6 +38,7 @@ export const userColumns = {
   claims: user.claims,
   epoch: user.epoch,
   disabledAt: user.disabledAt,
+  passwordChangeRequiredAt: user.passwordChangeRequiredAt,
   createdAt: user.createdAt,
   updatedAt: user.updatedAt,
 };
@@ -95,7 +98,7 @@ export function insertUser(values: NewUser): Statement {
   return insert({ ...values });
 }
 
-const COLUMNS = 'id, username, email, pending_email, display_name, user_metadata, claims, epoch, disabled_at, created_at, updated_at';
+const COLUMNS = 'id, username, email, pending_email, display_name, user_metadata, claims, epoch, disabled_at, password_change_required_at, created_at, updated_at';
 
 const update = raw<User>(
   `UPDATE "user" SET
@@ -131,7 +134,7 @@ export function updateUserProfile(values: ProfileUpdate): Statement<User> {
 }
 
 function userFromRow(row: SqlValue[]): User {
-  const [id, username, email, pendingEmail, displayName, userMetadata, claims, epoch, disabledAt, createdAt, updatedAt] = row;
+  const [id, username, email, pendingEmail, displayName, userMetadata, claims, epoch, disabledAt, passwordChangeRequiredAt, createdAt, updatedAt] = row;
   return {
     id: String(id),
     username: textOrNull(username),
@@ -141,10 +144,15 @@ function userFromRow(row: SqlValue[]): User {
     userMetadata: jsonObject(userMetadata),
     claims: jsonObject(claims),
     epoch: Number(epoch),
-    disabledAt: disabledAt === null || disabledAt === undefined ? null : Number(disabledAt),
+    disabledAt: numberOrNull(disabledAt),
+    passwordChangeRequiredAt: numberOrNull(passwordChangeRequiredAt),
     createdAt: Number(createdAt),
     updatedAt: Number(updatedAt),
   };
+}
+
+function numberOrNull(value: SqlValue | undefined): number | null {
+  return value === null || value === undefined ? null : Number(value);
 }
 
 function textOrNull(value: SqlValue | undefined): string | null {
@@ -161,6 +169,14 @@ const remove = prepare(query.delete(user).where(eq(user.id, sql.placeholder('id'
 /** The statement that deletes a user; everything that hangs on one goes with it. */
 export function deleteUser(id: string): Statement<{ id: string }> {
   return remove({ id });
+}
+
+/** A new password is what was demanded, if anything was. */
+const passwordSet = raw('UPDATE "user" SET epoch = epoch + 1, password_change_required_at = NULL, updated_at = max(updated_at + 1, :now) WHERE id = :id');
+
+/** The statement that goes with a new password: what was begun with the old one is void, and no change is demanded any more. */
+export function notePasswordSet(id: string, now: number): Statement {
+  return passwordSet({ id, now });
 }
 
 const advance = raw<{ epoch: number }>('UPDATE "user" SET epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id RETURNING epoch', ['epoch']);
@@ -210,6 +226,13 @@ export function disableUser(id: string, now: number): Statement<{ id: string }> 
 
 export function enableUser(id: string, now: number): Statement<{ id: string }> {
   return enable({ id, now });
+}
+
+const demandChange = raw<{ id: string }>('UPDATE "user" SET password_change_required_at = :now, updated_at = max(updated_at + 1, :now) WHERE id = :id RETURNING id', ['id']);
+
+/** The statement by which the next sign-in asks for a new password. */
+export function demandPasswordChange(id: string, now: number): Statement<{ id: string }> {
+  return demandChange({ id, now });
 }
 
 const page = prepare(

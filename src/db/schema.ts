@@ -26,6 +26,8 @@ export const user = sqliteTable(
     /** Moves with every change that must void what was begun before it: password, factors, disabling. */
     epoch: integer().notNull().default(0),
     disabledAt: integer('disabled_at'),
+    /** When it was demanded that the password be changed; null when it is as good as any. */
+    passwordChangeRequiredAt: integer('password_change_required_at'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
   },
@@ -44,6 +46,20 @@ export const passwordCredential = sqliteTable('password_credential', {
   normalization: text().notNull().default('NFC'),
   changedAt: integer('changed_at').notNull(),
 });
+
+/** Former password hashes, as many as `password.history` asks for. */
+export const passwordHistory = sqliteTable(
+  'password_history',
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    userId: text('user_id')
+      .notNull()
+      .references(() => user.id, { onDelete: 'cascade' }),
+    passwordHash: text('password_hash').notNull(),
+    replacedAt: integer('replaced_at').notNull(),
+  },
+  (table) => [index('password_history_user').on(table.userId, table.id)],
+);
 
 export const session = sqliteTable(
   'session',

@@ -56,6 +56,10 @@ const TEMPLATES: Readonly<Record<LetterName, Template>> = {
     subject: 'Your address at {{service}} was changed',
     lines: ['Your account at {{service}} has another address now. Letters no longer come to this one.', ACT],
   },
+  unusual_sign_in: {
+    subject: 'A sign-in at {{service}} after many failures',
+    lines: ['Somebody, probably you, signed in to your account at {{service}} after {{failures}} wrong passwords, from {{address}}.', ACT],
+  },
   test: { subject: 'A test letter from {{service}}', lines: ['If you read this, {{service}} can send letters.'] },
 };
 

@@ -19,5 +19,7 @@ export const passwordSection = section('Passwords and their hashes (argon2id).',
     read: readSecretText(MIN_PEPPER_BYTES),
   }),
   previous_peppers: secretList({ sentence: 'Former peppers: they still verify, and hashes move to the pepper at the next sign-in.', unit: 'former values of pepper', read: readSecretText(MIN_PEPPER_BYTES) }),
+  history: integer({ sentence: 'How many former passwords must not come back; the present one never may when this is above 0.', default: 0, min: 0, max: 24 }),
+  max_age: duration({ sentence: 'Age after which a password has to be changed at sign-in; 0s is never, which is what NIST asks for.', default: '0s', min: '0s', max: '3650d' }),
   context_words: list({ sentence: 'Words that are too easy to guess here as a password, such as the names of product and company.', default: [], unit: 'words', read: plainText }),
 });

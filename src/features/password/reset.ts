@@ -12,9 +12,9 @@ import { MAIL_LIMITED } from '../../core/outbox.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import { passwordBucket, resetAllThrottles } from '../../core/throttle.ts';
-import { advanceEpoch, findUserById, findUserBySignInName } from '../../core/user.ts';
-import { acceptablePassword, contextOf } from './operations.ts';
-import { setPassword } from './store.ts';
+import { findUserById, findUserBySignInName, notePasswordSet } from '../../core/user.ts';
+import { acceptablePassword, contextOf, demandNewPassword } from './operations.ts';
+import { findPassword, rememberPassword, setPassword } from './store.ts';
 
 /** Reset links that may be alive at once. */
 const MAX_LIVE = 3;
@@ -57,13 +57,16 @@ export async function resetPassword(app: App, token: string, newPassword: string
   const user = reset?.userId === undefined || reset.userId === null ? null : await findUserById(app.db, reset.userId);
   if (reset === null || user === null || user.disabledAt !== null) throw new Problem('token_spent_or_expired');
   const password = acceptablePassword(app, newPassword, contextOf(app, user), '/password');
+  const present = await findPassword(app.db, user.id);
+  await demandNewPassword(app, user.id, present?.passwordHash ?? null, password, '/password', signal);
   const passwordHash = await app.hasher.hash(password, { account: passwordBucket(user.id), signal });
   const now = app.clock.now();
   try {
     await writeEndings(app, [
       spendOneTime(reset.id, now),
+      ...rememberPassword(user.id, app.config.password.history, now),
       setPassword({ userId: user.id, passwordHash, now }),
-      advanceEpoch(user.id, now),
+      notePasswordSet(user.id, now),
       voidOneTimes(user.id, now),
       resetAllThrottles(passwordBucket(user.id)),
       ...endSessions({ kind: 'all', userId: user.id }, 'password_changed', now),

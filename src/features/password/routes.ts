@@ -106,7 +106,7 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
       }),
       status: 200,
       reply: AuthenticationReply,
-      problems: ['invalid_credentials', 'account_disabled', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
+      problems: ['invalid_credentials', 'account_disabled', 'password_change_required', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
       handle: async (call) => {
         const asked = call.body.cookie === true;
         demandCookies(app, call, asked);
