@@ -15,7 +15,9 @@ import type { FindTemplate } from './delivery/letters.ts';
 import type { Transport } from './delivery/transport.ts';
 import type { OpenDatabase } from './db/open.ts';
 import type { Contribution, Feature } from './features/feature.ts';
+import { createBreached } from './features/password/breached.ts';
 import { commonPasswords } from './features/password/common-passwords.ts';
+import { readFilter } from './features/password/fuse-filter.ts';
 import { createIds } from './lib/id.ts';
 import type { Random } from './lib/id.ts';
 import type { Clock } from './lib/clock.ts';
@@ -32,6 +34,8 @@ export interface Edge {
   readonly keyEncryptionKey: Uint8Array;
   /** The list of common passwords, as built. */
   readonly commonPasswordBytes: Uint8Array;
+  /** The filter of breached passwords, when there is one. */
+  readonly breachedBytes?: Buffer;
   /** Where the hash lanes' program is, when it is not beside this one. */
   readonly laneUrl?: URL;
   /** How letters go out; without it they stay in the outbox. */
@@ -118,6 +122,11 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
     revocations,
     hasher,
     commonPasswords: commonPasswords(edge.commonPasswordBytes),
+    breached: createBreached({
+      filter: edge.breachedBytes === undefined ? null : readFilter(edge.breachedBytes),
+      range: password.breached_range ? { url: password.breached_range_url, timeoutMs: password.breached_timeout } : null,
+      log,
+    }),
     factors,
     sealer,
     wakeCourier: () => courier?.wake(),

@@ -1,4 +1,5 @@
 /** The one list of verbs, in the order of the help. */
+import { breachedBuild } from './breached.ts';
 import { configCheck } from './config-check.ts';
 import { configShow } from './config-show.ts';
 import { health } from './health.ts';
@@ -29,5 +30,6 @@ export const VERBS: readonly Verb[] = [
   outboxList,
   outboxRetry,
   mailTest,
+  breachedBuild,
   printVersion,
 ];

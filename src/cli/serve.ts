@@ -1,5 +1,6 @@
 /** `postern serve`: opens or makes its state, listens, and stops in good order. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { createApp } from '../app.ts';
 import type { RunningApp } from '../app.ts';
@@ -8,6 +9,7 @@ import { systemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import { probeWrite } from '../features/health/store.ts';
 import { features } from '../features/index.ts';
+import { readFilter } from '../features/password/fuse-filter.ts';
 import { ListenRefused, listen } from '../http/listen.ts';
 import type { Listeners } from '../http/listen.ts';
 import { withOpenapi } from '../http/openapi.ts';
@@ -48,7 +50,7 @@ export const serve: Verb = {
       // Whoever can't write must not be started: sign-ins would fail one by one instead of the start.
       await refusing(() => db.write([probeWrite()]));
       running = await refusing(() =>
-        createApp(config, { db, clock: call.context.clock, random: systemRandom, log, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin'), mail }, features),
+        createApp(config, { db, clock: call.context.clock, random: systemRandom, log, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin'), mail, ...breachedFilter(config) }, features),
       );
       const listeners = await open(config, running, log);
       announce(call, config, db, running, listeners, { isNew, path, ms: Math.round(performance.now() - started), pretty, log });
@@ -68,6 +70,18 @@ export const serve: Verb = {
     }
   },
 };
+
+/** @throws {CliRefusal} the file is not there, or is no filter */
+function breachedFilter({ password }: Config): { breachedBytes?: Buffer } {
+  if (password.breached_file === undefined) return {};
+  try {
+    const breachedBytes = readFileSync(password.breached_file);
+    readFilter(breachedBytes);
+    return { breachedBytes };
+  } catch (cause) {
+    throw new CliRefusal(EXIT.config, `password.breached_file: ${password.breached_file} is no filter that can be read. Make one with: postern breached build LIST --out ${password.breached_file}`, { cause });
+  }
+}
 
 async function finish(running: RunningApp, db: OpenDatabase, log: RunningLog): Promise<ExitCode> {
   await running.close();

@@ -88,6 +88,7 @@ export interface TestAppOptions {
   readonly directory?: string;
   readonly clock?: TestClock;
   readonly keyEncryptionKey?: Uint8Array;
+  readonly breachedBytes?: Buffer;
 }
 
 export function testClock(): TestClock {
@@ -125,7 +126,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   };
   const db = await openDatabase({ url: `file:${join(directory, 'postern.db')}`, busyTimeoutMs: 5_000, driver, clock });
   await db.migrate();
-  const running = await createApp(cheap, { db, clock, random: systemRandom, log, keyEncryptionKey: options.keyEncryptionKey ?? TEST_KEY, commonPasswordBytes }, options.features ?? allFeatures);
+  const running = await createApp(cheap, { db, clock, random: systemRandom, log, keyEncryptionKey: options.keyEncryptionKey ?? TEST_KEY, commonPasswordBytes, ...(options.breachedBytes === undefined ? {} : { breachedBytes: options.breachedBytes }) }, options.features ?? allFeatures);
   const routes = withOpenapi(
     running.contributions.flatMap((contribution) => contribution.routes),
     { title: 'postern', version: '0.0.0', issuer: config.server.public_url },

@@ -22,7 +22,7 @@ import { countAttempt, passwordBucket, resetThrottle } from '../../core/throttle
 import { findUserBySignInName, notePasswordSet } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 import { normalizePassword, passwordFaults } from './policy.ts';
-import type { PasswordContext, PasswordFault, PasswordPolicy } from './policy.ts';
+import type { PasswordContext, PasswordPolicy } from './policy.ts';
 import { PASSWORD_MOVED, changePassword as changeStatement, findPassword, listFormerPasswords, rememberPassword, upgradePassword } from './store.ts';
 
 export const FACTOR = { factor: 'password', kind: 'knowledge', amr: ['pwd'] } as const;
@@ -157,7 +157,7 @@ export async function changePassword(
 ): Promise<void> {
   const { user, session } = principal;
   if (input.currentPassword === undefined) throw invalidRequest({ pointer: '/current_password', code: 'required', detail: 'Send the current password.' });
-  const password = acceptablePassword(app, input.newPassword, contextOf(app, user), '/new_password');
+  const password = await acceptablePassword(app, input.newPassword, contextOf(app, user), '/new_password');
   const verified = await verifyPassword(app, user, input.currentPassword, sessionBucket(principal), passwordBucket(user.id), signal);
   await demandNewPassword(app, user.id, verified.stored, password, '/new_password', signal);
   const next = await app.hasher.hash(password, { account: passwordBucket(user.id), signal });
@@ -191,8 +191,8 @@ export function contextOf(app: App, user: Pick<User, 'username' | 'email' | 'pen
  *
  * @throws {Problem} invalid_request with every fault
  */
-export function acceptablePassword(app: App, password: string, context: PasswordContext, pointer: string): string {
-  const faults = judgePassword(app, password, context);
+export async function acceptablePassword(app: App, password: string, context: PasswordContext, pointer: string): Promise<string> {
+  const faults = await judgePassword(app, password, context);
   const normalized = normalizePassword(password);
   if (faults.length > 0 || normalized === null) throw invalidRequest(...faults.map((fault): InputFault => ({ pointer, ...fault })));
   return normalized;
@@ -204,9 +204,15 @@ export function contextWords(app: App): readonly string[] {
 }
 
 /** What the policy says of a password: the faults, with a sentence each. */
-export function judgePassword(app: App, password: string, context: PasswordContext): PasswordFault[] {
-  return passwordFaults(passwordPolicy(app), password, context);
+export async function judgePassword(app: App, password: string, context: PasswordContext): Promise<{ code: string; detail: string }[]> {
+  const faults: { code: string; detail: string }[] = passwordFaults(passwordPolicy(app), password, context);
+  const normalized = normalizePassword(password);
+  // What is refused anyway need not be asked about elsewhere.
+  if (faults.length === 0 && normalized !== null && (await app.breached.has(normalized))) faults.push(BREACHED);
+  return faults;
 }
+
+const BREACHED = { code: 'breached', detail: 'This password was in a data breach, so others know it. Use another.' };
 
 export function passwordPolicy(app: App): PasswordPolicy {
   return { minLength: app.config.password.min_length, common: app.commonPasswords };

@@ -43,7 +43,7 @@ const sealPurpose = (id: string): string => `one_time.payload_sealed:${id}`;
 export async function registerByEmail(app: App, input: EmailRegistration, requester: Requester, signal: AbortSignal): Promise<PendingRegistration> {
   const canonical = demandEmail(input.email);
   const about = { username: null, email: null, pendingEmail: input.email, displayName: input.displayName ?? null };
-  const password = acceptablePassword(app, input.password, contextOf(app, about), '/password');
+  const password = await acceptablePassword(app, input.password, contextOf(app, about), '/password');
   const account = `register:${requester.ip ?? 'unknown'}`;
   const code = newCode(app.random);
   const token = newToken(app.random);

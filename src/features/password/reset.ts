@@ -56,7 +56,7 @@ export async function resetPassword(app: App, token: string, newPassword: string
   const reset = await findByToken(app, 'password_reset', token);
   const user = reset?.userId === undefined || reset.userId === null ? null : await findUserById(app.db, reset.userId);
   if (reset === null || user === null || user.disabledAt !== null) throw new Problem('token_spent_or_expired');
-  const password = acceptablePassword(app, newPassword, contextOf(app, user), '/password');
+  const password = await acceptablePassword(app, newPassword, contextOf(app, user), '/password');
   const present = await findPassword(app.db, user.id);
   await demandNewPassword(app, user.id, present?.passwordHash ?? null, password, '/password', signal);
   const passwordHash = await app.hasher.hash(password, { account: passwordBucket(user.id), signal });

@@ -165,9 +165,9 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
         })
         .meta({ id: 'PasswordCheck' }),
       problems: [],
-      handle: ({ body }) => {
+      handle: async ({ body }) => {
         const context = { username: body.username ?? null, email: body.email ?? null, words: contextWords(app) };
-        const faults = judgePassword(app, body.password, context);
+        const faults = await judgePassword(app, body.password, context);
         return {
           valid: faults.length === 0,
           score: passwordScore(passwordPolicy(app), body.password, context),
