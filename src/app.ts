@@ -10,9 +10,14 @@ import { createSigningKeys } from './core/signing-key.ts';
 import type { SigningKeyPolicy } from './core/signing-key.ts';
 import { createPasswordHasher } from './crypto/password-hash.ts';
 import { createSealer } from './crypto/seal.ts';
+import { createCourier } from './delivery/courier.ts';
+import type { FindTemplate } from './delivery/letters.ts';
+import type { Transport } from './delivery/transport.ts';
 import type { OpenDatabase } from './db/open.ts';
 import type { Contribution, Feature } from './features/feature.ts';
+import { createBreached } from './features/password/breached.ts';
 import { commonPasswords } from './features/password/common-passwords.ts';
+import { readFilter } from './features/password/fuse-filter.ts';
 import { createIds } from './lib/id.ts';
 import type { Random } from './lib/id.ts';
 import type { Clock } from './lib/clock.ts';
@@ -29,8 +34,12 @@ export interface Edge {
   readonly keyEncryptionKey: Uint8Array;
   /** The list of common passwords, as built. */
   readonly commonPasswordBytes: Uint8Array;
+  /** The filter of breached passwords, when there is one. */
+  readonly breachedBytes?: Buffer;
   /** Where the hash lanes' program is, when it is not beside this one. */
   readonly laneUrl?: URL;
+  /** How letters go out; without it they stay in the outbox. */
+  readonly mail?: { readonly transports: readonly Transport[]; readonly findTemplate: FindTemplate };
 }
 
 export interface RunningApp {
@@ -100,6 +109,7 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
   });
   await hasher.ready();
   const factors: Factor[] = [];
+  const courier = edge.mail === undefined ? undefined : createCourier({ db, sealer, clock, random, log, ...edge.mail, service: config.server.name });
   const app: App = {
     config,
     db,
@@ -112,7 +122,20 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
     revocations,
     hasher,
     commonPasswords: commonPasswords(edge.commonPasswordBytes),
+    breached: createBreached({
+      filter: edge.breachedBytes === undefined ? null : readFilter(edge.breachedBytes),
+      range: password.breached_range ? { url: password.breached_range_url, timeoutMs: password.breached_timeout } : null,
+      log,
+    }),
     factors,
+    sealer,
+    wakeCourier: () => courier?.wake(),
+    mail: {
+      limits: config.mail,
+      linkTtl: config.mail.link_ttl,
+      verifyUrl: config.mail.verify_url ?? `${config.server.public_url}/verify-address`,
+      resetUrl: config.mail.reset_url ?? `${config.server.public_url}/reset-password`,
+    },
     policy: {
       issuer: config.server.public_url,
       sessions: config.sessions,
@@ -129,6 +152,7 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
     contributions,
     close: async () => {
       stop();
+      await courier?.close();
       await hasher.close();
     },
   };

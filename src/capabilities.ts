@@ -4,6 +4,7 @@
  */
 import type { Config } from './config/schema.ts';
 import type { AuthenticationDeps } from './core/authentication-deps.ts';
+import type { MailDeps } from './core/mail.ts';
 import type { PasswordHasher } from './crypto/password-hash.ts';
 import type { OpenDatabase } from './db/open.ts';
 
@@ -12,9 +13,18 @@ export interface CommonPasswords {
   has(password: string): boolean;
 }
 
-export interface App extends AuthenticationDeps {
+/** Passwords that were in a breach. */
+export interface Breached {
+  /** Whether this normalised password was in one. */
+  has(password: string): Promise<boolean>;
+}
+
+export interface App extends AuthenticationDeps, MailDeps {
   readonly config: Config;
   readonly db: OpenDatabase;
   readonly hasher: PasswordHasher;
   readonly commonPasswords: CommonPasswords;
+  readonly breached: Breached;
+  /** Has the courier look at the outbox now; letters go out by themselves without it, a little later. */
+  readonly wakeCourier: () => void;
 }

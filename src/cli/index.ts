@@ -1,12 +1,14 @@
 /** The one list of verbs, in the order of the help. */
+import { breachedBuild } from './breached.ts';
 import { configCheck } from './config-check.ts';
 import { configShow } from './config-show.ts';
 import { health } from './health.ts';
 import { keysExport, keysList, keysRotate } from './keys.ts';
 import { migrate } from './migrate.ts';
+import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
 import { serve } from './serve.ts';
-import { userCreate, userDisable, userEnable, userList, userLogout, userUnlock } from './user.ts';
+import { userCreate, userDisable, userEnable, userExpirePassword, userList, userLogout, userUnlock } from './user.ts';
 import type { Verb } from './verb.ts';
 
 export const VERBS: readonly Verb[] = [
@@ -24,5 +26,10 @@ export const VERBS: readonly Verb[] = [
   userEnable,
   userUnlock,
   userLogout,
+  userExpirePassword,
+  outboxList,
+  outboxRetry,
+  mailTest,
+  breachedBuild,
   printVersion,
 ];

@@ -1,5 +1,6 @@
 /** `postern serve`: opens or makes its state, listens, and stops in good order. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { createApp } from '../app.ts';
 import type { RunningApp } from '../app.ts';
@@ -8,6 +9,7 @@ import { systemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import { probeWrite } from '../features/health/store.ts';
 import { features } from '../features/index.ts';
+import { readFilter } from '../features/password/fuse-filter.ts';
 import { ListenRefused, listen } from '../http/listen.ts';
 import type { Listeners } from '../http/listen.ts';
 import { withOpenapi } from '../http/openapi.ts';
@@ -20,6 +22,7 @@ import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
 import { createLogger } from './logger.ts';
 import type { RunningLog } from './logger.ts';
+import { describeMail, mailFolder, mailTransports, ownTemplates } from './mail-ways.ts';
 import { openState, refusing } from './state.ts';
 import { LISTEN_OPTION, LOG_LEVEL_OPTION } from './verb.ts';
 import type { Verb, VerbCall } from './verb.ts';
@@ -37,6 +40,7 @@ export const serve: Verb = {
     const { config, path } = loadConfig(call);
     const pretty = config.log.format === 'pretty' || (config.log.format === 'auto' && call.context.stdout.isTTY === true);
     const log = createLogger({ level: config.log.level, pretty, stdout: call.context.stdout });
+    const mail = { transports: mailTransports(config, call.context.clock), findTemplate: ownTemplates(config.mail.templates_dir) };
     const keyBytes = await refusing(async () => keyEncryptionKey(config, true, (line) => call.output.warn(line)));
     const db = await openState(config, call);
     let running: RunningApp | undefined;
@@ -46,7 +50,7 @@ export const serve: Verb = {
       // Whoever can't write must not be started: sign-ins would fail one by one instead of the start.
       await refusing(() => db.write([probeWrite()]));
       running = await refusing(() =>
-        createApp(config, { db, clock: call.context.clock, random: systemRandom, log, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin') }, features),
+        createApp(config, { db, clock: call.context.clock, random: systemRandom, log, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin'), mail, ...breachedFilter(config) }, features),
       );
       const listeners = await open(config, running, log);
       announce(call, config, db, running, listeners, { isNew, path, ms: Math.round(performance.now() - started), pretty, log });
@@ -66,6 +70,18 @@ export const serve: Verb = {
     }
   },
 };
+
+/** @throws {CliRefusal} the file is not there, or is no filter */
+function breachedFilter({ password }: Config): { breachedBytes?: Buffer } {
+  if (password.breached_file === undefined) return {};
+  try {
+    const breachedBytes = readFileSync(password.breached_file);
+    readFilter(breachedBytes);
+    return { breachedBytes };
+  } catch (cause) {
+    throw new CliRefusal(EXIT.config, `password.breached_file: ${password.breached_file} is no filter that can be read. Make one with: postern breached build LIST --out ${password.breached_file}`, { cause });
+  }
+}
 
 async function finish(running: RunningApp, db: OpenDatabase, log: RunningLog): Promise<ExitCode> {
   await running.close();
@@ -156,13 +172,14 @@ function announce(call: VerbCall, config: Config, db: OpenDatabase, { app }: Run
     log.flush();
     return;
   }
-  const location = db.location.startsWith('/') ? relativePath(call.context.cwd, db.location) : db.location;
+  const shown = (path: string): string => (path.startsWith('/') ? relativePath(call.context.cwd, path) : path);
   call.output.answer(
     [
       `postern ${VERSION} is ready (${ms} ms)`,
       ...listeners.addresses.map((address, index) => `  ${index === 0 ? 'API     ' : '        '}  ${address.padEnd(30)}${index === 0 ? ' GET /openapi.json' : ''}`),
       `  keys      ${public_url}/.well-known/jwks.json   ${algorithm}${kid === undefined ? '' : `, kid ${kid.slice(0, 4)}…`}`,
-      `  database  ${location.padEnd(30)} ${isNew ? 'new' : 'there'}`,
+      `  database  ${shown(db.location).padEnd(30)} ${isNew ? 'new' : 'there'}`,
+      config.mail.transports.length === 0 ? `  mail      ${`${shown(mailFolder(config))}/*.eml`.padEnd(30)} nothing is sent: [mail] transports is empty` : `  mail      ${describeMail(config)}`,
       `  config    ${path ?? 'defaults'}${path === undefined ? '                       config.example.toml has every setting' : ''}`,
     ].join('\n'),
   );

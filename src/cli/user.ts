@@ -1,6 +1,6 @@
 /** `postern user create|list|disable|enable|unlock|logout`: beside a running service, which learns of it within a moment. */
 import { createApp } from '../app.ts';
-import { disableAccount, enableAccount, findUserByAnyName, signOutAccount, unlockAccount } from '../core/account-state.ts';
+import { demandPasswordChangeOf, disableAccount, enableAccount, findUserByAnyName, signOutAccount, unlockAccount } from '../core/account-state.ts';
 import { listUsers } from '../core/user.ts';
 import type { User } from '../core/user.ts';
 import { systemRandom } from '../crypto/secret.ts';
@@ -139,6 +139,21 @@ export const userUnlock: Verb = {
       await unlockAccount({ db }, user.id);
       return `${user.id} is unlocked.`;
     }),
+};
+
+export const userExpirePassword: Verb = {
+  name: 'user expire-password',
+  summary: 'Has the next sign-in ask for a new password, and ends every session: the password may be known to others.',
+  examples: ['postern user expire-password ada', 'postern user expire-password ada@example.com --yes'],
+  arguments: [NAME],
+  options: [YES],
+  run: async (call) => {
+    await confirm(call, 'Every device of the account has to sign in again, with a new password.');
+    return onUser(call, async (db, user) => {
+      await demandPasswordChangeOf({ db, clock: call.context.clock }, user.id);
+      return `${user.id} has to change the password.`;
+    });
+  },
 };
 
 export const userLogout: Verb = {

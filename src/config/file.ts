@@ -43,8 +43,8 @@ export function readFileValues(file: { path: string; text: string }): FileValues
     } else if (!isTable(table)) {
       faults.push({ source: place(name, 'key'), message: `${name} is a section. Write [${name}] on a line of its own and its settings below.` });
     } else {
-      for (const [setting, raw] of Object.entries(table)) {
-        const key = `${name}.${setting}`;
+      for (const [key, raw] of entriesOf(name, table)) {
+        const setting = key.slice(key.lastIndexOf('.') + 1);
         const known = SETTINGS.get(key);
         const secret = setting.endsWith('_file') ? SETTINGS.get(key.slice(0, -'_file'.length)) : undefined;
         if (known !== undefined) given.push({ setting: known, source: place(key, 'value'), raw, secretFile: undefined });
@@ -54,6 +54,14 @@ export function readFileValues(file: { path: string; text: string }): FileValues
     }
   }
   return { isToml: true, given, references, faults };
+}
+
+/** The settings of a section and of those below it, by key: `[mail.smtp]` is a section of its own. */
+function entriesOf(name: string, table: Record<string, unknown>): readonly (readonly [key: string, raw: unknown])[] {
+  return Object.entries(table).flatMap(([entry, raw]) => {
+    const key = `${name}.${entry}`;
+    return isTable(raw) && SECTIONS.some((section) => section.name === key) ? entriesOf(key, raw) : [[key, raw] as const];
+  });
 }
 
 /** The parser's own words name kinds of things only; its excerpt is left out, for it could show a secret. */

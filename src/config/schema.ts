@@ -6,6 +6,7 @@ import { cookiesSection, sessionsSection } from '../features/session/config.ts';
 import { sectionRegistry, settingRegistry } from '../lib/setting.ts';
 import type { SettingMeta } from '../lib/setting.ts';
 import type { ListenAddress } from './listen-address.ts';
+import { mailFileSection, mailSection, mailSmtpSection, mailWebhookSection } from './mail.ts';
 import { databaseSection, logSection, secretsSection, serverSection, throttleSection, tokensSection } from './sections.ts';
 
 const sections = z.object({
@@ -18,6 +19,10 @@ const sections = z.object({
   password: passwordSection,
   registration: registrationSection,
   throttle: throttleSection,
+  mail: mailSection,
+  'mail.smtp': mailSmtpSection,
+  'mail.webhook': mailWebhookSection,
+  'mail.file': mailFileSection,
   log: logSection,
 });
 
@@ -69,5 +74,5 @@ function describeSetting(section: string, name: string, schema: z.core.$ZodType)
   const key = `${section}.${name}`;
   const meta = settingRegistry.get(schema);
   if (meta === undefined) throw new Error(`${key} says nothing about itself`);
-  return { ...meta, key, section, name, env: `POSTERN_${section}_${name}`.toUpperCase() };
+  return { ...meta, key, section, name, env: `POSTERN_${section.replaceAll('.', '_')}_${name}`.toUpperCase() };
 }

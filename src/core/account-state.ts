@@ -1,9 +1,10 @@
 /** What an operator does to an account: disable, enable, unlock, sign out. It holds at once for this database's every process. */
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
+import { voidOneTimes } from './one-time.ts';
 import { endSessions } from './session.ts';
 import { passwordBucket, resetAllThrottles } from './throttle.ts';
-import { advanceEpoch, disableUser, enableUser, findUserById, findUserBySignInName } from './user.ts';
+import { advanceEpoch, demandPasswordChange, disableUser, enableUser, findUserById, findUserBySignInName } from './user.ts';
 import type { User } from './user.ts';
 import { parseSignInName } from './identifier.ts';
 import { isId } from '../lib/id.ts';
@@ -21,7 +22,7 @@ export async function findUserByAnyName({ db }: Pick<Deps, 'db'>, name: string):
 /** Disables the account and ends its sessions in one commit; false when it was disabled already. */
 export async function disableAccount({ db, clock }: Deps, userId: string): Promise<boolean> {
   const now = clock.now();
-  const [rows] = await db.write([disableUser(userId, now), ...endSessions({ kind: 'all', userId }, 'user_disabled', now)]);
+  const [rows] = await db.write([disableUser(userId, now), voidOneTimes(userId, now), ...endSessions({ kind: 'all', userId }, 'user_disabled', now)]);
   return rows.length > 0;
 }
 
@@ -29,6 +30,12 @@ export async function disableAccount({ db, clock }: Deps, userId: string): Promi
 export async function enableAccount({ db, clock }: Deps, userId: string): Promise<boolean> {
   const [rows] = await db.write([enableUser(userId, clock.now()), resetAllThrottles(passwordBucket(userId))]);
   return rows.length > 0;
+}
+
+/** Has the next sign-in ask for a new password (N1: on evidence of compromise), and ends every session. */
+export async function demandPasswordChangeOf({ db, clock }: Deps, userId: string): Promise<void> {
+  const now = clock.now();
+  await db.write([demandPasswordChange(userId, now), advanceEpoch(userId, now), ...endSessions({ kind: 'all', userId }, 'operator', now)]);
 }
 
 /** Forgets the failed attempts on the account and on its devices. */

@@ -12,6 +12,7 @@ import { mintChallengeToken, CHALLENGE_TTL_SECONDS } from './challenge-token.ts'
 import type { Challenge } from './challenge-token.ts';
 import { mintDeviceToken } from './device-token.ts';
 import type { Factor, FactorName, MfaPolicy, VerifiedFactor } from './factor.ts';
+import { CODE_TTL_MS, insertOneTime, newToken } from './one-time.ts';
 import { mintRefreshToken } from './refresh-token.ts';
 import type { Requester } from './requester.ts';
 import { USER_STATE_MOVED, endsAt, renewSession, rotateSession, startSession, writeEndings } from './session.ts';
@@ -73,11 +74,12 @@ async function enrolledSecond(deps: AuthenticationDeps, userId: string): Promise
  * Takes a factor that a slice has verified and does what follows: a challenge for the next factor, or a session with its tokens.
  *
  * @param prior the pending sign-in that this factor goes on with
- * @throws {Problem} account_disabled; invalid_credentials when the user's state moved while the factor was being checked
+ * @throws {Problem} account_disabled; password_change_required; invalid_credentials when the user's state moved while the factor was being checked
  */
 export async function completeFactor(deps: AuthenticationDeps, verified: VerifiedFactor, requester: Requester, prior?: Challenge): Promise<Authentication> {
   const { user } = verified;
   if (user.disabledAt !== null) throw new Problem('account_disabled');
+  if (verified.mustChange === true || user.passwordChangeRequiredAt !== null) throw await demandNewPassword(deps, verified);
   if (prior !== undefined && (prior.userId !== user.id || prior.epoch !== user.epoch)) throw new Problem('invalid_token');
   const shown: readonly Shown[] = [...(prior?.shown ?? []), { factor: verified.factor, kind: verified.kind, amr: verified.amr }];
   const next = nextStep(deps.policy.mfa, shown, await enrolledSecond(deps, user.id));
@@ -103,6 +105,15 @@ export async function completeFactor(deps: AuthenticationDeps, verified: Verifie
     amr: next.amr,
   });
   return { ...authenticated(deps, user, session), device_token: mintDeviceToken(deps.keys.derivedKey, deps.random, user.id, user.epoch) };
+}
+
+/** Only the right factor comes this far. What it gets opens nothing but the setting of a new password. */
+async function demandNewPassword(deps: AuthenticationDeps, { user, effects }: VerifiedFactor): Promise<Problem> {
+  const token = newToken(deps.random);
+  const now = deps.clock.now();
+  const reset = insertOneTime({ id: deps.newId(), purpose: 'password_reset', userId: user.id, subject: null, token, codeHash: null, payloadSealed: null, now, ttlMs: CODE_TTL_MS });
+  await deps.db.write([...effects, reset]);
+  return new Problem('password_change_required', { members: { reset_token: token, expires_in: CODE_TTL_MS / 1000 } });
 }
 
 async function openSession(deps: AuthenticationDeps, user: User, amr: readonly Amr[], requester: Requester, effects: readonly Statement[]): Promise<Session> {

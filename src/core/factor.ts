@@ -18,6 +18,8 @@ export interface VerifiedFactor {
   readonly user: User;
   /** What has to be committed together with this success: a counter set back, a spent code, a better hash. */
   readonly effects: readonly Statement[];
+  /** True when what was shown is right but too old to sign in with. */
+  readonly mustChange?: boolean;
 }
 
 /** A factor as the way in and /reauthenticate ask for it; a slice exports one and `features/index` lists the slice. */

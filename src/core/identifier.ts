@@ -2,13 +2,11 @@
  * Names that people sign in with, and what makes two of them one. The canonical form alone is compared and UNIQUE; the form
  * that was typed is what is shown.
  */
-import { domainToASCII } from 'node:url';
+import { canonicalEmail } from '../lib/email-address.ts';
 import { isWellFormed } from '../lib/text.ts';
 import { invalidRequest } from '../problem.ts';
 
 export const MAX_USERNAME_CODE_POINTS = 64;
-export const MAX_EMAIL_CHARACTERS = 254;
-const MAX_EMAIL_LOCAL = 64;
 
 /** Letters, marks and digits of any script, with `.`, `_` and `-` inside. No `@`: a username is never an address. */
 const USERNAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}._-]*$/u;
@@ -35,32 +33,6 @@ export function canonicalUsername(text: string): string | null {
   }
   if (!USERNAME.test(name) || !USERNAME.test(text)) return null;
   return [...name].length <= MAX_USERNAME_CODE_POINTS ? name : null;
-}
-
-const LOCAL_PART = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
-const DOMAIN_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-
-/**
- * The canonical form of an e-mail address (G2): ASCII atoms before the @, case-folded; the domain in lower-case ASCII (IDNA).
- * Dots and plus signs stay: only the owner's server knows what they mean. Null when it is not an address that we take: no
- * quoted local parts, comments, lists, groups or IP literals.
- *
- * @see https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2
- */
-export function canonicalEmail(text: string): string | null {
-  if (text.length > MAX_EMAIL_CHARACTERS || !isWellFormed(text)) return null;
-  const at = text.indexOf('@');
-  if (at < 1 || at !== text.lastIndexOf('@')) return null;
-  const local = text.slice(0, at);
-  if (local.length > MAX_EMAIL_LOCAL || !LOCAL_PART.test(local)) return null;
-  const typedDomain = text.slice(at + 1);
-  // domainToASCII drops tabs, newlines and soft hyphens, and decodes %-escapes: nothing that it would repair is taken.
-  if (/[\s%\u00ad\u200b-\u200f\u2060\ufeff\\/:?#[\]<>^|]/u.test(typedDomain)) return null;
-  const domain = domainToASCII(typedDomain);
-  const labels = domain.split('.');
-  if (labels.length < 2 || !labels.every((label) => DOMAIN_LABEL.test(label)) || /^\d+$/.test(labels[labels.length - 1] ?? '')) return null;
-  const canonical = `${local.toLowerCase()}@${domain}`;
-  return canonical.length <= MAX_EMAIL_CHARACTERS ? canonical : null;
 }
 
 /** What somebody typed to sign in. `unknown` is no name at all, but costs and answers the same. */

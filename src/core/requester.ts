@@ -5,4 +5,6 @@ export interface Requester {
   readonly ip: string | null;
   /** The User-Agent, cut to 256 characters, null when there is none. */
   readonly userAgent: string | null;
+  /** The first language of Accept-Language, as in `de` or `pt-BR`; null when there is none. */
+  readonly locale: string | null;
 }

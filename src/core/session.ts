@@ -36,7 +36,7 @@ export interface Principal {
   readonly session: Session;
 }
 
-export type EndReason = 'logout' | 'logout_all' | 'session_removed' | 'password_changed' | 'token_reused' | 'session_limit' | 'user_disabled' | 'user_deleted' | 'operator';
+export type EndReason = 'logout' | 'logout_all' | 'session_removed' | 'password_changed' | 'token_reused' | 'session_limit' | 'email_changed' | 'user_disabled' | 'user_deleted' | 'operator';
 
 /** Lifetimes and limits, milliseconds. */
 export interface SessionPolicy {

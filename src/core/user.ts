@@ -5,7 +5,7 @@
 import { eq, sql } from 'drizzle-orm';
 import { user } from '../db/schema.ts';
 import type { JsonObject } from '../db/schema.ts';
-import { prepare, query, raw } from '../db/prepare.ts';
+import { guarded, prepare, query, raw } from '../db/prepare.ts';
 import type { Database, SqlValue, Statement } from '../db/database.ts';
 import { isJsonObject } from '../lib/json.ts';
 import type { SignInName } from './identifier.ts';
@@ -21,6 +21,8 @@ export interface User {
   /** Moves with every change that must void what was begun before it. */
   readonly epoch: number;
   readonly disabledAt: number | null;
+  /** Since when the password has to be changed before signing in; null when it need not. */
+  readonly passwordChangeRequiredAt: number | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -36,6 +38,7 @@ export const userColumns = {
   claims: user.claims,
   epoch: user.epoch,
   disabledAt: user.disabledAt,
+  passwordChangeRequiredAt: user.passwordChangeRequiredAt,
   createdAt: user.createdAt,
   updatedAt: user.updatedAt,
 };
@@ -65,6 +68,8 @@ const insert = prepare(
     id: sql.placeholder('id'),
     username: sql.placeholder('username'),
     usernameCanonical: sql.placeholder('usernameCanonical'),
+    email: sql.placeholder('email'),
+    emailCanonical: sql.placeholder('emailCanonical'),
     pendingEmail: sql.placeholder('pendingEmail'),
     pendingEmailCanonical: sql.placeholder('pendingEmailCanonical'),
     displayName: sql.placeholder('displayName'),
@@ -78,6 +83,9 @@ export interface NewUser {
   readonly id: string;
   readonly username: string | null;
   readonly usernameCanonical: string | null;
+  /** A proved address. */
+  readonly email: string | null;
+  readonly emailCanonical: string | null;
   readonly pendingEmail: string | null;
   readonly pendingEmailCanonical: string | null;
   readonly displayName: string | null;
@@ -90,7 +98,7 @@ export function insertUser(values: NewUser): Statement {
   return insert({ ...values });
 }
 
-const COLUMNS = 'id, username, email, pending_email, display_name, user_metadata, claims, epoch, disabled_at, created_at, updated_at';
+const COLUMNS = 'id, username, email, pending_email, display_name, user_metadata, claims, epoch, disabled_at, password_change_required_at, created_at, updated_at';
 
 const update = raw<User>(
   `UPDATE "user" SET
@@ -126,7 +134,7 @@ export function updateUserProfile(values: ProfileUpdate): Statement<User> {
 }
 
 function userFromRow(row: SqlValue[]): User {
-  const [id, username, email, pendingEmail, displayName, userMetadata, claims, epoch, disabledAt, createdAt, updatedAt] = row;
+  const [id, username, email, pendingEmail, displayName, userMetadata, claims, epoch, disabledAt, passwordChangeRequiredAt, createdAt, updatedAt] = row;
   return {
     id: String(id),
     username: textOrNull(username),
@@ -136,10 +144,15 @@ function userFromRow(row: SqlValue[]): User {
     userMetadata: jsonObject(userMetadata),
     claims: jsonObject(claims),
     epoch: Number(epoch),
-    disabledAt: disabledAt === null || disabledAt === undefined ? null : Number(disabledAt),
+    disabledAt: numberOrNull(disabledAt),
+    passwordChangeRequiredAt: numberOrNull(passwordChangeRequiredAt),
     createdAt: Number(createdAt),
     updatedAt: Number(updatedAt),
   };
+}
+
+function numberOrNull(value: SqlValue | undefined): number | null {
+  return value === null || value === undefined ? null : Number(value);
 }
 
 function textOrNull(value: SqlValue | undefined): string | null {
@@ -158,11 +171,50 @@ export function deleteUser(id: string): Statement<{ id: string }> {
   return remove({ id });
 }
 
+/** A new password is what was demanded, if anything was. */
+const passwordSet = raw('UPDATE "user" SET epoch = epoch + 1, password_change_required_at = NULL, updated_at = max(updated_at + 1, :now) WHERE id = :id');
+
+/** The statement that goes with a new password: what was begun with the old one is void, and no change is demanded any more. */
+export function notePasswordSet(id: string, now: number): Statement {
+  return passwordSet({ id, now });
+}
+
 const advance = raw<{ epoch: number }>('UPDATE "user" SET epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id RETURNING epoch', ['epoch']);
 
 /** The statement that voids everything begun in the user's present state: challenges, half-done sign-ins, device tokens. */
 export function advanceEpoch(id: string, now: number): Statement<{ epoch: number }> {
   return advance({ id, now });
+}
+
+const setPending = raw<User>(
+  `UPDATE "user" SET pending_email = :pendingEmail, pending_email_canonical = :pendingEmailCanonical, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NULL RETURNING ${COLUMNS}`,
+  userFromRow,
+);
+
+/** The statement that notes an address that its user has yet to prove; it reserves nothing (G10). */
+export function setPendingEmail(values: { id: string; pendingEmail: string | null; pendingEmailCanonical: string | null; now: number }): Statement<User> {
+  return setPending({ ...values });
+}
+
+/** What a guarded proof says when the pending address is another one by now. */
+export const PENDING_MOVED = 'pending_email_moved';
+
+const prove = raw<User>(
+  `UPDATE "user" SET email = pending_email, email_canonical = pending_email_canonical, pending_email = NULL, pending_email_canonical = NULL, updated_at = max(updated_at + 1, :now)
+   WHERE id = :id AND pending_email_canonical = :canonical AND disabled_at IS NULL RETURNING ${COLUMNS}`,
+  userFromRow,
+);
+
+/** The statement that makes the pending address the proved one; a UniqueViolation when somebody proved it first. */
+export function proveEmail(values: { id: string; canonical: string; now: number }): Statement<User> {
+  return guarded(prove({ ...values }), PENDING_MOVED);
+}
+
+const lapse = raw('UPDATE "user" SET pending_email = NULL, pending_email_canonical = NULL WHERE pending_email_canonical = :canonical AND id <> :exceptId');
+
+/** The statement by which an address that was proved lapses from every account that only claimed it (G10). */
+export function lapsePendingEmails(canonical: string, exceptId: string): Statement {
+  return lapse({ canonical, exceptId });
 }
 
 const disable = raw<{ id: string }>('UPDATE "user" SET disabled_at = :now, epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NULL RETURNING id', ['id']);
@@ -174,6 +226,13 @@ export function disableUser(id: string, now: number): Statement<{ id: string }> 
 
 export function enableUser(id: string, now: number): Statement<{ id: string }> {
   return enable({ id, now });
+}
+
+const demandChange = raw<{ id: string }>('UPDATE "user" SET password_change_required_at = :now, updated_at = max(updated_at + 1, :now) WHERE id = :id RETURNING id', ['id']);
+
+/** The statement by which the next sign-in asks for a new password. */
+export function demandPasswordChange(id: string, now: number): Statement<{ id: string }> {
+  return demandChange({ id, now });
 }
 
 const page = prepare(

@@ -20,5 +20,21 @@ export const migrations: readonly Migration[] = [
       "CREATE UNIQUE INDEX `user_username_canonical` ON `user` (`username_canonical`);",
       "CREATE UNIQUE INDEX `user_email_canonical` ON `user` (`email_canonical`);"
     ]
+  },
+  {
+    "tag": "0001_mail",
+    "checksum": "39866bdefeb3a0346b97cb37b31b87ab5c1720404623e41d7aad98d1db0fa303",
+    "sql": [
+      "CREATE TABLE `one_time` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`purpose` text NOT NULL,\n\t`user_id` text,\n\t`subject` text,\n\t`token_hash` text,\n\t`code_hash` text,\n\t`attempts` integer DEFAULT 0 NOT NULL,\n\t`payload_sealed` text,\n\t`created_at` integer NOT NULL,\n\t`code_expires_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`spent_at` integer,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE UNIQUE INDEX `one_time_token_hash` ON `one_time` (`token_hash`);",
+      "CREATE INDEX `one_time_user` ON `one_time` (`user_id`,`purpose`);",
+      "CREATE INDEX `one_time_expires_at` ON `one_time` (`expires_at`);",
+      "CREATE TABLE `outbox` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`letter` text NOT NULL,\n\t`limit_group` text DEFAULT '' NOT NULL,\n\t`recipient` text NOT NULL,\n\t`recipient_key` text NOT NULL,\n\t`payload_sealed` text,\n\t`state` text NOT NULL,\n\t`attempts` integer DEFAULT 0 NOT NULL,\n\t`next_at` integer NOT NULL,\n\t`leased_until` integer DEFAULT 0 NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`settled_at` integer,\n\t`last_error` text\n);",
+      "CREATE INDEX `outbox_due` ON `outbox` (`state`,`next_at`);",
+      "CREATE INDEX `outbox_recipient` ON `outbox` (`recipient_key`,`created_at`);",
+      "CREATE TABLE `password_history` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`user_id` text NOT NULL,\n\t`password_hash` text NOT NULL,\n\t`replaced_at` integer NOT NULL,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `password_history_user` ON `password_history` (`user_id`,`id`);",
+      "ALTER TABLE `user` ADD `password_change_required_at` integer;"
+    ]
   }
 ];

@@ -26,6 +26,8 @@ export const user = sqliteTable(
     /** Moves with every change that must void what was begun before it: password, factors, disabling. */
     epoch: integer().notNull().default(0),
     disabledAt: integer('disabled_at'),
+    /** When it was demanded that the password be changed; null when it is as good as any. */
+    passwordChangeRequiredAt: integer('password_change_required_at'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
   },
@@ -44,6 +46,20 @@ export const passwordCredential = sqliteTable('password_credential', {
   normalization: text().notNull().default('NFC'),
   changedAt: integer('changed_at').notNull(),
 });
+
+/** Former password hashes, as many as `password.history` asks for. */
+export const passwordHistory = sqliteTable(
+  'password_history',
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    userId: text('user_id')
+      .notNull()
+      .references(() => user.id, { onDelete: 'cascade' }),
+    passwordHash: text('password_hash').notNull(),
+    replacedAt: integer('replaced_at').notNull(),
+  },
+  (table) => [index('password_history_user').on(table.userId, table.id)],
+);
 
 export const session = sqliteTable(
   'session',
@@ -117,4 +133,66 @@ export const signingKey = sqliteTable(
     withdrawnAt: integer('withdrawn_at'),
   },
   (table) => [uniqueIndex('signing_key_generation').on(table.purpose, table.algorithm, table.generation)],
+);
+
+/**
+ * One-time things: codes and links, of every purpose. Spent is a state and not a time, so that a clock set back revives nothing
+ * (G11); secrets are hashes only.
+ */
+export const oneTime = sqliteTable(
+  'one_time',
+  {
+    id: text().primaryKey(),
+    purpose: text({ enum: ['registration', 'email_verification', 'password_reset'] }).notNull(),
+    /** Whose; null while there is no account yet. */
+    userId: text('user_id').references(() => user.id, { onDelete: 'cascade' }),
+    /** The canonical address that it proves. */
+    subject: text(),
+    /** SHA-256 of the link's token (256 random bits). */
+    tokenHash: text('token_hash'),
+    /** A password hash of the typed code (ASVS 6.5.2). */
+    codeHash: text('code_hash'),
+    attempts: integer().notNull().default(0),
+    /** What the purpose needs later, sealed. */
+    payloadSealed: text('payload_sealed'),
+    createdAt: integer('created_at').notNull(),
+    /** The code's end; the link lives until expires_at. */
+    codeExpiresAt: integer('code_expires_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    spentAt: integer('spent_at'),
+  },
+  (table) => [
+    uniqueIndex('one_time_token_hash').on(table.tokenHash),
+    index('one_time_user').on(table.userId, table.purpose),
+    index('one_time_expires_at').on(table.expiresAt),
+  ],
+);
+
+/** Letters that are to go out, written in the commit that they speak of. The content is sealed, for it carries codes and links. */
+export const outbox = sqliteTable(
+  'outbox',
+  {
+    id: text().primaryKey(),
+    letter: text().notNull(),
+    /** What shares an interval: the same group for the letters that answer one kind of request, whatever they say. */
+    limitGroup: text('limit_group').notNull().default(''),
+    /** The address as it was typed: mail always goes there (G2). */
+    recipient: text().notNull(),
+    /** A keyed hash of the canonical address, for the limits. */
+    recipientKey: text('recipient_key').notNull(),
+    payloadSealed: text('payload_sealed'),
+    /** `void`: counted against the limits and never sent, for an address that nobody has. */
+    state: text({ enum: ['pending', 'sent', 'dead', 'expired', 'void'] }).notNull(),
+    attempts: integer().notNull().default(0),
+    nextAt: integer('next_at').notNull(),
+    leasedUntil: integer('leased_until').notNull().default(0),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    settledAt: integer('settled_at'),
+    lastError: text('last_error'),
+  },
+  (table) => [
+    index('outbox_due').on(table.state, table.nextAt),
+    index('outbox_recipient').on(table.recipientKey, table.createdAt),
+  ],
 );

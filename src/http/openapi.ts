@@ -107,6 +107,7 @@ function operationOf(route: Route, schema: (type: z.ZodType, io: 'input' | 'outp
         ...(Object.keys(headers).length === 0 ? {} : { headers }),
         ...(route.reply === undefined ? {} : { content: { 'application/json': { schema: schema(route.reply, 'output') } } }),
       },
+      ...(route.accepted === undefined ? {} : { 202: { description: 'Accepted; the answer says what is next.', content: { 'application/json': { schema: schema(route.accepted.reply, 'output') } } } }),
       ...problemResponses([...problems]),
     },
   };

@@ -27,6 +27,7 @@ export function requesterOf(request: IncomingMessage, requestId: string, address
     requestId,
     ip: addressOf(request.socket.remoteAddress, unixListener, Array.isArray(forwarded) ? forwarded.join(',') : forwarded),
     userAgent: agent === undefined ? null : printable(agent),
+    locale: /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?(?=[,;]|$)/.exec(headers['accept-language'] ?? '')?.[0] ?? null,
   };
 }
 

@@ -60,6 +60,8 @@ export interface RouteDefinition<S extends Security, B extends z.ZodType | undef
   readonly status: 200 | 201 | 202 | 204;
   /** The JSON answer; parsed on the way out, so that a new column can't leak. Without one the answer is empty. */
   readonly reply?: R;
+  /** For answers that only accept: which ones they are, and their schema; they are 202. */
+  readonly accepted?: { readonly reply: z.ZodType; readonly when: (reply: unknown) => boolean };
   /** Every refusal that the handler can make, beyond those of the front door and of `security`. */
   readonly problems: readonly ProblemCode[];
   /** Headers that a successful answer carries, for the document. */
@@ -80,6 +82,7 @@ export interface Route {
   readonly bodyOptional?: true;
   readonly status: number;
   readonly reply?: z.ZodType;
+  readonly accepted?: { readonly reply: z.ZodType; readonly when: (reply: unknown) => boolean };
   readonly problems: readonly ProblemCode[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly handle: (call: Call<unknown> & { principal: Principal | undefined }) => unknown;

@@ -136,7 +136,7 @@ function serveOperation(app: App, route: Route, options: ServerOptions): Serve {
   const { security, handle } = route;
   const finish = (exchange: Exchange, result: unknown): void => {
     if (route.reply === undefined) exchange.answer({ status: route.status, headers: exchange.extraHeaders(NO_STORE) });
-    else exchange.answer({ status: route.status, headers: exchange.extraHeaders(JSON_HEADERS), body: JSON.stringify(route.reply.parse(result)) });
+    else exchange.answer({ status: route.accepted?.when(result) === true ? 202 : route.status, headers: exchange.extraHeaders(JSON_HEADERS), body: JSON.stringify(route.reply.parse(result)) });
   };
   const serve = async (exchange: Exchange, params: Params): Promise<void> => {
     try {

@@ -30,6 +30,7 @@ export interface LogFields {
   readonly kid?: string;
   readonly algorithm?: string;
   readonly version?: string;
+  readonly letter?: string;
   readonly listen?: readonly string[];
   readonly public_url?: string;
   readonly database?: string;

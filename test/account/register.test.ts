@@ -104,7 +104,7 @@ test('403 registration_closed when registration is off', async () => {
 });
 
 test('503 overloaded, at once and with Retry-After, when the hash queue is full', async () => {
-  const busy = await createTestApp({ config: '[password]\nqueue_length = 1\n' });
+  const busy = await createTestApp({ config: '[password]\nqueue_length = 1\nmemory = "128MiB"\n' });
   const replies = await Promise.all(Array.from({ length: 30 }, (_, i) => busy.call('POST', '/register', { body: { username: `queue${i}`, password: PASSWORD } })));
   const refused = replies.filter(({ status }) => status === 503);
   expect(refused.length).toBeGreaterThan(0);

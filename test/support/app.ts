@@ -18,6 +18,8 @@ import type { Listeners } from '../../src/http/listen.ts';
 import { withOpenapi } from '../../src/http/openapi.ts';
 import type { AnyRoute } from '../../src/http/route.ts';
 import { createServer } from '../../src/http/server.ts';
+import { claimLetters, settleLetter } from '../../src/core/outbox.ts';
+import type { ClaimedLetter } from '../../src/core/outbox.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { requestFields } from '../../src/lib/log.ts';
 import type { Log, LogFields, LogLevel } from '../../src/lib/log.ts';
@@ -45,6 +47,8 @@ export interface TestApp extends RunningApp {
   /** Registers a user with this name and signs it in. */
   register(username?: string, password?: string): Promise<SignedIn>;
   login(username: string, password?: string, extra?: object): Promise<Reply>;
+  /** Takes what the outbox has for an address, as a courier would, and counts it as sent. */
+  letters(address: string): Promise<ClaimedLetter[]>;
   stop(): Promise<void>;
 }
 
@@ -84,6 +88,7 @@ export interface TestAppOptions {
   readonly directory?: string;
   readonly clock?: TestClock;
   readonly keyEncryptionKey?: Uint8Array;
+  readonly breachedBytes?: Buffer;
 }
 
 export function testClock(): TestClock {
@@ -107,6 +112,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     env: {
       POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0',
       POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com',
+      POSTERN_MAIL_TRANSPORTS: 'file',
       ...options.env,
     },
     readSecretFile: () => ({ text: '', isReadableByOthers: false }),
@@ -120,7 +126,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   };
   const db = await openDatabase({ url: `file:${join(directory, 'postern.db')}`, busyTimeoutMs: 5_000, driver, clock });
   await db.migrate();
-  const running = await createApp(cheap, { db, clock, random: systemRandom, log, keyEncryptionKey: options.keyEncryptionKey ?? TEST_KEY, commonPasswordBytes }, options.features ?? allFeatures);
+  const running = await createApp(cheap, { db, clock, random: systemRandom, log, keyEncryptionKey: options.keyEncryptionKey ?? TEST_KEY, commonPasswordBytes, ...(options.breachedBytes === undefined ? {} : { breachedBytes: options.breachedBytes }) }, options.features ?? allFeatures);
   const routes = withOpenapi(
     running.contributions.flatMap((contribution) => contribution.routes),
     { title: 'postern', version: '0.0.0', issuer: config.server.public_url },
@@ -139,6 +145,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   );
   const url = listeners.addresses[0] ?? '';
 
+  let claimed: ClaimedLetter[] = [];
   const call = async (method: string, path: string, { body, raw, token, headers }: CallOptions = {}): Promise<Reply> => {
     const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body));
     const response = await fetch(url + path, {
@@ -171,6 +178,14 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       return { userId: body.user.id, username, access: body.access_token, refresh: body.refresh_token, sessionId: body.session_id, deviceToken: body.device_token };
     },
     login: (username, password = PASSWORD, extra = {}) => call('POST', '/login', { body: { username, password, ...extra } }),
+    letters: async (address) => {
+      const letters = await claimLetters(db, running.app, clock.now(), 60_000, 1_000);
+      for (const { id } of letters) await settleLetter(db, id, { outcome: 'sent' }, clock.now());
+      claimed.push(...letters);
+      const mine = claimed.filter(({ recipient }) => recipient === address);
+      claimed = claimed.filter(({ recipient }) => recipient !== address);
+      return mine;
+    },
     stop: async () => {
       await listeners.close(1_000);
       await running.close();

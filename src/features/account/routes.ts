@@ -1,11 +1,13 @@
-/** GET, PATCH and DELETE /me. */
+/** GET, PATCH and DELETE /me; POST /email/verify and /email/verify/resend. */
 import { z } from 'zod';
 import type { App } from '../../capabilities.ts';
 import { hasSecondFactor } from '../../core/authentication.ts';
+import { demandEmail } from '../../core/identifier.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { metadata, text } from '../../http/fields.ts';
 import { UserReply, userReply } from '../../http/schemas.ts';
+import { changeEmail, resendEmailCode, verifyEmail } from './email.ts';
 import { changeProfile, deleteAccount } from './operations.ts';
 
 export function accountRoutes(app: App): readonly AnyRoute[] {
@@ -25,20 +27,23 @@ export function accountRoutes(app: App): readonly AnyRoute[] {
       method: 'patch',
       path: '/me',
       tag: 'Account',
-      summary: 'Change the username, the display name or the metadata',
-      description: 'What is left out stays as it is. user_metadata is replaced as a whole; display_name null takes it away.',
+      summary: 'Change the username, the display name, the metadata or the e-mail address',
+      description: 'What is left out stays as it is. A new address is pending until POST /email/verify; the old one stays in force and is told. user_metadata is replaced as a whole; display_name null takes it away.',
       security: bearer({ fresh: true }),
       body: z.strictObject({
         username: z.string().max(512, 'No name here is that long.').optional(),
         display_name: text({ min: 1, max: 128 }).nullable().optional(),
         user_metadata: metadata().optional(),
+        email: z.string().max(512, 'No address is that long.').optional(),
       }),
       status: 200,
       reply: UserReply,
-      problems: ['username_taken'],
-      handle: async ({ body, principal, requester }) => {
+      problems: ['username_taken', 'overloaded'],
+      handle: async ({ body, principal, requester, signal }) => {
         const change = { username: body.username, displayName: body.display_name, userMetadata: body.user_metadata };
-        const user = await changeProfile(app, principal, change, requester);
+        if (body.email !== undefined) demandEmail(body.email);
+        const changed = await changeProfile(app, principal, change, requester);
+        const user = body.email === undefined ? changed : await changeEmail(app, { ...principal, user: changed }, body.email, requester, signal);
         return userReply(user, await hasSecondFactor(app, user.id));
       },
     }),
@@ -52,6 +57,33 @@ export function accountRoutes(app: App): readonly AnyRoute[] {
       status: 204,
       problems: [],
       handle: ({ principal, requester }) => deleteAccount(app, principal, requester),
+    }),
+    route({
+      method: 'post',
+      path: '/email/verify',
+      tag: 'Account',
+      summary: 'Prove the pending address by the code that was sent to it',
+      description: 'The mailbox and the account, both. Other accounts that only claimed the address lose it; where it replaces an old one, the other sessions end.',
+      security: bearer(),
+      body: z.strictObject({ code: z.string().max(32, 'No code is that long.') }),
+      status: 200,
+      reply: UserReply,
+      problems: ['invalid_code', 'too_many_attempts', 'overloaded'],
+      handle: async ({ body, principal, requester, signal }) => {
+        const user = await verifyEmail(app, principal, body.code, requester, signal);
+        return userReply(user, await hasSecondFactor(app, user.id));
+      },
+    }),
+    route({
+      method: 'post',
+      path: '/email/verify/resend',
+      tag: 'Account',
+      summary: 'Send another code to the pending address',
+      description: 'Within the interval and the hourly limit of the address.',
+      security: bearer(),
+      status: 202,
+      problems: ['overloaded'],
+      handle: ({ principal, requester, signal }) => resendEmailCode(app, principal, requester, signal),
     }),
   ];
 }

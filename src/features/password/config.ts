@@ -1,6 +1,6 @@
 /** The `[password]` section: how long passwords are, and what their hashes cost (NIST SP 800-63B-4 §3.1.1, ASVS 11.4.2). */
 import { readSecretText } from '../../lib/secret-text.ts';
-import { duration, integer, list, plainText, secret, secretList, section, size } from '../../lib/setting.ts';
+import { boolean, duration, integer, list, optionalText, plainText, secret, secretList, section, size, text } from '../../lib/setting.ts';
 
 const MIN_PEPPER_BYTES = 16;
 
@@ -19,5 +19,17 @@ export const passwordSection = section('Passwords and their hashes (argon2id).',
     read: readSecretText(MIN_PEPPER_BYTES),
   }),
   previous_peppers: secretList({ sentence: 'Former peppers: they still verify, and hashes move to the pepper at the next sign-in.', unit: 'former values of pepper', read: readSecretText(MIN_PEPPER_BYTES) }),
+  history: integer({ sentence: 'How many former passwords must not come back; the present one never may when this is above 0.', default: 0, min: 0, max: 24 }),
+  max_age: duration({ sentence: 'Age after which a password has to be changed at sign-in; 0s is never, which is what NIST asks for.', default: '0s', min: '0s', max: '3650d' }),
+  breached_file: optionalText({
+    sentence: 'A filter of breached passwords, asked in memory; made by "postern breached build".',
+    absent: 'none',
+    example: '/var/lib/postern/breached.filter',
+    unit: 'a file',
+    read: plainText,
+  }),
+  breached_range: boolean({ sentence: "Whether to ask Have I Been Pwned's range API, which learns five hexadecimal digits of the hash; when it is down, the password is taken.", default: false }),
+  breached_range_url: text({ sentence: 'Where that API is.', default: 'https://api.pwnedpasswords.com', unit: 'a URL' }),
+  breached_timeout: duration({ sentence: 'Longest wait for it.', default: '2s', min: '100ms', max: '10s' }),
   context_words: list({ sentence: 'Words that are too easy to guess here as a password, such as the names of product and company.', default: [], unit: 'words', read: plainText }),
 });

@@ -5,6 +5,7 @@
 import { createHmac } from 'node:crypto';
 import type { App } from '../../capabilities.ts';
 import { NothingChanged } from '../../db/database.ts';
+import type { Statement } from '../../db/database.ts';
 import { Problem, invalidRequest } from '../../problem.ts';
 import type { InputFault } from '../../problem.ts';
 import { completeFactor, reauthenticate } from '../../core/authentication.ts';
@@ -12,15 +13,17 @@ import type { Authenticated, Authentication } from '../../core/authentication.ts
 import { deviceOf } from '../../core/device-token.ts';
 import type { VerifiedFactor } from '../../core/factor.ts';
 import { parseSignInName } from '../../core/identifier.ts';
+import { tell } from '../../core/mail.ts';
+import { voidOneTimes } from '../../core/one-time.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
 import { countAttempt, passwordBucket, resetThrottle } from '../../core/throttle.ts';
-import { advanceEpoch, findUserBySignInName } from '../../core/user.ts';
+import { findUserBySignInName, notePasswordSet } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 import { normalizePassword, passwordFaults } from './policy.ts';
-import type { PasswordContext, PasswordFault, PasswordPolicy } from './policy.ts';
-import { PASSWORD_MOVED, changePassword as changeStatement, findPasswordHash, upgradePassword } from './store.ts';
+import type { PasswordContext, PasswordPolicy } from './policy.ts';
+import { PASSWORD_MOVED, changePassword as changeStatement, findPassword, listFormerPasswords, rememberPassword, upgradePassword } from './store.ts';
 
 export const FACTOR = { factor: 'password', kind: 'knowledge', amr: ['pwd'] } as const;
 
@@ -33,9 +36,12 @@ function unknownBucket(app: App, canonical: string): string {
 interface Verified {
   readonly user: User;
   readonly stored: string;
+  readonly changedAt: number;
   /** The same password hashed at today's cost and pepper, when the stored hash is not. */
   readonly rehash: string | null;
   readonly bucket: string;
+  /** Attempts on the bucket since the last success, this one included. */
+  readonly failures: number;
 }
 
 /**
@@ -45,18 +51,26 @@ interface Verified {
  */
 async function verifyPassword(app: App, user: User | null, password: string, bucket: string, account: string, signal: AbortSignal): Promise<Verified> {
   const normalized = normalizePassword(password);
-  const stored = user === null ? null : await findPasswordHash(app.db, user.id);
-  await countAttempt(app, app.config.throttle, bucket);
+  const credential = user === null ? null : await findPassword(app.db, user.id);
+  const stored = credential?.passwordHash ?? null;
+  const failures = await countAttempt(app, app.config.throttle, bucket);
   // A text that can't be a password here costs a hash all the same.
   const result = await app.hasher.verify(normalized === null ? null : stored, normalized ?? 'not a password', { account, signal });
-  if (!result.ok || user === null || stored === null || normalized === null) throw new Problem('invalid_credentials');
-  return { user, stored, rehash: result.rehash, bucket };
+  if (!result.ok || user === null || credential === null || normalized === null) throw new Problem('invalid_credentials');
+  return { user, stored: credential.passwordHash, changedAt: credential.changedAt, rehash: result.rehash, bucket, failures };
 }
 
 /** What the way in takes: the attempts are forgotten and a better hash is stored in the commit of the success. */
-function passwordShown({ user, stored, rehash, bucket }: Verified): VerifiedFactor {
+function passwordShown({ user, stored, rehash, bucket }: Verified, notice: readonly Statement[] = []): VerifiedFactor {
   const upgrade = rehash === null ? [] : [upgradePassword({ userId: user.id, seen: stored, next: rehash })];
-  return { ...FACTOR, user, effects: [resetThrottle(bucket), ...upgrade] };
+  return { ...FACTOR, user, effects: [resetThrottle(bucket), ...upgrade, ...notice] };
+}
+
+/** Failures before a success after which its user is told (ASVS 6.3.5). */
+const UNUSUAL_FAILURES = 10;
+
+function unusual(app: App, { user, failures }: Verified, requester: Requester): readonly Statement[] {
+  return failures > UNUSUAL_FAILURES ? tell(app, 'unusual_sign_in', user.email, { failures: String(failures - 1), address: requester.ip ?? 'unknown' }, requester) : [];
 }
 
 /**
@@ -77,7 +91,8 @@ export async function signIn(
   const bucket = device === null ? account : `${account}:${device}`;
   try {
     const verified = await verifyPassword(app, user, input.password, bucket, account, signal);
-    const authentication = await completeFactor(app, passwordShown(verified), requester);
+    const authentication = await completeFactor(app, { ...passwordShown(verified, unusual(app, verified, requester)), mustChange: isTooOld(app, verified) }, requester);
+    if (verified.failures > UNUSUAL_FAILURES) app.wakeCourier();
     // The device keeps the token it has.
     return device === null || authentication.status !== 'authenticated' ? authentication : { ...authentication, device_token: input.deviceToken ?? '' };
   } catch (error) {
@@ -91,6 +106,27 @@ export async function signIn(
       });
     }
     throw error;
+  }
+}
+
+/** A password that is older than it may be is right, but signs nobody in. */
+function isTooOld(app: App, { changedAt }: Verified): boolean {
+  const { max_age } = app.config.password;
+  return max_age > 0 && app.clock.now() - changedAt > max_age;
+}
+
+/**
+ * Refuses a password that the user has or had, as far back as the configuration asks.
+ *
+ * @throws {Problem} invalid_request, overloaded
+ */
+export async function demandNewPassword(app: App, userId: string, present: string | null, password: string, pointer: string, signal: AbortSignal): Promise<void> {
+  const keep = app.config.password.history;
+  if (keep === 0) return;
+  const former = [...(present === null ? [] : [present]), ...(await listFormerPasswords(app.db, userId, keep))];
+  for (const stored of former) {
+    const { ok } = await app.hasher.verify(stored, password, { account: passwordBucket(userId), signal });
+    if (ok) throw invalidRequest({ pointer, code: 'reused', detail: 'This password was used here before. Choose another.' });
   }
 }
 
@@ -121,15 +157,19 @@ export async function changePassword(
 ): Promise<void> {
   const { user, session } = principal;
   if (input.currentPassword === undefined) throw invalidRequest({ pointer: '/current_password', code: 'required', detail: 'Send the current password.' });
-  const password = acceptablePassword(app, input.newPassword, contextOf(app, user), '/new_password');
+  const password = await acceptablePassword(app, input.newPassword, contextOf(app, user), '/new_password');
   const verified = await verifyPassword(app, user, input.currentPassword, sessionBucket(principal), passwordBucket(user.id), signal);
+  await demandNewPassword(app, user.id, verified.stored, password, '/new_password', signal);
   const next = await app.hasher.hash(password, { account: passwordBucket(user.id), signal });
   const now = app.clock.now();
   try {
     await writeEndings(app, [
+      ...rememberPassword(user.id, app.config.password.history, now),
       // In the place of the very hash that was verified: of two changes at once the second has proved nothing any more.
       changeStatement({ userId: user.id, seen: verified.stored, next, now }),
-      advanceEpoch(user.id, now),
+      notePasswordSet(user.id, now),
+      voidOneTimes(user.id, now),
+      ...tell(app, 'password_changed', user.email, {}, requester),
       resetThrottle(verified.bucket),
       ...endSessions({ kind: 'others', userId: user.id, except: session.id }, 'password_changed', now),
     ]);
@@ -137,6 +177,7 @@ export async function changePassword(
     if (error instanceof NothingChanged && error.guard === PASSWORD_MOVED) throw new Problem('conflict', { cause: error });
     throw error;
   }
+  app.wakeCourier();
   app.log.write('info', 'password.changed', 'a password was changed', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id, 'client.address': requester.ip });
 }
 
@@ -150,8 +191,8 @@ export function contextOf(app: App, user: Pick<User, 'username' | 'email' | 'pen
  *
  * @throws {Problem} invalid_request with every fault
  */
-export function acceptablePassword(app: App, password: string, context: PasswordContext, pointer: string): string {
-  const faults = judgePassword(app, password, context);
+export async function acceptablePassword(app: App, password: string, context: PasswordContext, pointer: string): Promise<string> {
+  const faults = await judgePassword(app, password, context);
   const normalized = normalizePassword(password);
   if (faults.length > 0 || normalized === null) throw invalidRequest(...faults.map((fault): InputFault => ({ pointer, ...fault })));
   return normalized;
@@ -163,9 +204,15 @@ export function contextWords(app: App): readonly string[] {
 }
 
 /** What the policy says of a password: the faults, with a sentence each. */
-export function judgePassword(app: App, password: string, context: PasswordContext): PasswordFault[] {
-  return passwordFaults(passwordPolicy(app), password, context);
+export async function judgePassword(app: App, password: string, context: PasswordContext): Promise<{ code: string; detail: string }[]> {
+  const faults: { code: string; detail: string }[] = passwordFaults(passwordPolicy(app), password, context);
+  const normalized = normalizePassword(password);
+  // What is refused anyway need not be asked about elsewhere.
+  if (faults.length === 0 && normalized !== null && (await app.breached.has(normalized))) faults.push(BREACHED);
+  return faults;
 }
+
+const BREACHED = { code: 'breached', detail: 'This password was in a data breach, so others know it. Use another.' };
 
 export function passwordPolicy(app: App): PasswordPolicy {
   return { minLength: app.config.password.min_length, common: app.commonPasswords };

@@ -30,13 +30,13 @@ async function prepareAccount(app: App, input: Registration, account: string, si
   const usernameCanonical = demandUsername(input.username);
   const pendingEmailCanonical = input.email === undefined ? null : demandEmail(input.email);
   const about = { username: input.username, email: null, pendingEmail: input.email ?? null, displayName: input.displayName ?? null };
-  const password = acceptablePassword(app, input.password, contextOf(app, about), '/password');
+  const password = await acceptablePassword(app, input.password, contextOf(app, about), '/password');
   // Asked before the hash, which is dear; decided by the constraint, which is right.
   if ((await findUserBySignInName(app.db, { kind: 'username', canonical: usernameCanonical })) !== null) throw new Problem('username_taken');
   const passwordHash = await app.hasher.hash(password, { account, ...(signal === undefined ? {} : { signal }) });
   const now = app.clock.now();
-  const user: User = { id: app.newId(), ...about, userMetadata: input.userMetadata ?? {}, claims: {}, epoch: 0, disabledAt: null, createdAt: now, updatedAt: now };
-  return { user, effects: [insertUser({ ...user, usernameCanonical, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })] };
+  const user: User = { id: app.newId(), ...about, userMetadata: input.userMetadata ?? {}, claims: {}, epoch: 0, disabledAt: null, passwordChangeRequiredAt: null, createdAt: now, updatedAt: now };
+  return { user, effects: [insertUser({ ...user, usernameCanonical, emailCanonical: null, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })] };
 }
 
 /** Of those who ask for one name at once, the constraint lets one through. */

@@ -1,26 +1,56 @@
 /** POST /register, /login, /reauthenticate, /me/password, /password/check. */
 import { z } from 'zod';
 import type { App } from '../../capabilities.ts';
-import { Problem } from '../../problem.ts';
+import { Problem, invalidRequest } from '../../problem.ts';
 import { bearer, route } from '../../http/route.ts';
-import type { AnyRoute } from '../../http/route.ts';
+import type { AnyRoute, Call } from '../../http/route.ts';
 import { metadata, passwordText, text, tokenText } from '../../http/fields.ts';
 import { AuthenticatedReply, AuthenticationReply, MfaRequiredReply, UserReply, userReply } from '../../http/schemas.ts';
 import { cookieMember, deliver, demandCookies, presentedDevice } from '../../http/token-transport.ts';
 import { changePassword, contextWords, judgePassword, passwordPolicy, reauthenticateWithPassword, signIn } from './operations.ts';
+import { registrationMailRoutes, resetRoutes } from './mail-routes.ts';
+import { registerByEmail } from './register-by-email.ts';
 import { register } from './register.ts';
 import { passwordScore } from './score.ts';
+
+const VerificationRequired = z
+  .object({
+    status: z.literal('verification_required'),
+    registration_id: z.string().meta({ description: 'Keep it: with the code of the letter it makes the account.' }),
+    expires_in: z.number().int().meta({ description: 'Seconds until the code ends.' }),
+  })
+  .meta({ id: 'VerificationRequired' });
+
+function isVerificationRequired(reply: unknown): boolean {
+  return VerificationRequired.safeParse(reply).success;
+}
+
+interface EmailBody {
+  readonly email?: string | undefined;
+  readonly password: string;
+  readonly display_name?: string | undefined;
+  readonly user_metadata?: Record<string, unknown> | undefined;
+}
+
+/** @throws {Problem} invalid_request when there is neither name nor address */
+async function verificationRequired(app: App, call: Call<unknown>, body: EmailBody): Promise<z.input<typeof VerificationRequired>> {
+  if (body.email === undefined) throw invalidRequest({ pointer: '/username', code: 'required', detail: 'Send a username, or an e-mail address alone.' });
+  const input = { email: body.email, password: body.password, displayName: body.display_name, userMetadata: body.user_metadata };
+  const { registrationId, expiresInSeconds } = await registerByEmail(app, input, call.requester, call.signal);
+  return { status: 'verification_required', registration_id: registrationId, expires_in: expiresInSeconds };
+}
 
 export function passwordRoutes(app: App): readonly AnyRoute[] {
   const registration = route({
     method: 'post',
     path: '/register',
     tag: 'Account',
-    summary: 'Make an account with a username and a password, and sign it in',
-    description: 'An e-mail address beside the name is pending: until it is proved it is no sign-in name, gets no reset letter and reserves nothing.',
+    summary: 'Make an account',
+    description:
+      'With a username: 201, signed in; an e-mail address beside it is pending, and until it is proved it is no sign-in name, gets no reset letter and reserves nothing. With an address alone: 202, the same for free and taken ones, and the account is made by /register/verify.',
     security: 'public',
     body: z.strictObject({
-      username: z.string().max(512, 'No name here is that long.').meta({ description: 'Up to 64 letters and digits of any script; dot, underscore and hyphen after the first. Compared by NFKC and case folding.' }),
+      username: z.string().max(512, 'No name here is that long.').optional().meta({ description: 'Up to 64 letters and digits of any script; dot, underscore and hyphen after the first. Compared by NFKC and case folding.' }),
       email: z.string().max(512, 'No address is that long.').optional(),
       password: passwordText(),
       display_name: text({ min: 1, max: 128 }).optional(),
@@ -28,12 +58,14 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
       cookie: cookieMember,
     }),
     status: 201,
-    reply: z.discriminatedUnion('status', [AuthenticatedReply.extend({ user: UserReply }), MfaRequiredReply.extend({ user: UserReply })]).meta({ id: 'Registered' }),
+    reply: z.discriminatedUnion('status', [AuthenticatedReply.extend({ user: UserReply }), MfaRequiredReply.extend({ user: UserReply }), VerificationRequired]),
+    accepted: { reply: VerificationRequired, when: isVerificationRequired },
     problems: ['username_taken', 'origin_not_allowed', 'overloaded'],
     handle: async (call) => {
       const { body } = call;
       const asked = body.cookie === true;
       demandCookies(app, call, asked);
+      if (body.username === undefined) return verificationRequired(app, call, body);
       const { user, authentication } = await register(
         app,
         { username: body.username, email: body.email, password: body.password, displayName: body.display_name, userMetadata: body.user_metadata },
@@ -57,7 +89,8 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
     },
   });
   return [
-    ...(app.config.registration.enabled ? [registration] : [closed]),
+    ...(app.config.registration.enabled ? [registration, ...registrationMailRoutes(app)] : [closed]),
+    ...resetRoutes(app),
     route({
       method: 'post',
       path: '/login',
@@ -73,7 +106,7 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
       }),
       status: 200,
       reply: AuthenticationReply,
-      problems: ['invalid_credentials', 'account_disabled', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
+      problems: ['invalid_credentials', 'account_disabled', 'password_change_required', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
       handle: async (call) => {
         const asked = call.body.cookie === true;
         demandCookies(app, call, asked);
@@ -132,9 +165,9 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
         })
         .meta({ id: 'PasswordCheck' }),
       problems: [],
-      handle: ({ body }) => {
+      handle: async ({ body }) => {
         const context = { username: body.username ?? null, email: body.email ?? null, words: contextWords(app) };
-        const faults = judgePassword(app, body.password, context);
+        const faults = await judgePassword(app, body.password, context);
         return {
           valid: faults.length === 0,
           score: passwordScore(passwordPolicy(app), body.password, context),

@@ -4,11 +4,11 @@ import { passwordCredential } from '../../db/schema.ts';
 import { guarded, prepare, query, raw } from '../../db/prepare.ts';
 import type { Database, Statement } from '../../db/database.ts';
 
-const byUser = prepare(query.select({ passwordHash: passwordCredential.passwordHash }).from(passwordCredential).where(eq(passwordCredential.userId, sql.placeholder('userId'))));
+const byUser = prepare(query.select({ passwordHash: passwordCredential.passwordHash, changedAt: passwordCredential.changedAt }).from(passwordCredential).where(eq(passwordCredential.userId, sql.placeholder('userId'))));
 
-/** The stored hash, or null when the user has no password. */
-export async function findPasswordHash(db: Database, userId: string): Promise<string | null> {
-  return (await db.read(byUser({ userId })))[0]?.passwordHash ?? null;
+/** The stored hash and when it was set, or null when the user has no password. */
+export async function findPassword(db: Database, userId: string): Promise<{ passwordHash: string; changedAt: number } | null> {
+  return (await db.read(byUser({ userId })))[0] ?? null;
 }
 
 const insert = prepare(
@@ -34,4 +34,28 @@ const change = raw<{ userId: string }>('UPDATE password_credential SET password_
 /** A new password in the place of the one that was verified; of two parallel changes one wins. */
 export function changePassword(values: { userId: string; seen: string; next: string; now: number }): Statement<{ userId: string }> {
   return guarded(change({ ...values }), PASSWORD_MOVED);
+}
+
+const set = raw(
+  'INSERT INTO password_credential (user_id, password_hash, changed_at) VALUES (:userId, :passwordHash, :now) ON CONFLICT (user_id) DO UPDATE SET password_hash = :passwordHash, changed_at = :now',
+);
+
+/** A password in the place of whatever there was: by one who proved the mailbox. */
+export function setPassword(values: { userId: string; passwordHash: string; now: number }): Statement {
+  return set({ ...values });
+}
+
+const remember = raw('INSERT INTO password_history (user_id, password_hash, replaced_at) SELECT user_id, password_hash, :now FROM password_credential WHERE user_id = :userId AND :keep > 0');
+const forget = raw('DELETE FROM password_history WHERE user_id = :userId AND id NOT IN (SELECT id FROM password_history WHERE user_id = :userId ORDER BY id DESC LIMIT :keep)');
+
+/** The statements that keep the present hash among the former ones, and no more of them than asked; before the new one takes its place. */
+export function rememberPassword(userId: string, keep: number, now: number): readonly Statement[] {
+  return [remember({ userId, keep, now }), forget({ userId, keep })];
+}
+
+const former = raw<{ passwordHash: string }>('SELECT password_hash FROM password_history WHERE user_id = :userId ORDER BY id DESC LIMIT :keep', ['passwordHash']);
+
+/** Former hashes, the newest first. */
+export async function listFormerPasswords(db: Database, userId: string, keep: number): Promise<string[]> {
+  return (await db.read(former({ userId, keep }))).map(({ passwordHash }) => passwordHash);
 }

@@ -1,0 +1,76 @@
+/** `postern outbox list|retry`, `postern mail test`: letters that wait, letters that were given up, and whether letters go out at all. */
+import { canonicalEmail } from '../lib/email-address.ts';
+import { listOutbox, retryOutbox } from '../core/outbox.ts';
+import { renderLetter } from '../delivery/letters.ts';
+import { DeliveryError } from '../delivery/transport.ts';
+import { CliRefusal, EXIT } from './exit.ts';
+import { loadConfig } from './load-config.ts';
+import { mailTransports, ownTemplates } from './mail-ways.ts';
+import { withDatabase } from './state.ts';
+import { JSON_OPTION } from './verb.ts';
+import type { Verb } from './verb.ts';
+
+const rfc3339 = (milliseconds: number): string => new Date(milliseconds).toISOString();
+
+export const outboxList: Verb = {
+  name: 'outbox list',
+  summary: 'Lists letters that wait or were given up, with the last fault; never what they say.',
+  examples: ['postern outbox list', 'postern outbox list --json'],
+  options: [JSON_OPTION],
+  run: (call) =>
+    withDatabase(call, async (db) => {
+      const entries = await listOutbox(db);
+      for (const entry of entries) {
+        const { id, letter, recipient, state, attempts, nextAt, createdAt, expiresAt, lastError } = entry;
+        if (call.has('json')) {
+          call.output.answerJson({ id, letter, recipient, state, attempts, next_at: rfc3339(nextAt), created_at: rfc3339(createdAt), expires_at: rfc3339(expiresAt), last_error: lastError });
+        } else call.output.answer(`${id}  ${state.padEnd(7)}  ${letter.padEnd(24)}  ${recipient.padEnd(32)}  tried ${attempts}${state === 'pending' ? `, next ${rfc3339(nextAt)}` : ''}${lastError === null ? '' : `  ${lastError}`}`);
+      }
+      if (!call.has('json')) call.output.progress(`${entries.length} ${entries.length === 1 ? 'letter' : 'letters'}`);
+      return EXIT.done;
+    }),
+};
+
+export const outboxRetry: Verb = {
+  name: 'outbox retry',
+  summary: 'Sends waiting and given-up letters again now, one or all of them.',
+  examples: ['postern outbox retry', 'postern outbox retry 01a1fe1f-4f57-71f1-8260-39b2a9e7b97e'],
+  arguments: [{ name: '[letter]', sentence: 'the id of one letter; without it, all' }],
+  options: [JSON_OPTION],
+  run: (call) =>
+    withDatabase(call, async (db) => {
+      const id = call.arguments[0] ?? '';
+      const count = await retryOutbox(db, call.context.clock.now(), id);
+      if (id !== '' && count === 0) throw new CliRefusal(EXIT.failed, 'there is no such letter that could still be sent. postern outbox list shows them.');
+      if (call.has('json')) call.output.answerJson({ count });
+      else call.output.answer(`${count} ${count === 1 ? 'letter goes' : 'letters go'} out again.`);
+      return EXIT.done;
+    }),
+};
+
+export const mailTest: Verb = {
+  name: 'mail test',
+  summary: 'Sends a test letter by each configured way and says how each went.',
+  examples: ['postern mail test --to you@example.com', 'postern mail test --to you@example.com --config /etc/postern/config.toml'],
+  options: [{ flags: '--to <address>', sentence: 'where to' }],
+  run: async (call) => {
+    const to = call.text('to');
+    if (to === undefined || canonicalEmail(to) === null) throw new CliRefusal(EXIT.usage, '--to needs one plain address, such as you@example.com\nsee: postern mail test --help');
+    const { config } = loadConfig(call);
+    const letter = { id: `test-${call.context.clock.now()}`, letter: 'test' as const, to, values: {}, ...renderLetter('test', {}, config.server.name, ownTemplates(config.mail.templates_dir)) };
+    let failed = 0;
+    for (const transport of mailTransports(config, call.context.clock)) {
+      try {
+        await transport.send(letter);
+        call.output.answer(`ok    ${transport.name}`);
+      } catch (error) {
+        if (!(error instanceof DeliveryError)) throw error;
+        failed++;
+        call.output.answer(`fail  ${transport.name}  ${error.message}`);
+      } finally {
+        transport.close();
+      }
+    }
+    return failed === 0 ? EXIT.done : EXIT.failed;
+  },
+};

@@ -1,0 +1,137 @@
+/**
+ * The account's address. A new one is pending until the mailbox's code and the account's own session have come together; until then the old one stays
+ * in force, and its owner is told. An unproved address reserves nothing and opens nothing (G10).
+ */
+import type { App } from '../../capabilities.ts';
+import { NothingChanged, UniqueViolation } from '../../db/database.ts';
+import { Problem } from '../../problem.ts';
+import { demandEmail } from '../../core/identifier.ts';
+import { askedLetter, tell } from '../../core/mail.ts';
+import { ALREADY_SPENT, countCodeTry, findLatest, insertOneTime, keepNewest, newCode, spendOneTime, voidOneTimes } from '../../core/one-time.ts';
+import { MAIL_LIMITED } from '../../core/outbox.ts';
+import type { Requester } from '../../core/requester.ts';
+import { endSessions, writeEndings } from '../../core/session.ts';
+import type { Principal } from '../../core/session.ts';
+import { countAttempt, resetThrottle } from '../../core/throttle.ts';
+import { PENDING_MOVED, advanceEpoch, findUserBySignInName, lapsePendingEmails, proveEmail, setPendingEmail } from '../../core/user.ts';
+import type { User } from '../../core/user.ts';
+import type { Statement } from '../../db/database.ts';
+import { canonicalEmail } from '../../lib/email-address.ts';
+
+interface Challenge {
+  readonly letter: Statement;
+  readonly issue: readonly Statement[];
+}
+
+/** A new code for an address, and its letter: to the owner of a taken one goes another letter, and nobody gets the code. */
+async function challenge(app: App, user: User, address: string, canonical: string, requester: Requester, signal: AbortSignal): Promise<Challenge> {
+  const code = newCode(app.random);
+  const codeHash = await app.hasher.hash(code, { account: `code:${user.id}`, signal });
+  const owner = await findUserBySignInName(app.db, { kind: 'email', canonical });
+  const isTaken = owner !== null && owner.id !== user.id;
+  const now = app.clock.now();
+  return {
+    letter: askedLetter(
+      app,
+      { letter: isTaken ? 'account_exists' : 'verify_address', address, values: isTaken ? { link: app.mail.verifyUrl } : { code, link: app.mail.verifyUrl }, group: 'address', isReal: true },
+      requester,
+    ),
+    issue: [
+      keepNewest(user.id, 'email_verification', 0, now),
+      insertOneTime({ id: app.newId(), purpose: 'email_verification', userId: user.id, subject: canonical, token: null, codeHash, payloadSealed: null, now, ttlMs: app.mail.linkTtl }),
+    ],
+  };
+}
+
+/**
+ * Notes a new address and sends it a code; the same answer for free and taken ones.
+ *
+ * @throws {Problem} invalid_request, session_revoked, overloaded
+ */
+export async function changeEmail(app: App, principal: Principal, email: string, requester: Requester, signal: AbortSignal): Promise<User> {
+  const canonical = demandEmail(email);
+  const { user } = principal;
+  const now = app.clock.now();
+  const isOwn = user.email !== null && canonicalEmail(user.email) === canonical;
+  const pending = isOwn ? { pendingEmail: null, pendingEmailCanonical: null } : { pendingEmail: email, pendingEmailCanonical: canonical };
+  const note = setPendingEmail({ id: user.id, ...pending, now });
+  if (isOwn) {
+    const [[changed]] = await app.db.write([note, keepNewest(user.id, 'email_verification', 0, now)]);
+    if (changed === undefined) throw new Problem('session_revoked');
+    return changed;
+  }
+  const { letter, issue } = await challenge(app, user, email, canonical, requester, signal);
+  const notice = tell(app, 'address_change_requested', user.email, { new_address: email }, requester);
+  let changed;
+  try {
+    [[changed]] = await app.db.write([note, letter, ...issue, ...notice]);
+  } catch (error) {
+    // The address has had its share of letters: it is noted, and a code can be asked for later.
+    if (!(error instanceof NothingChanged && error.guard === MAIL_LIMITED)) throw error;
+    [[changed]] = await app.db.write([note, keepNewest(user.id, 'email_verification', 0, now)]);
+  }
+  if (changed === undefined) throw new Problem('session_revoked');
+  app.wakeCourier();
+  app.log.write('info', 'email.change_requested', 'a new address is pending', { request_id: requester.requestId, 'user.id': user.id, 'session.id': principal.session.id });
+  return changed;
+}
+
+/** Sends another code to the pending address, within its limits; with none pending, nothing happens. */
+export async function resendEmailCode(app: App, principal: Principal, requester: Requester, signal: AbortSignal): Promise<void> {
+  const { user } = principal;
+  const canonical = user.pendingEmail === null ? null : canonicalEmail(user.pendingEmail);
+  if (user.pendingEmail === null || canonical === null) return;
+  const { letter, issue } = await challenge(app, user, user.pendingEmail, canonical, requester, signal);
+  try {
+    await app.db.write([letter, ...issue]);
+    app.wakeCourier();
+  } catch (error) {
+    if (!(error instanceof NothingChanged && error.guard === MAIL_LIMITED)) throw error;
+  }
+}
+
+/** Codes are counted by the code, and over all codes by the account (G8, L04). */
+const codeBucket = (userId: string): string => `code:${userId}`;
+
+/**
+ * Proves the pending address by its code. Other claims on it lapse; where it takes the place of an old one, the other sessions end and the
+ * old address is told.
+ *
+ * @throws {Problem} invalid_code, too_many_attempts, overloaded
+ */
+export async function verifyEmail(app: App, principal: Principal, code: string, requester: Requester, signal: AbortSignal): Promise<User> {
+  const { user, session } = principal;
+  const bucket = codeBucket(user.id);
+  await countAttempt(app, app.config.throttle, bucket);
+  const newest = await findLatest(app, 'email_verification', user.id);
+  const tried = newest === null ? null : await countCodeTry(app, 'email_verification', newest.id);
+  const { ok } = await app.hasher.verify(tried?.codeHash ?? null, code, { account: bucket, signal });
+  if (!ok || tried === null || tried.subject === null) throw new Problem('invalid_code');
+  const now = app.clock.now();
+  const isChange = user.email !== null;
+  try {
+    const [, [proved]] = await writeEndings(app, [
+      spendOneTime(tried.id, now),
+      proveEmail({ id: user.id, canonical: tried.subject, now }),
+      lapsePendingEmails(tried.subject, user.id),
+      resetThrottle(bucket),
+      ...(isChange
+        ? [
+            advanceEpoch(user.id, now),
+            voidOneTimes(user.id, now),
+            ...endSessions({ kind: 'others', userId: user.id, except: session.id }, 'email_changed', now),
+            ...tell(app, 'address_changed', user.email, {}, requester),
+          ]
+        : []),
+    ]);
+    if (proved === undefined) throw new Problem('invalid_code');
+    app.wakeCourier();
+    app.log.write('info', 'email.verified', 'an address was proved', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id });
+    return proved;
+  } catch (error) {
+    if (error instanceof UniqueViolation || (error instanceof NothingChanged && (error.guard === ALREADY_SPENT || error.guard === PENDING_MOVED))) {
+      throw new Problem('invalid_code', { cause: error });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,112 @@
+import { createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { smtpTransport } from '../../src/delivery/smtp.ts';
+import type { SmtpOptions } from '../../src/delivery/smtp.ts';
+import type { OutgoingLetter, Transport } from '../../src/delivery/transport.ts';
+import { renderLetter } from '../../src/delivery/letters.ts';
+import { startSink } from '../support/smtp-sink.ts';
+import type { Sink } from '../support/smtp-sink.ts';
+
+const open: (Sink | Transport | { stop(): Promise<void> })[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0)) await ('stop' in one ? one.stop() : one.close());
+});
+
+const LETTER: OutgoingLetter = { id: '01a1', letter: 'test', to: 'ada@example.com', values: {}, ...renderLetter('test', {}, 'postern', () => null) };
+
+function transport(port: number, options: Partial<SmtpOptions> = {}): Transport {
+  const made = smtpTransport({ host: '127.0.0.1', port, tls: 'none', username: undefined, password: undefined, from: { address: 'auth@example.com', name: 'postern' }, timeoutMs: 700, ...options });
+  open.push(made);
+  return made;
+}
+
+async function sink(options = {}): Promise<Sink> {
+  const made = await startSink(options);
+  open.push(made);
+  return made;
+}
+
+async function rawServer(onConnection: (socket: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    onConnection(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  open.push({
+    stop: () =>
+      new Promise<void>((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      }),
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+describe('the smtp transport', () => {
+  test('hands a letter to one recipient, with a text and an HTML part', async () => {
+    const server = await sink();
+    await transport(server.port).send(LETTER);
+    expect(server.received).toHaveLength(1);
+    const [got] = server.received;
+    expect([got?.to, got?.from]).toEqual([['ada@example.com'], 'auth@example.com']);
+    expect(got?.raw).toMatch(/Content-Type: text\/plain/);
+    expect(got?.raw).toMatch(/Content-Type: text\/html/);
+    expect(got?.raw).toMatch(/^Auto-Submitted: auto-generated\r?$/m);
+  });
+
+  test.each(['ada@example.com, eve@example.com', 'ada@example.com\r\nBcc: eve@example.com', 'Ada <ada@example.com>, eve@example.com', 'a: ada@example.com, eve@example.com;'])('T7, H10: %j is never two recipients, nor a header', async (to) => {
+    const server = await sink();
+    await transport(server.port).send({ ...LETTER, to }).catch(() => undefined);
+    for (const { to: recipients, raw } of server.received) {
+      expect(recipients).toHaveLength(1);
+      expect(raw).not.toMatch(/^bcc:/im);
+    }
+  });
+
+  test('puts off what is answered 4xx and gives up what is answered 5xx', async () => {
+    const server = await sink({ refuse: [450, 550] });
+    const way = transport(server.port);
+    await expect(way.send(LETTER)).rejects.toMatchObject({ isPermanent: false, message: expect.stringContaining('(450)') });
+    await expect(way.send(LETTER)).rejects.toMatchObject({ isPermanent: true, message: expect.stringContaining('(550)') });
+    await way.send(LETTER);
+    expect(server.received).toHaveLength(1);
+  });
+
+  test('a server that is not there: says so, and can be tried again', async () => {
+    await expect(transport(1).send(LETTER)).rejects.toMatchObject({ isPermanent: false, message: expect.stringContaining('127.0.0.1:1 refused the connection') });
+  });
+
+  test('a server that hangs after the content is left in time', async () => {
+    const server = await sink({ hang: true });
+    await expect(transport(server.port).send(LETTER)).rejects.toMatchObject({ isPermanent: false });
+  });
+
+  test('a server that never greets, and one that sends a byte at a time, are left in time', async () => {
+    const silent = await rawServer(() => undefined);
+    await expect(transport(silent).send(LETTER)).rejects.toMatchObject({ isPermanent: false });
+    const dripping = await rawServer((socket) => {
+      const timer = setInterval(() => socket.write('2'), 100);
+      socket.on('close', () => clearInterval(timer));
+    });
+    const started = performance.now();
+    await expect(transport(dripping).send(LETTER)).rejects.toMatchObject({ isPermanent: false });
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+
+  test('STARTTLS is required: a server without it gets no letter (ASVS 12.3.1)', async () => {
+    const server = await sink();
+    await expect(transport(server.port, { tls: 'starttls' }).send(LETTER)).rejects.toMatchObject({ isPermanent: false });
+    expect(server.received).toEqual([]);
+  });
+
+  test('a certificate that can not be verified gets no letter; one that can, does (ASVS 12.3.2)', async () => {
+    const server = await sink({ tls: true });
+    await expect(transport(server.port, { tls: 'starttls' }).send(LETTER)).rejects.toMatchObject({ isPermanent: false });
+    expect(server.received).toEqual([]);
+    await transport(server.port, { tls: 'starttls', host: 'localhost', ca: server.ca }).send(LETTER);
+    expect(server.received[0]?.secure).toBe(true);
+  });
+});
