@@ -2,13 +2,13 @@
  * Bundles the program: `dist/postern.mjs` and beside it the entry of the hash lanes and the list of common passwords. The two
  * native addons stay outside the bundle; they are found in node_modules.
  */
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
-rmSync('dist', { recursive: true, force: true });
-mkdirSync('dist');
+rmSync('dist.new', { recursive: true, force: true });
+mkdirSync('dist.new');
 
 /** @type {import('esbuild').BuildOptions} */
 const common = {
@@ -25,10 +25,13 @@ const common = {
 await build({
   ...common,
   entryPoints: ['src/main.ts'],
-  outfile: 'dist/postern.mjs',
+  outfile: 'dist.new/postern.mjs',
   minifySyntax: true,
   minifyWhitespace: true,
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
 });
-await build({ ...common, entryPoints: ['src/crypto/hash-lane.mjs'], outfile: 'dist/hash-lane.mjs' });
-copyFileSync('src/features/password/common-passwords.bin', 'dist/common-passwords.bin');
+await build({ ...common, entryPoints: ['src/crypto/hash-lane.mjs'], outfile: 'dist.new/hash-lane.mjs' });
+copyFileSync('src/features/password/common-passwords.bin', 'dist.new/common-passwords.bin');
+// The old one goes when the new one is whole.
+rmSync('dist', { recursive: true, force: true });
+renameSync('dist.new', 'dist');

@@ -161,6 +161,7 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
 /** Looks for what other processes wrote, and does what is due now and then. Failures are logged and tried again. */
 function watch(app: App): () => void {
   const { db, log, keys, revocations } = app;
+  let stopped = false;
   let mark = db.changeMark();
   let busy = false;
   const follow = async (): Promise<void> => {
@@ -179,16 +180,20 @@ function watch(app: App): () => void {
     }
   };
   const tidy = async (): Promise<void> => {
+    if (stopped) return;
     try {
       revocations.prune();
       await keys.ensureNext();
       await housekeep(app, app.config.throttle.window);
     } catch (error) {
-      if (!(error instanceof UniqueViolation)) log.write('error', 'housekeeping.failed', 'expired rows were not removed; it is tried again', exceptionFields(error));
+      if (!stopped && !(error instanceof UniqueViolation)) log.write('error', 'housekeeping.failed', 'expired rows were not removed; it is tried again', exceptionFields(error));
     }
   };
   const timers = [setInterval(() => void follow(), REMOTE.test(app.config.database.url) ? WATCH_SERVER_MS : WATCH_FILE_MS), setInterval(() => void tidy(), HOUSEKEEPING_MS)];
   for (const timer of timers) timer.unref();
   void tidy();
-  return () => timers.forEach((timer) => clearInterval(timer));
+  return () => {
+    stopped = true;
+    timers.forEach((timer) => clearInterval(timer));
+  };
 }

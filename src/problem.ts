@@ -10,7 +10,6 @@ export const PROBLEMS = {
   malformed_request: { status: 400, title: 'Malformed request', detail: 'The request could not be read.' },
   invalid_credentials: { status: 401, title: 'Invalid credentials', detail: 'The name or the password is wrong.' },
   invalid_token: { status: 401, title: 'Invalid token', detail: 'The token is not valid here.' },
-  token_expired: { status: 401, title: 'Token expired', detail: 'The access token has expired. Refresh it.' },
   refresh_token_expired: { status: 401, title: 'Refresh token expired', detail: 'The session has reached the end of its life. Sign in again.' },
   refresh_token_reused: { status: 401, title: 'Refresh token reused', detail: 'The refresh token was used before, so the session was ended. Sign in again.' },
   session_revoked: { status: 401, title: 'Session revoked', detail: 'The session has ended. Sign in again.' },

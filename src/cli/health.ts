@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { EXIT } from './exit.ts';
 import { loadConfig } from './load-config.ts';
 import type { Verb } from './verb.ts';
-import type { ListenAddress } from '../http/listen.ts';
+import type { ListenAddress } from '../config/listen-address.ts';
 
 const TIMEOUT_MS = 3_000;
 

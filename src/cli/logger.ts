@@ -34,7 +34,7 @@ export function createLogger(options: { level: LogLevel; pretty: boolean; stdout
       ? prettyStream(options.stdout)
       : {
           write: (line) => {
-            gathered += line;
+            gathered += visible(line);
             if (gathered.length >= GATHER_CHARACTERS) pass();
           },
         };
@@ -65,6 +65,13 @@ export function createLogger(options: { level: LogLevel; pretty: boolean; stdout
     enabled: (level) => logger.isLevelEnabled(level),
     flush,
   };
+}
+
+/** Controls and line ends that JSON lets through and terminals obey: C1 (CSI is one), DEL, U+2028, U+2029 (ASVS 16.4.1). */
+const INVISIBLE = /[\u007f-\u009f\u2028\u2029]/g;
+
+function visible(line: string): string {
+  return INVISIBLE.test(line) ? line.replace(INVISIBLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`) : line;
 }
 
 let lastSecond = -1;
@@ -119,9 +126,9 @@ function prettyStream(stdout: OutputStream): DestinationStream {
     write: (line) => {
       const { time, level, event, message, ...rest } = JSON.parse(line) as Record<string, unknown>;
       const colour = Object.entries(COLOURS).find(([name]) => name === level)?.[1] ?? 'cyan';
-      const fields = Object.entries(rest).map(([name, value]) => `${name}=${typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : JSON.stringify(value)}`);
+      const fields = Object.entries(rest).map(([name, value]) => `${name}=${typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : visible(JSON.stringify(value))}`);
       const head = `${String(time).slice(11, 23)} ${styleText(colour, String(level).padEnd(5), { stream: stdout })} ${String(event)}`;
-      stdout.write(`${[head, ...(message === '' ? [] : [String(message)]), ...fields].join('  ')}\n`);
+      stdout.write(`${[head, ...(message === '' ? [] : [visible(String(message))]), ...fields].join('  ')}\n`);
     },
   };
 }

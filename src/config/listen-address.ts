@@ -1,9 +1,11 @@
 /** Where to listen, as an operator writes it: `tcp://host:port`, `unix:/path?mode=0660&group=name`, `systemd:`. */
 import { isIP } from 'node:net';
-import type { ListenAddress } from '../http/listen.ts';
 import type { Reading } from '../lib/setting.ts';
 
-export type { ListenAddress };
+export type ListenAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string; readonly mode: number; readonly group?: string }
+  | { readonly kind: 'systemd' };
 
 const TCP = /^tcp:\/\/(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)):(\d{1,5})$/;
 const GROUP = /^(?:[a-z_][a-z0-9_-]{0,31}|\d{1,10})$/;

@@ -34,7 +34,7 @@ export const serverSection = section('What it is called, where it listens and ho
   trusted_proxies: list({ sentence: 'Proxies whose X-Forwarded-For is believed.', default: [], unit: 'addresses and ranges such as "10.0.0.0/8"', read: readAddressRange }),
   cors_origins: list({ sentence: 'Web origins whose scripts may call the API.', default: [], unit: 'origins such as "https://app.example.com"', read: readOrigin }),
   hsts: boolean({ sentence: 'Whether to send Strict-Transport-Security when public_url is https.', default: true }),
-  max_connections: integer({ sentence: 'Most open connections; further ones are closed at once.', default: 4096, min: 16, max: 1_000_000 }),
+  max_connections: integer({ sentence: 'Most open connections of each listener; further ones are closed at once.', default: 4096, min: 16, max: 1_000_000 }),
   header_timeout: duration({ sentence: "Longest wait for a request's headers.", default: '10s', min: '1s', max: '10s' }),
   request_timeout: duration({ sentence: 'Longest wait for a whole request.', default: '15s', min: '1s', max: '15s' }),
   keep_alive_timeout: duration({ sentence: 'How long an idle connection stays open.', default: '5s', min: '1s', max: '5m' }),

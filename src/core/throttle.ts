@@ -35,14 +35,17 @@ const BUCKET = ['failures', 'recent', 'blockedUntil'] as const;
 // `recent` after this attempt: what was left of it, drained since, plus one. A clock that was set back drains nothing.
 const RECENT = `(max(0.0, recent - max(0, :now - last_at) * 1.0 * :attempts / :window) + 1)`;
 
+// Half an attempt of margin: what drains between two guesses of a burst must not make room for one more.
+const FULL = '(:attempts - 0.5)';
+
 const count = raw<Bucket>(
   `INSERT INTO throttle (key, failures, recent, last_at, blocked_until) VALUES (:key, 1, 1.0, :now, CASE WHEN :attempts <= 1 THEN :now + :wait ELSE 0 END)
    ON CONFLICT (key) DO UPDATE SET
      failures = failures + 1,
      recent = ${RECENT},
      last_at = :now,
-     blocked_until = CASE WHEN ${RECENT} < :attempts THEN 0
-       ELSE :now + min(:maxWait, :wait * (1 << min(20, CAST(${RECENT} - :attempts AS INTEGER)))) END
+     blocked_until = CASE WHEN ${RECENT} < ${FULL} THEN 0
+       ELSE :now + min(:maxWait, :wait * (1 << min(20, CAST(${RECENT} - ${FULL} AS INTEGER)))) END
    WHERE failures < :maxFailures AND (blocked_until <= :now OR blocked_until > :now + :maxWait)
    RETURNING failures, recent, blocked_until`,
   BUCKET,
@@ -65,6 +68,15 @@ export async function countAttempt({ db, clock }: { db: Database; clock: Clock }
   const [bucket] = await db.read(look({ key }));
   const waitMs = bucket === undefined ? 0 : bucket.failures >= policy.max_failures ? policy.max_wait : bucket.blockedUntil - now;
   throw new Problem('too_many_attempts', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) });
+}
+
+const giveBack = raw(
+  `UPDATE throttle SET failures = max(0, failures - 1), recent = max(0.0, recent - 1), blocked_until = CASE WHEN recent - 1 < ${FULL} THEN 0 ELSE blocked_until END WHERE key = :key`,
+);
+
+/** The statement that takes an attempt back that was counted and then not made: nobody looked at the guess. */
+export function uncountAttempt(policy: Pick<ThrottlePolicy, 'attempts'>, key: string): Statement {
+  return giveBack({ key, attempts: policy.attempts });
 }
 
 /** The bucket of a user's password attempts; a device's or a session's own is named after it. */

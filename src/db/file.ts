@@ -5,7 +5,7 @@
 import { chmodSync, closeSync, constants, copyFileSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { tmpdir } from 'node:os';
+import { platform, tmpdir } from 'node:os';
 import Libsql from 'libsql';
 import { DatabaseRefused } from './database.ts';
 import { isNotADatabase } from './sqlite-error.ts';
@@ -85,7 +85,7 @@ function refuseOrphanedLog(path: string): void {
 }
 
 function modeWarnings(path: string, stats: Stats): string[] {
-  if (process.platform === 'win32' || (stats.mode & 0o007) === 0) return [];
+  if (platform() === 'win32' || (stats.mode & 0o007) === 0) return [];
   return [`${path} can be read by every account of this machine (mode ${(stats.mode & 0o777).toString(8)}). Set it to 0600.`];
 }
 

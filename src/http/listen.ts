@@ -11,13 +11,9 @@ import type { RequestListener, Server } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { ListenAddress } from '../config/listen-address.ts';
 import type { HttpServer } from './server.ts';
 import type { UnparsedFault } from './unparsed.ts';
-
-export type ListenAddress =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string; readonly mode: number; readonly group?: string }
-  | { readonly kind: 'systemd' };
 
 export interface ListenLimits {
   readonly headerTimeoutMs: number;

@@ -9,9 +9,9 @@ const byPath = new Map(modules.map((module) => [module.path, module]));
 /** Left never imports right. Rooms of one layer don't import each other either. */
 const LAYERS: readonly (readonly { name: string; holds: RegExp }[])[] = [
   [{ name: 'lib', holds: /^lib\// }, { name: 'problem', holds: /^problem\.ts$/ }],
+  [{ name: 'crypto', holds: /^crypto\// }, { name: 'db', holds: /^db\// }],
   [{ name: 'features/*/config', holds: /^features\/[^/]+\/config\.ts$/ }],
   [{ name: 'config', holds: /^config\// }],
-  [{ name: 'crypto', holds: /^crypto\// }, { name: 'db', holds: /^db\// }],
   [{ name: 'core', holds: /^core\// }],
   [{ name: 'capabilities', holds: /^capabilities\.ts$/ }],
   [{ name: 'delivery', holds: /^delivery\// }, { name: 'http', holds: /^http\// }],

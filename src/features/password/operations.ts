@@ -18,7 +18,7 @@ import { voidOneTimes } from '../../core/one-time.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
-import { countAttempt, passwordBucket, resetThrottle } from '../../core/throttle.ts';
+import { countAttempt, passwordBucket, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
 import { findUserBySignInName, notePasswordSet } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 import { normalizePassword, passwordFaults } from './policy.ts';
@@ -55,7 +55,14 @@ async function verifyPassword(app: App, user: User | null, password: string, buc
   const stored = credential?.passwordHash ?? null;
   const failures = await countAttempt(app, app.config.throttle, bucket);
   // A text that can't be a password here costs a hash all the same.
-  const result = await app.hasher.verify(normalized === null ? null : stored, normalized ?? 'not a password', { account, signal });
+  let result;
+  try {
+    result = await app.hasher.verify(normalized === null ? null : stored, normalized ?? 'not a password', { account, signal });
+  } catch (error) {
+    // Too busy, or the caller has gone: the guess was not looked at, and must not count against the account.
+    await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
+    throw error;
+  }
   if (!result.ok || user === null || credential === null || normalized === null) throw new Problem('invalid_credentials');
   return { user, stored: credential.passwordHash, changedAt: credential.changedAt, rehash: result.rehash, bucket, failures };
 }
