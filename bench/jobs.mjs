@@ -41,9 +41,10 @@ export async function startChild(file, { args = [], env } = {}) {
     },
     async stop() {
       waiting = undefined;
-      if (child.exitCode !== null) return;
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGKILL');
+      // It ends by itself when its channel is closed, and takes away what it made.
+      child.disconnect();
       await gone;
     },
   };

@@ -79,7 +79,7 @@ console.log(`\n${table(samples, repeated)}\n`);
 console.log('| request | per second | server CPU, µs a request | hello’s CPU / its CPU | client busy |\n| --- | --- | --- | --- | --- |');
 for (const load of loads) {
   const [cpu, busy] = [value(`${load}.cpu`), value(`${load}.client`)];
-  console.log(`| ${load} | ${value(`${load}.perSecond`).toFixed(0)} | ${number(cpu, 1)} | ${number(value('hello.cpu') / cpu, 2)} | ${Number.isNaN(busy) ? '' : `${(busy * 100).toFixed(0)} %`} |`);
+  console.log(`| ${load} | ${value(`${load}.perSecond`).toFixed(0)} | ${number(cpu, 1)} | ${cpu < 1000 ? number(value('hello.cpu') / cpu, 2) : ''} | ${Number.isNaN(busy) ? '' : `${(busy * 100).toFixed(0)} %`} |`);
   if (busy > 0.9) note(`the client was the limit of ${load}: its figure is too low`);
 }
 const others = [...details.keys()].filter((id) => !/\.(?:perSecond|cpu|client)$/.test(id));

@@ -3,7 +3,7 @@
  * port. Its log goes to a file, in memory where /dev/shm is there: it is written in full, and no disk is measured by it.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, truncateSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdtempSync, openSync, rmSync, truncateSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -79,15 +79,17 @@ export async function startService({ program, folder, nodeOptions = [] }) {
   });
   closeSync(log);
   const gone = new Promise((done) => child.once('exit', done));
-  const end = () => void child.kill('SIGKILL');
+  const end = () => {
+    child.kill('SIGKILL');
+    rmSync(logFolder, { recursive: true, force: true });
+  };
   process.once('exit', end);
   const request = requestText('GET', '/healthz');
   for (;;) {
     const status = await askOnce(port, request);
     if (status === '200') break;
     if (status !== null || child.exitCode !== null || performance.now() - start > START_DEADLINE_MS) {
-      child.kill('SIGKILL');
-      rmSync(logFolder, { recursive: true, force: true });
+      end();
       throw new Error(`the service did not start (answer ${status}, exit ${child.exitCode})`);
     }
     await new Promise((done) => setTimeout(done, 2));
@@ -101,7 +103,7 @@ export async function startService({ program, folder, nodeOptions = [] }) {
       child.kill('SIGTERM');
       await gone;
       process.off('exit', end);
-      if (existsSync(logFolder)) rmSync(logFolder, { recursive: true });
+      rmSync(logFolder, { recursive: true, force: true });
     },
   };
 }
