@@ -1,9 +1,9 @@
 /** The `[mail]` sections: from whom, by which ways, how often. */
 import { canonicalEmail } from '../lib/email-address.ts';
-import { isLoopbackHost } from '../lib/origin.ts';
 import { readForeignSecret, readSecretText } from '../lib/secret-text.ts';
 import { choice, duration, integer, list, optionalText, plainText, secret, section, text } from '../lib/setting.ts';
 import type { Reading } from '../lib/setting.ts';
+import { readPageUrl } from './urls.ts';
 
 const TRANSPORTS = ['smtp', 'webhook', 'file'] as const;
 export type MailTransport = (typeof TRANSPORTS)[number];
@@ -24,8 +24,8 @@ export const mailSection = section('Letters: from whom, by which ways, how often
   interval: duration({ sentence: 'Shortest time between two letters of a kind to one address.', default: '1m', min: '1s', max: '1d' }),
   max_per_hour: integer({ sentence: 'Most letters an hour to one address that somebody asked for.', default: 6, min: 1, max: 1_000 }),
   link_ttl: duration({ sentence: 'How long a link in a letter is good; the code beside it ends after 10 minutes.', default: '1h', min: '5m', max: '1d' }),
-  verify_url: optionalText({ sentence: 'The page of your front-end that takes the link which proves an address.', absent: 'server.public_url', example: 'https://app.example.com/verify', unit: 'an https URL; #token=… is added', read: readPage }),
-  reset_url: optionalText({ sentence: 'The page of your front-end that takes the link which resets a password.', absent: 'server.public_url', example: 'https://app.example.com/reset', unit: 'an https URL; #token=… is added', read: readPage }),
+  verify_url: optionalText({ sentence: 'The page of your front-end that takes the link which proves an address.', absent: 'server.public_url', example: 'https://app.example.com/verify', unit: 'an https URL; #token=… is added', read: readPageUrl }),
+  reset_url: optionalText({ sentence: 'The page of your front-end that takes the link which resets a password.', absent: 'server.public_url', example: 'https://app.example.com/reset', unit: 'an https URL; #token=… is added', read: readPageUrl }),
 });
 
 export const mailSmtpSection = section('The SMTP server.', {
@@ -37,7 +37,7 @@ export const mailSmtpSection = section('The SMTP server.', {
 });
 
 export const mailWebhookSection = section('Letters posted as JSON to a program of yours, signed with HMAC-SHA-256.', {
-  url: optionalText({ sentence: 'Where to.', absent: 'nowhere', example: 'https://mailer.example.com/letters', unit: 'an https URL, or http on loopback', read: readPage }),
+  url: optionalText({ sentence: 'Where to.', absent: 'nowhere', example: 'https://mailer.example.com/letters', unit: 'an https URL, or http on loopback', read: readPageUrl }),
   secret: secret({ sentence: 'Signs each request.', unit: `at least ${MIN_WEBHOOK_SECRET_BYTES} bytes`, absent: 'none; needed with the transport webhook', read: readSecretText(MIN_WEBHOOK_SECRET_BYTES) }),
 });
 
@@ -52,10 +52,4 @@ function readTransport(text: string): Reading<MailTransport> {
 
 function readAddress(text: string): Reading<string> {
   return canonicalEmail(text) === null ? { refusals: [{ problem: 'is not one plain address', remedy: 'Write one such as "auth@example.com"; the name goes into mail.from_name.' }] } : { value: text };
-}
-
-function readPage(text: string): Reading<string> {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const fits = url !== undefined && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) && url.username === '' && url.password === '' && url.hash === '';
-  return fits ? { value: text } : { refusals: [{ problem: 'is not an https URL without user name and fragment', remedy: 'Write one such as "https://app.example.com/page".' }] };
 }

@@ -5,7 +5,7 @@ import { readForeignSecret, readSecretText } from '../lib/secret-text.ts';
 import { boolean, choice, duration, integer, list, optionalText, secret, secretList, section, text } from '../lib/setting.ts';
 import type { Reading } from '../lib/setting.ts';
 import { readListenAddress } from './listen-address.ts';
-import { readAddressRange, readDatabaseUrl, readPublicUrl } from './urls.ts';
+import { readAddressRange, readDatabaseUrl, readPageUrl, readPublicUrl } from './urls.ts';
 
 const MIN_SHARED_SECRET_BYTES = 32;
 const MIN_ENCRYPTION_KEY_BYTES = 16;
@@ -33,6 +33,7 @@ export const serverSection = section('What it is called, where it listens and ho
   }),
   trusted_proxies: list({ sentence: 'Proxies whose X-Forwarded-For is believed.', default: [], unit: 'addresses and ranges such as "10.0.0.0/8"', read: readAddressRange }),
   cors_origins: list({ sentence: 'Web origins whose scripts may call the API.', default: [], unit: 'origins such as "https://app.example.com"', read: readOrigin }),
+  change_password_url: optionalText({ sentence: 'The page where users change their password; /.well-known/change-password leads password managers there.', absent: 'none, and that path is 404', example: 'https://app.example.com/password', unit: 'an https URL', read: readPageUrl }),
   hsts: boolean({ sentence: 'Whether to send Strict-Transport-Security when public_url is https.', default: true }),
   max_connections: integer({ sentence: 'Most open connections of each listener; further ones are closed at once.', default: 4096, min: 16, max: 1_000_000 }),
   header_timeout: duration({ sentence: "Longest wait for a request's headers.", default: '10s', min: '1s', max: '10s' }),

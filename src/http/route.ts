@@ -57,7 +57,7 @@ export interface RouteDefinition<S extends Security, B extends z.ZodType | undef
   readonly body?: B;
   /** When true the body may be left out altogether, and stands as `{}` before the schema. */
   readonly bodyOptional?: true;
-  readonly status: 200 | 201 | 202 | 204;
+  readonly status: 200 | 201 | 202 | 204 | 302;
   /** The JSON answer; parsed on the way out, so that a new column can't leak. Without one the answer is empty. */
   readonly reply?: R;
   /** For answers that only accept: which ones they are, and their schema; they are 202. */

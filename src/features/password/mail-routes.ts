@@ -1,4 +1,4 @@
-/** POST /register/verify, /register/resend, /password/forgot, /password/reset/check, /password/reset. */
+/** GET /.well-known/change-password; POST /register/verify, /register/resend, /password/forgot, /password/reset/check, /password/reset. */
 import { z } from 'zod';
 import type { App } from '../../capabilities.ts';
 import { invalidRequest } from '../../problem.ts';
@@ -90,6 +90,25 @@ export function resetRoutes(app: App): readonly AnyRoute[] {
       status: 204,
       problems: ['token_spent_or_expired', 'overloaded'],
       handle: (call) => resetPassword(app, call.body.token, call.body.password, call.requester, call.signal),
+    }),
+  ];
+}
+
+/** Where password managers look for the page that changes a password; without a page there is no such path. @see https://w3c.github.io/webappsec-change-password-url/ */
+export function changePasswordPage(app: App): readonly AnyRoute[] {
+  const page = app.config.server.change_password_url;
+  if (page === undefined) return [];
+  return [
+    route({
+      method: 'get',
+      path: '/.well-known/change-password',
+      tag: 'Password',
+      summary: 'Leads password managers to the page that changes a password',
+      security: 'public',
+      status: 302,
+      headers: { Location: 'server.change_password_url' },
+      problems: [],
+      handle: (call) => call.setHeader('location', page),
     }),
   ];
 }

@@ -8,7 +8,7 @@ import { metadata, passwordText, text, tokenText } from '../../http/fields.ts';
 import { AuthenticatedReply, AuthenticationReply, MfaRequiredReply, UserReply, userReply } from '../../http/schemas.ts';
 import { cookieMember, deliver, demandCookies, presentedDevice } from '../../http/token-transport.ts';
 import { changePassword, contextWords, judgePassword, passwordPolicy, reauthenticateWithPassword, signIn } from './operations.ts';
-import { registrationMailRoutes, resetRoutes } from './mail-routes.ts';
+import { changePasswordPage, registrationMailRoutes, resetRoutes } from './mail-routes.ts';
 import { registerByEmail } from './register-by-email.ts';
 import { register } from './register.ts';
 import { passwordScore } from './score.ts';
@@ -91,6 +91,7 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
   return [
     ...(app.config.registration.enabled ? [registration, ...registrationMailRoutes(app)] : [closed]),
     ...resetRoutes(app),
+    ...changePasswordPage(app),
     route({
       method: 'post',
       path: '/login',
