@@ -1,5 +1,5 @@
 /** The configuration: the sections of the house and of its features, in the order in which the example file has them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { registrationSection } from '../features/account/config.ts';
 import { passwordSection } from '../features/password/config.ts';
 import { cookiesSection, sessionsSection } from '../features/session/config.ts';

@@ -3,7 +3,6 @@
  * a file. A list goes out as one batch, guards included, so that each decision falls at the primary without a read that
  * another machine could overtake.
  */
-import { createClient } from '@libsql/client';
 import type { Client, InStatement, ResultSet } from '@libsql/client';
 import type { Clock } from '../lib/clock.ts';
 import { DatabaseBusy, DatabaseRefused, NothingChanged } from './database.ts';
@@ -45,7 +44,7 @@ export interface RemoteOptions {
 export async function openRemote(url: string, options: RemoteOptions): Promise<Database> {
   const { busyTimeoutMs, clock } = options;
   const isFile = url.startsWith('file:');
-  const client = connect(url, options, isFile);
+  const client = await connect(url, options, isFile);
   let marks = 0;
   let closed = false;
   /** The one writer of a file; a server takes writes in its own order. */
@@ -130,7 +129,9 @@ export async function openRemote(url: string, options: RemoteOptions): Promise<D
   };
 }
 
-function connect(url: string, options: RemoteOptions, isFile: boolean): Client {
+async function connect(url: string, options: RemoteOptions, isFile: boolean): Promise<Client> {
+  // Loaded when it is needed: a file is opened without it, and the process is smaller for it.
+  const { createClient } = await import('@libsql/client');
   const { authToken, encryptionKey } = options;
   try {
     return createClient({

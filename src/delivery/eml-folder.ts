@@ -1,17 +1,17 @@
 /** Letters as .eml files in a folder of the owner's alone: for a first minute without a mail server, and for tests. */
 import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createTransport } from 'nodemailer';
 import { messageOf } from './smtp.ts';
 import type { Sender } from './smtp.ts';
 import { DeliveryError } from './transport.ts';
 import type { Transport } from './transport.ts';
 
 export function folderTransport(options: { readonly dir: string; readonly from: Sender }): Transport {
-  const composer = createTransport({ streamTransport: true, buffer: true, newline: 'unix' });
   return {
     name: 'file',
     send: async (letter) => {
+      const { createTransport } = await import('nodemailer');
+      const composer = createTransport({ streamTransport: true, buffer: true, newline: 'unix' });
       const { message } = await composer.sendMail(messageOf(letter, options.from));
       const path = join(options.dir, `${letter.id}.eml`);
       try {
@@ -29,6 +29,6 @@ export function folderTransport(options: { readonly dir: string; readonly from: 
         throw new DeliveryError(`${options.dir} can't be written (${code})`, false, { cause });
       }
     },
-    close: () => composer.close(),
+    close: () => undefined,
   };
 }

@@ -2,7 +2,7 @@
  * Fields that bodies are made of, and how a schema's refusal is told: a pointer, a stable code, and a sentence that says what
  * to write instead and never repeats what was sent.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { InputFault } from '../problem.ts';
 import { codePointCount, hasControlCharacters, isWellFormed } from '../lib/text.ts';
 

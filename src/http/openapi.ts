@@ -4,7 +4,7 @@
  *
  * @see https://spec.openapis.org/oas/v3.1.1
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { PROBLEMS } from '../problem.ts';
 import type { ProblemCode } from '../problem.ts';
 import { problemType } from './answer.ts';

@@ -2,7 +2,7 @@
  * A route is one value: method, path, who may call it, what goes in, what comes out, what it refuses. The server and the
  * OpenAPI document are both made of these values, so neither can say something that the other does not.
  */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ProblemCode } from '../problem.ts';
 import type { Requester } from '../core/requester.ts';
 import type { Principal } from '../core/session.ts';

@@ -1,5 +1,5 @@
 /** Answers that several features give. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { User } from '../core/user.ts';
 import { rfc3339, timestamp } from './fields.ts';
 

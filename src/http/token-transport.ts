@@ -1,5 +1,5 @@
 /** How refresh and device tokens travel: in JSON bodies, or in cookies when the configuration allows and the request asks. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { invalidRequest } from '../problem.ts';
 import type { App } from '../capabilities.ts';
 import type { Authenticated, Authentication, MfaRequired } from '../core/authentication.ts';

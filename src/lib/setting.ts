@@ -2,7 +2,7 @@
  * Settings: zod schemas that know how to speak. Each carries its sentence, unit, default and kind in a registry, from which the
  * example file, the reference page, the environment names and the messages are made; none of them can go stale.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatDuration, parseDuration } from './duration.ts';
 import { formatSize, parseSize } from './size.ts';
 

@@ -1,5 +1,5 @@
 /** GET, PATCH and DELETE /me; POST /email/verify and /email/verify/resend. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
 import { hasSecondFactor } from '../../core/authentication.ts';
 import { demandEmail } from '../../core/identifier.ts';

@@ -1,5 +1,5 @@
 /** Whether the process lives, and whether it can do its work. Liveness never asks the database: one slow disk must not restart it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
 import { Problem } from '../../problem.ts';
 import { exceptionFields } from '../../lib/log.ts';

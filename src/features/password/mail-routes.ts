@@ -1,5 +1,5 @@
 /** GET /.well-known/change-password; POST /register/verify, /register/resend, /password/forgot, /password/reset/check, /password/reset. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
 import { invalidRequest } from '../../problem.ts';
 import { route } from '../../http/route.ts';

@@ -1,5 +1,5 @@
 /** POST /register, /login, /reauthenticate, /me/password, /password/check. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
 import { Problem, invalidRequest } from '../../problem.ts';
 import { bearer, route } from '../../http/route.ts';

@@ -1,5 +1,5 @@
 /** POST /refresh, /logout, /logout/all; GET and DELETE /me/sessions. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
 import { refreshSession } from '../../core/authentication.ts';
 import { verifyRefreshToken } from '../../core/refresh-token.ts';

@@ -2,7 +2,7 @@
  * Verification for those who don't do it themselves: GET /verify for reverse proxies (nginx auth_request, Traefik, Caddy, Envoy), POST
  * /verify for programs. Both answer from memory: signature, claims, and the set of ended sessions.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
 import { Problem } from '../../problem.ts';
 import { TokenRefused } from '../../core/access-token.ts';
