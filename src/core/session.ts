@@ -67,7 +67,8 @@ const principalQuery = prepare(
     .select({ session: sessionColumns, user: userColumns })
     .from(session)
     .innerJoin(user, eq(user.id, session.userId))
-    .where(and(eq(session.id, sql.placeholder('sessionId')), eq(session.userId, sql.placeholder('userId')), isNull(user.disabledAt), live)),
+    .where(and(eq(session.id, sql.placeholder('sessionId')), eq(session.userId, sql.placeholder('userId')), isNull(user.disabledAt), live))
+    .limit(1),
 );
 
 /** The user and the live session, or null when the session ended, ran out, or its user is disabled or gone. */
@@ -189,6 +190,15 @@ const rotate = raw<Rotated>(
   ROTATED,
 );
 
+/** The usual case by itself, in one statement and one look at the row: the live generation moves on. */
+const advance = raw<Rotated>(
+  `UPDATE session SET generation = generation + 1, rotated_at = :now, last_used_at = :now
+   WHERE id = :sessionId AND user_id = :userId AND generation = :gen AND ended_at IS NULL AND expires_at > :now AND last_used_at > :now - :idle
+     AND EXISTS (SELECT 1 FROM "user" WHERE id = session.user_id AND disabled_at IS NULL)
+   RETURNING generation, rotated_at, ended_at, auth_time, last_used_at, expires_at, amr`,
+  ROTATED,
+);
+
 const revokeEnded = raw<{ sessionId: string }>(
   `INSERT INTO revocation (session_id, expires_at) SELECT id, :until FROM session WHERE id = :sessionId AND ended_at = :now AND end_reason = 'token_reused' RETURNING session_id`,
   ['sessionId'],
@@ -207,17 +217,19 @@ export async function rotateSession(
 ): Promise<Rotation> {
   const now = clock.now();
   const { sessionId, userId, generation } = token;
-  const [[row]] = await db.write([
-    rotate({ sessionId, userId, gen: generation, now, grace: policy.refresh_grace, idle: policy.idle_ttl }),
-    revokeEnded({ sessionId, now, until: now + REVOCATION_KEPT_MS }),
-  ]);
+  const values = { sessionId, userId, gen: generation, now, idle: policy.idle_ttl };
+  const [[advanced]] = await db.write([advance(values)]);
+  if (advanced !== undefined) return { outcome: 'rotated', session: { ...advanced, amr: amrOf(advanced.amr) } };
+  // Everything else, whole in itself again, for what stood there a moment ago may have moved.
+  const [[row]] = await db.write([rotate({ ...values, grace: policy.refresh_grace }), revokeEnded({ sessionId, now, until: now + REVOCATION_KEPT_MS })]);
   if (row === undefined) return { outcome: 'refused', why: await whyRefused(db, policy, sessionId, userId, now) };
   if (row.endedAt !== null) return { outcome: 'reused' };
-  const amr: unknown = JSON.parse(row.amr);
-  return {
-    outcome: row.rotatedAt === now && row.lastUsedAt === now ? 'rotated' : 'grace',
-    session: { ...row, amr: Array.isArray(amr) ? amr.map(String) : [] },
-  };
+  return { outcome: 'grace', session: { ...row, amr: amrOf(row.amr) } };
+}
+
+function amrOf(json: string): string[] {
+  const amr: unknown = JSON.parse(json);
+  return Array.isArray(amr) ? amr.map(String) : [];
 }
 
 const fate = raw<{ endedAt: number | null; expiresAt: number; lastUsedAt: number; disabledAt: number | null }>(

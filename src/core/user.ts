@@ -43,9 +43,9 @@ export const userColumns = {
   updatedAt: user.updatedAt,
 };
 
-const byId = prepare(query.select(userColumns).from(user).where(eq(user.id, sql.placeholder('id'))));
-const byUsername = prepare(query.select(userColumns).from(user).where(eq(user.usernameCanonical, sql.placeholder('canonical'))));
-const byEmail = prepare(query.select(userColumns).from(user).where(eq(user.emailCanonical, sql.placeholder('canonical'))));
+const byId = prepare(query.select(userColumns).from(user).where(eq(user.id, sql.placeholder('id'))).limit(1));
+const byUsername = prepare(query.select(userColumns).from(user).where(eq(user.usernameCanonical, sql.placeholder('canonical'))).limit(1));
+const byEmail = prepare(query.select(userColumns).from(user).where(eq(user.emailCanonical, sql.placeholder('canonical'))).limit(1));
 
 export async function findUserById(db: Database, id: string): Promise<User | null> {
   return (await db.read(byId({ id })))[0] ?? null;

@@ -10,7 +10,7 @@ import type { ProblemCode } from '../problem.ts';
 import { problemType } from './answer.ts';
 import { jsonDocument } from './document-bytes.ts';
 import { document } from './route.ts';
-import type { AnyRoute, Route } from './route.ts';
+import type { AnyRoute, DocumentBytes, Route } from './route.ts';
 
 type Json = { [key: string]: unknown };
 
@@ -166,9 +166,10 @@ export function withOpenapi(routes: readonly AnyRoute[], info: { title: string; 
     contentType: 'application/json',
     maxAgeSeconds: 300,
     problems: [],
-    current: () => bytes,
+    // Made when somebody asks: it takes longer than all the rest of a start.
+    current: () => (made ??= jsonDocument(openapi(all, info))),
   });
+  let made: DocumentBytes | undefined;
   const all = [...routes, own];
-  const bytes = jsonDocument(openapi(all, info));
   return all;
 }
