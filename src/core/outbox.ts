@@ -114,6 +114,13 @@ const claim = raw<Row>(
   ['id', 'letter', 'recipient', 'payloadSealed', 'attempts', 'createdAt', 'expiresAt'],
 );
 
+const anyDue = raw<{ id: string }>(`SELECT id FROM outbox WHERE state = 'pending' AND ((next_at <= :now AND leased_until <= :now) OR expires_at <= :now) LIMIT 1`, ['id']);
+
+/** Whether there is anything to take: a look that holds nobody up, for most looks find nothing. */
+export async function hasDueLetters(db: Database, now: number): Promise<boolean> {
+  return (await db.read(anyDue({ now }))).length > 0;
+}
+
 /** Takes letters that are due, for a while: whoever dies with one leaves it to the next when the while is over. */
 export async function claimLetters(db: Database, { sealer }: Pick<OutboxDeps, 'sealer'>, now: number, leaseMs: number, batch: number): Promise<ClaimedLetter[]> {
   const [, rows] = await db.write([expire({ now }), claim({ now, leasedUntil: now + leaseMs, batch })]);

@@ -4,7 +4,7 @@
  */
 import type { Database } from '../db/database.ts';
 import type { Sealer } from '../crypto/seal.ts';
-import { claimLetters, settleLetter } from '../core/outbox.ts';
+import { claimLetters, hasDueLetters, settleLetter } from '../core/outbox.ts';
 import type { ClaimedLetter, Settlement } from '../core/outbox.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
@@ -58,7 +58,7 @@ export function createCourier(deps: CourierDeps): Courier {
 
   const round = async (): Promise<void> => {
     for (;;) {
-      if (closed) return;
+      if (closed || !(await hasDueLetters(db, clock.now()))) return;
       const letters = await claimLetters(db, deps, clock.now(), LEASE_MS, BATCH);
       await Promise.all(letters.map((letter) => deliver(deps, letter)));
       if (letters.length < BATCH && !again) return;
