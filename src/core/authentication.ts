@@ -12,7 +12,7 @@ import { mintChallengeToken, CHALLENGE_TTL_SECONDS } from './challenge-token.ts'
 import type { Challenge } from './challenge-token.ts';
 import { mintDeviceToken } from './device-token.ts';
 import type { Factor, FactorName, MfaPolicy, VerifiedFactor } from './factor.ts';
-import { CODE_TTL_MS, insertOneTime, newToken } from './one-time.ts';
+import { CODE_TTL_MS, insertOneTimeInState, newToken } from './one-time.ts';
 import { mintRefreshToken } from './refresh-token.ts';
 import type { Requester } from './requester.ts';
 import { USER_STATE_MOVED, endsAt, renewSession, rotateSession, startSession, writeEndings } from './session.ts';
@@ -111,8 +111,14 @@ export async function completeFactor(deps: AuthenticationDeps, verified: Verifie
 async function demandNewPassword(deps: AuthenticationDeps, { user, effects }: VerifiedFactor): Promise<Problem> {
   const token = newToken(deps.random);
   const now = deps.clock.now();
-  const reset = insertOneTime({ id: deps.newId(), purpose: 'password_reset', userId: user.id, subject: null, token, codeHash: null, payloadSealed: null, now, ttlMs: CODE_TTL_MS });
-  await deps.db.write([...effects, reset]);
+  const reset = { id: deps.newId(), purpose: 'password_reset', userId: user.id, subject: null, token, codeHash: null, payloadSealed: null, now, ttlMs: CODE_TTL_MS } as const;
+  try {
+    await deps.db.write([...effects, insertOneTimeInState(reset, user.epoch, USER_STATE_MOVED)]);
+  } catch (error) {
+    // The password was replaced while it was being checked: the old one must not set another.
+    if (error instanceof NothingChanged && error.guard === USER_STATE_MOVED) return new Problem('invalid_credentials', { cause: error });
+    throw error;
+  }
   return new Problem('password_change_required', { members: { reset_token: token, expires_in: CODE_TTL_MS / 1000 } });
 }
 

@@ -49,6 +49,18 @@ export function insertOneTime({ token, now, ttlMs, ...values }: NewOneTime): Sta
   return insert({ ...values, tokenHash: token === null ? null : hashSecret(token), now, codeExpiresAt: now + CODE_TTL_MS, expiresAt: now + ttlMs });
 }
 
+const insertInState = raw<{ id: string }>(
+  `INSERT INTO one_time (id, purpose, user_id, subject, token_hash, code_hash, payload_sealed, created_at, code_expires_at, expires_at)
+   SELECT :id, :purpose, id, :subject, :tokenHash, :codeHash, :payloadSealed, :now, :codeExpiresAt, :expiresAt
+   FROM "user" WHERE id = :userId AND epoch = :epoch AND disabled_at IS NULL RETURNING id`,
+  ['id'],
+);
+
+/** The same, only while its user is in the state that was checked: what a replaced password asked for is not given. */
+export function insertOneTimeInState({ token, now, ttlMs, ...values }: NewOneTime & { readonly userId: string }, epoch: number, word: string): Statement {
+  return guarded(insertInState({ ...values, epoch, tokenHash: token === null ? null : hashSecret(token), now, codeExpiresAt: now + CODE_TTL_MS, expiresAt: now + ttlMs }), word);
+}
+
 /** A link's token: 256 random bits. */
 export function newToken(random: Random): string {
   return randomToken(random, 32);

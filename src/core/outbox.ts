@@ -7,6 +7,7 @@ import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { guarded, raw } from '../db/prepare.ts';
 import type { Database, Statement } from '../db/database.ts';
+import { SealError } from '../crypto/seal.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import { canonicalEmail } from '../lib/email-address.ts';
 import { isJsonObject } from '../lib/json.ts';
@@ -54,7 +55,14 @@ export interface NewLetter extends Letter {
 
 const HOUR_MS = 3_600_000;
 
-const sealPurpose = (id: string): string => `outbox.payload_sealed:${id}`;
+/** Bound to all that decides where the content goes and what is made of it. */
+const sealPurpose = ({ id, letter, recipient }: { id: string; letter: string; recipient: string }): string => `outbox.payload_sealed:${id}\n${letter}\n${recipient}`;
+
+/** The address as it was typed, at the domain that was compared: programs behind us read a domain in ways of their own (ASVS 1.5.3). */
+function deliverable(address: string): string {
+  const canonical = canonicalEmail(address);
+  return canonical === null ? address : address.slice(0, address.indexOf('@')) + canonical.slice(canonical.indexOf('@'));
+}
 
 function recipientKey(key: KeyObject, address: string): string {
   return createHmac('sha256', key).update(`postern recipient\n${canonicalEmail(address) ?? address}`).digest('base64url');
@@ -73,13 +81,14 @@ const insertLimited = raw(
 export const MAIL_LIMITED = 'mail_limited';
 
 function valuesOf({ sealer, derivedKey }: OutboxDeps, letter: NewLetter): Record<string, string | number | null> {
-  const { id, now, ttlMs, recipient, isReal } = letter;
+  const { id, now, ttlMs, isReal } = letter;
+  const recipient = isReal ? deliverable(letter.recipient) : '';
   return {
     id,
     letter: letter.letter,
-    recipient: isReal ? recipient : '',
-    recipientKey: recipientKey(derivedKey, recipient),
-    payloadSealed: sealer.seal(sealPurpose(id), Buffer.from(JSON.stringify(letter.values))),
+    recipient,
+    recipientKey: recipientKey(derivedKey, letter.recipient),
+    payloadSealed: sealer.seal(sealPurpose({ id, letter: letter.letter, recipient }), Buffer.from(JSON.stringify(letter.values))),
     state: isReal ? 'pending' : 'void',
     now,
     expiresAt: now + ttlMs,
@@ -124,11 +133,24 @@ export async function hasDueLetters(db: Database, now: number): Promise<boolean>
 /** Takes letters that are due, for a while: whoever dies with one leaves it to the next when the while is over. */
 export async function claimLetters(db: Database, { sealer }: Pick<OutboxDeps, 'sealer'>, now: number, leaseMs: number, batch: number): Promise<ClaimedLetter[]> {
   const [, rows] = await db.write([expire({ now }), claim({ now, leasedUntil: now + leaseMs, batch })]);
-  return rows.map((row) => {
-    const values: unknown = JSON.parse(sealer.open(sealPurpose(row.id), row.payloadSealed).toString('utf8'));
-    const letter = LETTERS.find((name) => name === row.letter) ?? 'test';
-    return { id: row.id, letter, recipient: row.recipient, values: isJsonObject(values) ? textsOf(values) : {}, attempts: row.attempts, createdAt: row.createdAt, expiresAt: row.expiresAt };
-  });
+  const letters = rows.map((row) => opened(sealer, row));
+  // One that can't be read must not come back with seven others each time, and keep them waiting.
+  const unreadable = rows.filter((_, at) => letters[at] === null);
+  if (unreadable.length > 0) await db.write(unreadable.map(({ id }) => dead({ id, now, error: 'its content could not be opened' })));
+  return letters.filter((letter) => letter !== null);
+}
+
+/** Null when it was sealed for another letter or recipient, by an unknown key, or by a version that knows more letters. */
+function opened(sealer: Sealer, { payloadSealed, letter: name, ...row }: Row): ClaimedLetter | null {
+  const letter = LETTERS.find((known) => known === name);
+  if (letter === undefined) return null;
+  try {
+    const values: unknown = JSON.parse(sealer.open(sealPurpose({ ...row, letter }), payloadSealed).toString('utf8'));
+    return { ...row, letter, values: isJsonObject(values) ? textsOf(values) : {} };
+  } catch (error) {
+    if (error instanceof SealError) return null;
+    throw error;
+  }
 }
 
 function textsOf(values: Record<string, unknown>): LetterValues {

@@ -85,7 +85,7 @@ const plain = (value: string): string => oneLine(value);
 
 function htmlOf(lines: readonly string[], values: LetterValues): string {
   const paragraphs = lines.map((line) => {
-    const filled = fill(line, values, escapeHtml);
+    const filled = fill(escapeHtml(line), values, escapeHtml);
     return line === '{{link}}' ? `<p><a href="${filled}">${filled}</a></p>` : line === '{{code}}' ? `<p><strong>${filled}</strong></p>` : `<p>${filled}</p>`;
   });
   return `<!doctype html>\n<html><body>\n${paragraphs.join('\n')}\n</body></html>\n`;
@@ -101,7 +101,8 @@ export function renderLetter(letter: LetterName, values: LetterValues, service: 
     return { subject: oneLine(fill(subject, all, plain)), text: `${lines.map((line) => fill(line, all, plain)).join('\n\n')}\n`, html: htmlOf(lines, all) };
   }
   const [subject = '', ...rest] = own.text.split('\n');
-  const text = fill(rest.join('\n').replace(/^\n+/, ''), all, plain);
-  const html = own.html === null ? htmlOf(text.split(/\n{2,}/), {}) : fill(own.html, all, escapeHtml);
+  const body = rest.join('\n').replace(/^\n+/, '');
+  const text = fill(body, all, plain);
+  const html = own.html === null ? htmlOf(body.trimEnd().split(/\n{2,}/), all) : fill(own.html, all, escapeHtml);
   return { subject: oneLine(fill(subject.replace(/^Subject:\s*/i, ''), all, plain)), text, html };
 }

@@ -66,9 +66,9 @@ export async function changeEmail(app: App, principal: Principal, email: string,
   try {
     [[changed]] = await app.db.write([note, letter, ...issue, ...notice]);
   } catch (error) {
-    // The address has had its share of letters: it is noted, and a code can be asked for later.
+    // The address has had its share of letters: it is noted, and a code can be asked for later. The old one is told all the same.
     if (!(error instanceof NothingChanged && error.guard === MAIL_LIMITED)) throw error;
-    [[changed]] = await app.db.write([note, keepNewest(user.id, 'email_verification', 0, now)]);
+    [[changed]] = await app.db.write([note, keepNewest(user.id, 'email_verification', 0, now), ...notice]);
   }
   if (changed === undefined) throw new Problem('session_revoked');
   app.wakeCourier();

@@ -19,7 +19,7 @@ import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
 import { countAttempt, passwordBucket, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
-import { findUserBySignInName, notePasswordSet } from '../../core/user.ts';
+import { findUserBySignInName, notePasswordSet, setPendingEmail } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 import { normalizePassword, passwordFaults } from './policy.ts';
 import type { PasswordContext, PasswordPolicy } from './policy.ts';
@@ -51,7 +51,8 @@ interface Verified {
  */
 async function verifyPassword(app: App, user: User | null, password: string, bucket: string, account: string, signal: AbortSignal): Promise<Verified> {
   const normalized = normalizePassword(password);
-  const credential = user === null ? null : await findPassword(app.db, user.id);
+  // Nobody's password is looked up too: a read less would tell.
+  const credential = await findPassword(app.db, user?.id ?? '');
   const stored = credential?.passwordHash ?? null;
   const failures = await countAttempt(app, app.config.throttle, bucket);
   // A text that can't be a password here costs a hash all the same.
@@ -176,6 +177,7 @@ export async function changePassword(
       changeStatement({ userId: user.id, seen: verified.stored, next, now }),
       notePasswordSet(user.id, now),
       voidOneTimes(user.id, now),
+      ...dropPendingAddress(user, now),
       ...tell(app, 'password_changed', user.email, {}, requester),
       resetThrottle(verified.bucket),
       ...endSessions({ kind: 'others', userId: user.id, except: session.id }, 'password_changed', now),
@@ -186,6 +188,11 @@ export async function changePassword(
   }
   app.wakeCourier();
   app.log.write('info', 'password.changed', 'a password was changed', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id, 'client.address': requester.ip });
+}
+
+/** A new address begun under the old password is begun again under the new one (G9, R08); a first address stays, for it stands in no other's place. */
+export function dropPendingAddress(user: Pick<User, 'id' | 'email'>, now: number): readonly Statement[] {
+  return user.email === null ? [] : [setPendingEmail({ id: user.id, pendingEmail: null, pendingEmailCanonical: null, now })];
 }
 
 /** The words that a password of this user must not be made of. */

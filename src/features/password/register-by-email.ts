@@ -4,6 +4,7 @@
  * victim who clicks an attacker's link makes no account with the attacker's password. Free and taken addresses are answered alike, by
  * the same work; the owner of a taken one is told.
  */
+import { createHmac } from 'node:crypto';
 import type { App } from '../../capabilities.ts';
 import { NothingChanged, UniqueViolation } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
@@ -15,7 +16,7 @@ import { ALREADY_SPENT, CODE_TTL_MS, countCodeTry, findByToken, findOneTime, ins
 import type { OneTime } from '../../core/one-time.ts';
 import { MAIL_LIMITED } from '../../core/outbox.ts';
 import type { Requester } from '../../core/requester.ts';
-import { countAttempt, resetThrottle } from '../../core/throttle.ts';
+import { countAttempt, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
 import { findUserBySignInName, insertUser, lapsePendingEmails } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 import { randomToken } from '../../crypto/secret.ts';
@@ -52,17 +53,15 @@ export async function registerByEmail(app: App, input: EmailRegistration, reques
   const isTaken = (await findUserBySignInName(app.db, { kind: 'email', canonical })) !== null;
   const registrationId = randomToken(app.random, 24);
   const payload = { email: input.email, passwordHash, displayName: input.displayName ?? null, userMetadata: input.userMetadata ?? {} };
-  const pending = insertOneTime({
+  const pending = {
     id: registrationId,
     purpose: 'registration',
     userId: null,
     subject: canonical,
-    token,
-    codeHash,
     payloadSealed: app.sealer.seal(sealPurpose(registrationId), Buffer.from(JSON.stringify(payload))),
     now: app.clock.now(),
     ttlMs: app.mail.linkTtl,
-  });
+  } as const;
   const letter = askedLetter(
     app,
     {
@@ -75,11 +74,12 @@ export async function registerByEmail(app: App, input: EmailRegistration, reques
     requester,
   );
   try {
-    await app.db.write([letter, pending]);
+    await app.db.write([letter, insertOneTime({ ...pending, token, codeHash })]);
   } catch (error) {
-    // The address has had its share of letters; the registration stands, and its letter can be asked for later.
+    // The address has had its share of letters; the registration stands, and its letter can be asked for later. A code that was
+    // not sent is nobody's to enter: it would only be one more to guess (O06).
     if (!(error instanceof NothingChanged && error.guard === MAIL_LIMITED)) throw error;
-    await app.db.write([pending]);
+    await app.db.write([insertOneTime({ ...pending, token: null, codeHash: null })]);
   }
   app.wakeCourier();
   app.log.write('info', 'registration.begun', 'an address is to be proved', { request_id: requester.requestId, 'client.address': requester.ip });
@@ -153,11 +153,25 @@ interface Proved {
   readonly bucket: string | null;
 }
 
+/** Codes are counted over all registrations of an address, for anybody can begin any number of them (O06). */
+function addressBucket(app: App, canonical: string): string {
+  return `registration:@${createHmac('sha256', app.keys.derivedKey).update(`postern registering address\n${canonical}`).digest('base64url')}`;
+}
+
 async function byCode(app: App, registrationId: string, code: string, signal: AbortSignal): Promise<Proved> {
   const pending = await countCodeTry(app, 'registration', registrationId);
-  const { ok } = await app.hasher.verify(pending?.codeHash ?? null, code, { account: `code:${registrationId}`, signal });
-  if (!ok || pending === null) throw new Problem('invalid_code');
-  return { pending, bucket: null };
+  const bucket = pending === null ? null : addressBucket(app, pending.subject ?? '');
+  // It makes others wait and shuts nobody out for good; and the link, which needs the password too, is not held up by it.
+  if (bucket !== null) await countAttempt(app, { ...app.config.throttle, max_failures: Number.MAX_SAFE_INTEGER }, bucket);
+  let result;
+  try {
+    result = await app.hasher.verify(pending?.codeHash ?? null, code, { account: `code:${registrationId}`, signal });
+  } catch (error) {
+    if (bucket !== null) await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
+    throw error;
+  }
+  if (!result.ok || pending === null) throw new Problem('invalid_code');
+  return { pending, bucket };
 }
 
 async function byLink(app: App, token: string, password: string, signal: AbortSignal): Promise<Proved> {

@@ -13,7 +13,7 @@ import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import { passwordBucket, resetAllThrottles } from '../../core/throttle.ts';
 import { findUserById, findUserBySignInName, notePasswordSet } from '../../core/user.ts';
-import { acceptablePassword, contextOf, demandNewPassword } from './operations.ts';
+import { acceptablePassword, contextOf, demandNewPassword, dropPendingAddress } from './operations.ts';
 import { findPassword, rememberPassword, setPassword } from './store.ts';
 
 /** Reset links that may be alive at once. */
@@ -31,11 +31,15 @@ export async function forgotPassword(app: App, name: string, requester: Requeste
     { letter: 'reset_password', address: address ?? name, values: { link: linkTo(app.mail.resetUrl, token), token }, group: 'reset', isReal: address !== null },
     requester,
   );
-  const reset = insertOneTime({ id: app.newId(), purpose: 'password_reset', userId, subject: null, token: userId === null ? null : token, codeHash: null, payloadSealed: null, now, ttlMs: app.mail.linkTtl });
+  const reset = { id: app.newId(), purpose: 'password_reset', subject: null, codeHash: null, payloadSealed: null, now, ttlMs: app.mail.linkTtl } as const;
+  const decoy = insertOneTime({ ...reset, userId: null, token: null });
   try {
-    await app.db.write([letter, reset, keepNewest(userId ?? '', 'password_reset', MAX_LIVE, now)]);
+    const kept = userId === null ? decoy : insertOneTime({ ...reset, userId, token });
+    await app.db.write([letter, kept, keepNewest(userId ?? '', 'password_reset', MAX_LIVE, now)]);
   } catch (error) {
     if (!(error instanceof NothingChanged && error.guard === MAIL_LIMITED)) throw error;
+    // A commit all the same: a limit met sooner than others would say that a username and an address are one account (E03).
+    await app.db.write([decoy]);
   }
   app.wakeCourier();
   app.log.write('info', 'password.reset_requested', 'a password reset was asked for', { request_id: requester.requestId, 'client.address': requester.ip });
@@ -68,6 +72,7 @@ export async function resetPassword(app: App, token: string, newPassword: string
       setPassword({ userId: user.id, passwordHash, now }),
       notePasswordSet(user.id, now),
       voidOneTimes(user.id, now),
+      ...dropPendingAddress(user, now),
       resetAllThrottles(passwordBucket(user.id)),
       ...endSessions({ kind: 'all', userId: user.id }, 'password_changed', now),
       ...tell(app, 'password_changed', user.email, {}, requester),
