@@ -37,8 +37,8 @@ export interface Courier {
 
 const POLL_MS = 1_000;
 const BATCH = 8;
-/** Longer than any transport takes for one letter, and than a batch of them one by one. */
-const LEASE_MS = 5 * 60_000;
+/** Longer than all transports together take for one letter, since a batch goes out side by side; a letter of a killed process waits so long. */
+const LEASE_MS = 2 * 60_000;
 const FIRST_WAIT_MS = 15_000;
 const MAX_WAIT_MS = 30 * 60_000;
 export const MAX_ATTEMPTS = 12;
