@@ -13,14 +13,13 @@ interface Shape {
   readonly status: number;
   readonly reason: string;
   readonly code: ProblemCode;
-  readonly detail?: string;
   readonly headers?: string;
 }
 
 const SHAPES: Readonly<Record<UnparsedFault, Shape>> = {
   malformed: { status: 400, reason: 'Bad Request', code: 'malformed_request' },
-  header_too_large: { status: 431, reason: 'Request Header Fields Too Large', code: 'malformed_request', detail: 'The request line and its headers may have at most 16384 bytes.' },
-  timed_out: { status: 408, reason: 'Request Timeout', code: 'malformed_request', detail: 'The request did not come to its end in time.' },
+  header_too_large: { status: 431, reason: 'Request Header Fields Too Large', code: 'header_too_large' },
+  timed_out: { status: 408, reason: 'Request Timeout', code: 'request_timeout' },
   // Which path it was is not known here: these are the methods that there are.
   unknown_method: { status: 405, reason: 'Method Not Allowed', code: 'method_not_allowed', headers: 'allow: GET, HEAD, POST, PATCH, DELETE, OPTIONS\r\n' },
 };
@@ -37,9 +36,9 @@ export function unparsedAnswers({ common, log, requestId }: Shared): (fault: Unp
   let always = '';
   for (let i = 0; i < common.length; i += 2) always += `${common[i]}: ${common[i + 1]}\r\n`;
   return (fault) => {
-    const { status, reason, code, detail, headers = '' } = SHAPES[fault];
+    const { status, reason, code, headers = '' } = SHAPES[fault];
     const id = requestId(undefined);
-    const body = JSON.stringify({ type: problemType(code), title: PROBLEMS[code].title, status, detail: detail ?? PROBLEMS[code].detail, code, request_id: id });
+    const body = JSON.stringify({ type: problemType(code), title: PROBLEMS[code].title, status, detail: PROBLEMS[code].detail, code, request_id: id });
     log.write('info', 'http.unparsed', '', { request_id: id, 'http.response.status_code': status, 'error.type': code, reason: fault });
     return (
       `HTTP/1.1 ${status} ${reason}\r\n${always}x-request-id: ${id}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n${headers}` +

@@ -1,15 +1,16 @@
 /** The catalogue of problems against the routes that declare them and the tests that bring them about. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { disableAccount } from '../../src/core/account-state.ts';
+import { demandPasswordChangeOf, disableAccount } from '../../src/core/account-state.ts';
 import { PROBLEMS } from '../../src/problem.ts';
 import type { ProblemCode } from '../../src/problem.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
+import { request, sendRaw } from '../support/raw.ts';
 
 const CODES = Object.keys(PROBLEMS).filter((code): code is ProblemCode => code in PROBLEMS);
 /** What the server refuses with before or beside any handler. */
-const FRONT_DOOR: readonly ProblemCode[] = ['malformed_request', 'unsupported_media_type', 'content_too_large', 'invalid_request', 'not_found', 'method_not_allowed', 'internal_error'];
+const FRONT_DOOR: readonly ProblemCode[] = ['malformed_request', 'unsupported_media_type', 'content_too_large', 'invalid_request', 'not_found', 'method_not_allowed', 'request_timeout', 'header_too_large', 'internal_error'];
 const BEARER: readonly ProblemCode[] = ['invalid_token', 'session_revoked', 'insufficient_user_authentication'];
 
 let app: TestApp;
@@ -34,6 +35,12 @@ const anyOf = async (code: ProblemCode, replies: readonly Promise<Reply>[]): Pro
   if (found === undefined) throw new Error('no replies');
   return found;
 };
+/** Bytes of a socket, and what comes back as an answer like others. */
+async function bytes(url: string, sent: string): Promise<Reply> {
+  const { replies } = await sendRaw(url, sent, { replies: 1, waitMs: 10_000 });
+  const { status = 0, headers = {}, body = '{}' } = replies[0] ?? {};
+  return { status, headers: new Headers(headers), body: JSON.parse(body) };
+}
 const refresh = (token: string) => app.call('POST', '/refresh', { body: { refresh_token: token } });
 
 /** How each code comes about. A code that stands in the catalogue and not here fails the test. */
@@ -78,6 +85,20 @@ const PRODUCED: Readonly<Partial<Record<ProblemCode, () => Promise<Reply>>>> = {
       const reply = await anyOf('conflict', Array.from({ length: 9 }, (_, i) => change(i)));
       if (reply.body.code === 'conflict' || round === 20) return reply;
     }
+  },
+  invalid_code: () => app.call('POST', '/register/verify', { body: { registration_id: 'x', code: '000000' } }),
+  token_spent_or_expired: () => app.call('POST', '/password/reset/check', { body: { token: 'x' } }),
+  password_change_required: async () => {
+    const { userId, username } = await app.register();
+    await demandPasswordChangeOf(app.app, userId);
+    return app.login(username);
+  },
+  header_too_large: () => bytes(app.url, request('GET /healthz', [`X-Long: ${'a'.repeat(32_000)}`])),
+  request_timeout: async () => {
+    const own = await createTestApp({ config: '[server]\nheader_timeout = "1s"\nrequest_timeout = "1s"\n' });
+    const reply = await bytes(own.url, 'GET /healthz HTTP/1.1\r\nHost: a\r\n');
+    await own.stop();
+    return reply;
   },
   content_too_large: () => app.call('POST', '/login', { raw: `"${'a'.repeat(70_000)}"` }),
   unsupported_media_type: () => app.call('POST', '/login', { raw: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } }),
@@ -163,6 +184,22 @@ describe('each refusal that a route declares', () => {
     'POST /logout origin_not_allowed': 'http/cors.test.ts',
     'PATCH /me username_taken': 'account/me.test.ts',
     'DELETE /me/sessions/{id} not_found': 'http/front-door.test.ts',
+    'PATCH /me overloaded': 'email/refusals.test.ts',
+    'POST /login password_change_required': 'email/refusals.test.ts',
+    'POST /register/verify invalid_code': 'email/refusals.test.ts',
+    'POST /register/verify invalid_credentials': 'email/refusals.test.ts',
+    'POST /register/verify origin_not_allowed': 'email/refusals.test.ts',
+    'POST /register/verify token_spent_or_expired': 'email/refusals.test.ts',
+    'POST /register/verify too_many_attempts': 'email/refusals.test.ts',
+    'POST /register/verify overloaded': 'email/refusals.test.ts',
+    'POST /register/resend overloaded': 'email/refusals.test.ts',
+    'POST /email/verify invalid_code': 'email/refusals.test.ts',
+    'POST /email/verify too_many_attempts': 'email/refusals.test.ts',
+    'POST /email/verify overloaded': 'email/refusals.test.ts',
+    'POST /email/verify/resend overloaded': 'email/refusals.test.ts',
+    'POST /password/reset token_spent_or_expired': 'email/refusals.test.ts',
+    'POST /password/reset overloaded': 'email/refusals.test.ts',
+    'POST /password/reset/check token_spent_or_expired': 'email/refusals.test.ts',
     'GET /verify invalid_token': 'token/http-jwt.test.ts',
     'GET /verify session_revoked': 'contract/openapi.test.ts',
     'GET /keys/{kid}.pem not_found': 'http/front-door.test.ts',

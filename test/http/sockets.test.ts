@@ -50,7 +50,7 @@ test('200 slow sockets: legitimate requests are answered within 500 ms, and ever
     expect(closedAfter).toBeLessThan(4_500);
     // Who was half way through a request is told; who was idle after one had its answer.
     const [reply] = parseReplies(text);
-    if (i % 4 < 2) expect([reply?.status, JSON.parse(reply?.body ?? '{}').code]).toEqual([408, 'malformed_request']);
+    if (i % 4 < 2) expect([reply?.status, JSON.parse(reply?.body ?? '{}').code]).toEqual([408, 'request_timeout']);
     if (i % 4 === 2) expect(reply?.status).toBe(200);
   }
 });

@@ -316,6 +316,16 @@ describe('J07: each kind of token is good at its own places alone', () => {
     'POST /me/password': { good: ['access'], send: bearer('POST', '/me/password', { current_password: PASSWORD, new_password: 'another horse battery staple' }) },
     'POST /reauthenticate': { good: ['access'], send: bearer('POST', '/reauthenticate', { password: PASSWORD }) },
     'POST /logout/all': { good: ['access'], send: bearer('POST', '/logout/all') },
+    'POST /email/verify': {
+      good: ['access'],
+      send: async (token, user) => {
+        const email = `${user.userId}@example.com`;
+        await app.call('PATCH', '/me', { token: user.access, body: { email } });
+        const [letter] = await app.letters(email);
+        return app.call('POST', '/email/verify', { token, body: { code: letter?.values['code'] } });
+      },
+    },
+    'POST /email/verify/resend': { good: ['access'], send: bearer('POST', '/email/verify/resend') },
     'GET /verify': { good: ['access'], send: bearer('GET', '/verify') },
     'POST /verify': { good: ['access'], send: (token) => app.call('POST', '/verify', { body: { token } }), refused: ({ status, body }) => status === 200 && body.verified === false && body.claims === undefined },
     'POST /refresh, body': { good: ['refresh'], send: (token) => app.call('POST', '/refresh', { body: { refresh_token: token } }) },
