@@ -1,0 +1,69 @@
+/** O07: codes are uniform, and none is left out for beginning with a zero. */
+import { describe, expect, test } from 'vitest';
+import { newCode } from '../../src/core/one-time.ts';
+import { systemRandom } from '../../src/crypto/secret.ts';
+
+const CODES = 100_000;
+
+/** The 0.999 quantile of χ², by Wilson and Hilferty. */
+function quantile(degrees: number): number {
+  const term = 2 / (9 * degrees);
+  return degrees * (1 - term + 3.0902 * Math.sqrt(term)) ** 3;
+}
+
+function chiSquare(counts: readonly number[]): number {
+  const expected = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+}
+
+/** Something fair fails once in a thousand; twice in a row, once in a million. */
+function isUniform(counts: () => readonly number[]): boolean {
+  return [counts, counts].some((draw) => {
+    const drawn = draw();
+    return chiSquare(drawn) < quantile(drawn.length - 1);
+  });
+}
+
+describe('O07: 100,000 codes', () => {
+  test('ASVS 6.5.4: six digits each, uniform by place and by thousand, leading zeros among them', () => {
+    const draw = (): string[] => Array.from({ length: CODES }, () => newCode(systemRandom));
+    const codes = draw();
+    expect(codes.every((code) => /^[0-9]{6}$/.test(code))).toBe(true);
+    const zeros = codes.filter((code) => code.startsWith('0')).length;
+    expect(zeros).toBeGreaterThan(9_400);
+    expect(zeros).toBeLessThan(10_600);
+    expect(codes.some((code) => code.startsWith('000'))).toBe(true);
+    for (let place = 0; place < 6; place++) {
+      expect(isUniform(() => draw().reduce<number[]>((counts, code) => counts.with(Number(code[place]), (counts[Number(code[place])] ?? 0) + 1), Array<number>(10).fill(0)))).toBe(true);
+    }
+    expect(
+      isUniform(() => {
+        const counts = Array<number>(1_000).fill(0);
+        for (const code of draw()) counts[Number(code.slice(0, 3))]! += 1;
+        return counts;
+      }),
+    ).toBe(true);
+    // Pairs that follow one another: no pattern by time.
+    expect(
+      isUniform(() => {
+        const counts = Array<number>(100).fill(0);
+        const drawn = draw();
+        for (let i = 1; i < drawn.length; i += 2) counts[10 * Number(drawn[i - 1]?.[5]) + Number(drawn[i]?.[5])]! += 1;
+        return counts;
+      }),
+    ).toBe(true);
+  });
+
+  test('what lies past the last whole million is drawn again', () => {
+    const draws = [4_294_000_000, 4_294_967_295, 42];
+    const random = { bytes: () => toBytes(draws.shift() ?? 0) };
+    expect(newCode(random)).toBe('000042');
+    expect(draws).toEqual([]);
+  });
+});
+
+function toBytes(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
