@@ -16,7 +16,8 @@ export const CONFIG_VARIABLE = 'POSTERN_CONFIG';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 // Kubernetes tells every pod of its namespace where services are, in variables named after them: a service called "postern" (or
-// "postern-public") must not keep postern from starting. No setting has such a name; a test sees to it.
+// "postern-public") must not keep postern from starting. One setting has such a name, mail.smtp.port, and is that setting: what a
+// service called "postern-mail-smtp" would write there is refused, not passed over. A test sees to it that there is no other.
 const SERVICE_LINK = /^POSTERN_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
 
 /** Whether a name is one that Kubernetes makes for a service. */

@@ -36,32 +36,24 @@ export function readFileValues(file: { path: string; text: string }): FileValues
   const given: Given[] = [];
   const references: SecretReference[] = [];
   const faults: ConfigFault[] = [];
-  for (const [name, table] of Object.entries(document)) {
-    const section = SECTIONS.find((candidate) => candidate.name === name);
-    if (section === undefined) {
-      faults.push({ source: place(name, 'key'), message: unknownTopLevel(name, table) });
-    } else if (!isTable(table)) {
-      faults.push({ source: place(name, 'key'), message: `${name} is a section. Write [${name}] on a line of its own and its settings below.` });
-    } else {
-      for (const [key, raw] of entriesOf(name, table)) {
-        const setting = key.slice(key.lastIndexOf('.') + 1);
-        const known = SETTINGS.get(key);
-        const secret = setting.endsWith('_file') ? SETTINGS.get(key.slice(0, -'_file'.length)) : undefined;
-        if (known !== undefined) given.push({ setting: known, source: place(key, 'value'), raw, secretFile: undefined });
-        else if (secret?.secret === true) references.push({ setting: secret, source: place(key, 'value'), path: raw });
-        else faults.push({ source: place(key, 'key'), message: unknownKey(key) });
-      }
+  const read = (parent: string, table: Record<string, unknown>): void => {
+    for (const [name, raw] of Object.entries(table)) {
+      const key = `${parent}${name}`;
+      // A dot within quotes is no step down: there would be two ways to write one setting.
+      const isStep = !name.includes('.');
+      const written = isStep ? key : `${parent}"${name}"`;
+      const section = isStep && SECTIONS.some((candidate) => candidate.name === key);
+      const known = isStep ? SETTINGS.get(key) : undefined;
+      const secret = isStep && name.endsWith('_file') ? SETTINGS.get(key.slice(0, -'_file'.length)) : undefined;
+      if (section && isTable(raw)) read(`${key}.`, raw);
+      else if (section) faults.push({ source: place(key, 'key'), message: `${key} is a section. Write [${key}] on a line of its own and its settings below.` });
+      else if (known !== undefined) given.push({ setting: known, source: place(key, 'value'), raw, secretFile: undefined });
+      else if (secret?.secret === true) references.push({ setting: secret, source: place(key, 'value'), path: raw });
+      else faults.push({ source: place(key, 'key'), message: isTable(raw) ? unknownSection(key, written) : unknownKey(key, written) });
     }
-  }
+  };
+  read('', document);
   return { isToml: true, given, references, faults };
-}
-
-/** The settings of a section and of those below it, by key: `[mail.smtp]` is a section of its own. */
-function entriesOf(name: string, table: Record<string, unknown>): readonly (readonly [key: string, raw: unknown])[] {
-  return Object.entries(table).flatMap(([entry, raw]) => {
-    const key = `${name}.${entry}`;
-    return isTable(raw) && SECTIONS.some((section) => section.name === key) ? entriesOf(key, raw) : [[key, raw] as const];
-  });
 }
 
 /** The parser's own words name kinds of things only; its excerpt is left out, for it could show a secret. */
@@ -71,18 +63,22 @@ function syntaxFault(path: string, error: TomlError): ConfigFault {
   return { source: { kind: 'file', path, position }, message: `This is not TOML: ${reason}. Texts, durations and sizes stand in quotes.` };
 }
 
-function unknownKey(key: string): string {
-  return `${shown(key)} is not a setting.${didYouMean(guessKey(key))}`;
+function unknownKey(key: string, written: string): string {
+  return `${shown(written)} is not a setting.${didYouMean(guessKey(key))}`;
 }
 
-function unknownTopLevel(name: string, value: unknown): string {
-  if (!isTable(value)) return unknownKey(name);
-  const meant = guess(name, SECTIONS.map((section) => section.name));
-  return `${shown(name)} is not a section.${didYouMean(meant)}`;
+function unknownSection(key: string, written: string): string {
+  const names = SECTIONS.map((section) => section.name);
+  const namesake = names.find((name) => lastOf(name) === lastOf(key));
+  return `${shown(written)} is not a section.${didYouMean(namesake ?? guess(key, names))}`;
+}
+
+function lastOf(key: string): string {
+  return key.slice(key.lastIndexOf('.') + 1);
 }
 
 function guessKey(key: string): string | undefined {
-  const name = key.slice(key.lastIndexOf('.') + 1);
+  const name = lastOf(key);
   const namesake = [...SETTINGS.values()].find((setting) => setting.name === name);
   const keys = [...SETTINGS.values()].flatMap((setting) => (setting.secret ? [setting.key, `${setting.key}_file`] : [setting.key]));
   return namesake?.key ?? guessWithin(key, name, keys) ?? guess(key, keys);
@@ -101,7 +97,7 @@ export function didYouMean(name: string | undefined): string {
 
 /** A key as it was written, on one line: a quoted key can hold anything. */
 function shown(key: string): string {
-  return /^[A-Za-z0-9_.-]{1,100}$/.test(key) ? key : 'This key';
+  return /^[A-Za-z0-9_."-]{1,100}$/.test(key) ? key : 'This key';
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {

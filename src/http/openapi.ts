@@ -28,6 +28,9 @@ const ProblemSchema = z
       .array(z.object({ pointer: z.string().meta({ description: 'RFC 6901, into the body.' }), code: z.string(), detail: z.string() }))
       .optional()
       .meta({ description: 'With invalid_request: each fault of the input.' }),
+    reset_token: z.string().optional().meta({ description: 'With password_change_required: what POST /password/reset takes.' }),
+    expires_in: z.number().int().optional().meta({ description: 'With password_change_required: seconds until reset_token ends.' }),
+    reasons: z.array(z.string()).optional().meta({ description: 'With not_ready: what is missing.' }),
   })
   .meta({ id: 'Problem' });
 

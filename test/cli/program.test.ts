@@ -110,7 +110,8 @@ more: docs/cli.md#postern-serve
     for (const args of ['serve -h', '-h serve', '--help serve', 'help serve', 'serve --log-level warn --help']) expect((await run(args, { verbs })).stdout).toBe(text);
     const whole = (await run('--help', { verbs })).stdout;
     expect((await run('help', { verbs })).stdout).toBe(whole);
-    for (const { name, summary } of verbs) expect(whole).toContain(`${name.padEnd(12)}  ${summary}`);
+    const width = Math.max(...verbs.map(({ name }) => name.length));
+    for (const { name, summary } of verbs) expect(whole.split('\n')).toContain(`  ${name.padEnd(width)}  ${summary}`);
     expect((await run('thing --help', { verbs })).code).toBe(0);
   });
 

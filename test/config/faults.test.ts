@@ -11,6 +11,21 @@ describe('a fault says where, what was found and what to write', () => {
     ['URL without scheme, in the file', '[server]\npublic_url = "auth.example.com"', 'config.toml:2:14  server.public_url is "auth.example.com", which has no scheme. Write "https://auth.example.com"'],
     ['alg none', '[tokens]\nalgorithm = "none"', 'config.toml:2:13  tokens.algorithm is "none". Write one of ES256, EdDSA, ES384, ES512, RS256, PS256, HS256.'],
     ['unknown section', '[token]\naccess_ttl = "5m"', 'config.toml:1:1  token is not a section. Did you mean tokens?'],
+    ['unknown key of a section below', '[mail.smtp]\nhots = "a"', 'config.toml:2:1  mail.smtp.hots is not a setting. Did you mean mail.smtp.host?'],
+    ['unknown key of a section below, in dots', '[mail]\nsmtp.hots = "a"', 'config.toml:2:1  mail.smtp.hots is not a setting. Did you mean mail.smtp.host?'],
+    ['misspelt file of a secret below', '[mail.smtp]\npasword_file = "/s"', 'config.toml:2:1  mail.smtp.pasword_file is not a setting. Did you mean mail.smtp.password_file?'],
+    ['unknown section below', '[mail.smpt]\nhost = "a"', 'config.toml:1:1  mail.smpt is not a section. Did you mean mail.smtp?'],
+    ['section below without the one above', '[smtp]\nhost = "a"', 'config.toml:1:1  smtp is not a section. Did you mean mail.smtp?'],
+    ['section below another', '[server.smtp]\nhost = "a"', 'config.toml:1:1  server.smtp is not a section. Did you mean mail.smtp?'],
+    ['section below, nothing near', '[mail.frobnicate]\nx = 1', 'config.toml:1:1  mail.frobnicate is not a section.'],
+    ['section below as a value', 'mail.smtp = 3', 'config.toml:1:1  mail.smtp is a section. Write [mail.smtp] on a line of its own and its settings below.'],
+    ['list of sections below', '[[mail.smtp]]\nhost = "a"', 'config.toml:1:1  mail.smtp is a section. Write [mail.smtp] on a line of its own and its settings below.'],
+    ['section below in quotes', '["mail.smtp"]\nhost = "a"', 'config.toml:1:1  "mail.smtp" is not a section. Did you mean mail.smtp?'],
+    ['setting below in quotes', '[mail]\n"smtp.host" = "a"', 'config.toml:2:1  mail."smtp.host" is not a setting. Did you mean mail.smtp.host?'],
+    ['setting as a section', '[mail.smtp.tls]\nmode = "none"', 'config.toml:1:1  mail.smtp.tls is a table. Write one of starttls, implicit, none.'],
+    ['setting of a section below in the one above', '[mail]\nhost = "a"', 'config.toml:2:1  mail.host is not a setting. Did you mean mail.smtp.host?'],
+    ['unknown variable of a section below', { env: { POSTERN_MAIL_SMPT_HOST: 'a' } }, 'POSTERN_MAIL_SMPT_HOST  is not a setting. Did you mean POSTERN_MAIL_SMTP_HOST?'],
+    ['file of a secret below that is not there', '[mail.smtp]\nusername = "postern"\npassword_file = "/nope"', 'config.toml:3:17  mail.smtp.password_file names a file that does not exist.'],
     ['setting outside its section', 'public_url = "https://a.example"', 'config.toml:1:1  public_url is not a setting. Did you mean server.public_url?'],
     ['setting in another section', '[server]\naccess_ttl = "5m"', 'config.toml:2:1  server.access_ttl is not a setting. Did you mean tokens.access_ttl?'],
     ['nothing near', '[server]\nfrobnicate = 1', 'config.toml:2:1  server.frobnicate is not a setting.'],
@@ -59,8 +74,13 @@ describe('values that can not stand together are refused', () => {
     ['encryption key with a server', { env: remoteKey }, /^POSTERN_DATABASE_URL  database\.encryption_key encrypts a file/],
     ['auth token with a file', { env: { POSTERN_DATABASE_AUTH_TOKEN: 'abc' } }, /^POSTERN_DATABASE_AUTH_TOKEN  database\.auth_token is for a server/],
     ['key_publish_ahead >= key_rotation', '[tokens]\nkey_rotation = "1d"', /^config\.toml:2:16  tokens\.key_publish_ahead is 1d and tokens\.key_rotation 1d/],
-    ['plain http off loopback', '[server]\npublic_url = "http://auth.example.com"', /^config\.toml:2:14  server\.public_url is plain http off loopback.*"https:\/\/auth\.example\.com"/],
-    ['off loopback by its listener alone', { flags: [{ key: 'server.listen', flag: '--listen', text: 'tcp://0.0.0.0:7400' }] }, /^--listen  It listens off loopback and server\.public_url is not set/],
+    ['plain http off loopback', '[server]\npublic_url = "http://auth.example.com"\n[mail]\ntransports = ["smtp"]', /^config\.toml:2:14  server\.public_url is plain http off loopback.*"https:\/\/auth\.example\.com"/],
+    ['off loopback by its listener alone', { flags: [{ key: 'server.listen', flag: '--listen', text: 'tcp://0.0.0.0:7400' }], env: { POSTERN_MAIL_TRANSPORTS: 'smtp' } }, /^--listen  It listens off loopback and server\.public_url is not set/],
+    ['letters that would stay in a folder, off loopback', '[server]\npublic_url = "https://auth.example.com"', /^config\.toml:2:14  mail\.transports is empty, .* Write \["smtp"\] and \[mail\.smtp\], or \["file"\]/],
+    ['the same, said outright', '[server]\npublic_url = "https://auth.example.com"\n[mail]\ntransports = []', /^config\.toml:4:14  mail\.transports is empty/],
+    ['webhook without a secret', '[mail]\ntransports = ["webhook"]\n[mail.webhook]\nurl = "https://mailer.example.com/letters"', /^config\.toml:2:14  mail\.transports has webhook, which needs mail\.webhook\.url and mail\.webhook\.secret/],
+    ['a user name without a password', '[mail.smtp]\nusername = "postern"', /^config\.toml:2:12  mail\.smtp\.username and mail\.smtp\.password belong together/],
+    ['a password without a user name', { env: { POSTERN_MAIL_SMTP_PASSWORD: 'horse' } }, /^POSTERN_MAIL_SMTP_PASSWORD  mail\.smtp\.username and mail\.smtp\.password belong together/],
     ['Unix socket alone', '[server]\nlisten = ["unix:/run/p.sock"]', /^config\.toml:2:10  Without a TCP listener .* Write server\.public_url/],
     ['memory below the floor of ASVS 11.4.2', '[password]\npasses = 1', /^config\.toml:2:10  password\.memory is 19MiB, below the floor of 46MiB/],
     ['a hash nobody would pay', '[password]\nmemory = "1GiB"\npasses = 100', /^config\.toml:2:10  password\.memory times password\.passes/],
@@ -80,7 +100,7 @@ describe('values that can not stand together are refused', () => {
   });
 
   it('plain http off loopback is taken, with a warning, where the setting allows it', () => {
-    const { config, warnings } = parse('[server]\npublic_url = "http://auth.lan"\nallow_plain_http = true');
+    const { config, warnings } = parse('[server]\npublic_url = "http://auth.lan"\nallow_plain_http = true\n[mail]\ntransports = ["smtp"]');
     expect(config.server.public_url).toBe('http://auth.lan');
     expect(warnings).toEqual(['config.toml:2:14  server.allow_plain_http is on: whoever sees the traffic has the passwords.']);
   });

@@ -47,6 +47,17 @@ describe('precedence', () => {
   });
 });
 
+describe('a section below another', () => {
+  it('is written as TOML has it, in any of its ways, or by variables', () => {
+    for (const toml of ['[mail.smtp]\nhost = "smtp.example.com"\nport = 465', '[mail]\nsmtp.host = "smtp.example.com"\nsmtp.port = 465', 'mail.smtp = { host = "smtp.example.com", port = 465 }']) {
+      expect(parse(toml).config['mail.smtp']).toMatchObject({ host: 'smtp.example.com', port: 465 });
+    }
+    const env = { POSTERN_MAIL_SMTP_HOST: 'smtp.example.com' };
+    expect(parse({ toml: '[mail.smtp]\nhost = "other.example.com"\nport = 465', env }).config['mail.smtp']).toMatchObject({ host: 'smtp.example.com', port: 465 });
+    expect([originOf({ env }, 'mail.smtp.host'), originOf({ toml: '[mail.smtp]\nhost = "a"' }, 'mail.smtp.host')]).toEqual(['POSTERN_MAIL_SMTP_HOST', 'config.toml:2:8']);
+  });
+});
+
 describe('the names of variables', () => {
   it('no two settings have the same, nor the name of a secret file or of the file itself', () => {
     const names = ['POSTERN_CONFIG', ...[...SETTINGS.values()].flatMap(({ env, secret }) => (secret ? [env, `${env}_FILE`] : [env]))];
@@ -54,8 +65,15 @@ describe('the names of variables', () => {
     expect(names.filter((name) => !/^POSTERN_[A-Z0-9_]+$/.test(name))).toEqual([]);
   });
 
-  it('no setting has a name that Kubernetes gives a service link', () => {
-    expect([...SETTINGS.values()].filter(({ env, secret }) => isServiceLink(env) || (secret && isServiceLink(`${env}_FILE`)))).toEqual([]);
+  it('no setting has a name that Kubernetes gives a service link, but mail.smtp.port, which is the usual name of what it is', () => {
+    const alike = [...SETTINGS.values()].filter(({ env, secret }) => isServiceLink(env) || (secret && isServiceLink(`${env}_FILE`)));
+    expect(alike.map(({ env }) => env)).toEqual(['POSTERN_MAIL_SMTP_PORT']);
+  });
+
+  it('within a cluster too POSTERN_MAIL_SMTP_PORT is the setting; what a service called postern-mail-smtp writes there is told, never passed over', () => {
+    const links = { KUBERNETES_SERVICE_HOST: '10.0.0.1', POSTERN_MAIL_SMTP_SERVICE_HOST: '10.0.0.9', POSTERN_MAIL_SMTP_SERVICE_PORT: '25', POSTERN_MAIL_SMTP_PORT_25_TCP: 'tcp://10.0.0.9:25' };
+    expect(parse({ env: { ...links, POSTERN_MAIL_SMTP_PORT: '2525' } }).config['mail.smtp'].port).toBe(2_525);
+    expect(refusal({ env: { ...links, POSTERN_MAIL_SMTP_PORT: 'tcp://10.0.0.9:25' } })).toEqual(['POSTERN_MAIL_SMTP_PORT  "tcp://10.0.0.9:25" is not a whole number. Write a whole number from 1 to 65535.']);
   });
 
   it('a service called postern does not keep it from starting, within a cluster', () => {
@@ -97,6 +115,23 @@ describe('a secret', () => {
     ['value and file in the TOML', { env: hs256, toml: `[tokens]\nshared_secret = "${SECRET}"\nshared_secret_file = "/s"`, files: { '/s': SECRET } }],
   ])('by two ways at once is refused: %s', (_, given) => {
     expect(refusal(given)).toEqual([expect.stringMatching(/tokens\.shared_secret is set by \S+ too\. Keep one of them\.$/)]);
+  });
+
+  it.each([
+    ['file named in the TOML', { toml: '[mail.smtp]\nusername = "postern"\npassword_file = "/s"', files: { '/s': 'horse\n' } }, 'config.toml:3:17'],
+    ['file named in an inline table', { toml: 'mail = { smtp = { username = "postern", password_file = "/s" } }', files: { '/s': 'horse' } }, 'config.toml:1:57'],
+    ['value of a variable', { toml: '[mail.smtp]\nusername = "postern"', env: { POSTERN_MAIL_SMTP_PASSWORD: 'horse' } }, 'POSTERN_MAIL_SMTP_PASSWORD'],
+    ['file named by a variable', { env: { POSTERN_MAIL_SMTP_USERNAME: 'postern', POSTERN_MAIL_SMTP_PASSWORD_FILE: '/s' }, files: { '/s': 'horse' } }, 'POSTERN_MAIL_SMTP_PASSWORD_FILE'],
+    ['credential of systemd', { env: { POSTERN_MAIL_SMTP_USERNAME: 'postern' }, credentialsDirectory: '/c', files: { '/c/mail.smtp.password': 'horse\n' } }, '$CREDENTIALS_DIRECTORY/mail.smtp.password'],
+  ])('of a section below another comes as a %s', (_, given, origin) => {
+    const { username, password } = parse(given).config['mail.smtp'];
+    expect([username, password]).toEqual(['postern', 'horse']);
+    expect(originOf(given, 'mail.smtp.password')).toBe(origin);
+  });
+
+  it('of a section below another by two ways at once is refused', () => {
+    const given = { toml: '[mail.smtp]\nusername = "postern"\npassword_file = "/s"', files: { '/s': 'horse', '/c/mail.smtp.password': 'horse' }, credentialsDirectory: '/c' };
+    expect(refusal(given)).toEqual(['$CREDENTIALS_DIRECTORY/mail.smtp.password  mail.smtp.password is set by config.toml:3:17 too. Keep one of them.']);
   });
 
   it('a list of secrets has one a line in a file, one after each comma in a variable', () => {

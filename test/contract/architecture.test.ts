@@ -90,7 +90,9 @@ describe('who may use what', () => {
   test('jose: crypto, and the core’s tokens', () => expect(outside(/^jose/, /^crypto\/|^core\/[^/]*-token\.ts$/)).toEqual([]));
   test('libsql: db alone', () => expect(outside(/^(?:libsql|@libsql)/, /^db\//)).toEqual([]));
   test('argon2: crypto alone', () => expect(outside(/argon2/, /^crypto\//)).toEqual([]));
-  test('the file system: cli, db, config, main, and the listener’s sockets', () => expect(outside(/^node:fs/, /^(?:cli|db|config|lib)\/|^main\.ts$|^http\/listen\.ts$/)).toEqual([]));
+  // delivery/eml-folder.ts is a transport as SMTP is one: it makes files where others make connections, in the folder that it is handed.
+  test('the file system: cli, db, config, main, the listener’s sockets, and the transport that writes files', () =>
+    expect(outside(/^node:fs/, /^(?:cli|db|config|lib)\/|^main\.ts$|^http\/listen\.ts$|^delivery\/eml-folder\.ts$/)).toEqual([]));
   test('commander and pino: cli alone', () => expect(outside(/^(?:commander|pino)/, /^cli\//)).toEqual([]));
 
   test('signing: the core alone, and starting a session: the way in alone', () => {

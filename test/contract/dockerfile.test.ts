@@ -86,7 +86,7 @@ describe('the Dockerfile', () => {
     const env = environment();
     expect(env['POSTERN_SERVER_LISTEN']).toBe(`tcp://0.0.0.0:${only(final, 'EXPOSE')}`);
     const settings = Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('POSTERN_')));
-    const { config } = parseConfig({ env: { ...settings, POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com' }, readSecretFile: () => ({ text: '', isReadableByOthers: false }) });
+    const { config } = parseConfig({ env: { ...settings, POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com', POSTERN_MAIL_TRANSPORTS: 'smtp' }, readSecretFile: () => ({ text: '', isReadableByOthers: false }) });
     expect(config.server.listen).toEqual([{ kind: 'tcp', host: '0.0.0.0', port: 7_400 }]);
   });
 

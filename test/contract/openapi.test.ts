@@ -3,7 +3,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { features } from '../../src/features/index.ts';
-import { disableAccount } from '../../src/core/account-state.ts';
+import { demandPasswordChangeOf, disableAccount } from '../../src/core/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { CallOptions, Reply, TestApp } from '../support/app.ts';
 
@@ -130,6 +130,12 @@ describe('every answer is one that the document declares', () => {
     'POST /me/password': () => ({ current_password: PASSWORD, new_password: 'another horse battery staple' }),
     'POST /password/check': () => ({ password: PASSWORD }),
     'PATCH /me': () => ({ display_name: 'x' }),
+    'POST /register/verify': () => ({ registration_id: 'x', code: '000000' }),
+    'POST /register/resend': () => ({ registration_id: 'x' }),
+    'POST /email/verify': () => ({ code: '000000' }),
+    'POST /password/forgot': () => ({ username: 'walker' }),
+    'POST /password/reset/check': () => ({ token: 'x' }),
+    'POST /password/reset': () => ({ token: 'x', password: PASSWORD }),
     'POST /verify': () => ({ token: 'x.y.z' }),
     'POST /refresh': () => ({ refresh_token: 'x.y.z' }),
     'POST /logout': () => ({ refresh_token: 'x.y.z' }),
@@ -172,9 +178,9 @@ describe('every answer is one that the document declares', () => {
       } else await send(body);
       if (path.includes('{kid}')) await send({}, path.replace('{kid}', 'none'));
     }
-    // Every operation but the token-takers came to its success here; those have theirs below.
+    // Every operation came to its success here, but those that take a token or a code; these have theirs below.
     const without = operations().filter(({ name }) => ![...(statuses.get(name) ?? [])].some((status) => status < 300)).map(({ name }) => name);
-    expect(without.sort()).toEqual(['GET /verify', 'POST /logout', 'POST /refresh']);
+    expect(without.sort()).toEqual(['GET /verify', 'POST /email/verify', 'POST /logout', 'POST /password/reset', 'POST /password/reset/check', 'POST /refresh', 'POST /register/verify']);
   });
 
   test('the answers that need a story', async () => {
@@ -210,6 +216,46 @@ describe('every answer is one that the document declares', () => {
     for (let i = 0; i < 12; i++) await send('POST', '/login', { body: { username: 'walked-over', password: 'wrong horse battery' } });
     const twice = await app.register();
     await Promise.all(Array.from({ length: 9 }, (_, i) => send('POST', '/me/password', { token: twice.access, body: { current_password: PASSWORD, new_password: `horse number ${i} battery staple` } })));
+  });
+
+  test('the answers that need a letter', async () => {
+    const send = async (method: string, path: string, options: CallOptions = {}) => {
+      const reply = await app.call(method, path, options);
+      expectDeclared(method, path, reply);
+      return [reply.status, reply.body] as const;
+    };
+    const address = 'story@example.com';
+    const [begun, { registration_id: id }] = await send('POST', '/register', { body: { email: address, password: PASSWORD } });
+    const registered = (await app.letters(address))[0]?.values;
+    const cookie = { cookie: true };
+    expect(begun).toBe(202);
+    expect((await send('POST', '/register/verify', { body: { registration_id: id, code: registered?.['code'], ...cookie } }))[1].code).toBe('origin_not_allowed');
+    expect((await send('POST', '/register/resend', { body: { registration_id: id } }))[0]).toBe(202);
+    const [made, { access_token: token }] = await send('POST', '/register/verify', { body: { registration_id: id, code: registered?.['code'] } });
+    expect(made).toBe(201);
+    expect((await send('POST', '/register/verify', { body: { token: 'x', password: PASSWORD } }))[1].code).toBe('token_spent_or_expired');
+    expect((await send('PATCH', '/me', { token, body: { email: 'story.moved@example.com' } }))[0]).toBe(200);
+    expect((await send('POST', '/email/verify/resend', { token }))[0]).toBe(202);
+    const moved = (await app.letters('story.moved@example.com'))[0]?.values;
+    expect((await send('POST', '/email/verify', { token, body: { code: moved?.['code'] } }))[0]).toBe(200);
+    for (let i = 0; i < 12; i++) await send('POST', '/email/verify', { token, body: { code: moved?.['code'] } });
+    expect((await send('POST', '/password/forgot', { body: { username: 'story.moved@example.com' } }))[0]).toBe(202);
+    const reset = (await app.letters('story.moved@example.com')).find(({ letter }) => letter === 'reset_password')?.values['token'];
+    expect((await send('POST', '/password/reset/check', { body: { token: reset } }))[0]).toBe(204);
+    expect((await send('POST', '/password/reset', { body: { token: reset, password: 'short' } }))[1].code).toBe('invalid_request');
+    expect((await send('POST', '/password/reset', { body: { token: reset, password: 'another horse battery staple' } }))[0]).toBe(204);
+    const forced = await app.register();
+    await demandPasswordChangeOf(app.app, forced.userId);
+    expect((await send('POST', '/login', { body: { username: forced.username, password: PASSWORD } }))[1].code).toBe('password_change_required');
+  });
+
+  test('what is not ready says why', async () => {
+    const own = await createTestApp();
+    await own.db.close();
+    const reply = await own.call('GET', '/readyz');
+    expectDeclared('GET', '/readyz', reply);
+    expect(reply.body.reasons).toContain('database_not_writable');
+    await own.stop().catch(() => undefined);
   });
 
   test('closed registration is a document and an answer of its own', async () => {
