@@ -202,3 +202,15 @@ describe("the account's address", () => {
     expect(replies.filter(({ status }) => status === 200)).toHaveLength(1);
   });
 });
+
+test('PATCH /me with a name and an address: both hold, or neither (ASVS 2.3.3)', async () => {
+  const { access } = await provedUser();
+  const taken = await app.register();
+  const next = newAddress();
+  const refused = await app.call('PATCH', '/me', { token: access, body: { username: taken.username, email: next } });
+  expect([refused.status, refused.body.code]).toEqual([409, 'username_taken']);
+  expect(await app.letters(next)).toEqual([]);
+  const changed = await app.call('PATCH', '/me', { token: access, body: { username: `both${counter}`, email: next } });
+  expect([changed.status, changed.body.username]).toEqual([200, `both${counter}`]);
+  expect((await app.letters(next)).map(({ letter }) => letter)).toEqual(['verify_address']);
+});

@@ -13,7 +13,8 @@ import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
 import { countAttempt, resetThrottle } from '../../core/throttle.ts';
-import { PENDING_MOVED, advanceEpoch, findUserBySignInName, lapsePendingEmails, proveEmail, setPendingEmail } from '../../core/user.ts';
+import { takingName } from './operations.ts';
+import { PENDING_MOVED, advanceEpoch, findUserById, findUserBySignInName, lapsePendingEmails, proveEmail, setPendingEmail } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 import type { Statement } from '../../db/database.ts';
 import { canonicalEmail } from '../../lib/email-address.ts';
@@ -46,9 +47,10 @@ async function challenge(app: App, user: User, address: string, canonical: strin
 /**
  * Notes a new address and sends it a code; the same answer for free and taken ones.
  *
- * @throws {Problem} invalid_request, session_revoked, overloaded
+ * @param also what changes in the same commit: both hold, or neither
+ * @throws {Problem} invalid_request, username_taken, session_revoked, overloaded
  */
-export async function changeEmail(app: App, principal: Principal, email: string, requester: Requester, signal: AbortSignal): Promise<User> {
+export async function changeEmail(app: App, principal: Principal, email: string, also: readonly Statement[], requester: Requester, signal: AbortSignal): Promise<User> {
   const canonical = demandEmail(email);
   const { user } = principal;
   const now = app.clock.now();
@@ -56,24 +58,28 @@ export async function changeEmail(app: App, principal: Principal, email: string,
   const pending = isOwn ? { pendingEmail: null, pendingEmailCanonical: null } : { pendingEmail: email, pendingEmailCanonical: canonical };
   const note = setPendingEmail({ id: user.id, ...pending, now });
   if (isOwn) {
-    const [[changed]] = await app.db.write([note, keepNewest(user.id, 'email_verification', 0, now)]);
-    if (changed === undefined) throw new Problem('session_revoked');
-    return changed;
+    await takingName(() => app.db.write([...also, note, keepNewest(user.id, 'email_verification', 0, now)]));
+    return stillThere(app, user.id);
   }
   const { letter, issue } = await challenge(app, user, email, canonical, requester, signal);
   const notice = tell(app, 'address_change_requested', user.email, { new_address: email }, requester);
-  let changed;
   try {
-    [[changed]] = await app.db.write([note, letter, ...issue, ...notice]);
+    await takingName(() => app.db.write([...also, note, letter, ...issue, ...notice]));
   } catch (error) {
     // The address has had its share of letters: it is noted, and a code can be asked for later. The old one is told all the same.
     if (!(error instanceof NothingChanged && error.guard === MAIL_LIMITED)) throw error;
-    [[changed]] = await app.db.write([note, keepNewest(user.id, 'email_verification', 0, now), ...notice]);
+    await takingName(() => app.db.write([...also, note, keepNewest(user.id, 'email_verification', 0, now), ...notice]));
   }
-  if (changed === undefined) throw new Problem('session_revoked');
   app.wakeCourier();
   app.log.write('info', 'email.change_requested', 'a new address is pending', { request_id: requester.requestId, 'user.id': user.id, 'session.id': principal.session.id });
-  return changed;
+  return stillThere(app, user.id);
+}
+
+/** The user as the commit left it. @throws {Problem} session_revoked */
+async function stillThere(app: App, userId: string): Promise<User> {
+  const user = await findUserById(app.db, userId);
+  if (user === null || user.disabledAt !== null) throw new Problem('session_revoked');
+  return user;
 }
 
 /** Sends another code to the pending address, within its limits; with none pending, nothing happens. */

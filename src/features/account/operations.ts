@@ -1,6 +1,7 @@
 /** What users do with their own account: change its profile, list and end its sessions, delete it. */
 import type { App } from '../../capabilities.ts';
 import { UniqueViolation } from '../../db/database.ts';
+import type { Statement } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
 import { demandUsername } from '../../core/identifier.ts';
 import type { Requester } from '../../core/requester.ts';
@@ -21,22 +22,28 @@ export interface ProfileChange {
  * @throws {Problem} username_taken, invalid_request, session_revoked
  */
 export async function changeProfile(app: App, principal: Principal, change: ProfileChange, requester: Requester): Promise<User> {
-  const usernameCanonical = change.username === undefined ? undefined : demandUsername(change.username);
-  const { user } = principal;
+  const [[changed]] = await takingName(() => app.db.write([profileStatement(app, principal, change)]));
+  if (changed === undefined) throw new Problem('session_revoked');
+  app.log.write('info', 'user.updated', 'an account was changed by its user', { request_id: requester.requestId, 'user.id': changed.id, 'session.id': principal.session.id });
+  return changed;
+}
+
+/** The statement of a change, for a commit that holds more than it. @throws {Problem} invalid_request */
+export function profileStatement(app: App, { user }: Principal, change: ProfileChange): Statement<User> {
+  return updateUserProfile({
+    id: user.id,
+    username: change.username ?? null,
+    usernameCanonical: change.username === undefined ? null : demandUsername(change.username),
+    displayName: change.displayName,
+    userMetadata: change.userMetadata ?? null,
+    now: app.clock.now(),
+  });
+}
+
+/** Of those who ask for one name at once, the constraint lets one through. @throws {Problem} username_taken */
+export async function takingName<T>(work: () => Promise<T>): Promise<T> {
   try {
-    const [[changed]] = await app.db.write([
-      updateUserProfile({
-        id: user.id,
-        username: change.username ?? null,
-        usernameCanonical: usernameCanonical ?? null,
-        displayName: change.displayName,
-        userMetadata: change.userMetadata ?? null,
-        now: app.clock.now(),
-      }),
-    ]);
-    if (changed === undefined) throw new Problem('session_revoked');
-    app.log.write('info', 'user.updated', 'an account was changed by its user', { request_id: requester.requestId, 'user.id': user.id, 'session.id': principal.session.id });
-    return changed;
+    return await work();
   } catch (error) {
     if (error instanceof UniqueViolation) throw new Problem('username_taken', { cause: error });
     throw error;

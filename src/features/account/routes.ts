@@ -2,13 +2,12 @@
 import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
 import { hasSecondFactor } from '../../core/authentication.ts';
-import { demandEmail } from '../../core/identifier.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { metadata, text } from '../../http/fields.ts';
 import { UserReply, userReply } from '../../http/schemas.ts';
 import { changeEmail, resendEmailCode, verifyEmail } from './email.ts';
-import { changeProfile, deleteAccount } from './operations.ts';
+import { changeProfile, deleteAccount, profileStatement } from './operations.ts';
 
 export function accountRoutes(app: App): readonly AnyRoute[] {
   return [
@@ -41,9 +40,10 @@ export function accountRoutes(app: App): readonly AnyRoute[] {
       problems: ['username_taken', 'overloaded'],
       handle: async ({ body, principal, requester, signal }) => {
         const change = { username: body.username, displayName: body.display_name, userMetadata: body.user_metadata };
-        if (body.email !== undefined) demandEmail(body.email);
-        const changed = await changeProfile(app, principal, change, requester);
-        const user = body.email === undefined ? changed : await changeEmail(app, { ...principal, user: changed }, body.email, requester, signal);
+        const user =
+          body.email === undefined
+            ? await changeProfile(app, principal, change, requester)
+            : await changeEmail(app, principal, body.email, [profileStatement(app, principal, change)], requester, signal);
         return userReply(user, await hasSecondFactor(app, user.id));
       },
     }),
