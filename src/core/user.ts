@@ -6,7 +6,9 @@ import { eq, sql } from 'drizzle-orm';
 import { user } from '../db/schema.ts';
 import type { JsonObject } from '../db/schema.ts';
 import { guarded, prepare, query, raw } from '../db/prepare.ts';
+import { UniqueViolation } from '../db/database.ts';
 import type { Database, SqlValue, Statement } from '../db/database.ts';
+import { Problem } from '../problem.ts';
 import { isJsonObject } from '../lib/json.ts';
 import type { SignInName } from './identifier.ts';
 
@@ -247,4 +249,14 @@ const page = prepare(
 /** Users in the order in which they came, after an id. */
 export async function listUsers(db: Database, after: string, limit: number): Promise<User[]> {
   return db.read(page({ after, limit }));
+}
+
+/** Of those who ask for one name at once, the constraint lets one through. @throws {Problem} username_taken */
+export async function takingName<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof UniqueViolation) throw new Problem('username_taken', { cause: error });
+    throw error;
+  }
 }

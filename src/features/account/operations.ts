@@ -1,13 +1,12 @@
 /** What users do with their own account: change its profile, list and end its sessions, delete it. */
 import type { App } from '../../capabilities.ts';
-import { UniqueViolation } from '../../db/database.ts';
 import type { Statement } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
 import { demandUsername } from '../../core/identifier.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
-import { deleteUser, updateUserProfile } from '../../core/user.ts';
+import { deleteUser, takingName, updateUserProfile } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 
 export interface ProfileChange {
@@ -38,16 +37,6 @@ export function profileStatement(app: App, { user }: Principal, change: ProfileC
     userMetadata: change.userMetadata ?? null,
     now: app.clock.now(),
   });
-}
-
-/** Of those who ask for one name at once, the constraint lets one through. @throws {Problem} username_taken */
-export async function takingName<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof UniqueViolation) throw new Problem('username_taken', { cause: error });
-    throw error;
-  }
 }
 
 /** Deletes the account with all that hangs on it; its access tokens die here at once. */

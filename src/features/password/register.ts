@@ -1,13 +1,12 @@
 /** Making an account with a username and a password. */
 import type { App } from '../../capabilities.ts';
-import { UniqueViolation } from '../../db/database.ts';
 import type { Statement } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
 import { completeFactor } from '../../core/authentication.ts';
 import type { Authentication } from '../../core/authentication.ts';
 import { demandEmail, demandUsername } from '../../core/identifier.ts';
 import type { Requester } from '../../core/requester.ts';
-import { findUserBySignInName, insertUser } from '../../core/user.ts';
+import { findUserBySignInName, insertUser, takingName } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 import { FACTOR, acceptablePassword, contextOf } from './operations.ts';
 import { insertPassword } from './store.ts';
@@ -37,16 +36,6 @@ async function prepareAccount(app: App, input: Registration, account: string, si
   const now = app.clock.now();
   const user: User = { id: app.newId(), ...about, userMetadata: input.userMetadata ?? {}, claims: {}, epoch: 0, disabledAt: null, passwordChangeRequiredAt: null, createdAt: now, updatedAt: now };
   return { user, effects: [insertUser({ ...user, usernameCanonical, emailCanonical: null, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })] };
-}
-
-/** Of those who ask for one name at once, the constraint lets one through. */
-async function takingName<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof UniqueViolation) throw new Problem('username_taken', { cause: error });
-    throw error;
-  }
 }
 
 /**
