@@ -2,8 +2,8 @@
 import type { Statement } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Sealer } from '../crypto/seal.ts';
-import { postLetter, postLimitedLetter } from './outbox.ts';
-import type { LetterName, LetterValues, MailLimits } from './outbox.ts';
+import { postLetter, postLimitedLetter, postSpacedLetter } from './outbox.ts';
+import type { LetterName, LetterValues, MailLimits, NewLetter } from './outbox.ts';
 import type { Requester } from './requester.ts';
 import type { SigningKeys } from './signing-key.ts';
 
@@ -41,8 +41,17 @@ function common(requester: Requester): LetterValues {
 /** The statement that tells a user of something that happened; none when there is no proved address to tell. */
 export function tell(deps: MailDeps, letter: LetterName, address: string | null, values: LetterValues, requester: Requester): readonly Statement[] {
   if (address === null) return [];
-  const outbox = { sealer: deps.sealer, derivedKey: deps.keys.derivedKey };
-  return [postLetter(outbox, { id: deps.newId(), letter, recipient: address, values: { ...common(requester), ...values }, now: deps.clock.now(), ttlMs: NOTICE_TTL_MS, isReal: true })];
+  return [postLetter({ sealer: deps.sealer, derivedKey: deps.keys.derivedKey }, notice(deps, letter, address, values, requester))];
+}
+
+/** The same for what can be done any number of times: at most one in an interval, whatever others ask of that address. */
+export function tellSeldom(deps: MailDeps, letter: LetterName, address: string | null, values: LetterValues, requester: Requester): readonly Statement[] {
+  if (address === null) return [];
+  return [postSpacedLetter({ sealer: deps.sealer, derivedKey: deps.keys.derivedKey }, deps.mail.limits.interval, notice(deps, letter, address, values, requester))];
+}
+
+function notice(deps: MailDeps, letter: LetterName, address: string, values: LetterValues, requester: Requester): NewLetter {
+  return { id: deps.newId(), letter, recipient: address, values: { ...common(requester), ...values }, now: deps.clock.now(), ttlMs: NOTICE_TTL_MS, isReal: true };
 }
 
 export interface AskedLetter {

@@ -77,6 +77,10 @@ const insertLimited = raw(
      AND NOT EXISTS (SELECT 1 FROM outbox WHERE recipient_key = :recipientKey AND created_at > :now - :interval AND created_at <= :now AND limit_group = :limitGroup)`,
 );
 
+const insertSpaced = raw(
+  `${INTO} SELECT ${VALUES} WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE recipient_key = :recipientKey AND letter = :letter AND created_at > :now - :interval AND created_at <= :now)`,
+);
+
 /** What a guarded letter says when the address has had its share. */
 export const MAIL_LIMITED = 'mail_limited';
 
@@ -98,6 +102,11 @@ function valuesOf({ sealer, derivedKey }: OutboxDeps, letter: NewLetter): Record
 /** The statement that writes a letter that has to be told: no limit holds it back. */
 export function postLetter(deps: OutboxDeps, letter: NewLetter): Statement {
   return insert({ ...valuesOf(deps, letter), limitGroup: '' });
+}
+
+/** The same, but not when its like was written within the interval: what a user can bring about again and again fills no mailbox (L06). */
+export function postSpacedLetter(deps: OutboxDeps, interval: number, letter: NewLetter): Statement {
+  return insertSpaced({ ...valuesOf(deps, letter), interval, limitGroup: '' });
 }
 
 /** The statement that writes a letter that somebody asked for, within the limits of its address; else its list is undone. */

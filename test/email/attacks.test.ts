@@ -101,6 +101,23 @@ describe('R08: a change of address begun with a stolen session', () => {
     expect((await app.letters(victim.address)).map(({ letter }) => letter)).toEqual(['address_change_requested']);
   });
 
+  test('L06: one address after the other fills no mailbox: the old one is told once a minute, whatever others ask of it', async () => {
+    const { address, access } = await provedUser();
+    for (let i = 0; i < 6; i++) {
+      await forgot(address);
+      app.clock.advance(61_000);
+    }
+    await app.letters(address);
+    const { body } = await app.login(address);
+    expect(access).toBeTruthy();
+    const patch = (): Promise<unknown> => app.call('PATCH', '/me', { token: body.access_token, body: { email: newAddress() } });
+    await Promise.all(Array.from({ length: 10 }, patch));
+    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual(['address_change_requested']);
+    app.clock.advance(61_000);
+    await patch();
+    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual(['address_change_requested']);
+  });
+
   test.each(['reset', 'change'] as const)('is over with a new password (%s): no code goes there any more', async (way) => {
     const { address, access, id } = await provedUser();
     const next = newAddress();

@@ -6,7 +6,7 @@ import type { App } from '../../capabilities.ts';
 import { NothingChanged, UniqueViolation } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
 import { demandEmail } from '../../core/identifier.ts';
-import { askedLetter, tell } from '../../core/mail.ts';
+import { askedLetter, tell, tellSeldom } from '../../core/mail.ts';
 import { ALREADY_SPENT, countCodeTry, findLatest, insertOneTime, keepNewest, newCode, spendOneTime, voidOneTimes } from '../../core/one-time.ts';
 import { MAIL_LIMITED } from '../../core/outbox.ts';
 import type { Requester } from '../../core/requester.ts';
@@ -61,7 +61,7 @@ export async function changeEmail(app: App, principal: Principal, email: string,
     return stillThere(app, user.id);
   }
   const { letter, issue } = await challenge(app, user, email, canonical, requester, signal);
-  const notice = tell(app, 'address_change_requested', user.email, { new_address: email }, requester);
+  const notice = tellSeldom(app, 'address_change_requested', user.email, { new_address: email }, requester);
   try {
     await takingName(() => app.db.write([...also, note, letter, ...issue, ...notice]));
   } catch (error) {
