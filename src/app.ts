@@ -15,6 +15,7 @@ import type { FindTemplate } from './delivery/letters.ts';
 import type { Transport } from './delivery/transport.ts';
 import type { OpenDatabase } from './db/open.ts';
 import type { Contribution, Feature } from './features/feature.ts';
+import { probeWrite } from './features/health/store.ts';
 import { createBreached } from './features/password/breached.ts';
 import { commonPasswords } from './features/password/common-passwords.ts';
 import { readFilter } from './features/password/fuse-filter.ts';
@@ -83,6 +84,9 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
   const sealer = createSealer({ current: edge.keyEncryptionKey, previous: config.secrets.previous_key_encryption_keys }, random);
   const revocations = await createRevocations({ db, clock });
   const keys = await createSigningKeys({ db, sealer, clock, random }, signingKeyPolicy(config), 'serve');
+  // Whoever can't write must not be started: sign-ins would fail one by one instead of the start. After the keys, for a refusal of theirs
+  // says that nothing was changed.
+  await db.write([probeWrite()]);
   const accessTokens = createAccessTokens({
     issuer: config.server.public_url,
     audience: config.tokens.audience,

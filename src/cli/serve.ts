@@ -7,7 +7,6 @@ import type { RunningApp } from '../app.ts';
 import type { Config } from '../config/schema.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
-import { probeWrite } from '../features/health/store.ts';
 import { features } from '../features/index.ts';
 import { readFilter } from '../features/password/fuse-filter.ts';
 import { ListenRefused, listen } from '../http/listen.ts';
@@ -47,8 +46,6 @@ export const serve: Verb = {
     try {
       const isNew = db.isNew;
       await refusing(() => db.migrate());
-      // Whoever can't write must not be started: sign-ins would fail one by one instead of the start.
-      await refusing(() => db.write([probeWrite()]));
       running = await refusing(() =>
         createApp(config, { db, clock: call.context.clock, random: systemRandom, log, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin'), mail, ...breachedFilter(config) }, features),
       );
