@@ -22,7 +22,7 @@ export const mailSection = section('Letters: from whom, by which ways, how often
     read: plainText,
   }),
   interval: duration({ sentence: 'Shortest time between two letters of a kind to one address.', default: '1m', min: '1s', max: '1d' }),
-  max_per_hour: integer({ sentence: 'Most letters an hour to one address that somebody asked for.', default: 6, min: 1, max: 1_000 }),
+  max_per_hour: integer({ sentence: 'Most letters of a kind an hour to one address that somebody asked for.', default: 6, min: 1, max: 1_000 }),
   link_ttl: duration({ sentence: 'How long a link in a letter is good; the code beside it ends after 10 minutes.', default: '1h', min: '5m', max: '1d' }),
   verify_url: optionalText({ sentence: 'The page of your front-end that takes the link which proves an address.', absent: 'server.public_url', example: 'https://app.example.com/verify', unit: 'an https URL; #token=… is added', read: readPageUrl }),
   reset_url: optionalText({ sentence: 'The page of your front-end that takes the link which resets a password.', absent: 'server.public_url', example: 'https://app.example.com/reset', unit: 'an https URL; #token=… is added', read: readPageUrl }),

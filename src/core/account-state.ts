@@ -35,7 +35,7 @@ export async function enableAccount({ db, clock }: Deps, userId: string): Promis
 /** Has the next sign-in ask for a new password (N1: on evidence of compromise), and ends every session. */
 export async function demandPasswordChangeOf({ db, clock }: Deps, userId: string): Promise<void> {
   const now = clock.now();
-  await db.write([demandPasswordChange(userId, now), advanceEpoch(userId, now), ...endSessions({ kind: 'all', userId }, 'operator', now)]);
+  await db.write([demandPasswordChange(userId, now), advanceEpoch(userId, now), voidOneTimes(userId, now), ...endSessions({ kind: 'all', userId }, 'operator', now)]);
 }
 
 /** Forgets the failed attempts on the account and on its devices. */
@@ -46,6 +46,6 @@ export async function unlockAccount({ db }: Pick<Deps, 'db'>, userId: string): P
 /** Ends every session and voids what was begun in them; the number ended. */
 export async function signOutAccount({ db, clock }: Deps, userId: string): Promise<number> {
   const now = clock.now();
-  const [, revoked] = await db.write([advanceEpoch(userId, now), ...endSessions({ kind: 'all', userId }, 'operator', now)]);
+  const [, , revoked] = await db.write([advanceEpoch(userId, now), voidOneTimes(userId, now), ...endSessions({ kind: 'all', userId }, 'operator', now)]);
   return revoked?.length ?? 0;
 }

@@ -6,6 +6,8 @@ import type { Database } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
 
 const BATCH = 1_000;
+/** Of each kind at a time: what is left is for the next time. */
+const MAX_ROUNDS = 200;
 
 /** Ended sessions stay this long, so that a late refresh is told what happened to it. */
 const ENDED_SESSIONS_KEPT_MS = 24 * 3_600_000;
@@ -13,17 +15,29 @@ const ENDED_SESSIONS_KEPT_MS = 24 * 3_600_000;
 /** Settled letters count against the limits of an hour. */
 const LETTERS_KEPT_MS = 2 * 3_600_000;
 
-const sessions = raw('DELETE FROM session WHERE rowid IN (SELECT rowid FROM session WHERE expires_at <= :before OR ended_at <= :before LIMIT :batch)');
-const revocations = raw('DELETE FROM revocation WHERE seq IN (SELECT seq FROM revocation WHERE expires_at <= :now LIMIT :batch)');
-// A bucket near its end (N5) is not forgotten by time: only a success or an operator opens it again.
-const throttles = raw('DELETE FROM throttle WHERE rowid IN (SELECT rowid FROM throttle WHERE last_at <= :before AND failures < 10 LIMIT :batch)');
+const sessions = raw<{ id: number }>('DELETE FROM session WHERE rowid IN (SELECT rowid FROM session WHERE expires_at <= :before OR ended_at <= :before LIMIT :batch) RETURNING rowid', ['id']);
+const revocations = raw<{ id: number }>('DELETE FROM revocation WHERE seq IN (SELECT seq FROM revocation WHERE expires_at <= :now LIMIT :batch) RETURNING seq', ['id']);
+// A user's bucket near its end (N5) is not forgotten by time: only a success or an operator opens it again. Names that nobody has, and
+// addresses that register, guard no password.
+const throttles = raw<{ id: number }>(
+  `DELETE FROM throttle WHERE rowid IN (SELECT rowid FROM throttle WHERE last_at <= :before AND (failures < 10 OR key LIKE 'password:?%' OR key LIKE 'registration:%') LIMIT :batch) RETURNING rowid`,
+  ['id'],
+);
 
-/** Removes a batch of each kind. */
+/** Removes what is over, a batch after the other: each is one short commit, so that sign-ins come in between. */
 export async function housekeep({ db, clock }: { db: Database; clock: Clock }, throttleWindowMs: number): Promise<void> {
   const now = clock.now();
-  await db.write([sessions({ before: now - ENDED_SESSIONS_KEPT_MS, batch: BATCH })]);
-  await db.write([revocations({ now, batch: BATCH })]);
-  await db.write([purgeOneTimes(now, BATCH)]);
-  await db.write([purgeOutbox(now, LETTERS_KEPT_MS, BATCH)]);
-  await db.write([throttles({ before: now - throttleWindowMs, batch: BATCH })]);
+  const purges = [
+    () => sessions({ before: now - ENDED_SESSIONS_KEPT_MS, batch: BATCH }),
+    () => revocations({ now, batch: BATCH }),
+    () => purgeOneTimes(now, BATCH),
+    () => purgeOutbox(now, LETTERS_KEPT_MS, BATCH),
+    () => throttles({ before: now - throttleWindowMs, batch: BATCH }),
+  ];
+  for (const purge of purges) {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const [removed] = await db.write([purge()]);
+      if (removed.length < BATCH) break;
+    }
+  }
 }

@@ -140,8 +140,8 @@ export function keepNewest(userId: string, purpose: OneTimePurpose, keep: number
   return voidPurpose({ userId, purpose, keep, now });
 }
 
-const purge = raw('DELETE FROM one_time WHERE id IN (SELECT id FROM one_time WHERE expires_at <= :before LIMIT :batch)');
+const purge = raw<{ id: string }>('DELETE FROM one_time WHERE id IN (SELECT id FROM one_time WHERE expires_at <= :before LIMIT :batch) RETURNING id', ['id']);
 
-export function purgeOneTimes(before: number, batch: number): Statement {
+export function purgeOneTimes(before: number, batch: number): Statement<{ id: string }> {
   return purge({ before, batch });
 }

@@ -42,6 +42,7 @@ export interface OutboxDeps {
 export interface MailLimits {
   /** Shortest time between two letters of a kind to one address, milliseconds. */
   readonly interval: number;
+  /** Of a kind. */
   readonly max_per_hour: number;
 }
 
@@ -73,7 +74,7 @@ const INTO = 'INSERT INTO outbox (id, letter, limit_group, recipient, recipient_
 const insert = raw(`${INTO} VALUES (${VALUES})`);
 const insertLimited = raw(
   `${INTO} SELECT ${VALUES}
-   WHERE (SELECT count(*) FROM outbox WHERE recipient_key = :recipientKey AND created_at > :now - ${HOUR_MS} AND created_at <= :now AND limit_group <> '') < :maxPerHour
+   WHERE (SELECT count(*) FROM outbox WHERE recipient_key = :recipientKey AND created_at > :now - ${HOUR_MS} AND created_at <= :now AND limit_group = :limitGroup) < :maxPerHour
      AND NOT EXISTS (SELECT 1 FROM outbox WHERE recipient_key = :recipientKey AND created_at > :now - :interval AND created_at <= :now AND limit_group = :limitGroup)`,
 );
 
@@ -219,9 +220,9 @@ export async function retryOutbox(db: Database, now: number, id: string): Promis
   return rows.length;
 }
 
-const purge = raw(`DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state <> 'pending' AND created_at <= :before AND expires_at <= :now LIMIT :batch)`);
+const purge = raw<{ id: string }>(`DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state <> 'pending' AND created_at <= :before AND expires_at <= :now LIMIT :batch) RETURNING id`, ['id']);
 
 /** The statement that removes settled letters once no limit counts them any more. */
-export function purgeOutbox(now: number, keptMs: number, batch: number): Statement {
+export function purgeOutbox(now: number, keptMs: number, batch: number): Statement<{ id: string }> {
   return purge({ now, before: now - keptMs, batch });
 }

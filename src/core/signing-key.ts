@@ -165,8 +165,9 @@ export async function createSigningKeys(deps: Deps, policy: SigningKeyPolicy, us
 
   const insert = async (purpose: KeyPurpose, activatesAt: number): Promise<string | null> => {
     const algorithm = purpose === 'internal' ? 'HS256' : policy.algorithm;
-    const material = algorithm === 'HS256' ? generateInternalKey(random) : await generateSigningKey(algorithm);
+    // Chosen before the key is made, which takes a while: of two who see the same last generation, the UNIQUE index lets one through.
     const generation = 1 + Math.max(0, ...ring.filter((key) => key.purpose === purpose && key.algorithm === algorithm).map((key) => key.generation));
+    const material = algorithm === 'HS256' ? generateInternalKey(random) : await generateSigningKey(algorithm);
     const [[row]] = await db.write([
       insertKey({
         kid: material.kid,
