@@ -87,6 +87,13 @@ export async function countCodeTry({ db, clock }: { db: Database; clock: Clock }
   return row ?? null;
 }
 
+const giveBack = raw('UPDATE one_time SET attempts = attempts - 1 WHERE id = :id AND attempts > 0');
+
+/** The statement that takes a try back that was counted and then not made: too busy, nobody looked at the code. */
+export function uncountCodeTry(id: string): Statement {
+  return giveBack({ id });
+}
+
 const byToken = raw<OneTime>(`SELECT ${COLUMNS} FROM one_time WHERE token_hash = :tokenHash AND purpose = :purpose AND spent_at IS NULL AND expires_at > :now`, NAMES);
 
 /** The live thing that a link's token opens. */

@@ -7,12 +7,12 @@ import { NothingChanged, UniqueViolation } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
 import { demandEmail } from '../../core/identifier.ts';
 import { askedLetter, tell, tellSeldom } from '../../core/mail.ts';
-import { ALREADY_SPENT, countCodeTry, findLatest, insertOneTime, keepNewest, newCode, spendOneTime, voidOneTimes } from '../../core/one-time.ts';
+import { ALREADY_SPENT, countCodeTry, findLatest, insertOneTime, keepNewest, newCode, spendOneTime, uncountCodeTry, voidOneTimes } from '../../core/one-time.ts';
 import { MAIL_LIMITED } from '../../core/outbox.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
-import { countAttempt, resetThrottle } from '../../core/throttle.ts';
+import { countAttempt, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
 import { PENDING_MOVED, advanceEpoch, findUserById, findUserBySignInName, lapsePendingEmails, proveEmail, setPendingEmail, takingName } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 import type { Statement } from '../../db/database.ts';
@@ -110,7 +110,13 @@ export async function verifyEmail(app: App, principal: Principal, code: string, 
   await countAttempt(app, app.config.throttle, bucket);
   const newest = await findLatest(app, 'email_verification', user.id);
   const tried = newest === null ? null : await countCodeTry(app, 'email_verification', newest.id);
-  const { ok } = await app.hasher.verify(tried?.codeHash ?? null, code, { account: bucket, signal });
+  let ok;
+  try {
+    ({ ok } = await app.hasher.verify(tried?.codeHash ?? null, code, { account: bucket, signal }));
+  } catch (error) {
+    await app.db.write([uncountAttempt(app.config.throttle, bucket), ...(tried === null ? [] : [uncountCodeTry(tried.id)])]);
+    throw error;
+  }
   if (!ok || tried === null || tried.subject === null) throw new Problem('invalid_code');
   const now = app.clock.now();
   const isChange = user.email !== null;

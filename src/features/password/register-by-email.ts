@@ -12,7 +12,7 @@ import { completeFactor } from '../../core/authentication.ts';
 import type { Authentication } from '../../core/authentication.ts';
 import { demandEmail } from '../../core/identifier.ts';
 import { askedLetter, linkTo } from '../../core/mail.ts';
-import { ALREADY_SPENT, CODE_TTL_MS, countCodeTry, findByToken, findOneTime, insertOneTime, newCode, newToken, replaceSecrets, spendOneTime } from '../../core/one-time.ts';
+import { ALREADY_SPENT, CODE_TTL_MS, countCodeTry, findByToken, findOneTime, insertOneTime, newCode, newToken, replaceSecrets, spendOneTime, uncountCodeTry } from '../../core/one-time.ts';
 import type { OneTime } from '../../core/one-time.ts';
 import { MAIL_LIMITED } from '../../core/outbox.ts';
 import type { Requester } from '../../core/requester.ts';
@@ -167,7 +167,7 @@ async function byCode(app: App, registrationId: string, code: string, signal: Ab
   try {
     result = await app.hasher.verify(pending?.codeHash ?? null, code, { account: `code:${registrationId}`, signal });
   } catch (error) {
-    if (bucket !== null) await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
+    if (bucket !== null) await app.db.write([uncountAttempt(app.config.throttle, bucket), uncountCodeTry(registrationId)]);
     throw error;
   }
   if (!result.ok || pending === null) throw new Problem('invalid_code');
