@@ -292,7 +292,7 @@ describe('text of strangers (H14)', () => {
 test('the bucket of an unknown name tells the name to nobody who reads the database', async () => {
   const app = await createTestApp();
   await app.login('a-name-that-nobody-has', 'wrong horse battery');
-  const keys = await app.db.read({ sql: 'SELECT key FROM throttle', params: [], map: (rows) => rows.map((row) => String(row[0])), returns: true });
+  const keys = await app.db.read({ sql: "SELECT key FROM throttle WHERE key <> 'readiness'", params: [], map: (rows) => rows.map((row) => String(row[0])), returns: true });
   expect(keys.length).toBe(1);
   expect(keys[0]).not.toContain('a-name-that-nobody-has');
   expect(keys[0]).not.toContain(createHmac('sha256', '').update('a-name-that-nobody-has').digest('base64url'));
