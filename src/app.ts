@@ -1,9 +1,8 @@
 /** Builds every capability once out of the configuration, and hands them to the features. */
 import { UniqueViolation } from './db/database.ts';
-import type { App } from './capabilities.ts';
+import type { App, FeatureFactor } from './capabilities.ts';
 import type { Config } from './config/schema.ts';
 import { createAccessTokens } from './core/access-token.ts';
-import type { Factor } from './core/factor.ts';
 import { housekeep } from './core/housekeeping.ts';
 import { createRevocations } from './core/revocation.ts';
 import { createSigningKeys } from './core/signing-key.ts';
@@ -112,7 +111,7 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
     ...(edge.laneUrl === undefined ? {} : { laneUrl: edge.laneUrl }),
   });
   await hasher.ready();
-  const factors: Factor[] = [];
+  const factors: FeatureFactor[] = [];
   const courier = edge.mail === undefined ? undefined : createCourier({ db, sealer, clock, random, log, ...edge.mail, service: config.server.name });
   const app: App = {
     config,
@@ -144,12 +143,14 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
       issuer: config.server.public_url,
       sessions: config.sessions,
       freshFor: config.sessions.fresh_for,
-      mfa: { required: 'enrolled' },
+      mfa: { required: config.mfa.required, graceMs: config.mfa.grace },
+      throttle: config.throttle,
       profileClaims: config.tokens.profile_claims,
     },
   };
+  // Factors first: routes ask which there are.
+  for (const feature of features) factors.push(...(feature.factors?.(app) ?? []));
   const contributions = features.map((feature) => feature.contribute(app));
-  for (const { factors: contributed } of contributions) factors.push(...(contributed ?? []));
   const stop = watch(app);
   return {
     app,

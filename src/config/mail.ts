@@ -3,7 +3,7 @@ import { canonicalEmail } from '../lib/email-address.ts';
 import { readForeignSecret, readSecretText } from '../lib/secret-text.ts';
 import { choice, duration, integer, list, optionalText, plainText, secret, section, text } from '../lib/setting.ts';
 import type { Reading } from '../lib/setting.ts';
-import { readPageUrl } from './urls.ts';
+import { readPageUrl } from '../lib/page-url.ts';
 
 const TRANSPORTS = ['smtp', 'webhook', 'file'] as const;
 export type MailTransport = (typeof TRANSPORTS)[number];

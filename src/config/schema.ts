@@ -1,8 +1,11 @@
 /** The configuration: the sections of the house and of its features, in the order in which the example file has them. */
 import * as z from 'zod';
 import { registrationSection } from '../features/account/config.ts';
+import { mfaSection } from '../features/mfa/config.ts';
+import { passkeysSection } from '../features/passkey/config.ts';
 import { passwordSection } from '../features/password/config.ts';
 import { cookiesSection, sessionsSection } from '../features/session/config.ts';
+import { totpSection } from '../features/totp/config.ts';
 import { sectionRegistry, settingRegistry } from '../lib/setting.ts';
 import type { SettingMeta } from '../lib/setting.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -18,6 +21,9 @@ const sections = z.object({
   cookies: cookiesSection,
   password: passwordSection,
   registration: registrationSection,
+  mfa: mfaSection,
+  totp: totpSection,
+  passkeys: passkeysSection,
   throttle: throttleSection,
   mail: mailSection,
   'mail.smtp': mailSmtpSection,

@@ -2,10 +2,11 @@
 import { parseSealKey } from '../crypto/seal.ts';
 import { readOrigin } from '../lib/origin.ts';
 import { readForeignSecret, readSecretText } from '../lib/secret-text.ts';
+import { readPageUrl } from '../lib/page-url.ts';
 import { boolean, choice, duration, integer, list, optionalText, secret, secretList, section, text } from '../lib/setting.ts';
 import type { Reading } from '../lib/setting.ts';
 import { readListenAddress } from './listen-address.ts';
-import { readAddressRange, readDatabaseUrl, readPageUrl, readPublicUrl } from './urls.ts';
+import { readAddressRange, readDatabaseUrl, readPublicUrl } from './urls.ts';
 
 const MIN_SHARED_SECRET_BYTES = 32;
 const MIN_ENCRYPTION_KEY_BYTES = 16;

@@ -1,6 +1,5 @@
 /** URLs and addresses that settings take: the public URL, the database's, proxies. */
 import { isIP } from 'node:net';
-import { isLoopbackHost } from '../lib/origin.ts';
 import type { Reading } from '../lib/setting.ts';
 
 const refuse = (problem: string, remedy: string): { refusals: readonly { problem: string; remedy: string }[] } => ({ refusals: [{ problem, remedy }] });
@@ -50,9 +49,3 @@ export function readAddressRange(text: string): Reading<string> {
   return { value: text };
 }
 
-/** Reads the address of a page or a program: https, or http on loopback. */
-export function readPageUrl(text: string): Reading<string> {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const fits = url !== undefined && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) && url.username === '' && url.password === '' && url.hash === '';
-  return fits ? { value: text } : { refusals: [{ problem: 'is not an https URL without user name and fragment', remedy: 'Write one such as "https://app.example.com/page".' }] };
-}

@@ -9,6 +9,7 @@ import type { ProfileClaim } from './profile.ts';
 import type { Revocations } from './revocation.ts';
 import type { SessionPolicy } from './session.ts';
 import type { SigningKeys } from './signing-key.ts';
+import type { ThrottlePolicy } from './throttle.ts';
 
 export interface AuthenticationPolicy {
   readonly issuer: string;
@@ -16,6 +17,8 @@ export interface AuthenticationPolicy {
   /** Milliseconds for which an authentication counts as fresh. */
   readonly freshFor: number;
   readonly mfa: MfaPolicy;
+  /** Of attempts at second factors. */
+  readonly throttle: ThrottlePolicy;
   readonly profileClaims: readonly ProfileClaim[];
 }
 

@@ -17,6 +17,8 @@ export interface Challenge {
   readonly id: string;
   readonly userId: string;
   readonly epoch: number;
+  /** The device that showed the first factor, if it signed in before. */
+  readonly device: string | null;
   readonly shown: readonly { readonly factor: FactorName; readonly kind: FactorKind; readonly amr: readonly Amr[] }[];
 }
 
@@ -28,6 +30,7 @@ export function mintChallengeToken(keys: InternalKeys, issuer: string, clock: Cl
     sub: challenge.userId,
     jti: challenge.id,
     epoch: challenge.epoch,
+    ...(challenge.device === null ? {} : { device: challenge.device }),
     shown: challenge.shown,
     iat: now,
     exp: now + CHALLENGE_TTL_SECONDS,
@@ -36,11 +39,11 @@ export function mintChallengeToken(keys: InternalKeys, issuer: string, clock: Cl
 
 /** @throws {Problem} invalid_token: also when expired; the user's epoch is the caller's to compare with the database */
 export function verifyChallengeToken(keys: InternalKeys, issuer: string, clock: Clock, token: string): Challenge {
-  const { sub, jti, epoch, shown, exp, iat } = verifyInternal(keys, issuer, CHALLENGE_TOKEN_TYPE, token);
+  const { sub, jti, epoch, device, shown, exp, iat } = verifyInternal(keys, issuer, CHALLENGE_TOKEN_TYPE, token);
   const now = Math.floor(clock.now() / 1000);
   if (typeof sub !== 'string' || typeof jti !== 'string' || typeof epoch !== 'number' || typeof exp !== 'number' || typeof iat !== 'number') throw new Problem('invalid_token');
   if (exp <= now || iat > now + 5 || exp - iat > CHALLENGE_TTL_SECONDS || !Array.isArray(shown) || !shown.every(isShown)) throw new Problem('invalid_token');
-  return { id: jti, userId: sub, epoch, shown };
+  return { id: jti, userId: sub, epoch, device: typeof device === 'string' ? device : null, shown };
 }
 
 function isShown(value: unknown): value is Challenge['shown'][number] {

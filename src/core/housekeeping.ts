@@ -1,5 +1,6 @@
 /** Rows that nothing can ask for any more, removed on a schedule (ASVS 14.2.7) and a bounded number at a time. */
 import { raw } from '../db/prepare.ts';
+import { purgeChallenges } from './challenge.ts';
 import { purgeOneTimes } from './one-time.ts';
 import { purgeOutbox } from './outbox.ts';
 import type { Database } from '../db/database.ts';
@@ -31,6 +32,7 @@ export async function housekeep({ db, clock }: { db: Database; clock: Clock }, t
     () => sessions({ before: now - ENDED_SESSIONS_KEPT_MS, batch: BATCH }),
     () => revocations({ now, batch: BATCH }),
     () => purgeOneTimes(now, BATCH),
+    () => purgeChallenges(now, BATCH),
     () => purgeOutbox(now, LETTERS_KEPT_MS, BATCH),
     () => throttles({ before: now - throttleWindowMs, batch: BATCH }),
   ];

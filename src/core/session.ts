@@ -36,7 +36,7 @@ export interface Principal {
   readonly session: Session;
 }
 
-export type EndReason = 'logout' | 'logout_all' | 'session_removed' | 'password_changed' | 'token_reused' | 'session_limit' | 'email_changed' | 'user_disabled' | 'user_deleted' | 'operator';
+export type EndReason = 'logout' | 'logout_all' | 'session_removed' | 'password_changed' | 'token_reused' | 'session_limit' | 'email_changed' | 'factors_changed' | 'user_disabled' | 'user_deleted' | 'operator';
 
 /** Lifetimes and limits, milliseconds. */
 export interface SessionPolicy {
@@ -257,6 +257,13 @@ const renew = raw<Rotated>(
 /** The statement that gives a session a new authentication time after its user authenticated again. */
 export function renewSession(values: { sessionId: string; userId: string; epoch: number; amr: readonly string[]; now: number }): Statement<Rotated> {
   return guarded(renew({ ...values, amr: JSON.stringify(values.amr) }), USER_STATE_MOVED);
+}
+
+const setAmr = raw('UPDATE session SET amr = :amr WHERE id = :sessionId');
+
+/** The statement that says by which methods a session stands, after the user's factors changed. */
+export function setSessionAmr(sessionId: string, amr: readonly string[]): Statement {
+  return setAmr({ sessionId, amr: JSON.stringify(amr) });
 }
 
 const liveByUser = prepare(

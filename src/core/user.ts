@@ -25,6 +25,8 @@ export interface User {
   readonly disabledAt: number | null;
   /** Since when the password has to be changed before signing in; null when it need not. */
   readonly passwordChangeRequiredAt: number | null;
+  /** Until when the user may come in without the second factor that the policy asks for; null when that time has not begun. */
+  readonly mfaDueAt: number | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -41,6 +43,7 @@ export const userColumns = {
   epoch: user.epoch,
   disabledAt: user.disabledAt,
   passwordChangeRequiredAt: user.passwordChangeRequiredAt,
+  mfaDueAt: user.mfaDueAt,
   createdAt: user.createdAt,
   updatedAt: user.updatedAt,
 };
@@ -100,7 +103,7 @@ export function insertUser(values: NewUser): Statement {
   return insert({ ...values });
 }
 
-const COLUMNS = 'id, username, email, pending_email, display_name, user_metadata, claims, epoch, disabled_at, password_change_required_at, created_at, updated_at';
+const COLUMNS = 'id, username, email, pending_email, display_name, user_metadata, claims, epoch, disabled_at, password_change_required_at, mfa_due_at, created_at, updated_at';
 
 const update = raw<User>(
   `UPDATE "user" SET
@@ -136,7 +139,7 @@ export function updateUserProfile(values: ProfileUpdate): Statement<User> {
 }
 
 function userFromRow(row: SqlValue[]): User {
-  const [id, username, email, pendingEmail, displayName, userMetadata, claims, epoch, disabledAt, passwordChangeRequiredAt, createdAt, updatedAt] = row;
+  const [id, username, email, pendingEmail, displayName, userMetadata, claims, epoch, disabledAt, passwordChangeRequiredAt, mfaDueAt, createdAt, updatedAt] = row;
   return {
     id: String(id),
     username: textOrNull(username),
@@ -148,6 +151,7 @@ function userFromRow(row: SqlValue[]): User {
     epoch: Number(epoch),
     disabledAt: numberOrNull(disabledAt),
     passwordChangeRequiredAt: numberOrNull(passwordChangeRequiredAt),
+    mfaDueAt: numberOrNull(mfaDueAt),
     createdAt: Number(createdAt),
     updatedAt: Number(updatedAt),
   };
@@ -188,6 +192,26 @@ export function advanceEpoch(id: string, now: number): Statement<{ epoch: number
   return advance({ id, now });
 }
 
+const advanceIf = raw<{ epoch: number }>('UPDATE "user" SET epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND epoch = :epoch AND disabled_at IS NULL RETURNING epoch', ['epoch']);
+
+/** The same, only from the state that the request was authorised in. */
+export function advanceEpochIf(id: string, epoch: number, word: string, now: number): Statement<{ epoch: number }> {
+  return guarded(advanceIf({ id, epoch, now }), word);
+}
+
+const mfaDue = raw('UPDATE "user" SET mfa_due_at = :dueAt WHERE id = :id');
+const mfaDueOnce = raw('UPDATE "user" SET mfa_due_at = coalesce(mfa_due_at, :dueAt) WHERE id = :id');
+
+/** The statement that begins the time in which a second factor has to be enrolled, if it has not begun. */
+export function beginMfaGrace(id: string, dueAt: number): Statement {
+  return mfaDueOnce({ id, dueAt });
+}
+
+/** The statement that sets or forgets when a second factor is due. */
+export function setMfaDue(id: string, dueAt: number | null): Statement {
+  return mfaDue({ id, dueAt });
+}
+
 const setPending = raw<User>(
   `UPDATE "user" SET pending_email = :pendingEmail, pending_email_canonical = :pendingEmailCanonical, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NULL RETURNING ${COLUMNS}`,
   userFromRow,
@@ -196,6 +220,11 @@ const setPending = raw<User>(
 /** The statement that notes an address that its user has yet to prove; it reserves nothing (G10). */
 export function setPendingEmail(values: { id: string; pendingEmail: string | null; pendingEmailCanonical: string | null; now: number }): Statement<User> {
   return setPending({ ...values });
+}
+
+/** A new address begun under the old password or factors is begun again under the new ones (G9, R08); a first address stays, for it stands in no other's place. */
+export function dropPendingAddress(user: Pick<User, 'id' | 'email'>, now: number): readonly Statement[] {
+  return user.email === null ? [] : [setPendingEmail({ id: user.id, pendingEmail: null, pendingEmailCanonical: null, now })];
 }
 
 /** What a guarded proof says when the pending address is another one by now. */

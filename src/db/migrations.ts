@@ -36,5 +36,20 @@ export const migrations: readonly Migration[] = [
       "CREATE INDEX `password_history_user` ON `password_history` (`user_id`,`id`);",
       "ALTER TABLE `user` ADD `password_change_required_at` integer;"
     ]
+  },
+  {
+    "tag": "0002_factors",
+    "checksum": "eb3b35973ab7376e809d6037aca636ced7caddad569d7567b258881506a064d8",
+    "sql": [
+      "CREATE TABLE `challenge` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`attempts` integer NOT NULL,\n\t`spent_at` integer,\n\t`expires_at` integer NOT NULL\n);",
+      "CREATE INDEX `challenge_expires_at` ON `challenge` (`expires_at`);",
+      "CREATE TABLE `passkey` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`user_id` text NOT NULL,\n\t`credential_id` text NOT NULL,\n\t`public_key` text NOT NULL,\n\t`counter` integer NOT NULL,\n\t`transports` text NOT NULL,\n\t`name` text NOT NULL,\n\t`aaguid` text NOT NULL,\n\t`backup_eligible` integer NOT NULL,\n\t`backed_up` integer NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer,\n\t`clone_suspected_at` integer,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE UNIQUE INDEX `passkey_credential_id` ON `passkey` (`credential_id`);",
+      "CREATE INDEX `passkey_user` ON `passkey` (`user_id`);",
+      "CREATE TABLE `recovery_code` (\n\t`user_id` text NOT NULL,\n\t`selector` text NOT NULL,\n\t`code_hash` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tPRIMARY KEY(`user_id`, `selector`),\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE TABLE `totp` (\n\t`user_id` text PRIMARY KEY NOT NULL,\n\t`secret_sealed` text NOT NULL,\n\t`last_step` integer NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE TABLE `totp_enrolment` (\n\t`user_id` text PRIMARY KEY NOT NULL,\n\t`secret_sealed` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "ALTER TABLE `user` ADD `mfa_due_at` integer;"
+    ]
   }
 ];

@@ -3,7 +3,7 @@
  * from the first migration on. These are storage shapes and never API shapes.
  */
 import { sql } from 'drizzle-orm';
-import { index, integer, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 
 export type JsonObject = { [key: string]: unknown };
 
@@ -28,6 +28,8 @@ export const user = sqliteTable(
     disabledAt: integer('disabled_at'),
     /** When it was demanded that the password be changed; null when it is as good as any. */
     passwordChangeRequiredAt: integer('password_change_required_at'),
+    /** Under a policy that asks everybody for a second factor: until when one may do without. */
+    mfaDueAt: integer('mfa_due_at'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
   },
@@ -195,4 +197,79 @@ export const outbox = sqliteTable(
     index('outbox_due').on(table.state, table.nextAt),
     index('outbox_recipient').on(table.recipientKey, table.createdAt),
   ],
+);
+
+/** Challenges that were answered: how often, and whether one of the answers was right. */
+export const challenge = sqliteTable(
+  'challenge',
+  {
+    id: text().primaryKey(),
+    attempts: integer().notNull(),
+    spentAt: integer('spent_at'),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (table) => [index('challenge_expires_at').on(table.expiresAt)],
+);
+
+/** TOTP authenticators: one a user, its seed sealed. */
+export const totp = sqliteTable('totp', {
+  userId: text('user_id')
+    .primaryKey()
+    .references(() => user.id, { onDelete: 'cascade' }),
+  secretSealed: text('secret_sealed').notNull(),
+  /** The newest time step of which a code was accepted: none up to it is accepted again (RFC 6238 §5.2). */
+  lastStep: integer('last_step').notNull(),
+  createdAt: integer('created_at').notNull(),
+  lastUsedAt: integer('last_used_at'),
+});
+
+/** A TOTP authenticator that was shown to its user and has yet to answer; it does nothing till then. */
+export const totpEnrolment = sqliteTable('totp_enrolment', {
+  userId: text('user_id')
+    .primaryKey()
+    .references(() => user.id, { onDelete: 'cascade' }),
+  secretSealed: text('secret_sealed').notNull(),
+  createdAt: integer('created_at').notNull(),
+  expiresAt: integer('expires_at').notNull(),
+});
+
+/** Recovery codes that are left. The first letter of a code picks the row; the rest is a password hash (ASVS 6.5.2). */
+export const recoveryCode = sqliteTable(
+  'recovery_code',
+  {
+    userId: text('user_id')
+      .notNull()
+      .references(() => user.id, { onDelete: 'cascade' }),
+    selector: text().notNull(),
+    codeHash: text('code_hash').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.selector] })],
+);
+
+/** Passkeys (WebAuthn L3 §4 "credential record"). A credential id belongs to one account (§7.1 step 26). */
+export const passkey = sqliteTable(
+  'passkey',
+  {
+    id: text().primaryKey(),
+    userId: text('user_id')
+      .notNull()
+      .references(() => user.id, { onDelete: 'cascade' }),
+    /** base64url */
+    credentialId: text('credential_id').notNull(),
+    /** COSE key, base64url */
+    publicKey: text('public_key').notNull(),
+    /** Signature counter; moves by one conditional statement alone. */
+    counter: integer().notNull(),
+    transports: text({ mode: 'json' }).$type<string[]>().notNull(),
+    name: text().notNull(),
+    aaguid: text().notNull(),
+    backupEligible: integer('backup_eligible').notNull(),
+    backedUp: integer('backed_up').notNull(),
+    createdAt: integer('created_at').notNull(),
+    lastUsedAt: integer('last_used_at'),
+    /** When a counter came that was used before: there may be two of it. */
+    cloneSuspectedAt: integer('clone_suspected_at'),
+  },
+  (table) => [uniqueIndex('passkey_credential_id').on(table.credentialId), index('passkey_user').on(table.userId)],
 );

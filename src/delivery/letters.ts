@@ -60,6 +60,30 @@ const TEMPLATES: Readonly<Record<LetterName, Template>> = {
     subject: 'A sign-in at {{service}} after many failures',
     lines: ['Somebody, probably you, signed in to your account at {{service}} after {{failures}} wrong passwords, from {{address}}.', ACT],
   },
+  factor_added: {
+    subject: 'A new way to sign in at {{service}}',
+    lines: ['To your account at {{service}} was added: {{factor}}. Other devices were signed out.', ACT],
+  },
+  factor_removed: {
+    subject: 'A way to sign in at {{service}} was removed',
+    lines: ['From your account at {{service}} was removed: {{factor}}. Other devices were signed out.', ACT],
+  },
+  recovery_codes_renewed: {
+    subject: 'New recovery codes for {{service}}',
+    lines: ['Your account at {{service}} has new recovery codes. The old ones no longer work, and other devices were signed out.', ACT],
+  },
+  recovery_code_used: {
+    subject: 'A recovery code was used at {{service}}',
+    lines: ['Somebody, probably you, used a recovery code of your account at {{service}}, from {{address}}. Codes left: {{left}}. Make new ones before they run out.', ACT],
+  },
+  passkey_suspect: {
+    subject: 'A passkey of yours at {{service}} may have been copied',
+    lines: ['The passkey {{factor}} of your account at {{service}} answered with a counter that was used before, from {{address}}. It was refused: there may be a copy of it. Remove it, and add a new one.', ACT],
+  },
+  sign_in_code: {
+    subject: 'Your code for {{service}}: {{code}}',
+    lines: ['Your code to sign in to {{service}}:', '{{code}}', 'It is good for 10 minutes. Nobody who works for {{service}} will ever ask you for it.', IGNORE],
+  },
   test: { subject: 'A test letter from {{service}}', lines: ['If you read this, {{service}} can send letters.'] },
 };
 

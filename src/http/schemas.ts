@@ -45,6 +45,7 @@ export const AuthenticatedReply = z
     refresh_token: z.string().optional().meta({ description: 'Left out when the request asked for the cookie.' }),
     refresh_token_expires_in: z.number().int().meta({ description: 'Seconds until the refresh token ends if it is not used.' }),
     session_id: z.string(),
+    mfa_due_at: timestamp.optional().meta({ description: 'The user has no second factor and is asked for one: until then it can be put off.' }),
     device_token: z.string().optional().meta({ description: 'Of a sign-in: send it along with later ones, and an attack on the account does not keep this device out. Good for nothing else.' }),
   })
   .meta({ id: 'Authenticated' });
@@ -60,3 +61,7 @@ export const MfaRequiredReply = z
 
 /** A right first factor is a 200 whether or not a second one is due; `status` says which. */
 export const AuthenticationReply = z.discriminatedUnion('status', [AuthenticatedReply, MfaRequiredReply]).meta({ id: 'Authentication' });
+
+export const RecoveryCodesReply = z
+  .object({ recovery_codes: z.array(z.string()).length(10).meta({ description: 'Shown this once, each good once in the place of a second factor.' }) })
+  .meta({ id: 'RecoveryCodes' });

@@ -10,7 +10,7 @@ import type { App } from '../capabilities.ts';
 import { TokenRefused } from '../core/access-token.ts';
 import { findPrincipal } from '../core/session.ts';
 import type { Principal } from '../core/session.ts';
-import { demandFresh } from '../core/authentication.ts';
+import { demandFresh } from '../core/reauthentication.ts';
 import type { BearerSecurity } from './route.ts';
 import { MissingToken } from './answer.ts';
 import { countHeader } from './requests.ts';

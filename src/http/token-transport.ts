@@ -4,6 +4,7 @@ import { invalidRequest } from '../problem.ts';
 import type { App } from '../capabilities.ts';
 import type { Authenticated, Authentication, MfaRequired } from '../core/authentication.ts';
 import { DEVICE_COOKIE, REFRESH_COOKIE, clearCookie, demandOrigin, readCookie, setCookie } from './cookies.ts';
+import { rfc3339 } from './fields.ts';
 import type { Call } from './route.ts';
 import { bearerToken } from './security.ts';
 
@@ -14,7 +15,7 @@ export const cookieMember = z.boolean().optional().meta({ description: 'True: th
 const DEVICE_COOKIE_SECONDS = 31_536_000;
 
 /** An authentication as it is sent: tokens that travel as cookies are not in the body. */
-export type Delivered = Omit<Authenticated, 'refresh_token' | 'device_token'> & { refresh_token?: string; device_token?: string };
+export type Delivered = Omit<Authenticated, 'refresh_token' | 'device_token' | 'mfa_due_at'> & { refresh_token?: string; device_token?: string; mfa_due_at?: string };
 
 /**
  * Puts the tokens of an authentication where the request asked for them; {@link demandCookies} came before.
@@ -22,8 +23,11 @@ export type Delivered = Omit<Authenticated, 'refresh_token' | 'device_token'> & 
 export function deliver(call: Call<unknown>, authentication: Authenticated, asked: boolean): Delivered;
 export function deliver(call: Call<unknown>, authentication: Authentication, asked: boolean): Delivered | MfaRequired;
 export function deliver(call: Call<unknown>, authentication: Authentication, asked: boolean): Delivered | MfaRequired {
-  if (!asked || authentication.status !== 'authenticated') return authentication;
-  const { refresh_token, device_token, ...rest } = authentication;
+  if (authentication.status !== 'authenticated') return authentication;
+  const { mfa_due_at, ...tokens } = authentication;
+  const shown = mfa_due_at === undefined ? tokens : { ...tokens, mfa_due_at: rfc3339(mfa_due_at) };
+  if (!asked) return shown;
+  const { refresh_token, device_token, ...rest } = shown;
   call.addCookie(setCookie(REFRESH_COOKIE, refresh_token, authentication.refresh_token_expires_in));
   if (device_token !== undefined) call.addCookie(setCookie(DEVICE_COOKIE, device_token, DEVICE_COOKIE_SECONDS));
   return rest;

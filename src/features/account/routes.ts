@@ -1,7 +1,7 @@
 /** GET, PATCH and DELETE /me; POST /email/verify and /email/verify/resend. */
 import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
-import { hasSecondFactor } from '../../core/authentication.ts';
+import { hasSecondFactor } from '../../core/second-factor.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { metadata, text } from '../../http/fields.ts';

@@ -1,13 +1,23 @@
-/** The password as a factor: what is known. It is a first factor; a second one has to be of another kind. */
+/**
+ * The password as a factor: what is known. It is the first factor of most sign-ins, and the second one after a passkey that didn't
+ * verify its user.
+ */
 import type { App } from '../../capabilities.ts';
 import type { Factor } from '../../core/factor.ts';
-import { findPassword } from './store.ts';
+import { Problem } from '../../problem.ts';
+import { FACTOR, lookAtPassword } from './operations.ts';
+import { findPassword, upgradePassword } from './store.ts';
 
 export function passwordFactor(app: App): Factor {
   return {
     name: 'password',
     kind: 'knowledge',
-    second: false,
+    demandsSecond: false,
     enrolled: async (userId) => (await findPassword(app.db, userId)) !== null,
+    verify: async (user, answer, _occasion, _requester, signal) => {
+      if (answer.factor !== 'password') throw new Problem('invalid_credentials');
+      const { stored, rehash } = await lookAtPassword(app, user, answer.password, user.id, signal);
+      return { ...FACTOR, user, effects: rehash === null ? [] : [upgradePassword({ userId: user.id, seen: stored, next: rehash })] };
+    },
   };
 }

@@ -5,5 +5,6 @@ import { passwordRoutes } from './routes.ts';
 
 export const password: Feature = {
   name: 'password',
-  contribute: (app) => ({ routes: passwordRoutes(app), factors: [passwordFactor(app)] }),
+  factors: (app) => [passwordFactor(app)],
+  contribute: (app) => ({ routes: passwordRoutes(app) }),
 };

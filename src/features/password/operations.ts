@@ -8,8 +8,8 @@ import { NothingChanged } from '../../db/database.ts';
 import type { Statement } from '../../db/database.ts';
 import { Problem, invalidRequest } from '../../problem.ts';
 import type { InputFault } from '../../problem.ts';
-import { completeFactor, reauthenticate } from '../../core/authentication.ts';
-import type { Authenticated, Authentication } from '../../core/authentication.ts';
+import { completeFactors } from '../../core/authentication.ts';
+import type { Authentication } from '../../core/authentication.ts';
 import { deviceOf } from '../../core/device-token.ts';
 import type { VerifiedFactor } from '../../core/factor.ts';
 import { parseSignInName } from '../../core/identifier.ts';
@@ -19,7 +19,7 @@ import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
 import { countAttempt, passwordBucket, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
-import { findUserBySignInName, notePasswordSet, setPendingEmail } from '../../core/user.ts';
+import { dropPendingAddress, findUserBySignInName, notePasswordSet } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 import { normalizePassword, passwordFaults } from './policy.ts';
 import type { PasswordContext, PasswordPolicy } from './policy.ts';
@@ -45,27 +45,35 @@ interface Verified {
 }
 
 /**
- * Verifies a password for a user (or for nobody: the same work), counting the attempt first.
+ * Compares a password with the stored one of a user, or of nobody: the same work. The attempt has been counted.
+ *
+ * @param account whose share of the hash queue it is
+ * @throws {Problem} invalid_credentials, overloaded
+ */
+export async function lookAtPassword(app: App, user: User | null, password: string, account: string, signal: AbortSignal): Promise<Pick<Verified, 'stored' | 'changedAt' | 'rehash'> & { readonly user: User }> {
+  const normalized = normalizePassword(password);
+  // Nobody's password is looked up too: a read less would tell.
+  const credential = await findPassword(app.db, user?.id ?? '');
+  // A text that can't be a password here costs a hash all the same.
+  const { ok, rehash } = await app.hasher.verify(normalized === null ? null : (credential?.passwordHash ?? null), normalized ?? 'not a password', { account, signal });
+  if (!ok || user === null || credential === null || normalized === null) throw new Problem('invalid_credentials');
+  return { user, stored: credential.passwordHash, changedAt: credential.changedAt, rehash };
+}
+
+/**
+ * Verifies a password, counting the attempt first.
  *
  * @throws {Problem} invalid_credentials, too_many_attempts, overloaded
  */
 async function verifyPassword(app: App, user: User | null, password: string, bucket: string, account: string, signal: AbortSignal): Promise<Verified> {
-  const normalized = normalizePassword(password);
-  // Nobody's password is looked up too: a read less would tell.
-  const credential = await findPassword(app.db, user?.id ?? '');
-  const stored = credential?.passwordHash ?? null;
   const failures = await countAttempt(app, app.config.throttle, bucket);
-  // A text that can't be a password here costs a hash all the same.
-  let result;
   try {
-    result = await app.hasher.verify(normalized === null ? null : stored, normalized ?? 'not a password', { account, signal });
+    return { ...(await lookAtPassword(app, user, password, account, signal)), bucket, failures };
   } catch (error) {
     // Too busy, or the caller has gone: the guess was not looked at, and must not count against the account.
-    await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
+    if (!(error instanceof Problem && error.code === 'invalid_credentials')) await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
     throw error;
   }
-  if (!result.ok || user === null || credential === null || normalized === null) throw new Problem('invalid_credentials');
-  return { user, stored: credential.passwordHash, changedAt: credential.changedAt, rehash: result.rehash, bucket, failures };
 }
 
 /** What the way in takes: the attempts are forgotten and a better hash is stored in the commit of the success. */
@@ -88,7 +96,7 @@ function unusual(app: App, { user, failures }: Verified, requester: Requester): 
  */
 export async function signIn(
   app: App,
-  input: { username: string; password: string; deviceToken?: string | undefined },
+  input: { username: string; password: string; totp?: string | undefined; deviceToken?: string | undefined },
   requester: Requester,
   signal: AbortSignal,
 ): Promise<Authentication> {
@@ -99,7 +107,9 @@ export async function signIn(
   const bucket = device === null ? account : `${account}:${device}`;
   try {
     const verified = await verifyPassword(app, user, input.password, bucket, account, signal);
-    const authentication = await completeFactor(app, { ...passwordShown(verified, unusual(app, verified, requester)), mustChange: isTooOld(app, verified) }, requester);
+    const first = { ...passwordShown(verified, unusual(app, verified, requester)), mustChange: isTooOld(app, verified), device };
+    const answer = input.totp === undefined ? undefined : ({ factor: 'totp', code: input.totp } as const);
+    const authentication = await completeFactors(app, first, answer, requester, signal);
     if (verified.failures > UNUSUAL_FAILURES) app.wakeCourier();
     // The device keeps the token it has.
     return device === null || authentication.status !== 'authenticated' ? authentication : { ...authentication, device_token: input.deviceToken ?? '' };
@@ -142,16 +152,6 @@ export async function demandNewPassword(app: App, userId: string, present: strin
 const sessionBucket = ({ user, session }: Principal): string => `${passwordBucket(user.id)}:s${session.id}`;
 
 /**
- * Shows the password again within a session.
- *
- * @throws {Problem} invalid_credentials, too_many_attempts, overloaded, session_revoked
- */
-export async function reauthenticateWithPassword(app: App, principal: Principal, password: string, requester: Requester, signal: AbortSignal): Promise<Authenticated> {
-  const verified = await verifyPassword(app, principal.user, password, sessionBucket(principal), passwordBucket(principal.user.id), signal);
-  return reauthenticate(app, principal, passwordShown(verified), requester);
-}
-
-/**
  * Changes the password. The other sessions end, and so does everything begun with the old one.
  *
  * @throws {Problem} invalid_credentials, invalid_request, conflict, too_many_attempts, overloaded
@@ -188,11 +188,6 @@ export async function changePassword(
   }
   app.wakeCourier();
   app.log.write('info', 'password.changed', 'a password was changed', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id, 'client.address': requester.ip });
-}
-
-/** A new address begun under the old password is begun again under the new one (G9, R08); a first address stays, for it stands in no other's place. */
-export function dropPendingAddress(user: Pick<User, 'id' | 'email'>, now: number): readonly Statement[] {
-  return user.email === null ? [] : [setPendingEmail({ id: user.id, pendingEmail: null, pendingEmailCanonical: null, now })];
 }
 
 /** The words that a password of this user must not be made of. */

@@ -127,7 +127,7 @@ export async function verifyRegistration(app: App, proof: RegistrationProof, req
   const canonical = canonicalEmail(email);
   if (canonical === null || canonical !== pending.subject) throw new Error('a registration of another address');
   const now = app.clock.now();
-  const user: User = { id: app.newId(), username: null, email, pendingEmail: null, displayName, userMetadata, claims: {}, epoch: 0, disabledAt: null, passwordChangeRequiredAt: null, createdAt: now, updatedAt: now };
+  const user: User = { id: app.newId(), username: null, email, pendingEmail: null, displayName, userMetadata, claims: {}, epoch: 0, disabledAt: null, passwordChangeRequiredAt: null, mfaDueAt: null, createdAt: now, updatedAt: now };
   const effects = [
     spendOneTime(pending.id, now),
     insertUser({ ...user, usernameCanonical: null, emailCanonical: canonical, pendingEmailCanonical: null, now }),

@@ -34,7 +34,7 @@ async function prepareAccount(app: App, input: Registration, account: string, si
   if ((await findUserBySignInName(app.db, { kind: 'username', canonical: usernameCanonical })) !== null) throw new Problem('username_taken');
   const passwordHash = await app.hasher.hash(password, { account, ...(signal === undefined ? {} : { signal }) });
   const now = app.clock.now();
-  const user: User = { id: app.newId(), ...about, userMetadata: input.userMetadata ?? {}, claims: {}, epoch: 0, disabledAt: null, passwordChangeRequiredAt: null, createdAt: now, updatedAt: now };
+  const user: User = { id: app.newId(), ...about, userMetadata: input.userMetadata ?? {}, claims: {}, epoch: 0, disabledAt: null, passwordChangeRequiredAt: null, mfaDueAt: null, createdAt: now, updatedAt: now };
   return { user, effects: [insertUser({ ...user, usernameCanonical, emailCanonical: null, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })] };
 }
 

@@ -12,8 +12,8 @@ import { MAIL_LIMITED } from '../../core/outbox.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import { passwordBucket, resetAllThrottles } from '../../core/throttle.ts';
-import { findUserById, findUserBySignInName, notePasswordSet } from '../../core/user.ts';
-import { acceptablePassword, contextOf, demandNewPassword, dropPendingAddress } from './operations.ts';
+import { dropPendingAddress, findUserById, findUserBySignInName, notePasswordSet } from '../../core/user.ts';
+import { acceptablePassword, contextOf, demandNewPassword } from './operations.ts';
 import { findPassword, rememberPassword, setPassword } from './store.ts';
 
 /** Reset links that may be alive at once. */

@@ -1,4 +1,4 @@
-/** POST /register, /login, /reauthenticate, /me/password, /password/check. */
+/** POST /register, /login, /me/password, /password/check. */
 import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
 import { Problem, invalidRequest } from '../../problem.ts';
@@ -7,7 +7,7 @@ import type { AnyRoute, Call } from '../../http/route.ts';
 import { metadata, passwordText, text, tokenText } from '../../http/fields.ts';
 import { AuthenticatedReply, AuthenticationReply, MfaRequiredReply, UserReply, userReply } from '../../http/schemas.ts';
 import { cookieMember, deliver, demandCookies, presentedDevice } from '../../http/token-transport.ts';
-import { changePassword, contextWords, judgePassword, passwordPolicy, reauthenticateWithPassword, signIn } from './operations.ts';
+import { changePassword, contextWords, judgePassword, passwordPolicy, signIn } from './operations.ts';
 import { changePasswordPage, registrationMailRoutes, resetRoutes } from './mail-routes.ts';
 import { registerByEmail } from './register-by-email.ts';
 import { register } from './register.ts';
@@ -24,6 +24,13 @@ const VerificationRequired = z
 function isVerificationRequired(reply: unknown): boolean {
   return VerificationRequired.safeParse(reply).success;
 }
+
+const signInMembers = {
+  username: z.string().meta({ description: 'A username or a proved e-mail address.' }).max(512, 'No name here is that long.'),
+  password: passwordText(),
+  device_token: tokenText().optional().meta({ description: 'Of an earlier sign-in on this device.' }),
+  cookie: cookieMember,
+};
 
 interface EmailBody {
   readonly email?: string | undefined;
@@ -75,6 +82,7 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
       return { ...deliver(call, authentication, asked), user: userReply(user, false) };
     },
   });
+  const hasTotp = app.factors.some(({ name }) => name === 'totp');
   const closed = route({
     method: 'post',
     path: '/register',
@@ -99,37 +107,15 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
       summary: 'Sign in with a username or an e-mail address and a password',
       description: 'One answer for every wrong pair, whether or not the name is known. An account that is disabled is told so only after the right password.',
       security: 'public',
-      body: z.strictObject({
-        username: z.string().meta({ description: 'A username or a proved e-mail address.' }).max(512, 'No name here is that long.'),
-        password: passwordText(),
-        device_token: tokenText().optional().meta({ description: 'Of an earlier sign-in on this device.' }),
-        cookie: cookieMember,
-      }),
+      body: hasTotp ? z.strictObject({ ...signInMembers, totp: z.string().max(64, 'No code is that long.').optional().meta({ description: 'The six digits of the authenticator app, to spare the second request.' }) }) : z.strictObject(signInMembers),
       status: 200,
       reply: AuthenticationReply,
-      problems: ['invalid_credentials', 'account_disabled', 'password_change_required', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
+      problems: ['invalid_credentials', 'account_disabled', 'password_change_required', 'mfa_enrolment_required', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
       handle: async (call) => {
         const asked = call.body.cookie === true;
         demandCookies(app, call, asked);
-        const input = { username: call.body.username, password: call.body.password, deviceToken: presentedDevice(app, call) };
+        const input = { username: call.body.username, password: call.body.password, totp: 'totp' in call.body && typeof call.body.totp === 'string' ? call.body.totp : undefined, deviceToken: presentedDevice(app, call) };
         return deliver(call, await signIn(app, input, call.requester, call.signal), asked);
-      },
-    }),
-    route({
-      method: 'post',
-      path: '/reauthenticate',
-      tag: 'Sign-in',
-      summary: 'Authenticate again within the session',
-      description: 'The same session with a new auth_time: what a route that answered insufficient_user_authentication asks for.',
-      security: bearer(),
-      body: z.strictObject({ password: passwordText(), cookie: cookieMember }),
-      status: 200,
-      reply: AuthenticatedReply,
-      problems: ['invalid_credentials', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
-      handle: async (call) => {
-        const asked = call.body.cookie === true;
-        demandCookies(app, call, asked);
-        return deliver(call, await reauthenticateWithPassword(app, call.principal, call.body.password, call.requester, call.signal), asked);
       },
     }),
     route({

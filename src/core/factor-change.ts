@@ -1,0 +1,69 @@
+/**
+ * What goes with every change of a user's factors, in one commit with it: the other sessions end, what was begun is void, the user is
+ * told, and the session's level follows what is left (G9, ASVS 6.3.7, 7.4.3).
+ */
+import { NothingChanged } from '../db/database.ts';
+import type { Results, Statement } from '../db/database.ts';
+import { Problem } from '../problem.ts';
+import type { AuthenticationDeps } from './authentication-deps.ts';
+import { tell } from './mail.ts';
+import type { MailDeps } from './mail.ts';
+import { voidOneTimes } from './one-time.ts';
+import type { LetterName } from './outbox.ts';
+import { removeRecoveryCodes } from './recovery-code.ts';
+import type { Requester } from './requester.ts';
+import { USER_STATE_MOVED, endSessions, setSessionAmr, writeEndings } from './session.ts';
+import type { Principal } from './session.ts';
+import { advanceEpochIf, dropPendingAddress, setMfaDue } from './user.ts';
+
+export interface FactorChange {
+  /** What the change itself writes. Its guards are the caller's. */
+  readonly statements: readonly Statement[];
+  /** The methods of the present session after it. */
+  readonly amr: readonly string[];
+  readonly letter: LetterName;
+  /** The factor in words, for the letter. */
+  readonly factor: string;
+  readonly event: 'factor.added' | 'factor.removed' | 'factor.renewed';
+}
+
+/**
+ * Commits a change of factors by the user, in the state that the request was authorised in.
+ *
+ * @throws {Problem} conflict: password, factors or address changed meanwhile
+ */
+export async function changeFactors(deps: AuthenticationDeps & MailDeps & { wakeCourier(): void }, principal: Principal, change: FactorChange, requester: Requester): Promise<Results<readonly Statement[]>> {
+  const { user, session } = principal;
+  const now = deps.clock.now();
+  try {
+    const results = await writeEndings(deps, [
+      ...change.statements,
+      advanceEpochIf(user.id, user.epoch, USER_STATE_MOVED, now),
+      ...(change.event === 'factor.added' ? [setMfaDue(user.id, null)] : []),
+      voidOneTimes(user.id, now),
+      ...dropPendingAddress(user, now),
+      ...endSessions({ kind: 'others', userId: user.id, except: session.id }, 'factors_changed', now),
+      setSessionAmr(session.id, change.amr),
+      ...tell(deps, change.letter, user.email, { factor: change.factor, address: requester.ip ?? 'unknown' }, requester),
+    ]);
+    deps.wakeCourier();
+    deps.log.write('info', change.event, 'the factors of a user changed', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id, 'client.address': requester.ip, factor: change.factor });
+    return results;
+  } catch (error) {
+    if (error instanceof NothingChanged && error.guard === USER_STATE_MOVED) throw new Problem('conflict', { cause: error });
+    throw error;
+  }
+}
+
+/**
+ * The statements that belong to the removal of a factor which may be the last one: recovery codes stand in for a factor, and without
+ * one for nothing.
+ *
+ * @param remaining whether the user still has a factor that asks for a second
+ * @throws {Problem} last_second_factor: the policy asks everybody for one
+ */
+export function afterRemoval(deps: Pick<AuthenticationDeps, 'policy'>, userId: string, remaining: boolean): readonly Statement[] {
+  if (remaining) return [];
+  if (deps.policy.mfa.required === 'all') throw new Problem('last_second_factor');
+  return [removeRecoveryCodes(userId)];
+}

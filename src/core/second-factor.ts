@@ -1,0 +1,67 @@
+/**
+ * Showing a factor that an account has, as the second one of a sign-in or again within a session. Attempts are counted over all
+ * factors and challenges of an account, before anything is looked at (L03, O06, N5); a right password sets nothing of it back (L04).
+ */
+import { Problem } from '../problem.ts';
+import type { AuthenticationDeps } from './authentication-deps.ts';
+import type { Answer, Factor, Occasion, VerifiedFactor } from './factor.ts';
+import type { Requester } from './requester.ts';
+import { countAttempt, passwordBucket, resetThrottle, uncountAttempt } from './throttle.ts';
+import type { User } from './user.ts';
+
+/** The bucket of an account's second factors; a device's or a session's own is named after it. */
+export const secondBucket = (userId: string): string => `second:${userId}`;
+
+type Factors = Pick<AuthenticationDeps, 'factors'>;
+
+async function enrolledOf(factors: readonly Factor[], userId: string): Promise<Factor[]> {
+  const enrolled = await Promise.all(factors.map((factor) => factor.enrolled(userId)));
+  return factors.filter((_, index) => enrolled[index]);
+}
+
+/** The factors that this user has, once one of them asks for a second; else none, for then nothing is asked. */
+export async function enrolledFactors({ factors }: Factors, userId: string): Promise<Factor[]> {
+  const demanding = await enrolledOf(factors.filter((factor) => factor.demandsSecond), userId);
+  return demanding.length === 0 ? [] : [...demanding, ...(await enrolledOf(factors.filter((factor) => !factor.demandsSecond), userId))];
+}
+
+/** Whether this user has a second factor. */
+export async function hasSecondFactor({ factors }: Factors, userId: string): Promise<boolean> {
+  return (await enrolledOf(factors.filter((factor) => factor.demandsSecond), userId)).length > 0;
+}
+
+export interface Presentation {
+  readonly user: User;
+  readonly answer: Answer;
+  readonly occasion: Occasion;
+  /** Whose attempts these are counted with, beside the account's: a known device, a session; null for strangers. */
+  readonly apart: string | null;
+}
+
+/**
+ * Verifies an answer. What it gives back has the counter's setting back among its effects.
+ *
+ * @throws {Problem} invalid_credentials: wrong, spent, or not a factor of this user; too_many_attempts, overloaded
+ */
+export async function verifyAnswer(deps: AuthenticationDeps, presented: Presentation, requester: Requester, signal: AbortSignal): Promise<VerifiedFactor> {
+  const { user, answer, occasion, apart } = presented;
+  // A right password sets nothing back but the count of passwords.
+  const account = answer.factor === 'password' ? passwordBucket(user.id) : secondBucket(user.id);
+  const bucket = apart === null ? account : `${account}:${apart}`;
+  await countAttempt(deps, deps.policy.throttle, bucket);
+  const factor = deps.factors.find(({ name }) => name === answer.factor);
+  try {
+    if (factor === undefined || !(await factor.enrolled(user.id))) throw new Problem('invalid_credentials');
+    const verified = await factor.verify(user, answer, occasion, requester, signal);
+    return { ...verified, effects: [resetThrottle(bucket), ...verified.effects] };
+  } catch (error) {
+    const { log } = deps;
+    if (error instanceof Problem && error.code === 'invalid_credentials') {
+      log.write('info', 'second_factor.failed', 'a second factor was refused', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip, factor: answer.factor });
+    } else {
+      // Too busy, or the caller has gone: nobody looked at it.
+      await deps.db.write([uncountAttempt(deps.policy.throttle, bucket)]);
+    }
+    throw error;
+  }
+}

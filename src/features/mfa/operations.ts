@@ -1,0 +1,73 @@
+/** The second step of a sign-in, the renewal of a session by any factor, and recovery codes. */
+import type { App } from '../../capabilities.ts';
+import { Problem } from '../../problem.ts';
+import { completeFactor } from '../../core/authentication.ts';
+import type { Authenticated, Authentication } from '../../core/authentication.ts';
+import { MAX_CHALLENGE_TRIES, countChallengeTry, spendChallenge, uncountChallengeTry } from '../../core/challenge.ts';
+import { verifyChallengeToken } from '../../core/challenge-token.ts';
+import type { Challenge } from '../../core/challenge-token.ts';
+import type { Answer } from '../../core/factor.ts';
+import { changeFactors } from '../../core/factor-change.ts';
+import { reauthenticate } from '../../core/reauthentication.ts';
+import { newRecoveryCodes, replaceRecoveryCodes } from '../../core/recovery-code.ts';
+import type { Requester } from '../../core/requester.ts';
+import { hasSecondFactor, verifyAnswer } from '../../core/second-factor.ts';
+import type { Principal } from '../../core/session.ts';
+import { findUserById } from '../../core/user.ts';
+import type { User } from '../../core/user.ts';
+
+/**
+ * The pending sign-in of a challenge token, and its user in the state that it was begun in.
+ *
+ * @throws {Problem} invalid_token
+ */
+async function pendingSignIn(app: App, token: string): Promise<{ challenge: Challenge; user: User }> {
+  const challenge = verifyChallengeToken(app.keys, app.policy.issuer, app.clock, token);
+  const user = await findUserById(app.db, challenge.userId);
+  if (user === null || user.epoch !== challenge.epoch || user.disabledAt !== null) throw new Problem('invalid_token');
+  return { challenge, user };
+}
+
+/**
+ * Goes on with a pending sign-in: five tries, one success.
+ *
+ * @throws {Problem} invalid_credentials; invalid_token: the pending sign-in is over; too_many_attempts, overloaded
+ */
+export async function showSecondFactor(app: App, token: string, answer: Answer, requester: Requester, signal: AbortSignal): Promise<Authentication> {
+  const { challenge, user } = await pendingSignIn(app, token);
+  if (!(await countChallengeTry(app.db, challenge.id, app.clock.now(), MAX_CHALLENGE_TRIES))) throw new Problem('invalid_token');
+  let verified;
+  try {
+    verified = await verifyAnswer(app, { user, answer, occasion: { kind: 'sign_in', id: challenge.id }, apart: challenge.device }, requester, signal);
+  } catch (error) {
+    // Nobody looked at it: the challenge keeps its tries.
+    if (!(error instanceof Problem) || error.code !== 'invalid_credentials') await app.db.write([uncountChallengeTry(challenge.id)]);
+    throw error;
+  }
+  return completeFactor(app, { ...verified, effects: [spendChallenge(challenge.id, app.clock.now()), ...verified.effects] }, requester, challenge);
+}
+
+/**
+ * Shows a factor again within a session.
+ *
+ * @throws {Problem} invalid_credentials, insufficient_user_authentication, session_revoked, too_many_attempts, overloaded
+ */
+export async function showAgain(app: App, principal: Principal, answer: Answer, requester: Requester, signal: AbortSignal): Promise<Authenticated> {
+  const { user, session } = principal;
+  const verified = await verifyAnswer(app, { user, answer, occasion: { kind: 'session', id: session.id }, apart: `s${session.id}` }, requester, signal);
+  return reauthenticate(app, principal, verified, requester);
+}
+
+/**
+ * A new set of recovery codes in the place of the old one.
+ *
+ * @throws {Problem} no_second_factor: there is nothing that they could stand in for; conflict, overloaded
+ */
+export async function renewRecoveryCodes(app: App, principal: Principal, requester: Requester, signal: AbortSignal): Promise<readonly string[]> {
+  const { user, session } = principal;
+  if (!(await hasSecondFactor(app, user.id))) throw new Problem('no_second_factor');
+  const codes = newRecoveryCodes(app.random);
+  const statements = await replaceRecoveryCodes(app.hasher, user.id, codes, app.clock.now(), signal);
+  await changeFactors(app, principal, { statements, amr: session.amr, letter: 'recovery_codes_renewed', factor: 'recovery codes', event: 'factor.renewed' }, requester);
+  return codes;
+}

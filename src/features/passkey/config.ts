@@ -1,0 +1,21 @@
+/** The `[passkeys]` section: WebAuthn credentials, as first or second factor. */
+import { readOrigin } from '../../lib/origin.ts';
+import { readPageUrl } from '../../lib/page-url.ts';
+import { boolean, choice, list, optionalText, section } from '../../lib/setting.ts';
+import type { Reading } from '../../lib/setting.ts';
+
+function readRpId(text: string): Reading<string> {
+  const isHost = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(text) && !/^[0-9.]+$/.test(text);
+  return isHost ? { value: text } : { refusals: [{ problem: 'is no host name', remedy: 'Write a domain in lower case without scheme and port, such as "example.com".' }] };
+}
+
+export const passkeysSection = section('Passkeys (WebAuthn).', {
+  enabled: boolean({ sentence: 'Whether users may sign in with passkeys.', default: true }),
+  rp_id: optionalText({ sentence: 'The domain that passkeys belong to; pages of it and of its subdomains can use them. A change makes all passkeys useless.', absent: 'the host of server.public_url', example: 'example.com', unit: 'a domain', read: readRpId }),
+  rp_name: optionalText({ sentence: 'The name that authenticators show.', absent: 'server.name', example: 'Example Shop', read: (text) => ({ value: text }) }),
+  origins: list({ sentence: 'Origins of the pages that may use passkeys here; empty means that of server.public_url.', default: [], unit: 'origins such as "https://app.example.com"', read: readOrigin }),
+  user_verification: choice({ sentence: 'Whether the authenticator has to verify its user by PIN or biometrics; without, a passkey alone is one factor.', default: 'preferred', of: ['required', 'preferred', 'discouraged'] }),
+  attestation: choice({ sentence: 'Whether to ask authenticators which make they are; the statement is checked against no list of makers.', default: 'none', of: ['none', 'indirect', 'direct', 'enterprise'] }),
+  enroll_url: optionalText({ sentence: 'The page where users add a passkey; /.well-known/passkey-endpoints names it to password managers.', absent: 'none', example: 'https://app.example.com/passkeys/new', unit: 'an https URL', read: readPageUrl }),
+  manage_url: optionalText({ sentence: 'The page where users manage their passkeys; named in the same place.', absent: 'none', example: 'https://app.example.com/passkeys', unit: 'an https URL', read: readPageUrl }),
+});

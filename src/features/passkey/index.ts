@@ -1,0 +1,4 @@
+/** Passkeys. */
+import type { Feature } from '../feature.ts';
+
+export const passkey: Feature = { name: 'passkey', contribute: () => ({ routes: [] }) };

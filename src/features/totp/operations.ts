@@ -1,0 +1,100 @@
+/** Enrolling an authenticator app, confirming it, taking it away, and verifying its codes. */
+import type { App } from '../../capabilities.ts';
+import { NothingChanged } from '../../db/database.ts';
+import { Problem } from '../../problem.ts';
+import { withMethods, withoutMethods } from '../../core/amr.ts';
+import type { VerifiedFactor } from '../../core/factor.ts';
+import { afterRemoval, changeFactors } from '../../core/factor-change.ts';
+import { newRecoveryCodes, replaceRecoveryCodes } from '../../core/recovery-code.ts';
+import type { Requester } from '../../core/requester.ts';
+import type { Principal } from '../../core/session.ts';
+import { countAttempt, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
+import type { User } from '../../core/user.ts';
+import { SECRET_BYTES, base32, matchingStep, otpauthUri } from './code.ts';
+import { ENROLMENT_OVER, NO_TOTP, acceptStep, confirmEnrolment, deleteTotp, findEnrolment, findTotp, insertEnrolment } from './store.ts';
+
+/** An authenticator that nobody confirmed in this time was not scanned. */
+const ENROLMENT_TTL_MS = 3_600_000;
+
+const FACTOR = { factor: 'totp', kind: 'device', amr: ['otp'] } as const;
+const LETTER_NAME = 'an authenticator app';
+
+const purpose = (userId: string): string => `totp.secret:${userId}`;
+const windowOf = ({ config }: App): 0 | 1 => (config.totp.strict ? 0 : 1);
+
+export interface Enrolment {
+  /** Base 32, for typing. */
+  readonly secret: string;
+  readonly otpauthUri: string;
+}
+
+/** Begins an enrolment. It does nothing until it is confirmed, and an authenticator that is in force stays so till then (O03). */
+export async function enrolTotp(app: App, { user }: Principal): Promise<Enrolment> {
+  const bytes = app.random.bytes(SECRET_BYTES);
+  const now = app.clock.now();
+  await app.db.write([insertEnrolment({ userId: user.id, secretSealed: app.sealer.seal(purpose(user.id), bytes), now, expiresAt: now + ENROLMENT_TTL_MS })]);
+  const secret = base32(bytes);
+  return { secret, otpauthUri: otpauthUri({ issuer: app.config.totp.issuer ?? app.config.server.name, account: user.username ?? user.email ?? user.id, secret }) };
+}
+
+/**
+ * Confirms the enrolment by a code of it, and makes recovery codes.
+ *
+ * @throws {Problem} invalid_code: wrong, or nothing to confirm; conflict, too_many_attempts, overloaded
+ */
+export async function confirmTotp(app: App, principal: Principal, code: string, requester: Requester, signal: AbortSignal): Promise<readonly string[]> {
+  const { user, session } = principal;
+  const bucket = `totp-enrolment:${user.id}`;
+  await countAttempt(app, app.config.throttle, bucket);
+  const now = app.clock.now();
+  const secretSealed = await findEnrolment(app.db, user.id, now);
+  // The first code may be of the step before: it was typed in from the app.
+  const step = secretSealed === null ? null : matchingStep(app.sealer.open(purpose(user.id), secretSealed), code, now, windowOf(app), -1);
+  if (secretSealed === null || step === null) throw new Problem('invalid_code');
+  const codes = newRecoveryCodes(app.random);
+  try {
+    const recovery = await replaceRecoveryCodes(app.hasher, user.id, codes, now, signal);
+    const statements = [...confirmEnrolment({ userId: user.id, secretSealed, step, now }), ...recovery, resetThrottle(bucket)];
+    await changeFactors(app, principal, { statements, amr: withMethods(session.amr, FACTOR.amr), letter: 'factor_added', factor: LETTER_NAME, event: 'factor.added' }, requester);
+  } catch (error) {
+    if (error instanceof NothingChanged && error.guard === ENROLMENT_OVER) throw new Problem('conflict', { cause: error });
+    if (error instanceof Problem && error.code === 'overloaded') await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
+    throw error;
+  }
+  return codes;
+}
+
+/**
+ * Takes the authenticator away.
+ *
+ * @throws {Problem} not_found: there is none; last_second_factor, conflict
+ */
+export async function removeTotp(app: App, principal: Principal, requester: Requester): Promise<void> {
+  const { user, session } = principal;
+  if ((await findTotp(app.db, user.id)) === null) throw new Problem('not_found');
+  const others = await Promise.all(app.factors.filter(({ name, demandsSecond }) => demandsSecond && name !== 'totp').map((factor) => factor.enrolled(user.id)));
+  try {
+    const statements = [...deleteTotp(user.id), ...afterRemoval(app, user.id, others.includes(true))];
+    await changeFactors(app, principal, { statements, amr: withoutMethods(session.amr, FACTOR.amr), letter: 'factor_removed', factor: LETTER_NAME, event: 'factor.removed' }, requester);
+  } catch (error) {
+    if (error instanceof NothingChanged && error.guard === NO_TOTP) throw new Problem('not_found', { cause: error });
+    throw error;
+  }
+}
+
+/**
+ * Verifies a code of the user's authenticator; that its step was never accepted is decided by the statement among the effects.
+ *
+ * @throws {Problem} invalid_credentials
+ */
+export async function verifyTotp(app: App, user: User, code: string): Promise<VerifiedFactor> {
+  const row = await findTotp(app.db, user.id);
+  if (row === null) throw new Problem('invalid_credentials');
+  const now = app.clock.now();
+  const secret = app.sealer.open(purpose(user.id), row.secretSealed);
+  const step = matchingStep(secret, code.replaceAll(' ', ''), now, windowOf(app), row.lastStep);
+  if (step === null) throw new Problem('invalid_credentials');
+  // A seed that a former key sealed moves to the present one when there is a write anyway.
+  const secretSealed = app.sealer.isCurrent(row.secretSealed) ? row.secretSealed : app.sealer.seal(purpose(user.id), secret);
+  return { ...FACTOR, user, effects: [acceptStep({ userId: user.id, step, createdAt: row.createdAt, secretSealed, now })] };
+}
