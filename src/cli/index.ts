@@ -8,6 +8,7 @@ import { migrate } from './migrate.ts';
 import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
 import { serve } from './serve.ts';
+import { userRemoveFactors, userRenewGrace } from './user-factor.ts';
 import { userCreate, userDisable, userEnable, userExpirePassword, userList, userLogout, userUnlock } from './user.ts';
 import type { Verb } from './verb.ts';
 
@@ -27,6 +28,8 @@ export const VERBS: readonly Verb[] = [
   userUnlock,
   userLogout,
   userExpirePassword,
+  userRemoveFactors,
+  userRenewGrace,
   outboxList,
   outboxRetry,
   mailTest,

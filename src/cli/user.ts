@@ -1,24 +1,21 @@
 /** `postern user create|list|disable|enable|unlock|logout`: beside a running service, which learns of it within a moment. */
-import { createApp } from '../app.ts';
 import { demandPasswordChangeOf, disableAccount, enableAccount, findUserByAnyName, signOutAccount, unlockAccount } from '../core/account-state.ts';
 import { listUsers } from '../core/user.ts';
 import type { User } from '../core/user.ts';
-import { systemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import { createAccount } from '../features/password/register.ts';
 import { Problem } from '../problem.ts';
-import { asset } from './asset.ts';
 import { confirm } from './confirm.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
-import { keyEncryptionKey } from './key-file.ts';
 import { readPassword } from './read-password.ts';
-import { refusing, withDatabase } from './state.ts';
+import { withDatabase } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb, VerbCall } from './verb.ts';
+import { withApp } from './with-app.ts';
 
-const NAME = { name: '<user>', sentence: 'a username, a proved e-mail address, or an id' };
-const YES = { flags: '--yes', sentence: 'do not ask' };
+export const NAME = { name: '<user>', sentence: 'a username, a proved e-mail address, or an id' };
+export const YES = { flags: '--yes', sentence: 'do not ask' };
 
 function row(user: User): Record<string, unknown> {
   return {
@@ -47,26 +44,14 @@ export const userCreate: Verb = {
     const username = call.text('username');
     if (username === undefined) throw new CliRefusal(EXIT.usage, '--username is missing\nsee: postern user create --help');
     const password = await readPassword(call);
-    return withDatabase(call, async (db, config) => {
-      const keyBytes = keyEncryptionKey(config, false, (line) => call.output.warn(line));
-      const one = { ...config, password: { ...config.password, threads: 1 } };
-      const silent = { write: () => undefined, request: () => undefined, enabled: () => false };
-      const running = await refusing(() =>
-        createApp(one, { db, clock: call.context.clock, random: systemRandom, log: silent, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin') }, []),
-      );
+    return withApp(call, async (app) => {
       try {
-        const user = await createAccount(
-          running.app,
-          { username, email: call.text('email'), password, displayName: call.text('display-name'), userMetadata: undefined },
-          `operator:${username}`,
-        );
+        const user = await createAccount(app, { username, email: call.text('email'), password, displayName: call.text('display-name'), userMetadata: undefined }, `operator:${username}`);
         if (call.has('json')) call.output.answerJson(row(user));
         else call.output.answer(user.id);
         return EXIT.done;
       } catch (error) {
         throw error instanceof Problem ? new CliRefusal(EXIT.failed, explain(error), { cause: error }) : error;
-      } finally {
-        await running.close();
       }
     });
   },
@@ -100,7 +85,7 @@ export const userList: Verb = {
 };
 
 /** Finds the user and does the work. */
-function onUser(call: VerbCall, work: (db: OpenDatabase, user: User) => Promise<string>): Promise<ExitCode> {
+export function onUser(call: VerbCall, work: (db: OpenDatabase, user: User) => Promise<string>): Promise<ExitCode> {
   return withDatabase(call, async (db) => {
     const user = await findUserByAnyName({ db }, call.arguments[0] ?? '');
     if (user === null) throw new CliRefusal(EXIT.failed, 'there is no such user. postern user list shows them.');

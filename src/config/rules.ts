@@ -92,6 +92,11 @@ export const RULES: readonly Rule[] = [
         ? 'mail.smtp.tls is none: codes and links in letters can be read on the way.'
         : undefined,
   },
+  {
+    keys: ['mfa.required', 'totp.enabled', 'passkeys.enabled'],
+    fault: ({ mfa, totp, passkeys }) =>
+      mfa.required === 'all' && !totp.enabled && !passkeys.enabled ? 'mfa.required is all, and there is no second factor to enrol. Write totp.enabled = true or passkeys.enabled = true.' : undefined,
+  },
   notLonger('server.header_timeout', 'server.request_timeout', 'headers are part of a request', ({ server }) => [server.header_timeout, server.request_timeout]),
   {
     keys: ['database.url', 'database.encryption_key'],
@@ -155,9 +160,9 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
-    keys: ['password.min_length'],
+    keys: ['password.min_length', 'mfa.required'],
     isWarning: true,
-    fault: ({ password }) => (password.min_length < 15 ? `password.min_length is ${password.min_length}; below 15 a password should not be the only factor (NIST SP 800-63B-4 §3.1.1.2).` : undefined),
+    fault: ({ password, mfa }) => (password.min_length < 15 && mfa.required !== 'all' ? `password.min_length is ${password.min_length}; below 15 a password should not be the only factor (NIST SP 800-63B-4 §3.1.1.2).` : undefined),
   },
   {
     keys: ['password.memory', 'password.passes'],
