@@ -29,6 +29,7 @@ const ProblemSchema = z
       .optional()
       .meta({ description: 'With invalid_request: each fault of the input.' }),
     reset_token: z.string().optional().meta({ description: 'With password_change_required: what POST /password/reset takes.' }),
+    factors: z.array(z.string()).optional().meta({ description: 'With insufficient_user_authentication of a user who has a second factor: those that POST /reauthenticate would take.' }),
     expires_in: z.number().int().optional().meta({ description: 'With password_change_required: seconds until reset_token ends.' }),
     reasons: z.array(z.string()).optional().meta({ description: 'With not_ready: what is missing.' }),
   })

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { features } from '../../src/features/index.ts';
 import { demandPasswordChangeOf, disableAccount } from '../../src/core/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
+import { codeAt } from '../support/mfa.ts';
 import type { CallOptions, Reply, TestApp } from '../support/app.ts';
 
 interface Operation {
@@ -127,6 +128,8 @@ describe('every answer is one that the document declares', () => {
     'POST /register': () => ({ username: `walk-${Math.random().toString(36).slice(2)}`, password: PASSWORD, display_name: 'Walk', email: 'walk@example.com', user_metadata: { a: 1 } }),
     'POST /login': () => ({ username: 'walker', password: PASSWORD }),
     'POST /reauthenticate': () => ({ password: PASSWORD }),
+    'POST /login/mfa': () => ({ challenge_token: 'x.y.z', totp: '000000' }),
+    'POST /me/totp/confirm': () => ({ code: '000000' }),
     'POST /me/password': () => ({ current_password: PASSWORD, new_password: 'another horse battery staple' }),
     'POST /password/check': () => ({ password: PASSWORD }),
     'PATCH /me': () => ({ display_name: 'x' }),
@@ -180,7 +183,7 @@ describe('every answer is one that the document declares', () => {
     }
     // Every operation came to its success here, but those that take a token or a code; these have theirs below.
     const without = operations().filter(({ name }) => ![...(statuses.get(name) ?? [])].some((status) => status < 300)).map(({ name }) => name);
-    expect(without.sort()).toEqual(['GET /verify', 'POST /email/verify', 'POST /logout', 'POST /password/reset', 'POST /password/reset/check', 'POST /refresh', 'POST /register/verify']);
+    expect(without.sort()).toEqual(['DELETE /me/totp', 'GET /verify', 'POST /email/verify', 'POST /login/mfa', 'POST /logout', 'POST /me/recovery-codes', 'POST /me/totp/confirm', 'POST /password/reset', 'POST /password/reset/check', 'POST /refresh', 'POST /register/verify']);
   });
 
   test('the answers that need a story', async () => {
@@ -216,6 +219,30 @@ describe('every answer is one that the document declares', () => {
     for (let i = 0; i < 12; i++) await send('POST', '/login', { body: { username: 'walked-over', password: 'wrong horse battery' } });
     const twice = await app.register();
     await Promise.all(Array.from({ length: 9 }, (_, i) => send('POST', '/me/password', { token: twice.access, body: { current_password: PASSWORD, new_password: `horse number ${i} battery staple` } })));
+  });
+
+  test('the answers that need a second factor', async () => {
+    const send = async (method: string, path: string, options: CallOptions = {}) => {
+      const reply = await app.call(method, path, options);
+      expectDeclared(method, path, reply);
+      return reply;
+    };
+    const user = await app.register();
+    const { secret } = (await send('POST', '/me/totp', { token: user.access })).body;
+    const code = () => codeAt(secret, app.clock.now());
+    const confirmed = await send('POST', '/me/totp/confirm', { token: user.access, body: { code: code() } });
+    expect(confirmed.body.recovery_codes).toHaveLength(10);
+    expect((await send('GET', '/me/factors', { token: user.access })).body.recovery_codes_left).toBe(10);
+    app.clock.advance(60_000);
+    const first = await send('POST', '/login', { body: { username: user.username, password: PASSWORD } });
+    expect((await send('POST', '/login/mfa', { body: { challenge_token: first.body.challenge_token, totp: '12345x' } })).status).toBe(401);
+    expect((await send('POST', '/login/mfa', { body: { challenge_token: first.body.challenge_token, totp: code() } })).status).toBe(200);
+    expect((await send('POST', '/reauthenticate', { token: user.access, body: { password: PASSWORD } })).status).toBe(401);
+    expect((await send('POST', '/reauthenticate', { token: user.access, body: { recovery_code: confirmed.body.recovery_codes[0] } })).status).toBe(200);
+    expect((await send('POST', '/me/recovery-codes', { token: user.access })).status).toBe(200);
+    expect((await send('DELETE', '/me/totp', { token: user.access })).status).toBe(204);
+    expect((await send('DELETE', '/me/totp', { token: user.access })).status).toBe(404);
+    for (let i = 0; i < 12; i++) await send('POST', '/me/totp/confirm', { token: user.access, body: { code: '12345' } });
   });
 
   test('the answers that need a letter', async () => {

@@ -6,6 +6,7 @@ import { PROBLEMS } from '../../src/problem.ts';
 import type { ProblemCode } from '../../src/problem.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
+import { enrolIn } from '../support/mfa.ts';
 import { request, sendRaw } from '../support/raw.ts';
 
 const CODES = Object.keys(PROBLEMS).filter((code): code is ProblemCode => code in PROBLEMS);
@@ -85,6 +86,23 @@ const PRODUCED: Readonly<Partial<Record<ProblemCode, () => Promise<Reply>>>> = {
       const reply = await anyOf('conflict', Array.from({ length: 9 }, (_, i) => change(i)));
       if (reply.body.code === 'conflict' || round === 20) return reply;
     }
+  },
+  mfa_enrolment_required: async () => {
+    const own = await createTestApp({ config: '[mfa]\nrequired = "all"\n' });
+    await own.register('overdue');
+    own.clock.advance(15 * 86_400_000);
+    const reply = await own.login('overdue');
+    await own.stop();
+    return reply;
+  },
+  no_second_factor: async () => app.call('POST', '/me/recovery-codes', { token: (await app.register()).access }),
+  last_second_factor: async () => {
+    const own = await createTestApp({ config: '[mfa]\nrequired = "all"\n' });
+    const { access } = await own.register();
+    await enrolIn(own, access);
+    const reply = await own.call('DELETE', '/me/totp', { token: access });
+    await own.stop();
+    return reply;
   },
   invalid_code: () => app.call('POST', '/register/verify', { body: { registration_id: 'x', code: '000000' } }),
   token_spent_or_expired: () => app.call('POST', '/password/reset/check', { body: { token: 'x' } }),
@@ -168,6 +186,7 @@ describe('each refusal that a route declares', () => {
     'POST /login overloaded': 'password/routes.test.ts',
     'POST /reauthenticate invalid_credentials': 'password/routes.test.ts',
     'POST /reauthenticate origin_not_allowed': 'password/routes.test.ts',
+    'POST /reauthenticate insufficient_user_authentication': 'mfa/policy.test.ts',
     'POST /reauthenticate too_many_attempts': 'password/routes.test.ts',
     'POST /reauthenticate overloaded': 'password/routes.test.ts',
     'POST /me/password invalid_credentials': 'password/routes.test.ts',
@@ -203,6 +222,23 @@ describe('each refusal that a route declares', () => {
     'GET /verify invalid_token': 'token/http-jwt.test.ts',
     'GET /verify session_revoked': 'contract/openapi.test.ts',
     'GET /keys/{kid}.pem not_found': 'http/front-door.test.ts',
+    'POST /login mfa_enrolment_required': 'mfa/policy.test.ts',
+    'POST /refresh mfa_enrolment_required': 'mfa/policy.test.ts',
+    'POST /login/mfa invalid_credentials': 'mfa/sign-in.test.ts',
+    'POST /login/mfa invalid_token': 'mfa/sign-in.test.ts',
+    'POST /login/mfa origin_not_allowed': 'mfa/sign-in.test.ts',
+    'POST /login/mfa too_many_attempts': 'mfa/sign-in.test.ts',
+    'POST /login/mfa overloaded': 'mfa/sign-in.test.ts',
+    'POST /me/totp/confirm invalid_code': 'mfa/totp.test.ts',
+    'POST /me/totp/confirm conflict': 'mfa/totp.test.ts',
+    'POST /me/totp/confirm too_many_attempts': 'mfa/totp.test.ts',
+    'POST /me/totp/confirm overloaded': 'mfa/totp.test.ts',
+    'DELETE /me/totp not_found': 'mfa/totp.test.ts',
+    'DELETE /me/totp last_second_factor': 'mfa/policy.test.ts',
+    'DELETE /me/totp conflict': 'mfa/totp.test.ts',
+    'POST /me/recovery-codes no_second_factor': 'mfa/recovery-code.test.ts',
+    'POST /me/recovery-codes conflict': 'mfa/recovery-code.test.ts',
+    'POST /me/recovery-codes overloaded': 'mfa/recovery-code.test.ts',
     'GET /readyz not_ready': 'contract/problems.test.ts',
   };
   /** Declared for the day when the database's queue is bounded: nothing brings it about now. */

@@ -116,6 +116,17 @@ describe('a new set', () => {
     expect([reply.status, reply.body.code]).toEqual([409, 'no_second_factor']);
   });
 
+  test('503 overloaded: while the queue is full nothing is made, and the old set stays good', async () => {
+    const busy = await createTestApp({ config: '[password]\nmemory = "64MiB"\npasses = 3\nthreads = 1\nqueue_length = 1\n' });
+    const user = await enrol(busy, 'busy');
+    const { access_token: token } = (await busy.login('busy', PASSWORD, { totp: user.code() })).body;
+    const replies = await Promise.all(Array.from({ length: 6 }, () => busy.call('POST', '/me/recovery-codes', { token })));
+    expect(replies.some(({ body }) => body.code === 'overloaded')).toBe(true);
+    const good = replies.find(({ status }) => status === 200)?.body.recovery_codes ?? user.recoveryCodes;
+    expect((await answer(busy, await challenge(busy, 'busy'), { recovery_code: good[1] })).status).toBe(200);
+    await busy.stop();
+  });
+
   test('several at once: whichever is told, is the set that is good; the others are a conflict', async () => {
     const user = await enrol(app);
     const { access_token: token } = (await app.login(user.username, PASSWORD, { totp: user.code() })).body;

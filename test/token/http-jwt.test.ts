@@ -9,7 +9,9 @@ import { createLocalJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { mintChallengeToken } from '../../src/core/challenge-token.ts';
 import { KeysRefused } from '../../src/core/signing-key.ts';
+import { base32 } from '../../src/features/totp/code.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
+import { codeAt, enrolIn } from '../support/mfa.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 import { request, sendRaw } from '../support/raw.ts';
 import { altered, encode, forge, read } from './forge.ts';
@@ -286,7 +288,7 @@ describe('J07: each kind of token is good at its own places alone', () => {
   async function mint(kind: Kind): Promise<{ token: string; user: SignedIn }> {
     const user = await app.register();
     const { keys, clock } = app.app;
-    const challenge = mintChallengeToken(keys, 'https://auth.example.com', clock, { id: 'c', userId: user.userId, epoch: 0, device: null, shown: [{ factor: 'password', kind: 'knowledge', amr: ['pwd'] }] });
+    const challenge = mintChallengeToken(keys, 'https://auth.example.com', clock, { id: user.userId, userId: user.userId, epoch: 0, device: null, shown: [{ factor: 'password', kind: 'knowledge', amr: ['pwd'] }] });
     const internal = keys.internalKeyAt(clock.now());
     const typed = (key: Parameters<typeof forge>[0] & { kid: string }, token: string, typ: string | undefined) => forge(key, { alg: key.alg, kid: key.kid, typ }, read(token).claims);
     const tokens: Record<Kind, () => string> = {
@@ -326,6 +328,40 @@ describe('J07: each kind of token is good at its own places alone', () => {
       },
     },
     'POST /email/verify/resend': { good: ['access'], send: bearer('POST', '/email/verify/resend') },
+    'GET /me/factors': { good: ['access'], send: bearer('GET', '/me/factors') },
+    'POST /me/totp': { good: ['access'], send: bearer('POST', '/me/totp') },
+    'POST /me/totp/confirm': {
+      good: ['access'],
+      send: async (token, user) => {
+        const { secret } = (await app.call('POST', '/me/totp', { token: user.access })).body;
+        return app.call('POST', '/me/totp/confirm', { token, body: { code: codeAt(secret, app.clock.now()) } });
+      },
+    },
+    'DELETE /me/totp': {
+      good: ['access'],
+      send: async (token, user) => {
+        await enrolIn(app, user.access);
+        app.clock.advance(-60_000);
+        return app.call('DELETE', '/me/totp', { token });
+      },
+    },
+    'POST /me/recovery-codes': {
+      good: ['access'],
+      send: async (token, user) => {
+        await enrolIn(app, user.access);
+        app.clock.advance(-60_000);
+        return app.call('POST', '/me/recovery-codes', { token });
+      },
+    },
+    'POST /login/mfa': {
+      good: ['challenge'],
+      send: async (token, user) => {
+        // Written beside the service: enrolling would void the challenge.
+        const secret = randomBytes(20);
+        await app.db.write([{ sql: 'INSERT INTO totp (user_id, secret_sealed, last_step, created_at) VALUES (?, ?, 0, 0)', params: [user.userId, app.app.sealer.seal(`totp.secret:${user.userId}`, secret)], map: () => [], returns: false }]);
+        return app.call('POST', '/login/mfa', { body: { challenge_token: token, totp: codeAt(base32(secret), app.clock.now()) } });
+      },
+    },
     'GET /verify': { good: ['access'], send: bearer('GET', '/verify') },
     'POST /verify': { good: ['access'], send: (token) => app.call('POST', '/verify', { body: { token } }), refused: ({ status, body }) => status === 200 && body.verified === false && body.claims === undefined },
     'POST /refresh, body': { good: ['refresh'], send: (token) => app.call('POST', '/refresh', { body: { refresh_token: token } }) },

@@ -37,7 +37,7 @@ export function sessionRoutes(app: App): readonly AnyRoute[] {
       bodyOptional: true,
       status: 200,
       reply: AuthenticatedReply,
-      problems: ['invalid_token', 'refresh_token_expired', 'refresh_token_reused', 'session_revoked', 'account_disabled', 'origin_not_allowed', 'overloaded'],
+      problems: ['invalid_token', 'refresh_token_expired', 'refresh_token_reused', 'session_revoked', 'account_disabled', 'mfa_enrolment_required', 'origin_not_allowed', 'overloaded'],
       handle: async (call) => {
         const { token, from } = presentedToken(app, call);
         const asked = call.body.cookie === true || from === 'cookie';
