@@ -10,6 +10,7 @@ import { CHALLENGE_SPENT } from './challenge.ts';
 import { mintChallengeToken, CHALLENGE_TTL_SECONDS } from './challenge-token.ts';
 import type { Challenge } from './challenge-token.ts';
 import { mintDeviceToken } from './device-token.ts';
+import { FACTOR_SPENT } from './factor.ts';
 import type { Answer, FactorName, VerifiedFactor } from './factor.ts';
 import { nextStep } from './next-step.ts';
 import type { Shown } from './next-step.ts';
@@ -111,7 +112,8 @@ async function committing<T>(commit: () => Promise<T>): Promise<T> {
     return await commit();
   } catch (error) {
     // The password was changed, the user disabled, or the code used by somebody faster between the check and this commit.
-    if (error instanceof NothingChanged) throw new Problem(error.guard === CHALLENGE_SPENT ? 'invalid_token' : 'invalid_credentials', { cause: error });
+    if (error instanceof NothingChanged && (error.guard === USER_STATE_MOVED || error.guard === FACTOR_SPENT)) throw new Problem('invalid_credentials', { cause: error });
+    if (error instanceof NothingChanged && error.guard === CHALLENGE_SPENT) throw new Problem('invalid_token', { cause: error });
     throw error;
   }
 }

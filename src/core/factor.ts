@@ -11,6 +11,9 @@ export type { FactorKind };
 
 export type FactorName = 'password' | 'totp' | 'passkey' | 'recovery_code' | 'email_otp' | 'sms_otp' | 'external';
 
+/** What the guard of an effect says when the factor was used meanwhile: a code of a spent step, a counter that moved. It is no success then. */
+export const FACTOR_SPENT = 'factor_spent';
+
 export interface VerifiedFactor {
   readonly factor: FactorName;
   readonly kind: FactorKind;

@@ -8,6 +8,7 @@ import { Problem } from '../problem.ts';
 import type { AccessClaims } from './access-token.ts';
 import { acrOf, withMethods } from './amr.ts';
 import type { AuthenticationDeps } from './authentication-deps.ts';
+import { FACTOR_SPENT } from './factor.ts';
 import type { FactorName, VerifiedFactor } from './factor.ts';
 import { authenticated } from './issue.ts';
 import type { Authenticated } from './issue.ts';
@@ -36,7 +37,8 @@ export async function reauthenticate(deps: AuthenticationDeps, principal: Princi
   try {
     [rows] = await deps.db.write([renewSession({ sessionId: session.id, userId: user.id, epoch: user.epoch, amr, now: deps.clock.now() }), ...verified.effects]);
   } catch (error) {
-    if (error instanceof NothingChanged) throw new Problem(error.guard === USER_STATE_MOVED ? 'session_revoked' : 'invalid_credentials', { cause: error });
+    if (error instanceof NothingChanged && error.guard === USER_STATE_MOVED) throw new Problem('session_revoked', { cause: error });
+    if (error instanceof NothingChanged && error.guard === FACTOR_SPENT) throw new Problem('invalid_credentials', { cause: error });
     throw error;
   }
   const row = rows[0];

@@ -5,6 +5,7 @@
  */
 import { guarded, raw } from '../db/prepare.ts';
 import type { Database, Statement } from '../db/database.ts';
+import { FACTOR_SPENT } from './factor.ts';
 import type { PasswordHasher } from '../crypto/password-hash.ts';
 import type { Random } from '../lib/id.ts';
 
@@ -70,12 +71,9 @@ export async function findRecoveryCode(db: Database, userId: string, selector: s
   return (await db.read(find({ userId, selector })))[0]?.codeHash ?? null;
 }
 
-/** What a guarded spending says when the code was used meanwhile, or the set replaced. */
-export const RECOVERY_CODE_SPENT = 'recovery_code_spent';
-
 const spend = raw<{ selector: string }>('DELETE FROM recovery_code WHERE user_id = :userId AND selector = :selector AND code_hash = :codeHash RETURNING selector', ['selector']);
 
-/** The statement that uses a code up: of fifty at once, one gets through. */
+/** The statement that uses a code up: of fifty at once, one gets through; guarded by FACTOR_SPENT. */
 export function spendRecoveryCode(values: { userId: string; selector: string; codeHash: string }): Statement<{ selector: string }> {
-  return guarded(spend({ ...values }), RECOVERY_CODE_SPENT);
+  return guarded(spend({ ...values }), FACTOR_SPENT);
 }

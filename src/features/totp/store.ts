@@ -1,4 +1,5 @@
 /** TOTP authenticators: one a user, and one that waits to be confirmed. */
+import { FACTOR_SPENT } from '../../core/factor.ts';
 import { guarded, raw } from '../../db/prepare.ts';
 import type { Database, Statement } from '../../db/database.ts';
 
@@ -20,12 +21,9 @@ const accept = raw<{ lastStep: number }>(
   ['lastStep'],
 );
 
-/** What a guarded acceptance says when the step, or a later one, was accepted before. */
-export const STEP_SPENT = 'totp_step_spent';
-
 /** The statement that accepts a code: its step and none up to it is ever accepted again, whoever is faster (O01, RFC 6238 §5.2). */
 export function acceptStep(values: { userId: string; step: number; createdAt: number; secretSealed: string; now: number }): Statement<{ lastStep: number }> {
-  return guarded(accept({ ...values }), STEP_SPENT);
+  return guarded(accept({ ...values }), FACTOR_SPENT);
 }
 
 const propose = raw(
