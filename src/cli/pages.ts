@@ -1,4 +1,5 @@
 /** The pages of docs/ that follow from the code, so that they say what it does; a test compares them. */
+import { EVENTS } from '../lib/events.ts';
 import { PROBLEMS } from '../problem.ts';
 import { problemType } from '../http/answer.ts';
 import { configurationPage, exampleConfig } from '../config/example.ts';
@@ -28,10 +29,23 @@ function errorsPage(): string {
   ].join('\n');
 }
 
+function eventsPage(): string {
+  const rows = Object.entries(EVENTS).map(([event, { level, sentence }]) => `| \`${event}\` | ${level} | ${sentence} |`);
+  return [
+    '# Log events\n',
+    'One JSON object a line on stdout, and nowhere else. `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `message`, `request_id`; then what the event has, under OpenTelemetry\u2019s attribute names: `user.id`, `session.id`, `client.address`, `http.route`, `error.type` (a [problem code](errors.md)), `exception.*`. Fields come from an allow-list: no password, token, code, key or letter is ever among them.\n',
+    '`event` is stable, and what alerts should look at; `message` is for people and may change.\n',
+    '| event | level | |\n| --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
 /** Path from the repository's root, and content. */
 export const PAGES: readonly { readonly path: string; readonly content: () => string }[] = [
   { path: 'config.example.toml', content: exampleConfig },
   { path: 'docs/configuration.md', content: configurationPage },
   { path: 'docs/cli.md', content: cliPage },
   { path: 'docs/errors.md', content: errorsPage },
+  { path: 'docs/events.md', content: eventsPage },
 ];
