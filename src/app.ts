@@ -1,5 +1,6 @@
 /** Builds every capability once out of the configuration, and hands them to the features. */
 import { UniqueViolation } from './db/database.ts';
+import { tell } from './core/mail.ts';
 import type { App, FeatureFactor } from './capabilities.ts';
 import type { Config } from './config/schema.ts';
 import { createAccessTokens } from './core/access-token.ts';
@@ -131,6 +132,7 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
       log,
     }),
     factors,
+    tell: (letter, address, values, requester) => tell(app, letter, address, values, requester),
     sealer,
     wakeCourier: () => courier?.wake(),
     mail: {

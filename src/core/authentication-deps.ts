@@ -1,11 +1,13 @@
 /** What the way in is given: capabilities and the policy that decides. */
-import type { Database } from '../db/database.ts';
+import type { Database, Statement } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import type { AccessTokens } from './access-token.ts';
 import type { Factor, MfaPolicy } from './factor.ts';
+import type { LetterName, LetterValues } from './outbox.ts';
 import type { ProfileClaim } from './profile.ts';
+import type { Requester } from './requester.ts';
 import type { Revocations } from './revocation.ts';
 import type { SessionPolicy } from './session.ts';
 import type { SigningKeys } from './signing-key.ts';
@@ -32,5 +34,7 @@ export interface AuthenticationDeps {
   readonly accessTokens: AccessTokens;
   readonly revocations: Revocations;
   readonly factors: readonly Factor[];
+  /** The statements that tell a user of something; none when there is no proved address. */
+  readonly tell: (letter: LetterName, address: string | null, values: LetterValues, requester: Requester) => readonly Statement[];
   readonly policy: AuthenticationPolicy;
 }

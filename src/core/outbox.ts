@@ -12,7 +12,7 @@ import type { Sealer } from '../crypto/seal.ts';
 import { canonicalEmail } from '../lib/email-address.ts';
 import { isJsonObject } from '../lib/json.ts';
 
-export const LETTERS = ['verify_registration', 'account_exists', 'verify_address', 'reset_password', 'password_changed', 'address_change_requested', 'address_changed', 'unusual_sign_in', 'factor_added', 'factor_removed', 'recovery_codes_renewed', 'recovery_code_used', 'passkey_suspect', 'sign_in_code', 'test'] as const;
+export const LETTERS = ['verify_registration', 'account_exists', 'verify_address', 'reset_password', 'password_changed', 'address_change_requested', 'address_changed', 'unusual_sign_in', 'factor_added', 'factor_removed', 'recovery_codes_renewed', 'recovery_code_used', 'second_factor_failed', 'passkey_suspect', 'sign_in_code', 'test'] as const;
 export type LetterName = (typeof LETTERS)[number];
 
 /** What a letter says: texts by name, for its template. */

@@ -9,6 +9,9 @@ import type { Requester } from './requester.ts';
 import { countAttempt, passwordBucket, resetThrottle, uncountAttempt } from './throttle.ts';
 import type { User } from './user.ts';
 
+/** Wrong second factors in a row after which the owner is told: whoever shows them knows the password (ASVS 6.3.5). */
+const TELLING_FAILURES = 5;
+
 /** The bucket of an account's second factors; a device's or a session's own is named after it. */
 export const secondBucket = (userId: string): string => `second:${userId}`;
 
@@ -48,16 +51,25 @@ export async function verifyAnswer(deps: AuthenticationDeps, presented: Presenta
   // A right password sets nothing back but the count of passwords.
   const account = answer.factor === 'password' ? passwordBucket(user.id) : secondBucket(user.id);
   const bucket = apart === null ? account : `${account}:${apart}`;
-  await countAttempt(deps, deps.policy.throttle, bucket);
+  const about = { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip, factor: answer.factor } as const;
+  const refuse = (error: Problem): void => deps.log.write(error.code === 'too_many_attempts' ? 'warn' : 'info', 'second_factor.failed', 'a second factor was refused', { ...about, 'error.type': error.code });
+  let failures;
+  try {
+    failures = await countAttempt(deps, deps.policy.throttle, bucket);
+  } catch (error) {
+    if (error instanceof Problem) refuse(error);
+    throw error;
+  }
   const factor = deps.factors.find(({ name }) => name === answer.factor);
   try {
     if (factor === undefined || !(await factor.enrolled(user.id))) throw new Problem('invalid_credentials');
     const verified = await factor.verify(user, answer, occasion, requester, signal);
     return { ...verified, effects: [resetThrottle(bucket), ...verified.effects] };
   } catch (error) {
-    const { log } = deps;
     if (error instanceof Problem && error.code === 'invalid_credentials') {
-      log.write('info', 'second_factor.failed', 'a second factor was refused', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip, factor: answer.factor });
+      refuse(error);
+      // Each count comes once, however many guess at a time: one letter.
+      if (failures === TELLING_FAILURES && occasion.kind === 'sign_in') await deps.db.write(deps.tell('second_factor_failed', user.email, { failures: String(failures), address: requester.ip ?? 'unknown' }, requester));
     } else {
       // Too busy, or the caller has gone: nobody looked at it.
       await deps.db.write([uncountAttempt(deps.policy.throttle, bucket)]);

@@ -76,6 +76,10 @@ const TEMPLATES: Readonly<Record<LetterName, Template>> = {
     subject: 'A recovery code was used at {{service}}',
     lines: ['Somebody, probably you, used a recovery code of your account at {{service}}, from {{address}}. Codes left: {{left}}. Make new ones before they run out.', ACT],
   },
+  second_factor_failed: {
+    subject: 'Somebody has your password for {{service}}',
+    lines: ['Somebody signed in to your account at {{service}} with the right password, and then {{failures}} wrong codes or keys in a row, from {{address}}. They did not get in.', 'If this was not you, change your password now: others know it.'],
+  },
   passkey_suspect: {
     subject: 'A passkey of yours at {{service}} may have been copied',
     lines: ['The passkey {{factor}} of your account at {{service}} answered with a counter that was used before, from {{address}}. It was refused: there may be a copy of it. Remove it, and add a new one.', ACT],

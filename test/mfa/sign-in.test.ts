@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { disableAccount, unlockAccount } from '../../src/core/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
-import { answer, challenge, claimsOf, enrol, wrongCode } from '../support/mfa.ts';
+import { answer, challenge, claimsOf, enrol, enrolIn, wrongCode } from '../support/mfa.ts';
 
 let app: TestApp;
 /** Room for many sign-ins at once, and limits as they come. */
@@ -197,6 +197,29 @@ describe('guesses', () => {
     for (let i = 0; i < 12; i++) await answer(app, await challenge(app, user.username), WRONG);
     expect((await answer(app, await challenge(app, user.username), { totp: user.code(1) })).body.code).toBe('too_many_attempts');
     expect((await answer(app, await challenge(app, user.username, { device_token: device }), { totp: user.code(1) })).status).toBe(200);
+  });
+
+  test('ASVS 6.3.5: the owner hears once of five wrong ones after the right password, however many come at a time', async () => {
+    const address = 'half.done@example.com';
+    const { registration_id: id } = (await wide.call('POST', '/register', { body: { email: address, password: PASSWORD } })).body;
+    const made = (await wide.call('POST', '/register/verify', { body: { registration_id: id, code: (await wide.letters(address))[0]?.values['code'] } })).body;
+    const { code } = await enrolIn(wide, made.access_token);
+    await wide.letters(address);
+    const tokens = [await challenge(wide, address), await challenge(wide, address)];
+    await Promise.all(tokens.flatMap((token) => Array.from({ length: 4 }, () => answer(wide, token, WRONG))));
+    expect((await wide.letters(address)).map(({ letter, values }) => [letter, values['failures']])).toEqual([['second_factor_failed', '5']]);
+    expect((await answer(wide, await challenge(wide, address), { totp: code() })).status).toBe(200);
+    expect(await wide.letters(address)).toEqual([]);
+  });
+
+  test('what is shown has to be due: the password again is no second factor, and costs no try', async () => {
+    const user = await enrol(app);
+    const token = await challenge(app, user.username);
+    for (let i = 0; i < 7; i++) {
+      const reply = await answer(app, token, { password: PASSWORD });
+      expect([reply.status, reply.body.errors[0]]).toEqual([422, { pointer: '/password', code: 'not_due', detail: 'This sign-in goes on with totp or recovery_code.' }]);
+    }
+    expect((await answer(app, token, { totp: user.code() })).status).toBe(200);
   });
 
   test('too busy is no guess: overloaded takes neither a try of the challenge nor one of the account', async () => {

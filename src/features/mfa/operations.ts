@@ -1,6 +1,6 @@
 /** The second step of a sign-in, the renewal of a session by any factor, and recovery codes. */
 import type { App } from '../../capabilities.ts';
-import { Problem } from '../../problem.ts';
+import { Problem, invalidRequest } from '../../problem.ts';
 import { completeFactor } from '../../core/authentication.ts';
 import type { Authenticated, Authentication } from '../../core/authentication.ts';
 import { MAX_CHALLENGE_TRIES, countChallengeTry, spendChallenge, uncountChallengeTry } from '../../core/challenge.ts';
@@ -9,9 +9,10 @@ import type { Challenge } from '../../core/challenge-token.ts';
 import type { Answer } from '../../core/factor.ts';
 import { changeFactors } from '../../core/factor-change.ts';
 import { reauthenticate } from '../../core/reauthentication.ts';
+import { nextStep } from '../../core/next-step.ts';
 import { newRecoveryCodes, replaceRecoveryCodes } from '../../core/recovery-code.ts';
 import type { Requester } from '../../core/requester.ts';
-import { hasSecondFactor, verifyAnswer } from '../../core/second-factor.ts';
+import { enrolledFactors, hasSecondFactor, verifyAnswer } from '../../core/second-factor.ts';
 import type { Principal } from '../../core/session.ts';
 import { findUserById } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
@@ -35,6 +36,9 @@ async function pendingSignIn(app: App, token: string): Promise<{ challenge: Chal
  */
 export async function showSecondFactor(app: App, token: string, answer: Answer, requester: Requester, signal: AbortSignal): Promise<Authentication> {
   const { challenge, user } = await pendingSignIn(app, token);
+  const next = nextStep(app.policy.mfa, challenge.shown, await enrolledFactors(app, user.id));
+  if (next.step !== 'second_factor') throw new Problem('invalid_token');
+  if (!next.factors.includes(answer.factor)) throw invalidRequest({ pointer: `/${answer.factor}`, code: 'not_due', detail: `This sign-in goes on with ${next.factors.join(' or ')}.` });
   if (!(await countChallengeTry(app.db, challenge.id, app.clock.now(), MAX_CHALLENGE_TRIES))) throw new Problem('invalid_token');
   let verified;
   try {
