@@ -5,6 +5,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMAND } from '../support/program.mjs';
+import { codeAt } from '../support/mfa.ts';
 import { PASSWORD, environment, eventually, fingerprint, newDirectory, runProgram, startServer } from '../support/process.ts';
 import type { Run, Server } from '../support/process.ts';
 
@@ -99,6 +100,24 @@ describe('postern user', () => {
     expect(done(await cli('user logout erin --yes'))).toBe(`2 sessions of ${first.userId} ended.`);
     await eventually(async () => (await verdict(first.access)) === 'session_revoked' && (await verdict(second.access_token)) === 'session_revoked', SOON_MS);
     expect((await server.call('POST', '/refresh', { body: { refresh_token: first.refresh } })).body.code).toBe('session_revoked');
+  });
+
+  test('remove-factors: a lost authenticator app: every session ends within a second, and the password alone signs in; without --yes nothing changes', async () => {
+    const gil = await server.register('gil');
+    const { secret } = (await server.call('POST', '/me/totp', { token: gil.access })).body;
+    expect((await server.call('POST', '/me/totp/confirm', { token: gil.access, body: { code: codeAt(secret, Date.now()) } })).status).toBe(200);
+    expect((await server.login('gil')).body.status).toBe('mfa_required');
+    expect(await cli('user remove-factors gil')).toMatchObject({ code: 2, stdout: '' });
+    expect((await server.login('gil')).body.status).toBe('mfa_required');
+    expect(done(await cli('user remove-factors gil --yes'))).toBe(`${gil.userId} has no second factor.`);
+    await eventually(async () => (await verdict(gil.access)) === 'session_revoked', SOON_MS);
+    expect((await server.login('gil')).body.status).toBe('authenticated');
+    expect(await cli('user remove-factors nobody-here --yes')).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no such user') });
+  });
+
+  test('renew-grace: says what it did', async () => {
+    const { userId } = await server.register('hal');
+    expect(done(await cli('user renew-grace hal'))).toContain(userId);
   });
 
   test('disable and logout ask, and where nobody can be asked they need --yes: exit 2, nothing changed', async () => {
