@@ -4,7 +4,7 @@
  */
 import { NothingChanged } from '../db/database.ts';
 import { raw } from '../db/prepare.ts';
-import type { Results, Statement } from '../db/database.ts';
+import type { Statement } from '../db/database.ts';
 import { Problem } from '../problem.ts';
 import type { AuthenticationDeps } from './authentication-deps.ts';
 import { tell } from './mail.ts';
@@ -13,6 +13,7 @@ import { voidOneTimes } from './one-time.ts';
 import type { LetterName } from './outbox.ts';
 import { removeRecoveryCodes } from './recovery-code.ts';
 import type { Requester } from './requester.ts';
+import { writeAs } from './session-commit.ts';
 import { secondBucket } from './second-factor.ts';
 import { USER_STATE_MOVED, endSessions, setSessionAmr, writeEndings } from './session.ts';
 import type { Principal } from './session.ts';
@@ -34,13 +35,13 @@ export interface FactorChange {
 /**
  * Commits a change of factors by the user, in the state that the request was authorised in.
  *
- * @throws {Problem} conflict: password, factors or address changed meanwhile
+ * @throws {Problem} conflict: password, factors or address changed meanwhile; session_revoked
  */
-export async function changeFactors(deps: AuthenticationDeps & MailDeps & { wakeCourier(): void }, principal: Principal, change: FactorChange, requester: Requester): Promise<Results<readonly Statement[]>> {
+export async function changeFactors(deps: AuthenticationDeps & MailDeps & { wakeCourier(): void }, principal: Principal, change: FactorChange, requester: Requester): Promise<void> {
   const { user, session } = principal;
   const now = deps.clock.now();
   try {
-    const results = await writeEndings(deps, [
+    await writeAs(deps, principal, [
       ...change.statements,
       advanceEpochIf(user.id, user.epoch, USER_STATE_MOVED, now),
       ...(change.event === 'factor.added' ? [setMfaDue(user.id, null)] : []),
@@ -52,7 +53,6 @@ export async function changeFactors(deps: AuthenticationDeps & MailDeps & { wake
     ]);
     deps.wakeCourier();
     deps.log.write('info', change.event, 'the factors of a user changed', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id, 'client.address': requester.ip, factor: change.factor });
-    return results;
   } catch (error) {
     if (error instanceof NothingChanged && error.guard === USER_STATE_MOVED) throw new Problem('conflict', { cause: error });
     throw error;

@@ -10,8 +10,9 @@ import { askedLetter, tell, tellSeldom } from '../../core/mail.ts';
 import { ALREADY_SPENT, countCodeTry, findLatest, insertOneTime, keepNewest, newCode, spendOneTime, uncountCodeTry, voidOneTimes } from '../../core/one-time.ts';
 import { MAIL_LIMITED } from '../../core/outbox.ts';
 import type { Requester } from '../../core/requester.ts';
-import { endSessions, writeEndings } from '../../core/session.ts';
+import { endSessions } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
+import { writeAs } from '../../core/session-commit.ts';
 import { countAttempt, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
 import { PENDING_MOVED, advanceEpoch, findUserById, findUserBySignInName, lapsePendingEmails, proveEmail, setPendingEmail, takingName } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
@@ -57,17 +58,17 @@ export async function changeEmail(app: App, principal: Principal, email: string,
   const pending = isOwn ? { pendingEmail: null, pendingEmailCanonical: null } : { pendingEmail: email, pendingEmailCanonical: canonical };
   const note = setPendingEmail({ id: user.id, ...pending, now });
   if (isOwn) {
-    await takingName(() => app.db.write([...also, note, keepNewest(user.id, 'email_verification', 0, now)]));
+    await takingName(() => writeAs(app, principal, [...also, note, keepNewest(user.id, 'email_verification', 0, now)]));
     return stillThere(app, user.id);
   }
   const { letter, issue } = await challenge(app, user, email, canonical, requester, signal);
   const notice = tellSeldom(app, 'address_change_requested', user.email, { new_address: email }, requester);
   try {
-    await takingName(() => app.db.write([...also, note, letter, ...issue, ...notice]));
+    await takingName(() => writeAs(app, principal, [...also, note, letter, ...issue, ...notice]));
   } catch (error) {
     // The address has had its share of letters: it is noted, and a code can be asked for later. The old one is told all the same.
     if (!(error instanceof NothingChanged && error.guard === MAIL_LIMITED)) throw error;
-    await takingName(() => app.db.write([...also, note, keepNewest(user.id, 'email_verification', 0, now), ...notice]));
+    await takingName(() => writeAs(app, principal, [...also, note, keepNewest(user.id, 'email_verification', 0, now), ...notice]));
   }
   app.wakeCourier();
   app.log.write('info', 'email.change_requested', 'a new address is pending', { request_id: requester.requestId, 'user.id': user.id, 'session.id': principal.session.id });
@@ -121,7 +122,7 @@ export async function verifyEmail(app: App, principal: Principal, code: string, 
   const now = app.clock.now();
   const isChange = user.email !== null;
   try {
-    const [, [proved]] = await writeEndings(app, [
+    await writeAs(app, principal, [
       spendOneTime(tried.id, now),
       proveEmail({ id: user.id, canonical: tried.subject, now }),
       lapsePendingEmails(tried.subject, user.id),
@@ -135,10 +136,9 @@ export async function verifyEmail(app: App, principal: Principal, code: string, 
           ]
         : []),
     ]);
-    if (proved === undefined) throw new Problem('invalid_code');
     app.wakeCourier();
     app.log.write('info', 'email.verified', 'an address was proved', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id });
-    return proved;
+    return await stillThere(app, user.id);
   } catch (error) {
     if (error instanceof UniqueViolation || (error instanceof NothingChanged && (error.guard === ALREADY_SPENT || error.guard === PENDING_MOVED))) {
       throw new Problem('invalid_code', { cause: error });

@@ -4,9 +4,10 @@ import type { Statement } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
 import { demandUsername } from '../../core/identifier.ts';
 import type { Requester } from '../../core/requester.ts';
-import { endSessions, writeEndings } from '../../core/session.ts';
+import { endSessions } from '../../core/session.ts';
+import { writeAs } from '../../core/session-commit.ts';
 import type { Principal } from '../../core/session.ts';
-import { deleteUser, takingName, updateUserProfile } from '../../core/user.ts';
+import { deleteUser, findUserById, takingName, updateUserProfile } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
 
 export interface ProfileChange {
@@ -21,8 +22,9 @@ export interface ProfileChange {
  * @throws {Problem} username_taken, invalid_request, session_revoked
  */
 export async function changeProfile(app: App, principal: Principal, change: ProfileChange, requester: Requester): Promise<User> {
-  const [[changed]] = await takingName(() => app.db.write([profileStatement(app, principal, change)]));
-  if (changed === undefined) throw new Problem('session_revoked');
+  await takingName(() => writeAs(app, principal, [profileStatement(app, principal, change)]));
+  const changed = await findUserById(app.db, principal.user.id);
+  if (changed === null) throw new Problem('session_revoked');
   app.log.write('info', 'user.updated', 'an account was changed by its user', { request_id: requester.requestId, 'user.id': changed.id, 'session.id': principal.session.id });
   return changed;
 }
@@ -39,9 +41,9 @@ export function profileStatement(app: App, { user }: Principal, change: ProfileC
   });
 }
 
-/** Deletes the account with all that hangs on it; its access tokens die here at once. */
+/** Deletes the account with all that hangs on it; its access tokens die here at once. @throws {Problem} session_revoked */
 export async function deleteAccount(app: App, principal: Principal, requester: Requester): Promise<void> {
   const { user } = principal;
-  await writeEndings(app, [...endSessions({ kind: 'all', userId: user.id }, 'user_deleted', app.clock.now()), deleteUser(user.id)]);
+  await writeAs(app, principal, [...endSessions({ kind: 'all', userId: user.id }, 'user_deleted', app.clock.now()), deleteUser(user.id)]);
   app.log.write('info', 'user.deleted', 'an account was deleted by its user', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip });
 }

@@ -16,7 +16,8 @@ import { parseSignInName } from '../../core/identifier.ts';
 import { tell } from '../../core/mail.ts';
 import { voidOneTimes } from '../../core/one-time.ts';
 import type { Requester } from '../../core/requester.ts';
-import { endSessions, writeEndings } from '../../core/session.ts';
+import { endSessions } from '../../core/session.ts';
+import { writeAs } from '../../core/session-commit.ts';
 import type { Principal } from '../../core/session.ts';
 import { countAttempt, passwordBucket, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
 import { dropPendingAddress, findUserBySignInName, notePasswordSet } from '../../core/user.ts';
@@ -171,7 +172,7 @@ export async function changePassword(
   const next = await app.hasher.hash(password, { account: passwordBucket(user.id), signal });
   const now = app.clock.now();
   try {
-    await writeEndings(app, [
+    await writeAs(app, principal, [
       ...rememberPassword(user.id, app.config.password.history, now),
       // In the place of the very hash that was verified: of two changes at once the second has proved nothing any more.
       changeStatement({ userId: user.id, seen: verified.stored, next, now }),

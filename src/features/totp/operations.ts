@@ -8,6 +8,7 @@ import { afterRemoval, changeFactors } from '../../core/factor-change.ts';
 import { newRecoveryCodes, replaceRecoveryCodes } from '../../core/recovery-code.ts';
 import type { Requester } from '../../core/requester.ts';
 import type { Principal } from '../../core/session.ts';
+import { writeAs } from '../../core/session-commit.ts';
 import { countAttempt, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
 import type { User } from '../../core/user.ts';
 import { SECRET_BYTES, base32, matchingStep, otpauthUri } from './code.ts';
@@ -29,10 +30,11 @@ export interface Enrolment {
 }
 
 /** Begins an enrolment. It does nothing until it is confirmed, and an authenticator that is in force stays so till then (O03). */
-export async function enrolTotp(app: App, { user }: Principal): Promise<Enrolment> {
+export async function enrolTotp(app: App, principal: Principal): Promise<Enrolment> {
+  const { user } = principal;
   const bytes = app.random.bytes(SECRET_BYTES);
   const now = app.clock.now();
-  await app.db.write([insertEnrolment({ userId: user.id, secretSealed: app.sealer.seal(purpose(user.id), bytes), now, expiresAt: now + ENROLMENT_TTL_MS })]);
+  await writeAs(app, principal, [insertEnrolment({ userId: user.id, secretSealed: app.sealer.seal(purpose(user.id), bytes), now, expiresAt: now + ENROLMENT_TTL_MS })]);
   const secret = base32(bytes);
   return { secret, otpauthUri: otpauthUri({ issuer: app.config.totp.issuer ?? app.config.server.name, account: user.username ?? user.email ?? user.id, secret }) };
 }
