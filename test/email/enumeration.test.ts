@@ -205,3 +205,21 @@ describe('E02: PATCH /me with an address', () => {
     expectAlike({ free: await verify(0), taken: await verify(1) });
   });
 });
+
+test('ASVS 6.3.8: with registration.usernames = false there is no name to learn of: no route takes one or refuses one as taken, and addresses are answered alike', async () => {
+  const own = await createTestApp({ config: '[registration]\nusernames = false\n' });
+  expect(own.routes.filter(({ problems }) => problems.includes('username_taken'))).toEqual([]);
+  const send = (body: object) => own.call('POST', '/register', { body });
+  const named = await send({ username: 'ada', password: PASSWORD });
+  expect([named.status, named.body.errors.map(({ pointer }: { pointer: string }) => pointer).sort()]).toEqual([422, ['/email', '/username']]);
+  const address = newAddress();
+  const first = await send({ email: address, password: PASSWORD });
+  const made = await own.call('POST', '/register/verify', { body: { registration_id: first.body.registration_id, code: (await own.letters(address))[0]?.values['code'] } });
+  expect(made.status).toBe(201);
+  expectAlike({ free: await send({ email: newAddress(), password: PASSWORD }), taken: await send({ email: address, password: PASSWORD }) });
+  const renamed = await own.call('PATCH', '/me', { token: made.body.access_token, body: { username: 'ada' } });
+  expect([renamed.status, renamed.body.errors[0]]).toEqual([422, expect.objectContaining({ pointer: '/username', code: 'unknown_member' })]);
+  const { body } = await own.call('GET', '/openapi.json');
+  expect(Object.keys(body.paths['/register'].post.responses)).not.toContain('409');
+  await own.stop();
+});

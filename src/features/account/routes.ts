@@ -9,7 +9,14 @@ import { UserReply, userReply } from '../../http/schemas.ts';
 import { changeEmail, resendEmailCode, verifyEmail } from './email.ts';
 import { changeProfile, deleteAccount, profileStatement } from './operations.ts';
 
+const changeable = {
+  display_name: text({ min: 1, max: 128 }).nullable().optional(),
+  user_metadata: metadata().optional(),
+  email: z.string().max(512, 'No address is that long.').optional(),
+};
+
 export function accountRoutes(app: App): readonly AnyRoute[] {
+  const hasUsernames = app.config.registration.usernames;
   return [
     route({
       method: 'get',
@@ -29,17 +36,12 @@ export function accountRoutes(app: App): readonly AnyRoute[] {
       summary: 'Change the username, the display name, the metadata or the e-mail address',
       description: 'What is left out stays as it is. A new address is pending until POST /email/verify; the old one stays in force and is told. user_metadata is replaced as a whole; display_name null takes it away.',
       security: bearer({ fresh: true }),
-      body: z.strictObject({
-        username: z.string().max(512, 'No name here is that long.').optional(),
-        display_name: text({ min: 1, max: 128 }).nullable().optional(),
-        user_metadata: metadata().optional(),
-        email: z.string().max(512, 'No address is that long.').optional(),
-      }),
+      body: hasUsernames ? z.strictObject({ ...changeable, username: z.string().max(512, 'No name here is that long.').optional() }) : z.strictObject(changeable),
       status: 200,
       reply: UserReply,
-      problems: ['username_taken', 'overloaded'],
+      problems: hasUsernames ? ['username_taken', 'overloaded'] : ['overloaded'],
       handle: async ({ body, principal, requester, signal }) => {
-        const change = { username: body.username, displayName: body.display_name, userMetadata: body.user_metadata };
+        const change = { username: 'username' in body && typeof body.username === 'string' ? body.username : undefined, displayName: body.display_name, userMetadata: body.user_metadata };
         const user =
           body.email === undefined
             ? await changeProfile(app, principal, change, requester)

@@ -82,6 +82,20 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
       return { ...deliver(call, authentication, asked), user: userReply(user, false) };
     },
   });
+  // Nobody learns here whether an address has an account, and there are no names to learn of (ASVS 6.3.8).
+  const byAddress = route({
+    method: 'post',
+    path: '/register',
+    tag: 'Account',
+    summary: 'Begin an account with an e-mail address',
+    description: '202, the same for free and taken addresses; the account is made by /register/verify.',
+    security: 'public',
+    body: z.strictObject({ email: z.string().max(512, 'No address is that long.'), password: passwordText(), display_name: text({ min: 1, max: 128 }).optional(), user_metadata: metadata().optional() }),
+    status: 202,
+    reply: VerificationRequired,
+    problems: ['overloaded'],
+    handle: (call) => verificationRequired(app, call, call.body),
+  });
   const hasTotp = app.factors.some(({ name }) => name === 'totp');
   const closed = route({
     method: 'post',
@@ -97,7 +111,7 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
     },
   });
   return [
-    ...(app.config.registration.enabled ? [registration, ...registrationMailRoutes(app)] : [closed]),
+    ...(app.config.registration.enabled ? [app.config.registration.usernames ? registration : byAddress, ...registrationMailRoutes(app)] : [closed]),
     ...resetRoutes(app),
     ...changePasswordPage(app),
     route({
