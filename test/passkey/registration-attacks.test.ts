@@ -7,7 +7,8 @@ import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 import { assert, coseOf, create } from '../support/authenticator.ts';
 import type { CreationLies } from '../support/authenticator.ts';
-import { addPasskey, claimsOf, forgetPassword, registrationOptions, signIn, tryRegister } from './story.ts';
+import { claimsOf } from '../support/mfa.ts';
+import { addPasskey, forgetPassword, registrationOptions, signIn, tryRegister } from './story.ts';
 
 let app: TestApp;
 let user: SignedIn;

@@ -53,7 +53,3 @@ export async function registerByEmail(app: TestApp, email: string): Promise<{ re
 export async function forgetPassword(app: TestApp, userId: string): Promise<void> {
   await app.db.write([{ sql: 'DELETE FROM password_credential WHERE user_id = ?', params: [userId], map: () => [], returns: false }]);
 }
-
-export function claimsOf(token: string): { amr: string[]; acr: string } {
-  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
-}

@@ -106,7 +106,7 @@ function signInRoutes(app: PasskeyApp): readonly AnyRoute[] {
       body: z.strictObject({ challenge_id: challengeId, credential: AssertionJson, cookie: cookieMember }),
       status: 200,
       reply: AuthenticationReply,
-      problems: ['invalid_credentials', 'account_disabled', 'password_change_required', 'mfa_enrolment_required', 'origin_not_allowed'],
+      problems: ['invalid_credentials', 'account_disabled', 'password_change_required', 'origin_not_allowed'],
       handle: async (call) => {
         const asked = call.body.cookie === true;
         demandCookies(app, call, asked);

@@ -37,7 +37,7 @@ export async function beginSignIn(app: PasskeyApp, username: string | undefined)
  * Signs in with a passkey.
  *
  * @throws {Problem} invalid_credentials, with `unknown_credential` when the service never gave that one out; account_disabled,
- * password_change_required, mfa_enrolment_required after a right one only
+ * password_change_required after a right one only
  */
 export async function signInWithPasskey(app: PasskeyApp, input: { challengeId: string; credential: AssertionJson }, requester: Requester): Promise<Authentication> {
   const { challengeId, credential } = input;

@@ -1,5 +1,6 @@
 /** Passkeys: any number a user up to a limit, each credential id once in the whole service. */
 import { eq, sql } from 'drizzle-orm';
+import { FACTOR_SPENT } from '../../core/factor.ts';
 import { passkey } from '../../db/schema.ts';
 import { guarded, prepare, query, raw } from '../../db/prepare.ts';
 import type { Database, Statement } from '../../db/database.ts';
@@ -57,18 +58,15 @@ export function insertPasskey({ lastUsedAt: _, cloneSuspectedAt: __, ...values }
   return guarded(insert({ ...values, transports: JSON.stringify(values.transports), most }), TOO_MANY_PASSKEYS);
 }
 
-/** What a guarded use says when the counter is no longer below the one that came, or the passkey is gone. */
-export const COUNTER_SPENT = 'passkey_counter_spent';
-
 const use = raw<{ id: string }>(
   `UPDATE passkey SET counter = :counter, backed_up = :backedUp, last_used_at = :now
    WHERE id = :id AND (counter < :counter OR (counter = 0 AND :counter = 0)) RETURNING id`,
   ['id'],
 );
 
-/** The statement that accepts an assertion: of twenty with one counter, one (§7.2 step 22, W04). Authenticators that don't count say 0. */
+/** The statement that accepts an assertion: of twenty with one counter, one (§7.2 step 22, W04). Authenticators that don't count say 0. Guarded by FACTOR_SPENT. */
 export function acceptCounter(values: { id: string; counter: number; backedUp: boolean; now: number }): Statement<{ id: string }> {
-  return guarded(use({ ...values, backedUp: values.backedUp ? 1 : 0 }), COUNTER_SPENT);
+  return guarded(use({ ...values, backedUp: values.backedUp ? 1 : 0 }), FACTOR_SPENT);
 }
 
 const suspect = raw('UPDATE passkey SET clone_suspected_at = coalesce(clone_suspected_at, :now) WHERE id = :id');
