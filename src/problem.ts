@@ -29,6 +29,7 @@ export const PROBLEMS = {
   last_sign_in_method: { status: 409, title: 'Last way to sign in', detail: 'Without it nobody could sign in to the account. Add another way first.' },
   last_second_factor: { status: 409, title: 'Last second factor', detail: 'A second factor is asked of everybody here. Add another one first.' },
   passkey_registered: { status: 409, title: 'Passkey known already', detail: 'This passkey is registered here already. Use another authenticator.' },
+  too_many_passkeys: { status: 409, title: 'Too many passkeys', detail: 'The account has as many passkeys as it may have. Remove one first.' },
   conflict: { status: 409, title: 'Conflict', detail: 'The account changed meanwhile. Read it again and repeat the request.' },
   content_too_large: { status: 413, title: 'Content too large', detail: 'The body may have at most 65536 bytes.' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type', detail: 'Send application/json in UTF-8, without content encoding.' },

@@ -3,6 +3,8 @@
  * (A05). A rule is asked only when the values that it reads are good, so that one mistake gives one fault.
  */
 import { isPayable } from '../crypto/phc.ts';
+import { isInScope, relyingPartyScope } from '../features/passkey/config.ts';
+import type { RelyingPartyScope } from '../features/passkey/config.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { isLoopbackHost } from '../lib/origin.ts';
 import { formatSize, parseSize } from '../lib/size.ts';
@@ -160,6 +162,26 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    keys: ['passkeys.origins', 'passkeys.rp_id', 'server.public_url', 'server.listen', 'passkeys.enabled'],
+    fault: (config) => {
+      const scope = scopeOf(config);
+      const foreign = scope?.origins.find((origin) => !isInScope(scope.id, origin));
+      if (scope === null || foreign === undefined) return undefined;
+      const { hostname, protocol } = new URL(foreign);
+      const where = config.passkeys.origins.length === 0 ? `passkeys.origins is empty, which means ${foreign}, and` : `passkeys.origins has "${foreign}", and`;
+      if (protocol === 'http:' && !isLoopbackHost(hostname)) return `${where} browsers use passkeys over https alone. Write "${foreign.replace(/^http:/, 'https:')}".`;
+      return `${where} its host is neither ${scope.id}${scope.id.includes('.') ? ' nor under it' : ''}, the domain of passkeys.rp_id. Write passkeys.rp_id = the domain that all of passkeys.origins share, or other origins.`;
+    },
+  },
+  {
+    keys: ['passkeys.rp_id', 'server.public_url', 'server.listen', 'passkeys.enabled'],
+    isWarning: true,
+    fault: (config) =>
+      config.passkeys.enabled && config.server.public_url !== '' && scopeOf(config) === null
+        ? 'Passkeys are off: browsers use them on https pages of a domain, and server.public_url is none. Write passkeys.rp_id = "example.com" and passkeys.origins = ["https://app.example.com"], or passkeys.enabled = false.'
+        : undefined,
+  },
+  {
     keys: ['password.min_length', 'mfa.required'],
     isWarning: true,
     fault: ({ password, mfa }) => (password.min_length < 15 && mfa.required !== 'all' ? `password.min_length is ${password.min_length}; below 15 a password should not be the only factor (NIST SP 800-63B-4 §3.1.1.2).` : undefined),
@@ -183,6 +205,11 @@ export const RULES: readonly Rule[] = [
       pepper !== undefined && previous.includes(pepper) ? 'password.previous_peppers has the current pepper too. Write former ones only.' : undefined,
   },
 ];
+
+/** Where passkeys belong; null when they are off, or could be used nowhere. */
+function scopeOf({ passkeys, server }: Config): RelyingPartyScope | null {
+  return passkeys.enabled ? relyingPartyScope({ publicUrl: server.public_url, rpId: passkeys.rp_id, origins: passkeys.origins }) : null;
+}
 
 function isPlainOffLoopback(url: string): boolean {
   return url.startsWith('http:') && !isLoopbackHost(new URL(url).hostname);

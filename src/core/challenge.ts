@@ -31,6 +31,14 @@ export function uncountChallengeTry(id: string): Statement {
   return giveBack({ id });
 }
 
+const look = raw<{ attempts: number; spentAt: number | null }>('SELECT attempts, spent_at FROM challenge WHERE id = :id', ['attempts', 'spentAt']);
+
+/** Whether a challenge could still be answered; an answer is counted all the same. */
+export async function isChallengeOpen(db: Database, id: string, most: number): Promise<boolean> {
+  const [row] = await db.read(look({ id }));
+  return row === undefined || (row.attempts < most && row.spentAt === null);
+}
+
 /** What a guarded spending says when the challenge brought somebody in before. */
 export const CHALLENGE_SPENT = 'challenge_spent';
 

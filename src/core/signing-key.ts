@@ -23,10 +23,11 @@ import { placeKeys, publishedOf, signerOf } from './key-ring.ts';
 import type { KeyInfo, KeyLifetimes, KeyPurpose } from './key-ring.ts';
 import { REFRESH_TOKEN_TYPE } from './refresh-token.ts';
 import { CHALLENGE_TOKEN_TYPE } from './challenge-token.ts';
+import { PASSKEY_CHALLENGE_TYPE } from './passkey-challenge-token.ts';
 
 const TYPES: Record<KeyPurpose, readonly string[]> = {
   access: [ACCESS_TOKEN_TYPE],
-  internal: [REFRESH_TOKEN_TYPE, CHALLENGE_TOKEN_TYPE],
+  internal: [REFRESH_TOKEN_TYPE, CHALLENGE_TOKEN_TYPE, PASSKEY_CHALLENGE_TYPE],
 };
 
 export interface SigningKeyPolicy {

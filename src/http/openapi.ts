@@ -31,6 +31,7 @@ const ProblemSchema = z
     reset_token: z.string().optional().meta({ description: 'With password_change_required: what POST /password/reset takes.' }),
     factors: z.array(z.string()).optional().meta({ description: 'With insufficient_user_authentication of a user who has a second factor: those that POST /reauthenticate would take.' }),
     expires_in: z.number().int().optional().meta({ description: 'With password_change_required: seconds until reset_token ends.' }),
+    unknown_credential: z.object({ rpId: z.string(), credentialId: z.string() }).optional().meta({ description: 'With invalid_credentials after a passkey that is not from here: the argument of PublicKeyCredential.signalUnknownCredential().' }),
     reasons: z.array(z.string()).optional().meta({ description: 'With not_ready: what is missing.' }),
   })
   .meta({ id: 'Problem' });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { features } from '../../src/features/index.ts';
 import { demandPasswordChangeOf, disableAccount } from '../../src/core/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
+import { assert, create } from '../support/authenticator.ts';
 import { codeAt } from '../support/mfa.ts';
 import type { CallOptions, Reply, TestApp } from '../support/app.ts';
 
@@ -130,6 +131,11 @@ describe('every answer is one that the document declares', () => {
     'POST /reauthenticate': () => ({ password: PASSWORD }),
     'POST /login/mfa': () => ({ challenge_token: 'x.y.z', totp: '000000' }),
     'POST /me/totp/confirm': () => ({ code: '000000' }),
+    'POST /me/passkeys': () => ({ challenge_id: 'x.y.z', credential: create({ challenge: 'AAAA', user: { id: 'AAAA' } }).credential, name: 'x' }),
+    'PATCH /me/passkeys/{id}': () => ({ name: 'x' }),
+    'POST /login/passkey/options': () => ({ username: 'walker' }),
+    'POST /login/passkey': () => ({ challenge_id: 'x.y.z', credential: assert(create({ challenge: 'AAAA', user: { id: 'AAAA' } }).made, { challenge: 'AAAA' }) }),
+    'POST /login/mfa/passkey/options': () => ({ challenge_token: 'x.y.z' }),
     'POST /me/password': () => ({ current_password: PASSWORD, new_password: 'another horse battery staple' }),
     'POST /password/check': () => ({ password: PASSWORD }),
     'PATCH /me': () => ({ display_name: 'x' }),
@@ -183,7 +189,7 @@ describe('every answer is one that the document declares', () => {
     }
     // Every operation came to its success here, but those that take a token or a code; these have theirs below.
     const without = operations().filter(({ name }) => ![...(statuses.get(name) ?? [])].some((status) => status < 300)).map(({ name }) => name);
-    expect(without.sort()).toEqual(['DELETE /me/totp', 'GET /verify', 'POST /email/verify', 'POST /login/mfa', 'POST /logout', 'POST /me/recovery-codes', 'POST /me/totp/confirm', 'POST /password/reset', 'POST /password/reset/check', 'POST /refresh', 'POST /register/verify']);
+    expect(without.sort()).toEqual(['DELETE /me/passkeys/{id}', 'DELETE /me/totp', 'GET /verify', 'PATCH /me/passkeys/{id}', 'POST /email/verify', 'POST /login/mfa', 'POST /login/mfa/passkey/options', 'POST /login/passkey', 'POST /logout', 'POST /me/passkeys', 'POST /me/recovery-codes', 'POST /me/totp/confirm', 'POST /password/reset', 'POST /password/reset/check', 'POST /reauthenticate/passkey/options', 'POST /refresh', 'POST /register/verify']);
   });
 
   test('the answers that need a story', async () => {
@@ -243,6 +249,33 @@ describe('every answer is one that the document declares', () => {
     expect((await send('DELETE', '/me/totp', { token: user.access })).status).toBe(204);
     expect((await send('DELETE', '/me/totp', { token: user.access })).status).toBe(404);
     for (let i = 0; i < 12; i++) await send('POST', '/me/totp/confirm', { token: user.access, body: { code: '12345' } });
+  });
+
+  test('the answers that need an authenticator', async () => {
+    const send = async (method: string, path: string, options: CallOptions = {}) => {
+      const reply = await app.call(method, path, options);
+      expectDeclared(method, path, reply);
+      return reply;
+    };
+    const user = await app.register();
+    const token = user.access;
+    const begun = (await send('POST', '/me/passkeys/options', { token })).body;
+    const { made, credential } = create(begun.options, { counter: 1 });
+    const added = await send('POST', '/me/passkeys', { token, body: { challenge_id: begun.challenge_id, credential } });
+    expect(added.status).toBe(201);
+    expect((await send('PATCH', `/me/passkeys/${added.body.id}`, { token, body: { name: 'Renamed' } })).body.name).toBe('Renamed');
+    expect((await send('GET', '/me/factors', { token })).body.passkeys).toHaveLength(1);
+    const options = (await send('POST', '/login/passkey/options')).body;
+    const signedIn = await send('POST', '/login/passkey', { body: { challenge_id: options.challenge_id, credential: assert(made, options.options) } });
+    expect(signedIn.body.status).toBe('authenticated');
+    const foreign = (await send('POST', '/login/passkey/options', { body: { username: user.username } })).body;
+    expect((await send('POST', '/login/passkey', { body: { challenge_id: foreign.challenge_id, credential: assert({ ...made, id: 'AAAA' }, foreign.options) } })).body.unknown_credential.credentialId).toBe('AAAA');
+    const first = await send('POST', '/login', { body: { username: user.username, password: PASSWORD } });
+    const second = (await send('POST', '/login/mfa/passkey/options', { body: { challenge_token: first.body.challenge_token } })).body;
+    expect((await send('POST', '/login/mfa', { body: { challenge_token: first.body.challenge_token, passkey: { challenge_id: second.challenge_id, credential: assert(made, second.options) } } })).status).toBe(200);
+    const again = (await send('POST', '/reauthenticate/passkey/options', { token })).body;
+    expect((await send('POST', '/reauthenticate', { token, body: { passkey: { challenge_id: again.challenge_id, credential: assert(made, again.options) } } })).status).toBe(200);
+    expect((await send('DELETE', `/me/passkeys/${added.body.id}`, { token })).status).toBe(204);
   });
 
   test('the answers that need a letter', async () => {

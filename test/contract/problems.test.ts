@@ -6,6 +6,7 @@ import { PROBLEMS } from '../../src/problem.ts';
 import type { ProblemCode } from '../../src/problem.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
+import { addPasskey, forgetPassword, tryRegister } from '../passkey/story.ts';
 import { enrolIn } from '../support/mfa.ts';
 import { request, sendRaw } from '../support/raw.ts';
 
@@ -103,6 +104,22 @@ const PRODUCED: Readonly<Partial<Record<ProblemCode, () => Promise<Reply>>>> = {
     const reply = await own.call('DELETE', '/me/totp', { token: access });
     await own.stop();
     return reply;
+  },
+  last_sign_in_method: async () => {
+    const user = await app.register();
+    const { id } = await addPasskey(app, user);
+    await forgetPassword(app, user.userId);
+    return app.call('DELETE', `/me/passkeys/${id}`, { token: user.access });
+  },
+  passkey_registered: async () => {
+    const user = await app.register();
+    const { made } = await addPasskey(app, user);
+    return (await tryRegister(app, user, { id: Buffer.from(made.id, 'base64url') })).reply;
+  },
+  too_many_passkeys: async () => {
+    const user = await app.register();
+    for (let i = 0; i < 20; i++) await addPasskey(app, user);
+    return app.call('POST', '/me/passkeys/options', { token: user.access });
   },
   invalid_code: () => app.call('POST', '/register/verify', { body: { registration_id: 'x', code: '000000' } }),
   token_spent_or_expired: () => app.call('POST', '/password/reset/check', { body: { token: 'x' } }),
@@ -239,6 +256,22 @@ describe('each refusal that a route declares', () => {
     'POST /me/recovery-codes no_second_factor': 'mfa/recovery-code.test.ts',
     'POST /me/recovery-codes conflict': 'mfa/recovery-code.test.ts',
     'POST /me/recovery-codes overloaded': 'mfa/recovery-code.test.ts',
+    'POST /me/passkeys passkey_registered': 'passkey/registration-attacks.test.ts',
+    'POST /me/passkeys conflict': 'passkey/registration-attacks.test.ts',
+    'DELETE /me/passkeys/{id} not_found': 'passkey/registration-attacks.test.ts',
+    'DELETE /me/passkeys/{id} last_sign_in_method': 'passkey/registration-attacks.test.ts',
+    'DELETE /me/passkeys/{id} conflict': 'passkey/registration-attacks.test.ts',
+    'POST /me/passkeys/options too_many_passkeys': 'passkey/sign-in.test.ts',
+    'POST /me/passkeys too_many_passkeys': 'passkey/sign-in.test.ts',
+    'PATCH /me/passkeys/{id} not_found': 'passkey/sign-in.test.ts',
+    'POST /login/passkey invalid_credentials': 'passkey/sign-in.test.ts',
+    'POST /login/passkey account_disabled': 'passkey/sign-in.test.ts',
+    'POST /login/passkey origin_not_allowed': 'passkey/sign-in.test.ts',
+    'POST /login/passkey password_change_required': 'passkey/second-factor.test.ts',
+    'DELETE /me/passkeys/{id} last_second_factor': 'passkey/second-factor.test.ts',
+    'POST /login/mfa/passkey/options invalid_token': 'passkey/second-factor.test.ts',
+    'POST /login/mfa/passkey/options not_found': 'passkey/second-factor.test.ts',
+    'POST /reauthenticate/passkey/options not_found': 'passkey/second-factor.test.ts',
     'GET /readyz not_ready': 'contract/problems.test.ts',
   };
   /** Declared for the day when the database's queue is bounded: nothing brings it about now. */

@@ -4,30 +4,15 @@ import { Problem, invalidRequest } from '../../problem.ts';
 import { completeFactor } from '../../core/authentication.ts';
 import type { Authenticated, Authentication } from '../../core/authentication.ts';
 import { MAX_CHALLENGE_TRIES, countChallengeTry, spendChallenge, uncountChallengeTry } from '../../core/challenge.ts';
-import { verifyChallengeToken } from '../../core/challenge-token.ts';
-import type { Challenge } from '../../core/challenge-token.ts';
 import type { Answer } from '../../core/factor.ts';
 import { changeFactors } from '../../core/factor-change.ts';
+import { pendingSignIn } from '../../core/pending-sign-in.ts';
 import { reauthenticate } from '../../core/reauthentication.ts';
 import { nextStep } from '../../core/next-step.ts';
 import { newRecoveryCodes, replaceRecoveryCodes } from '../../core/recovery-code.ts';
 import type { Requester } from '../../core/requester.ts';
 import { enrolledFactors, hasSecondFactor, verifyAnswer } from '../../core/second-factor.ts';
 import type { Principal } from '../../core/session.ts';
-import { findUserById } from '../../core/user.ts';
-import type { User } from '../../core/user.ts';
-
-/**
- * The pending sign-in of a challenge token, and its user in the state that it was begun in.
- *
- * @throws {Problem} invalid_token
- */
-async function pendingSignIn(app: App, token: string): Promise<{ challenge: Challenge; user: User }> {
-  const challenge = verifyChallengeToken(app.keys, app.policy.issuer, app.clock, token);
-  const user = await findUserById(app.db, challenge.userId);
-  if (user === null || user.epoch !== challenge.epoch || user.disabledAt !== null) throw new Problem('invalid_token');
-  return { challenge, user };
-}
 
 /**
  * Goes on with a pending sign-in: five tries, one success.

@@ -1,5 +1,5 @@
-/** The `[passkeys]` section: WebAuthn credentials, as first or second factor. */
-import { readOrigin } from '../../lib/origin.ts';
+/** The `[passkeys]` section: WebAuthn credentials, as first or second factor; and the relying party that its values make. */
+import { isLoopbackHost, readOrigin } from '../../lib/origin.ts';
 import { readPageUrl } from '../../lib/page-url.ts';
 import { boolean, choice, list, optionalText, section } from '../../lib/setting.ts';
 import type { Reading } from '../../lib/setting.ts';
@@ -11,7 +11,7 @@ function readRpId(text: string): Reading<string> {
 
 export const passkeysSection = section('Passkeys (WebAuthn).', {
   enabled: boolean({ sentence: 'Whether users may sign in with passkeys.', default: true }),
-  rp_id: optionalText({ sentence: 'The domain that passkeys belong to; pages of it and of its subdomains can use them. A change makes all passkeys useless.', absent: 'the host of server.public_url', example: 'example.com', unit: 'a domain', read: readRpId }),
+  rp_id: optionalText({ sentence: 'The domain that passkeys belong to; pages of it and of its subdomains can use them. A change makes all passkeys useless.', absent: 'the host of server.public_url ("localhost" for an address of this machine)', example: 'example.com', unit: 'a domain', read: readRpId }),
   rp_name: optionalText({ sentence: 'The name that authenticators show.', absent: 'server.name', example: 'Example Shop', read: (text) => ({ value: text }) }),
   origins: list({ sentence: 'Origins of the pages that may use passkeys here; empty means that of server.public_url.', default: [], unit: 'origins such as "https://app.example.com"', read: readOrigin }),
   user_verification: choice({ sentence: 'Whether the authenticator has to verify its user by PIN or biometrics; without, a passkey alone is one factor.', default: 'preferred', of: ['required', 'preferred', 'discouraged'] }),
@@ -19,3 +19,40 @@ export const passkeysSection = section('Passkeys (WebAuthn).', {
   enroll_url: optionalText({ sentence: 'The page where users add a passkey; /.well-known/passkey-endpoints names it to password managers.', absent: 'none', example: 'https://app.example.com/passkeys/new', unit: 'an https URL', read: readPageUrl }),
   manage_url: optionalText({ sentence: 'The page where users manage their passkeys; named in the same place.', absent: 'none', example: 'https://app.example.com/passkeys', unit: 'an https URL', read: readPageUrl }),
 });
+
+/** What the values say of where passkeys belong. */
+export interface RelyingPartyValues {
+  readonly publicUrl: string;
+  readonly rpId: string | undefined;
+  readonly origins: readonly string[];
+}
+
+export interface RelyingPartyScope {
+  readonly id: string;
+  readonly origins: readonly string[];
+}
+
+/** A domain, as browsers want one; they take no address (WebAuthn L3 §5.1.2: "a valid domain"). */
+const isAddress = (host: string): boolean => host.startsWith('[') || /^[0-9.]+$/.test(host);
+
+/**
+ * Where passkeys belong, and the pages that may use them. Null when no browser could use any: the service is reached by an address, or
+ * without TLS, and nothing else was said.
+ */
+export function relyingPartyScope({ publicUrl, rpId, origins }: RelyingPartyValues): RelyingPartyScope | null {
+  if (!URL.canParse(publicUrl)) return null;
+  const url = new URL(publicUrl);
+  const isHere = isLoopbackHost(url.hostname);
+  // On this machine the address and the name are one to people, but not to browsers.
+  if (isHere && isAddress(url.hostname)) url.hostname = 'localhost';
+  const isUsable = !isAddress(url.hostname) && (url.protocol === 'https:' || isHere);
+  if (!isUsable && (rpId === undefined || origins.length === 0)) return null;
+  return { id: rpId ?? url.hostname, origins: origins.length === 0 ? [url.origin] : origins };
+}
+
+/** Whether pages of this origin can use passkeys of this domain: it is their host, or a registrable part of it. */
+export function isInScope(id: string, origin: string): boolean {
+  const { hostname, protocol } = new URL(origin);
+  if (protocol !== 'https:' && !isLoopbackHost(hostname)) return false;
+  return hostname === id || (id.includes('.') && hostname.endsWith(`.${id}`));
+}

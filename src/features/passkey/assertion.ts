@@ -1,0 +1,70 @@
+/** One assertion, as first or as further factor: whose it is, whether it holds, and what its counter says. */
+import { Problem } from '../../problem.ts';
+import type { Amr } from '../../core/amr.ts';
+import type { VerifiedFactor } from '../../core/factor.ts';
+import { tellSeldom } from '../../core/mail.ts';
+import type { PasskeyChallenge } from '../../core/passkey-challenge-token.ts';
+import type { Requester } from '../../core/requester.ts';
+import type { User } from '../../core/user.ts';
+import type { AssertionJson } from './credential-json.ts';
+import { NotVerified } from './not-verified.ts';
+import { userHandleOf } from './options.ts';
+import type { PasskeyApp } from './relying-party.ts';
+import { acceptCounter, suspectClone } from './store.ts';
+import type { Passkey } from './store.ts';
+import { verifyAssertion } from './verification.ts';
+import type { Assertion } from './verification.ts';
+
+/** A key that nobody has the other half of: what an unknown credential is verified by, for the same work (E04). */
+const STAND_IN = 'pQECAyYgASFYIJW6ANjmaGKLpqrEeigfA0I_ieKVLONM8rmJ4Dc2LvfBIlggqMXFxlaONh30-s-ztoXU6Plh7SvMj8PfMpOLfUw_Mw4';
+
+/** RFC 8176: a key that may be copied between devices is software's to them, whatever holds it. */
+export function methodsOf({ backupEligible, userVerified }: Pick<Assertion, 'backupEligible' | 'userVerified'>): readonly Amr[] {
+  return [backupEligible ? 'swk' : 'hwk', 'user', ...(userVerified ? (['mfa'] as const) : [])];
+}
+
+/** The passkey that an assertion names, and its user; null when nobody has it. */
+export type Owned = { readonly passkey: Passkey; readonly user: User } | null;
+
+/**
+ * Verifies an assertion. That its counter was not used meanwhile is decided by the statement among the effects.
+ *
+ * @param handle whether the authenticator has to say whose it is (a sign-in that named nobody, §7.2 step 6)
+ * @throws {Problem} invalid_credentials
+ */
+export async function verifyPasskey(app: PasskeyApp, challenge: PasskeyChallenge, credential: AssertionJson, owned: Owned, handle: 'required' | 'optional', requester: Requester): Promise<VerifiedFactor> {
+  const expected = { relyingParty: app.relyingParty, challenge: challenge.challenge, userVerification: app.config.passkeys.user_verification };
+  let shown;
+  try {
+    shown = await verifyAssertion(expected, credential, owned?.passkey.publicKey ?? STAND_IN);
+  } catch (error) {
+    if (error instanceof NotVerified) throw new Problem('invalid_credentials', { cause: error });
+    throw error;
+  }
+  if (owned === null) throw new Problem('invalid_credentials');
+  const { passkey, user } = owned;
+  // Said or not, it can be nobody else's (W05).
+  const given = credential.response.userHandle ?? '';
+  if (given === '' ? handle === 'required' : given !== userHandleOf(user.id)) throw new Problem('invalid_credentials');
+  // A key can't become or cease to be one that is copied (§7.2 step 19, W03).
+  if (shown.backupEligible !== (passkey.backupEligible === 1)) throw new Problem('invalid_credentials');
+  if (shown.counter <= passkey.counter && (shown.counter > 0 || passkey.counter > 0)) throw await cloneSuspected(app, passkey, user, requester);
+  return {
+    factor: 'passkey',
+    kind: 'device',
+    amr: methodsOf(shown),
+    user,
+    effects: [acceptCounter({ id: passkey.id, counter: shown.counter, backedUp: shown.backedUp, now: app.clock.now() })],
+  };
+}
+
+/** A right signature with a counter that was used before: there may be two of it. Its user is told, and the assertion refused (W04). */
+async function cloneSuspected(app: PasskeyApp, passkey: Passkey, user: User, requester: Requester): Promise<Problem> {
+  await app.db.write([
+    suspectClone(passkey.id, app.clock.now()),
+    ...tellSeldom(app, 'passkey_suspect', user.email, { factor: passkey.name, address: requester.ip ?? 'unknown' }, requester),
+  ]);
+  app.wakeCourier();
+  app.log.write('warn', 'passkey.clone_suspected', 'a passkey answered with a counter that was used before', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip });
+  return new Problem('invalid_credentials');
+}
