@@ -52,7 +52,7 @@ export async function completeFactor(deps: AuthenticationDeps, verified: Verifie
   const { log } = deps;
   if (next.step === 'second_factor') {
     if (verified.effects.length > 0) await committing(() => deps.db.write(verified.effects));
-    log.write('info', 'sign_in.challenged', 'a second factor is due', { request_id: requester.requestId, 'user.id': user.id, factor: verified.factor });
+    log.write('info', 'sign_in.challenged', 'a second factor is due', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip, factor: verified.factor });
     const challenge: Challenge = { id: deps.newId(), userId: user.id, epoch: user.epoch, device: verified.device ?? null, shown: shown.map(({ factor, kind, amr }) => ({ factor, kind, amr })) };
     return {
       status: 'mfa_required',

@@ -43,7 +43,7 @@ export async function reauthenticate(deps: AuthenticationDeps, principal: Princi
   }
   const row = rows[0];
   if (row === undefined) throw new Problem('session_revoked');
-  deps.log.write('info', 'session.reauthenticated', 'a session was authenticated again', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id, factor: verified.factor });
+  deps.log.write('info', 'session.reauthenticated', 'a session was authenticated again', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id, 'client.address': requester.ip, factor: verified.factor });
   return authenticated(deps, user, { ...row, amr, id: session.id });
 }
 

@@ -14,6 +14,7 @@ import { mintChallengeToken } from '../../src/core/challenge-token.ts';
 import { disableAccount } from '../../src/core/account-state.ts';
 import { createTestApp } from '../support/app.ts';
 import type { CallOptions, Reply, TestApp } from '../support/app.ts';
+import { codeAt } from '../support/mfa.ts';
 import { startServer } from '../support/process.ts';
 import { request, sendRaw } from '../support/raw.ts';
 
@@ -114,6 +115,20 @@ describe('canaries', () => {
     const gone = (await send('POST', '/register', { body: { username: 'canary-gone', password: secret('gone') } })).body;
     await disableAccount(app.app, gone.user.id);
     await send('POST', '/login', { body: { username: 'canary-gone', password: secrets.get('gone') } });
+    // A second factor: its seed, its codes and the recovery codes are for their owner alone.
+    const mfa = (await send('POST', '/register', { body: { username: 'canary-mfa', password: secret('mfa') } })).body;
+    const seed = (await send('POST', '/me/totp', { token: mfa.access_token })).body.secret;
+    tokens.set('seed', seed);
+    const code = codeAt(seed, app.clock.now());
+    const { recovery_codes: codes } = (await send('POST', '/me/totp/confirm', { token: mfa.access_token, body: { code } })).body;
+    codes.forEach((one: string, i: number) => tokens.set(`recovery code ${i}`, one));
+    const pending = (await send('POST', '/login', { body: { username: 'canary-mfa', password: secrets.get('mfa') } })).body;
+    await send('POST', '/login/mfa', { body: { challenge_token: pending.challenge_token, totp: secret('a code') } });
+    await send('POST', '/login/mfa', { body: { challenge_token: pending.challenge_token, recovery_code: secret('another code') } });
+    await send('POST', '/login/mfa', { body: { challenge_token: pending.challenge_token, recovery_code: codes[0] } });
+    await send('POST', '/login/mfa', { body: { challenge_token: secret('challenge'), totp: code } });
+    await send('POST', '/login/passkey', { body: { challenge_id: secret('challenge id'), credential: { id: 'AA', rawId: 'AA', type: 'public-key', response: { clientDataJSON: 'AA', authenticatorData: 'AA', signature: 'AA' } } } });
+    await send('POST', '/reauthenticate', { token: mfa.access_token, body: { totp: secret('again') } });
     await send('GET', '/openapi.json');
     await send('GET', '/.well-known/jwks.json');
     expect(answers.map(({ status }) => status)).toEqual(expect.arrayContaining([200, 201, 204, 400, 401, 403, 404, 409, 413, 415, 422, 429]));
@@ -163,7 +178,7 @@ describe('canaries', () => {
   test('what happened stands there: who, what, from where, under which request id (ASVS 16.2.1, 16.3.1, 16.3.3)', () => {
     const events = new Set(app.log.map(({ event }) => event));
     for (const event of ['sign_in.succeeded', 'sign_in.failed', 'user.registered', 'password.changed', 'session.reauthenticated', 'refresh_token.reused', 'http.request']) expect([event, events.has(event)]).toEqual([event, true]);
-    for (const line of app.log.filter(({ event }) => event.startsWith('sign_in.'))) {
+    for (const line of app.log.filter(({ event }) => /^(?:sign_in|second_factor|factor)\.|^session\.reauthenticated$/.test(event))) {
       expect(line.request_id).toMatch(/^[A-Za-z0-9._-]+$/);
       expect(line['client.address']).toBe('127.0.0.1');
     }
