@@ -1,10 +1,12 @@
 /**
- * A bounded queue that serves accounts in turn, so that a flood at one name makes that name wait and nobody else; a cap for
- * each account keeps one name from filling it. Within an account, first come first served. Every step takes constant time.
+ * A bounded queue that serves clients in turn, and each client's accounts in turn, so that a flood from one place or at one name makes
+ * that one wait and nobody else. A cap for each account keeps one name from filling it; when it is full, the newest entry of whoever has
+ * most in it makes room for one who has less. Within an account, first come first served.
  */
 
 /** A place in the queue. */
 export interface Place<T> {
+  readonly client: string;
   readonly account: string;
   readonly item: T;
 }
@@ -13,9 +15,14 @@ export type FairQueueRefusal = 'queue_full' | 'account_full';
 
 export interface FairQueue<T> {
   readonly depth: number;
-  /** Takes an item in, or says what is full. */
-  push(account: string, item: T): Place<T> | FairQueueRefusal;
-  /** Takes the next item of the account whose turn it is. */
+  /**
+   * Takes an item in, or says what is full.
+   *
+   * @param client where it comes from, as far as that is known
+   * @param onCrowdedOut told of the place that made room for it
+   */
+  push(client: string, account: string, item: T, onCrowdedOut: (place: Place<T>) => void): Place<T> | FairQueueRefusal;
+  /** Takes the next item of the client and the account whose turn it is. */
   next(): T | undefined;
   /** Gives a place up; nothing happens if it was served already. */
   remove(place: Place<T>): void;
@@ -23,16 +30,40 @@ export interface FairQueue<T> {
   byAge(): Iterable<Place<T>>;
 }
 
+interface Client<T> {
+  size: number;
+  readonly accounts: Map<string, Set<Place<T>>>;
+}
+
 export function createFairQueue<T>(length: number, lengthPerAccount: number): FairQueue<T> {
-  // Both collections iterate in order of insertion: the first account is the one whose turn it is.
+  // All collections iterate in order of insertion: the first is the one whose turn it is.
   const all = new Set<Place<T>>();
-  const accounts = new Map<string, Set<Place<T>>>();
+  const clients = new Map<string, Client<T>>();
+  /** How many of an account wait, wherever they come from. */
+  const perAccount = new Map<string, number>();
 
   function remove(place: Place<T>): void {
     if (!all.delete(place)) return;
-    const own = accounts.get(place.account);
+    const left = (perAccount.get(place.account) ?? 0) - 1;
+    if (left > 0) perAccount.set(place.account, left);
+    else perAccount.delete(place.account);
+    const client = clients.get(place.client);
+    if (client === undefined) return;
+    client.size -= 1;
+    const own = client.accounts.get(place.account);
     own?.delete(place);
-    if (own?.size === 0) accounts.delete(place.account);
+    if (own?.size === 0) client.accounts.delete(place.account);
+    if (client.size === 0) clients.delete(place.client);
+  }
+
+  /** The newest entry of the client that has most, if that is more than another would have with one more. */
+  function crowdOut(newcomer: number): Place<T> | undefined {
+    let most: string | undefined;
+    let size = newcomer + 1;
+    for (const [name, client] of clients) if (client.size > size) [most, size] = [name, client.size];
+    let newest: Place<T> | undefined;
+    if (most !== undefined) for (const place of all) if (place.client === most) newest = place;
+    return newest;
   }
 
   return {
@@ -40,27 +71,43 @@ export function createFairQueue<T>(length: number, lengthPerAccount: number): Fa
       return all.size;
     },
 
-    push(account, item) {
-      const own = accounts.get(account);
-      if (own !== undefined && own.size >= lengthPerAccount) return 'account_full';
-      if (all.size >= length) return 'queue_full';
-      const place = { account, item };
+    push(name, account, item, onCrowdedOut) {
+      const waiting = perAccount.get(account) ?? 0;
+      if (waiting >= lengthPerAccount) return 'account_full';
+      if (all.size >= length) {
+        const crowded = crowdOut(clients.get(name)?.size ?? 0);
+        if (crowded === undefined) return 'queue_full';
+        remove(crowded);
+        onCrowdedOut(crowded);
+      }
+      const place = { client: name, account, item };
       all.add(place);
-      if (own === undefined) accounts.set(account, new Set([place]));
+      perAccount.set(account, (perAccount.get(account) ?? 0) + 1);
+      const client = clients.get(name) ?? { size: 0, accounts: new Map<string, Set<Place<T>>>() };
+      client.size += 1;
+      clients.set(name, client);
+      const own = client.accounts.get(account);
+      if (own === undefined) client.accounts.set(account, new Set([place]));
       else own.add(place);
       return place;
     },
 
     next() {
-      for (const [account, own] of accounts) {
-        for (const place of own) {
-          remove(place);
-          // To the back of the line, if it has more to ask for.
-          if (own.size > 0) {
-            accounts.delete(account);
-            accounts.set(account, own);
+      for (const [name, client] of clients) {
+        for (const [account, own] of client.accounts) {
+          for (const place of own) {
+            remove(place);
+            // To the back of the line, those that have more to ask for.
+            if (own.size > 0) {
+              client.accounts.delete(account);
+              client.accounts.set(account, own);
+            }
+            if (client.size > 0) {
+              clients.delete(name);
+              clients.set(name, client);
+            }
+            return place.item;
           }
-          return place.item;
         }
       }
       return undefined;

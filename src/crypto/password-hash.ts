@@ -48,6 +48,8 @@ export type Rejection = FairQueueRefusal | 'deadline' | 'closed';
 export interface HashContext {
   /** Whose password: the canonical name that was given, whether it exists or not. Fairness counts by it. */
   account: string;
+  /** Where it comes from: clients are served in turn, so that a flood from one place holds up nobody else. Default: the account. */
+  client?: string;
   /** Aborting drops an entry that still waits; what runs, runs on. */
   signal?: AbortSignal;
 }
@@ -149,7 +151,10 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
         start(entry);
         return;
       }
-      const place = queue.push(ctx.account, entry);
+      const place = queue.push(ctx.client ?? ctx.account, ctx.account, entry, ({ item }) => {
+        item.detach();
+        item.reject(overloaded('queue_full'));
+      });
       if (typeof place === 'string') throw overloaded(place);
       watch(ctx.signal, place);
       dispatch();

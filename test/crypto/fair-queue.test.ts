@@ -2,19 +2,23 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createFairQueue } from '../../src/crypto/fair-queue.ts';
 
+const never = (): never => {
+  throw new Error('nobody was to make room');
+};
+
 describe('the fair queue', () => {
   test('G5: accounts are served in turn, each in its own order', () => {
     const queue = createFairQueue<string>(10, 10);
-    for (const item of ['a1', 'a2', 'a3', 'b1', 'c1', 'b2']) queue.push(item[0] ?? '', item);
+    for (const item of ['a1', 'a2', 'a3', 'b1', 'c1', 'b2']) queue.push('here', item[0] ?? '', item, never);
     expect(Array.from({ length: 7 }, () => queue.next())).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3', undefined]);
   });
 
   test('G5: one account fills its share and no more; then the queue is full for all', () => {
     const queue = createFairQueue<number>(3, 2);
-    expect([queue.push('a', 1), queue.push('a', 2)].every((place) => typeof place === 'object')).toBe(true);
-    expect(queue.push('a', 3)).toBe('account_full');
-    expect(queue.push('b', 4)).toBeTypeOf('object');
-    expect(queue.push('c', 5)).toBe('queue_full');
+    expect([queue.push('here', 'a', 1, never), queue.push('here', 'a', 2, never)].every((place) => typeof place === 'object')).toBe(true);
+    expect(queue.push('here', 'a', 3, never)).toBe('account_full');
+    expect(queue.push('here', 'b', 4, never)).toBeTypeOf('object');
+    expect(queue.push('here', 'c', 5, never)).toBe('queue_full');
     expect(queue.depth).toBe(3);
   });
 
@@ -32,7 +36,7 @@ describe('the fair queue', () => {
         let made = 0;
         for (const one of steps) {
           if ('push' in one) {
-            const place = queue.push(one.push, ++made);
+            const place = queue.push('here', one.push, ++made, never);
             if (typeof place === 'string') continue;
             waiting.add(made);
             places.push({ place, item: made });
@@ -50,5 +54,35 @@ describe('the fair queue', () => {
         }
       }),
     );
+  });
+
+  test('clients are served in turn, however many names one of them tries', () => {
+    const queue = createFairQueue<string>(10, 10);
+    for (const item of ['x1', 'x2', 'x3', 'x4', 'y1', 'z1', 'y2']) queue.push(item[0] ?? '', item, item, never);
+    expect(Array.from({ length: 8 }, () => queue.next())).toEqual(['x1', 'y1', 'z1', 'x2', 'y2', 'x3', 'x4', undefined]);
+  });
+
+  test('when it is full, the newest entry of whoever has most makes room for one who has less; for one who would have as much, nobody does', () => {
+    const queue = createFairQueue<string>(4, 10);
+    for (const item of ['x1', 'x2', 'x3', 'y1']) queue.push(item[0] ?? '', item, item, never);
+    const crowdedOut: string[] = [];
+    const push = (item: string) => queue.push(item[0] ?? '', item, item, (place) => void crowdedOut.push(place.item));
+    expect(push('z1')).toBeTypeOf('object');
+    expect(crowdedOut).toEqual(['x3']);
+    // Two of x, one each of y and z: another of z would be as many as x has.
+    expect(push('z2')).toBe('queue_full');
+    expect(push('x4')).toBe('queue_full');
+    expect(push('w1')).toBeTypeOf('object');
+    expect(crowdedOut).toEqual(['x3', 'x2']);
+    expect(push('v1')).toBe('queue_full');
+    expect([queue.depth, [...queue.byAge()].map(({ item }) => item)]).toEqual([4, ['x1', 'y1', 'z1', 'w1']]);
+  });
+
+  test('an account’s cap holds over all clients', () => {
+    const queue = createFairQueue<number>(10, 2);
+    expect([queue.push('x', 'ada', 1, never), queue.push('y', 'ada', 2, never)].every((place) => typeof place === 'object')).toBe(true);
+    expect(queue.push('z', 'ada', 3, never)).toBe('account_full');
+    queue.next();
+    expect(queue.push('z', 'ada', 4, never)).toBeTypeOf('object');
   });
 });

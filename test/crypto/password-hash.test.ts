@@ -81,9 +81,9 @@ describe('verifying', () => {
         list.push(done[0]?.runMs ?? NaN);
       }
     }
-    const medians = [...times.values()].map((list) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? NaN);
-    // Without the padding the first would be 0.01 of the others.
-    for (const median of medians) expect(median / Math.max(...medians)).toBeGreaterThan(0.6);
+    // The best of each, for what else the machine does only adds. Without the padding the first would be 0.01 of the others.
+    const best = [...times.values()].map((list) => Math.min(...list));
+    for (const time of best) expect(time / Math.max(...best)).toBeGreaterThan(0.6);
   });
 
   test.each([

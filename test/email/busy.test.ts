@@ -22,3 +22,22 @@ test('a code that nobody looked at, for the queue was full, is not a wrong one: 
   expect(proved.status).toBe(201);
   await app.stop();
 });
+
+test('nor is a password that came with a link: the right one still makes the account', async () => {
+  const app = await createTestApp({ config: '[password]\nqueue_length = 1\nmemory = "256MiB"\nthreads = 1\n[throttle]\nattempts = 6\n' });
+  const address = 'busy.link@example.com';
+  await app.call('POST', '/register', { body: { email: address, password: PASSWORD } });
+  const link = (await app.letters(address))[0]?.values['link'] ?? '';
+  const token = new URLSearchParams(new URL(link).hash.slice(1)).get('token');
+  const codes: string[] = [];
+  for (let round = 0; round < 8; round++) {
+    // The lane and its one place in the queue are taken.
+    const taken = [1, 2].map((n) => app.app.hasher.verify(null, 'nobody', { account: `taken ${n}` }));
+    codes.push((await app.call('POST', '/register/verify', { body: { token, password: 'the wrong one, if anybody looked' } })).body.code);
+    await Promise.all(taken);
+  }
+  // More than the six that wait for nothing.
+  expect(codes).toEqual(Array.from({ length: 8 }, () => 'overloaded'));
+  expect((await app.call('POST', '/register/verify', { body: { token, password: PASSWORD } })).status).toBe(201);
+  await app.stop();
+});

@@ -16,7 +16,7 @@ export function passwordFactor(app: App): Factor {
     enrolled: async (userId) => (await findPassword(app.db, userId)) !== null,
     verify: async (user, answer, _occasion, _requester, signal) => {
       if (answer.factor !== 'password') throw new Problem('invalid_credentials');
-      const { stored, rehash } = await lookAtPassword(app, user, answer.password, user.id, signal);
+      const { stored, rehash } = await lookAtPassword(app, user, answer.password, { account: user.id, signal });
       return { ...FACTOR, user, effects: rehash === null ? [] : [upgradePassword({ userId: user.id, seen: stored, next: rehash })] };
     },
   };

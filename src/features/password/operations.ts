@@ -4,6 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import type { App } from '../../capabilities.ts';
+import type { HashContext } from '../../crypto/password-hash.ts';
 import { NothingChanged } from '../../db/database.ts';
 import type { Statement } from '../../db/database.ts';
 import { Problem, invalidRequest } from '../../problem.ts';
@@ -15,6 +16,7 @@ import type { VerifiedFactor } from '../../core/factor.ts';
 import { parseSignInName } from '../../core/identifier.ts';
 import { tell } from '../../core/mail.ts';
 import { voidOneTimes } from '../../core/one-time.ts';
+import { networkOf } from '../../core/requester.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions } from '../../core/session.ts';
 import { writeAs } from '../../core/session-commit.ts';
@@ -48,15 +50,15 @@ interface Verified {
 /**
  * Compares a password with the stored one of a user, or of nobody: the same work. The attempt has been counted.
  *
- * @param account whose share of the hash queue it is
+ * @param by whose share of the hash queue it is
  * @throws {Problem} invalid_credentials, overloaded
  */
-export async function lookAtPassword(app: App, user: User | null, password: string, account: string, signal: AbortSignal): Promise<Pick<Verified, 'stored' | 'changedAt' | 'rehash'> & { readonly user: User }> {
+export async function lookAtPassword(app: App, user: User | null, password: string, by: HashContext): Promise<Pick<Verified, 'stored' | 'changedAt' | 'rehash'> & { readonly user: User }> {
   const normalized = normalizePassword(password);
   // Nobody's password is looked up too: a read less would tell.
   const credential = await findPassword(app.db, user?.id ?? '');
   // A text that can't be a password here costs a hash all the same.
-  const { ok, rehash } = await app.hasher.verify(normalized === null ? null : (credential?.passwordHash ?? null), normalized ?? 'not a password', { account, signal });
+  const { ok, rehash } = await app.hasher.verify(normalized === null ? null : (credential?.passwordHash ?? null), normalized ?? 'not a password', by);
   if (!ok || user === null || credential === null || normalized === null) throw new Problem('invalid_credentials');
   return { user, stored: credential.passwordHash, changedAt: credential.changedAt, rehash };
 }
@@ -66,10 +68,10 @@ export async function lookAtPassword(app: App, user: User | null, password: stri
  *
  * @throws {Problem} invalid_credentials, too_many_attempts, overloaded
  */
-async function verifyPassword(app: App, user: User | null, password: string, bucket: string, account: string, signal: AbortSignal): Promise<Verified> {
+async function verifyPassword(app: App, user: User | null, password: string, bucket: string, by: HashContext): Promise<Verified> {
   const failures = await countAttempt(app, app.config.throttle, bucket);
   try {
-    return { ...(await lookAtPassword(app, user, password, account, signal)), bucket, failures };
+    return { ...(await lookAtPassword(app, user, password, by)), bucket, failures };
   } catch (error) {
     // Too busy, or the caller has gone: the guess was not looked at, and must not count against the account.
     if (!(error instanceof Problem && error.code === 'invalid_credentials')) await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
@@ -107,7 +109,7 @@ export async function signIn(
   const device = user === null || input.deviceToken === undefined ? null : deviceOf(app.keys.derivedKey, input.deviceToken, user.id, user.epoch);
   const bucket = device === null ? account : `${account}:${device}`;
   try {
-    const verified = await verifyPassword(app, user, input.password, bucket, account, signal);
+    const verified = await verifyPassword(app, user, input.password, bucket, { account, client: networkOf(requester), signal });
     const first = { ...passwordShown(verified, unusual(app, verified, requester)), mustChange: isTooOld(app, verified), device };
     const answer = input.totp === undefined ? undefined : ({ factor: 'totp', code: input.totp } as const);
     const authentication = await completeFactors(app, first, answer, requester, signal);
@@ -167,7 +169,7 @@ export async function changePassword(
   const { user, session } = principal;
   if (input.currentPassword === undefined) throw invalidRequest({ pointer: '/current_password', code: 'required', detail: 'Send the current password.' });
   const password = await acceptablePassword(app, input.newPassword, contextOf(app, user), '/new_password');
-  const verified = await verifyPassword(app, user, input.currentPassword, sessionBucket(principal), passwordBucket(user.id), signal);
+  const verified = await verifyPassword(app, user, input.currentPassword, sessionBucket(principal), { account: passwordBucket(user.id), signal });
   await demandNewPassword(app, user.id, verified.stored, password, '/new_password', signal);
   const next = await app.hasher.hash(password, { account: passwordBucket(user.id), signal });
   const now = app.clock.now();

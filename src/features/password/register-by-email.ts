@@ -15,6 +15,7 @@ import { askedLetter, linkTo } from '../../core/mail.ts';
 import { ALREADY_SPENT, CODE_TTL_MS, countCodeTry, findByToken, findOneTime, insertOneTime, newCode, newToken, replaceSecrets, spendOneTime, uncountCodeTry } from '../../core/one-time.ts';
 import type { OneTime } from '../../core/one-time.ts';
 import { MAIL_LIMITED } from '../../core/outbox.ts';
+import { networkOf } from '../../core/requester.ts';
 import type { Requester } from '../../core/requester.ts';
 import { countAttempt, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
 import { findUserBySignInName, insertUser, lapsePendingEmails } from '../../core/user.ts';
@@ -45,11 +46,11 @@ export async function registerByEmail(app: App, input: EmailRegistration, reques
   const canonical = demandEmail(input.email);
   const about = { username: null, email: null, pendingEmail: input.email, displayName: input.displayName ?? null };
   const password = await acceptablePassword(app, input.password, contextOf(app, about), '/password');
-  const account = `register:${requester.ip ?? 'unknown'}`;
+  const by = { account: `register:${networkOf(requester)}`, client: networkOf(requester), signal };
   const code = newCode(app.random);
   const token = newToken(app.random);
-  const passwordHash = await app.hasher.hash(password, { account, signal });
-  const codeHash = await app.hasher.hash(code, { account, signal });
+  const passwordHash = await app.hasher.hash(password, by);
+  const codeHash = await app.hasher.hash(code, by);
   const isTaken = (await findUserBySignInName(app.db, { kind: 'email', canonical })) !== null;
   const registrationId = randomToken(app.random, 24);
   const payload = { email: input.email, passwordHash, displayName: input.displayName ?? null, userMetadata: input.userMetadata ?? {} };
@@ -90,7 +91,7 @@ export async function registerByEmail(app: App, input: EmailRegistration, reques
 export async function resendRegistration(app: App, registrationId: string, requester: Requester, signal: AbortSignal): Promise<void> {
   const code = newCode(app.random);
   const token = newToken(app.random);
-  const codeHash = await app.hasher.hash(code, { account: `register:${requester.ip ?? 'unknown'}`, signal });
+  const codeHash = await app.hasher.hash(code, { account: `register:${networkOf(requester)}`, client: networkOf(requester), signal });
   const pending = await findOneTime(app, 'registration', registrationId);
   if (pending === null) return;
   const { email } = payloadOf(app, pending);
@@ -180,8 +181,15 @@ async function byLink(app: App, token: string, password: string, signal: AbortSi
   const bucket = `registration:${pending.id}`;
   await countAttempt(app, app.config.throttle, bucket);
   const normalized = normalizePassword(password);
-  const { ok } = await app.hasher.verify(normalized === null ? null : payloadOf(app, pending).passwordHash, normalized ?? 'not a password', { account: bucket, signal });
-  if (!ok) throw new Problem('invalid_credentials');
+  let result;
+  try {
+    result = await app.hasher.verify(normalized === null ? null : payloadOf(app, pending).passwordHash, normalized ?? 'not a password', { account: bucket, signal });
+  } catch (error) {
+    // Too busy: nobody looked at it.
+    await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
+    throw error;
+  }
+  if (!result.ok) throw new Problem('invalid_credentials');
   return { pending, bucket };
 }
 

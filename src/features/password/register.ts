@@ -5,6 +5,7 @@ import { Problem } from '../../problem.ts';
 import { completeFactor } from '../../core/authentication.ts';
 import type { Authentication } from '../../core/authentication.ts';
 import { demandEmail, demandUsername } from '../../core/identifier.ts';
+import { networkOf } from '../../core/requester.ts';
 import type { Requester } from '../../core/requester.ts';
 import { findUserBySignInName, insertUser, takingName } from '../../core/user.ts';
 import type { User } from '../../core/user.ts';
@@ -32,7 +33,7 @@ async function prepareAccount(app: App, input: Registration, account: string, si
   const password = await acceptablePassword(app, input.password, contextOf(app, about), '/password');
   // Asked before the hash, which is dear; decided by the constraint, which is right.
   if ((await findUserBySignInName(app.db, { kind: 'username', canonical: usernameCanonical })) !== null) throw new Problem('username_taken');
-  const passwordHash = await app.hasher.hash(password, { account, ...(signal === undefined ? {} : { signal }) });
+  const passwordHash = await app.hasher.hash(password, { account, client: account.replace(/^register:/, ''), ...(signal === undefined ? {} : { signal }) });
   const now = app.clock.now();
   const user: User = { id: app.newId(), ...about, userMetadata: input.userMetadata ?? {}, claims: {}, epoch: 0, disabledAt: null, passwordChangeRequiredAt: null, mfaDueAt: null, createdAt: now, updatedAt: now };
   return { user, effects: [insertUser({ ...user, usernameCanonical, emailCanonical: null, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })] };
@@ -45,7 +46,7 @@ async function prepareAccount(app: App, input: Registration, account: string, si
  * @throws {Problem} username_taken, invalid_request, overloaded
  */
 export async function register(app: App, input: Registration, requester: Requester, signal: AbortSignal): Promise<{ user: User; authentication: Authentication }> {
-  const { user, effects } = await prepareAccount(app, input, `register:${requester.ip ?? 'unknown'}`, signal);
+  const { user, effects } = await prepareAccount(app, input, `register:${networkOf(requester)}`, signal);
   const authentication = await takingName(() => completeFactor(app, { ...FACTOR, user, effects }, requester));
   app.log.write('info', 'user.registered', 'an account was made', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip });
   return { user, authentication };

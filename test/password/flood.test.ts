@@ -1,0 +1,42 @@
+/** A flood of sign-ins from one place, each at another name: it fills the hash queue, and nobody else waits behind it (ASVS 15.2.2, 15.4.4, P07). */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { networkOf } from '../../src/core/requester.ts';
+import { PASSWORD, createTestApp } from '../support/app.ts';
+import type { TestApp } from '../support/app.ts';
+
+let app: TestApp;
+beforeAll(async () => void (app = await createTestApp({ config: '[server]\ntrusted_proxies = ["127.0.0.1"]\n[password]\nmemory = "32MiB"\npasses = 2\nthreads = 1\nqueue_length = 16\ndeadline = "10s"\n' })));
+afterAll(() => app.stop());
+
+const login = (from: string, username: string, password: string) => app.call('POST', '/login', { body: { username, password }, headers: { 'x-forwarded-for': from } });
+
+test('sign-ins from elsewhere get through while one network floods with names that nobody has', async () => {
+  const user = await app.register('calm');
+  let isOver = false;
+  let refused = 0;
+  const flood = Array.from({ length: 48 }, async (_, i) => {
+    for (let n = 0; !isOver; n++) {
+      const { status } = await login(`2001:db8::${i + 1}`, `nobody-${i}-${n}`, 'wrong horse battery');
+      if (status === 503) {
+        refused += 1;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    }
+  });
+  while (refused < 50) await new Promise((resolve) => setTimeout(resolve, 5));
+  const statuses: number[] = [];
+  for (let i = 0; i < 10; i++) statuses.push((await login(`192.0.2.${i}`, user.username, PASSWORD)).status);
+  isOver = true;
+  await Promise.all(flood);
+  expect(statuses).toEqual(statuses.map(() => 200));
+});
+
+test.each([
+  ['192.0.2.7', 'network:192.0.2.7'],
+  ['2001:db8:1:2:3:4:5:6', 'network:2001:db8:1:2'],
+  ['2001:db8:1:2::9', 'network:2001:db8:1:2'],
+  ['2001:db8::1', 'network:2001:db8:0:0'],
+  ['::1', 'network:0:0:0:0'],
+  ['fe80::', 'network:fe80:0:0:0'],
+  [null, 'network:unknown'],
+])('the network of %s is %s', (ip, network) => expect(networkOf({ ip })).toBe(network));
