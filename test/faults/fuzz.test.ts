@@ -37,6 +37,9 @@ interface Schema {
   readonly items?: Schema;
   readonly anyOf?: readonly Schema[];
   readonly maxLength?: number;
+  readonly $ref?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
 }
 
 interface Shot {
@@ -53,6 +56,9 @@ const anything = fc.oneof(fc.jsonValue({ maxDepth: 10 }), text, fc.constantFrom(
 
 /** Values that a schema takes, more or less. */
 function fitting(schema: Schema | undefined): fc.Arbitrary<unknown> {
+  if (schema?.$ref !== undefined) return fitting(components[schema.$ref.split('/').at(-1) ?? '']);
+  if (schema?.enum !== undefined) return fc.constantFrom(...schema.enum);
+  if (schema?.const !== undefined) return fc.constant(schema.const);
   if (schema?.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(fitting));
   switch (schema?.type) {
     case 'string':
@@ -137,7 +143,7 @@ function shots(): fc.Arbitrary<Shot> {
         const filled = known.path.replace(/\{\w+\}/g, dice < 10 ? odd : id);
         return dice === 30 ? `${filled}/${odd}` : dice === 29 ? `${filled}?${odd}` : dice === 28 ? `/${filled}` : dice === 27 ? filled.replace(/[a-z]/g, (letter) => `%${letter.charCodeAt(0).toString(16)}`) : filled;
       }),
-      body: bodyOf(known.kind === 'operation' && known.body !== undefined ? schemas.get(`${known.method} ${known.path}`) : undefined),
+      body: bodyFor(known.kind === 'operation' && known.body !== undefined ? `${known.method} ${known.path}` : ''),
       headers,
     }),
   );
@@ -145,6 +151,15 @@ function shots(): fc.Arbitrary<Shot> {
 }
 
 let schemas = new Map<string, Schema>();
+let components: Readonly<Record<string, Schema>> = {};
+const bodies = new Map<string, ReturnType<typeof bodyOf>>();
+
+/** Made once: a schema's arbitraries cost more than a request. */
+function bodyFor(name: string): ReturnType<typeof bodyOf> {
+  const made = bodies.get(name) ?? bodyOf(schemas.get(name));
+  bodies.set(name, made);
+  return made;
+}
 
 function fire(shot: Shot): Promise<{ status: number; headers: IncomingHttpHeaders; body: string }> {
   return new Promise((resolve, reject) => {
@@ -163,6 +178,7 @@ function fire(shot: Shot): Promise<{ status: number; headers: IncomingHttpHeader
 test(`${REQUESTS} requests, seed ${SEED}`, { timeout: 120_000 }, async () => {
   console.log(`fuzz: FUZZ_SEED=${SEED}`);
   const { body: document } = await app.call('GET', '/openapi.json');
+  components = document.components.schemas;
   schemas = new Map(Object.entries<Record<string, { requestBody?: { content: Record<string, { schema: Schema }> } }>>(document.paths).flatMap(([path, item]) => Object.entries(item).flatMap(([method, { requestBody }]) => (requestBody === undefined ? [] : [[`${method} ${path}`, requestBody.content['application/json']?.schema ?? {}] as const]))));
   const all = fc.sample(shots(), { numRuns: REQUESTS, seed: SEED });
   const started = performance.now();
