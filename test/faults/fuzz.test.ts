@@ -30,7 +30,6 @@ afterAll(async () => {
 });
 
 interface Schema {
-  readonly $ref?: string;
   readonly type?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
