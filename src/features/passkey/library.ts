@@ -2,8 +2,8 @@
 
 type Library = typeof import('@simplewebauthn/server');
 
-/** Formats whose makers' roots the library knows. */
-const ROOTED = ['android-key', 'android-safetynet', 'apple', 'mds', 'packed', 'tpm', 'fido-u2f'] as const;
+/** What the library keeps roots for. */
+const ROOTED = ['android-key', 'android-safetynet', 'apple', 'mds'] as const;
 
 let loading: Promise<Library> | undefined;
 

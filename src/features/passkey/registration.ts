@@ -84,7 +84,8 @@ export function letterName({ name }: Pick<Passkey, 'name'>): string {
 /** @throws {Problem} invalid_request */
 async function verified(app: PasskeyApp, challenge: string, credential: AttestationJson): Promise<NewCredential> {
   try {
-    return await verifyCreation({ relyingParty: app.relyingParty, challenge, userVerification: app.config.passkeys.user_verification }, credential);
+    const { user_verification: userVerification, attestation } = app.config.passkeys;
+    return await verifyCreation({ relyingParty: app.relyingParty, challenge, userVerification }, attestation, credential);
   } catch (error) {
     if (!(error instanceof NotVerified)) throw error;
     throw new Problem('invalid_request', { errors: [{ pointer: '/credential', code: 'not_verified', detail: 'It does not hold for this service, this page and this challenge. Ask for new options and try again.' }], cause: error });

@@ -10,6 +10,7 @@ import { isJsonObject, parseJson } from '../../lib/json.ts';
 import type { AssertionJson, AttestationJson } from './credential-json.ts';
 import { ALGORITHMS, MAX_CREDENTIAL_ID_BYTES, demandAssertionData, readAttestedData } from './authenticator-data.ts';
 import { readCbor } from './cbor.ts';
+import type { Cbor } from './cbor.ts';
 import { library } from './library.ts';
 import { NotVerified } from './not-verified.ts';
 import type { RelyingPartyScope } from './config.ts';
@@ -21,6 +22,8 @@ export interface Expected {
   /** Whether the authenticator has to have verified its user. */
   readonly userVerification: 'required' | 'preferred' | 'discouraged';
 }
+
+export type Attestation = 'none' | 'indirect' | 'direct' | 'enterprise';
 
 export interface NewCredential {
   readonly credentialId: string;
@@ -72,6 +75,18 @@ function demandClientData(text: string): void {
   if (data['topOrigin'] !== undefined) throw new NotVerified('made under a page of another origin');
 }
 
+/**
+ * Statements that the library can verify without asking anybody. android-key is none: the library follows its chain to a root that came
+ * along with it, and asks whatever addresses these certificates name (ASVS 1.3.6); android-safetynet has no service behind it any more.
+ */
+const FORMATS: ReadonlySet<unknown> = new Set(['none', 'packed', 'tpm', 'apple', 'fido-u2f']);
+
+/** Where no attestation is asked for, browsers leave none but that by the credential's own key (§5.1.3); certificates are not read then. @throws {NotVerified} */
+function demandStatement(attestation: Attestation, format: Cbor | undefined, statement: Cbor | undefined): void {
+  if (!FORMATS.has(format) || !(statement instanceof Map)) throw new NotVerified('an attestation statement of a format that is not taken');
+  if (attestation === 'none' && format !== 'none' && (format !== 'packed' || statement.has('x5c'))) throw new NotVerified('an attestation statement that nobody asked for');
+}
+
 /** @throws {NotVerified} with the library's reason as its cause */
 async function verifying<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -84,15 +99,17 @@ async function verifying<T>(work: () => Promise<T>): Promise<T> {
 /**
  * Verifies a new credential (§7.1).
  *
+ * @param attestation what was asked of the authenticator
  * @throws {NotVerified}
  */
-export async function verifyCreation({ relyingParty, challenge, userVerification }: Expected, credential: AttestationJson): Promise<NewCredential> {
+export async function verifyCreation({ relyingParty, challenge, userVerification }: Expected, attestation: Attestation, credential: AttestationJson): Promise<NewCredential> {
   const { id, rawId, type, response } = credential;
   const { clientDataJSON, attestationObject } = response;
   demandClientData(clientDataJSON);
   const bytes = bytesOf(attestationObject);
   const { value, end } = readCbor(bytes, 0);
   if (!(value instanceof Map) || end !== bytes.length) throw new NotVerified('an attestation object that is none, or bytes behind it');
+  demandStatement(attestation, value.get('fmt'), value.get('attStmt'));
   const data: unknown = value.get('authData');
   if (!(data instanceof Uint8Array)) throw new NotVerified('no authenticator data');
   const attested = readAttestedData(data);
