@@ -102,7 +102,7 @@ describe('values that can not stand together are refused', () => {
   it('plain http off loopback is taken, with a warning, where the setting allows it', () => {
     const { config, warnings } = parse('[server]\npublic_url = "http://auth.lan"\nallow_plain_http = true\n[mail]\ntransports = ["smtp"]');
     expect(config.server.public_url).toBe('http://auth.lan');
-    expect(warnings).toEqual(['config.toml:2:14  server.allow_plain_http is on: whoever sees the traffic has the passwords.']);
+    expect(warnings).toEqual(['config.toml:2:14  server.allow_plain_http is on: whoever sees the traffic has the passwords.', expect.stringMatching(/^config\.toml:2:14  Passkeys are off: /)]);
   });
 });
 
