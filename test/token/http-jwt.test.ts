@@ -11,6 +11,8 @@ import { mintChallengeToken } from '../../src/core/challenge-token.ts';
 import { KeysRefused } from '../../src/core/signing-key.ts';
 import { base32 } from '../../src/features/totp/code.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
+import { addPasskey, registrationOptions } from '../passkey/story.ts';
+import { create } from '../support/authenticator.ts';
 import { codeAt, enrolIn } from '../support/mfa.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 import { request, sendRaw } from '../support/raw.ts';
@@ -351,6 +353,31 @@ describe('J07: each kind of token is good at its own places alone', () => {
         await enrolIn(app, user.access);
         app.clock.advance(-60_000);
         return app.call('POST', '/me/recovery-codes', { token });
+      },
+    },
+    'POST /me/passkeys/options': { good: ['access'], send: bearer('POST', '/me/passkeys/options') },
+    'POST /me/passkeys': {
+      good: ['access'],
+      send: async (token, user) => {
+        const begun = await registrationOptions(app, user);
+        return app.call('POST', '/me/passkeys', { token, body: { challenge_id: begun.challenge_id, credential: create(begun.options).credential } });
+      },
+    },
+    'PATCH /me/passkeys/{id}': { good: ['access'], send: async (token, user) => app.call('PATCH', `/me/passkeys/${(await addPasskey(app, user)).id}`, { token, body: { name: 'x' } }) },
+    'DELETE /me/passkeys/{id}': { good: ['access'], send: async (token, user) => app.call('DELETE', `/me/passkeys/${(await addPasskey(app, user)).id}`, { token }) },
+    'POST /reauthenticate/passkey/options': {
+      good: ['access'],
+      send: async (token, user) => {
+        await addPasskey(app, user);
+        return app.call('POST', '/reauthenticate/passkey/options', { token });
+      },
+    },
+    'POST /login/mfa/passkey/options': {
+      good: ['challenge'],
+      send: async (token, user) => {
+        // Written beside the service: enrolling would void the challenge.
+        await app.db.write([{ sql: "INSERT INTO passkey (id, user_id, credential_id, public_key, counter, transports, name, aaguid, backup_eligible, backed_up, created_at) VALUES (?, ?, ?, '', 0, '[]', '', '', 0, 0, 0)", params: [user.userId, user.userId, user.userId], map: () => [], returns: false }]);
+        return app.call('POST', '/login/mfa/passkey/options', { body: { challenge_token: token } });
       },
     },
     'POST /login/mfa': {
