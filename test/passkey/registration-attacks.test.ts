@@ -22,6 +22,13 @@ const notVerified = (reply: Reply): void => expect([reply.status, reply.body.cod
 const over = (reply: Reply): void => expect([reply.status, reply.body.code, reply.body.errors]).toEqual([422, 'invalid_request', [expect.objectContaining({ pointer: '/challenge_id', code: 'spent_or_expired' })]]);
 const finish = (access: string, challengeId: string, credential: object): Promise<Reply> => app.call('POST', '/me/passkeys', { token: access, body: { challenge_id: challengeId, credential } });
 const countOf = async ({ access }: { access: string }): Promise<number> => (await app.call('GET', '/me/factors', { token: access })).body.passkeys.length;
+/** The codes of two requests at once, when they did meet: on a busy machine one may be over before the other begins. */
+async function untilConflict(race: () => Promise<readonly Reply[]>): Promise<string[]> {
+  for (let round = 0; ; round++) {
+    const codes = (await race()).map(({ body }) => body?.code ?? 'done').sort();
+    if (codes.includes('conflict') || round === 30) return codes;
+  }
+}
 
 describe('W01: the challenge of a registration', () => {
   test('is spent by its first answer, right or wrong', async () => {
@@ -129,11 +136,15 @@ describe('W06: credential ids', () => {
     expect(replies.filter(({ body }) => body.code === 'passkey_registered')).toHaveLength(49);
   });
 
-  test('two passkeys of one user at once: one is told that the account changed', async () => {
-    const ada = await app.register();
-    const begun = await Promise.all([registrationOptions(app, ada), registrationOptions(app, ada)]);
-    const replies = await Promise.all(begun.map(({ challenge_id, options }) => finish(ada.access, challenge_id, create(options).credential)));
-    expect(replies.map(({ body }) => body.code ?? 'added').sort()).toEqual(['added', 'conflict']);
+  test('of two passkeys of one user at once, one is added; the other is told that the account changed', async () => {
+    const codes = await untilConflict(async () => {
+      const ada = await app.register();
+      const begun = await Promise.all([registrationOptions(app, ada), registrationOptions(app, ada)]);
+      const replies = await Promise.all(begun.map(({ challenge_id, options }) => finish(ada.access, challenge_id, create(options).credential)));
+      expect(await countOf(ada)).toBe(1);
+      return replies;
+    });
+    expect(codes).toEqual(['conflict', 'done']);
   });
 
   test.each([[1, true], [1_023, true], [1_024, false], [0, false]])('%i bytes: %s', async (length, isGood) => {
@@ -284,11 +295,13 @@ describe('W08: taking away', () => {
     expect(replies.map(({ status }) => status).sort()).toEqual([204, expect.toSatisfy((status: number) => status === 404 || status === 409)]);
   });
 
-  test('a removal while a session of the same state changes the account is a conflict', async () => {
-    const ada = await app.register();
-    const ids = [(await addPasskey(app, ada)).id, (await addPasskey(app, ada)).id];
-    const replies = await Promise.all(ids.map((id) => app.call('DELETE', `/me/passkeys/${id}`, { token: ada.access })));
-    expect(replies.map(({ body }) => body?.code ?? 'removed').sort()).toEqual(['conflict', 'removed']);
+  test('a removal while another request changes the account’s factors is a conflict', async () => {
+    const codes = await untilConflict(async () => {
+      const ada = await app.register();
+      const ids = [(await addPasskey(app, ada)).id, (await addPasskey(app, ada)).id];
+      return Promise.all(ids.map((id) => app.call('DELETE', `/me/passkeys/${id}`, { token: ada.access })));
+    });
+    expect(codes).toEqual(['conflict', 'done']);
   });
 
   test('with the last one the session’s level goes, and so do recovery codes', async () => {
