@@ -185,26 +185,20 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
         const runMs = (clock.monotonic() - startedAt) / entries.length;
         usualMs += (runMs - usualMs) / 16;
         entries.forEach((entry, at) => {
-          const error = replies[at] === undefined ? 'no reply' : replies[at].error;
-          if (replies[at] === undefined || error !== null) return entry.reject(new Error(`argon2 failed: ${error}`));
-          entry.resolve(replies[at]);
+          const reply = replies[at];
+          if (reply === undefined || reply.error !== null) return entry.reject(new Error(`argon2 failed: ${reply?.error ?? 'no reply'}`));
+          entry.resolve(reply);
           options.onDone?.({ kind: entry.kind, waitMs: startedAt - entry.enqueuedAt, runMs });
         });
       },
-      (error: unknown) => {
-        for (const entry of entries) entry.reject(error);
-      },
+      (error: unknown) => entries.forEach(({ reject }) => reject(error)),
     );
   }
 
   function dispatch(): void {
     expire();
     while (lanes.hasFree) {
-      const entries: Entry[] = [];
-      for (let left = handful(queue.depth / threads, usualMs); left > 0; left -= 1) {
-        const entry = queue.next();
-        if (entry !== undefined) entries.push(entry);
-      }
+      const entries = Array.from({ length: handful(queue.depth / threads, usualMs) }, () => queue.next()).filter((entry) => entry !== undefined);
       if (entries.length === 0) return;
       start(entries);
     }
