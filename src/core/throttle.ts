@@ -56,14 +56,14 @@ const look = raw<Bucket>('SELECT failures, recent, blocked_until FROM throttle W
 /**
  * Counts an attempt before it is made. The attempt counts as a failure until {@link resetThrottle} is committed with its success.
  *
+ * @param patienceMs how long the count may wait for a commit that it can share, when the guess could not be looked at sooner anyway
  * @returns attempts since the last success, this one included
  * @throws {Problem} too_many_attempts: the attempt must not be made
  */
-export async function countAttempt({ db, clock }: { db: Database; clock: Clock }, policy: ThrottlePolicy, key: string): Promise<number> {
+export async function countAttempt({ db, clock }: { db: Database; clock: Clock }, policy: ThrottlePolicy, key: string, patienceMs = 0): Promise<number> {
   const now = clock.now();
-  const [[counted]] = await db.write([
-    count({ key, now, attempts: policy.attempts, window: policy.window, wait: policy.wait, maxWait: policy.max_wait, maxFailures: policy.max_failures }),
-  ]);
+  const attempt = count({ key, now, attempts: policy.attempts, window: policy.window, wait: policy.wait, maxWait: policy.max_wait, maxFailures: policy.max_failures });
+  const [[counted]] = await db.write([attempt], patienceMs);
   if (counted !== undefined) return counted.failures;
   const [bucket] = await db.read(look({ key }));
   const waitMs = bucket === undefined ? 0 : bucket.failures >= policy.max_failures ? policy.max_wait : bucket.blockedUntil - now;

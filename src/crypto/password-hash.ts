@@ -6,16 +6,16 @@
  *
  * @see https://www.rfc-editor.org/rfc/rfc9106
  */
-import { createHmac } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
 import { Problem } from '../problem.ts';
 import { createFairQueue } from './fair-queue.ts';
 import type { FairQueueRefusal, Place } from './fair-queue.ts';
-import { createLanes } from './hash-lanes.ts';
+import { createLanes, handful } from './hash-lanes.ts';
 import type { Argon2Input, LaneJob, LaneReply } from './hash-lanes.ts';
-import { encodePhc, formatPhc, isPayable, parsePhc } from './phc.ts';
+import { namePepper } from './pepper.ts';
+import { formatPhc, isPayable, parsePhc } from './phc.ts';
 import type { Argon2Cost, Phc } from './phc.ts';
 
 export interface PasswordHasherOptions extends Argon2Cost {
@@ -86,6 +86,8 @@ export interface PasswordHasher {
    */
   verify(stored: string | null, password: string, ctx: HashContext): Promise<Verification>;
   stats(): HasherStats;
+  /** How long what waits now will keep the lanes busy, in milliseconds. */
+  readonly backlogMs: number;
   /** Resolves once the lanes have loaded; rejects when they can't, so that a broken installation is told at the start. */
   ready(): Promise<void>;
   /** Refuses what waits and what comes, lets running work end, ends the threads. */
@@ -105,7 +107,6 @@ interface Entry {
 
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
-const MIN_PEPPER_BYTES = 16;
 
 /**
  * Starts the lanes and gives back the hasher in front of them.
@@ -134,10 +135,13 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     return { ...cost, salt: new Uint8Array(salt), secret: pepper?.secret ?? null, length: HASH_BYTES };
   }
 
+  function backlogMs(): number {
+    return (queue.depth / threads) * usualMs;
+  }
+
   function overloaded(reason: Rejection): Problem {
     rejectedBy[reason] += 1;
-    const drainSeconds = ((queue.depth / threads) * usualMs) / 1000;
-    return new Problem('overloaded', { retryAfterSeconds: Math.max(1, Math.ceil(drainSeconds)), cause: new Error(`hash queue: ${reason}`) });
+    return new Problem('overloaded', { retryAfterSeconds: Math.max(1, Math.ceil(backlogMs() / 1000)), cause: new Error(`hash queue: ${reason}`) });
   }
 
   function enqueue(kind: HashKind, job: LaneJob, ctx: HashContext): Promise<LaneReply> {
@@ -148,7 +152,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       const now = clock.monotonic();
       const entry: Entry = { kind, job, enqueuedAt: now, deadline: now + deadlineMs, resolve, reject, detach: () => undefined };
       if (queue.depth === 0 && lanes.hasFree) {
-        start(entry);
+        start([entry]);
         return;
       }
       const place = queue.push(ctx.client ?? ctx.account, ctx.account, entry, ({ item }) => {
@@ -172,24 +176,31 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     place.item.detach = () => signal.removeEventListener('abort', abandon);
   }
 
-  /** Hands an entry to a free lane. */
-  function start(entry: Entry): void {
-    entry.detach();
+  /** Hands entries to a free lane. */
+  function start(entries: readonly Entry[]): void {
+    for (const entry of entries) entry.detach();
     const startedAt = clock.monotonic();
-    lanes.run(entry.job).then((reply) => {
-      const runMs = clock.monotonic() - startedAt;
-      usualMs += (runMs - usualMs) / 16;
-      entry.resolve(reply);
-      options.onDone?.({ kind: entry.kind, waitMs: startedAt - entry.enqueuedAt, runMs });
-    }, entry.reject);
+    lanes.run(entries.map(({ job }) => job)).then(
+      (replies) => {
+        const runMs = (clock.monotonic() - startedAt) / entries.length;
+        usualMs += (runMs - usualMs) / 16;
+        entries.forEach((entry, at) => {
+          const reply = replies[at];
+          if (reply === undefined || reply.error !== null) return entry.reject(new Error(`argon2 failed: ${reply?.error ?? 'no reply'}`));
+          entry.resolve(reply);
+          options.onDone?.({ kind: entry.kind, waitMs: startedAt - entry.enqueuedAt, runMs });
+        });
+      },
+      (error: unknown) => entries.forEach(({ reject }) => reject(error)),
+    );
   }
 
   function dispatch(): void {
     expire();
     while (lanes.hasFree) {
-      const entry = queue.next();
-      if (entry === undefined) return;
-      start(entry);
+      const entries = Array.from({ length: handful(queue.depth / threads, usualMs) }, () => queue.next()).filter((entry) => entry !== undefined);
+      if (entries.length === 0) return;
+      start(entries);
     }
   }
 
@@ -268,6 +279,10 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       rejectedBy: { ...rejectedBy },
     }),
 
+    get backlogMs() {
+      return backlogMs();
+    },
+
     ready: () => lanes.ready(),
 
     async close() {
@@ -281,11 +296,4 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       await lanes.close();
     },
   };
-}
-
-/** A pepper's bytes and its name, which an HMAC makes, so that a stored hash reveals nothing of it. */
-function namePepper(pepper: string): { id: string; secret: Uint8Array } {
-  const secret = new TextEncoder().encode(pepper);
-  if (secret.length < MIN_PEPPER_BYTES) throw new RangeError(`a pepper has at least ${MIN_PEPPER_BYTES} bytes`);
-  return { id: encodePhc(createHmac('sha256', secret).update('postern pepper id v1').digest().subarray(0, 8)), secret };
 }

@@ -31,11 +31,12 @@ export interface Database {
   read<Row>(statement: Statement<Row>): Promise<Row[]>;
   /**
    * Runs a list atomically and resolves after the durable commit, with the rows of each statement in order.
+   * @param patienceMs how long it may wait for a commit that it can share; without it, it waits for nothing
    * @throws {UniqueViolation} a UNIQUE constraint refused the list; nothing of it happened
    * @throws {NothingChanged} a guarded statement changed no row; nothing of the list happened
    * @throws {DatabaseBusy} another process held the write lock past the deadline; nothing of the list happened
    */
-  write<const L extends readonly Statement[]>(statements: L): Promise<Results<L>>;
+  write<const L extends readonly Statement[]>(statements: L, patienceMs?: number): Promise<Results<L>>;
   /** Changes whenever another connection or process has committed (local files); always changes when that can't be told. */
   changeMark(): number;
   /** Commits what is queued and closes. Later calls reject. */

@@ -97,8 +97,14 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
   let closed = false;
   let onIdle: (() => void) | undefined;
 
-  const schedule = (): void => {
+  /** Runs when those that wait for a commit to share have waited long enough. */
+  let patience: NodeJS.Timeout | undefined;
+  const schedule = (patienceMs = 0): void => {
     if (scheduled) return;
+    if (patienceMs > 0) {
+      patience ??= setTimeout(flush, patienceMs);
+      return;
+    }
     scheduled = true;
     setImmediate(flush);
   };
@@ -108,6 +114,8 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
 
   function flush(): void {
     scheduled = false;
+    clearTimeout(patience);
+    patience = undefined;
     commit(queue.splice(0, queue[0]?.alone === true ? 1 : sharedCount(queue)));
     if (queue.length > 0) {
       if (waitingSince === undefined) schedule();
@@ -207,12 +215,12 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
         return isBusy(error) ? patiently(run) : Promise.reject(error);
       }
     },
-    write<const L extends readonly Statement[]>(statements: L): Promise<Results<L>> {
+    write<const L extends readonly Statement[]>(statements: L, patienceMs?: number): Promise<Results<L>> {
       return new Promise<unknown[][]>((resolve, reject) => {
         if (closed) throw new Error('the database is closed');
         if (statements.length === 0) return resolve([]);
         queue.push({ statements, params: statements.map((statement) => bindable(statement.params)), resolve, reject, alone: false });
-        schedule();
+        schedule(patienceMs);
         // Each statement's own `map` made its rows, which the compiler can't follow through a list.
       }) as Promise<Results<L>>;
     },

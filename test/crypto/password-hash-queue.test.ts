@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Problem } from '../../src/problem.ts';
+import { createLanes, handful } from '../../src/crypto/hash-lanes.ts';
 import { rig } from './hasher-rig.ts';
 
 const CTX = { account: 'ada' };
@@ -98,6 +99,27 @@ describe('the queue in front', () => {
     );
     expect(results).toEqual(results.map((_, n) => (n % 2 === 0) === (n % 3 === 0)));
     expect(most).toBeLessThanOrEqual(2);
+  });
+
+  test('a lane is given several at once only while many wait and a hash is short', () => {
+    expect([0, 1, 5, 6, 12, 18, 1000].map((waiting) => handful(waiting, 10))).toEqual([1, 1, 1, 2, 3, 4, 4]);
+    expect([20, 30, 31, 60, 500].map((usualMs) => handful(1000, usualMs))).toEqual([3, 2, 1, 1, 1]);
+  });
+
+  test('of those that a lane was given at once each gets its own answer', async () => {
+    const { hasher, done } = rig({ queueLength: 64, queueLengthPerAccount: 64 });
+    const stored = await hasher.hash('right', CTX);
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => hasher.verify(stored, n % 3 === 0 ? 'right' : `wrong ${n}`, { account: `${n % 7}` })));
+    expect(answers.map(({ ok }) => ok)).toEqual(answers.map((_, n) => n % 3 === 0));
+    expect(done).toHaveLength(41);
+  });
+
+  test('of those that a lane was given at once the one that fails fails alone', async () => {
+    const lanes = createLanes({ threads: 1, laneUrl: new URL('../../src/crypto/hash-lane.mjs', import.meta.url), onFree: () => undefined });
+    const make = (saltBytes: number) => ({ password: 'x', check: null, make: { memoryKiB: 64, passes: 1, lanes: 1, salt: new Uint8Array(saltBytes), secret: null, length: 32 }, pad: null });
+    const replies = await lanes.run([make(16), make(4), make(16)]);
+    expect(replies.map(({ made, error }) => [made?.length ?? null, error === null])).toEqual([[32, true], [null, false], [32, true]]);
+    await lanes.close();
   });
 
   test('close lets running work end, refuses what waits and what comes', async () => {

@@ -99,3 +99,34 @@ test("the change mark stays for one's own commits", async () => {
   await db.write([addQuietly({ name: 'a' })]);
   expect(db.changeMark()).toBe(before);
 });
+
+test('a list with patience shares the next commit, keeps its place, and waits no longer than it said', async () => {
+  const { db, commits, path } = await counted();
+  const patient = db.write([addQuietly({ name: 'patient' })], 60_000);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(commits).toEqual([]);
+  await Promise.all([patient, db.write([addQuietly({ name: 'eager' })])]);
+  expect(commits).toMatchObject([{ lists: 2 }]);
+  expect((await db.read(names())).map(({ name }) => name)).toEqual(['patient', 'eager']);
+  const started = performance.now();
+  await db.write([addQuietly({ name: 'alone' })], 30);
+  expect(performance.now() - started).toBeGreaterThan(25);
+  expect(commits).toHaveLength(2);
+  // Closing waits for what waits.
+  const last = db.write([addQuietly({ name: 'last' })], 30);
+  await db.close();
+  await last;
+  const other = new Libsql(path);
+  expect(other.prepare('SELECT count(*) FROM thing').raw(true).get()).toEqual([4]);
+  other.close();
+});
+
+test('lists with patience are as conditional as any: of many at once one wins', async () => {
+  const { db, commits } = await counted();
+  await db.write([addQuietly({ name: 'a' })]);
+  commits.length = 0;
+  const spend = raw<{ id: number }>('UPDATE thing SET count = 1 WHERE name = :name AND count = 0 RETURNING id', ['id']);
+  const won = await Promise.all(Array.from({ length: 30 }, () => db.write([spend({ name: 'a' })], 10)));
+  expect(won.filter(([rows]) => rows.length > 0)).toHaveLength(1);
+  expect(commits).toHaveLength(1);
+});

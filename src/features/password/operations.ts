@@ -47,6 +47,9 @@ interface Verified {
   readonly failures: number;
 }
 
+/** So long, at most, an attempt's count waits for a commit to share, and never for more than a quarter of the wait for a lane. */
+const COUNT_PATIENCE_MS = 20;
+
 /**
  * Compares a password with the stored one of a user, or of nobody: the same work. The attempt has been counted.
  *
@@ -69,7 +72,8 @@ export async function lookAtPassword(app: App, user: User | null, password: stri
  * @throws {Problem} invalid_credentials, too_many_attempts, overloaded
  */
 async function verifyPassword(app: App, user: User | null, password: string, bucket: string, by: HashContext): Promise<Verified> {
-  const failures = await countAttempt(app, app.config.throttle, bucket);
+  // While others wait for a lane, the count shares the commit of the next sign-in instead of waking the disk for itself.
+  const failures = await countAttempt(app, app.config.throttle, bucket, Math.min(COUNT_PATIENCE_MS, app.hasher.backlogMs / 4));
   try {
     return { ...(await lookAtPassword(app, user, password, by)), bucket, failures };
   } catch (error) {
