@@ -72,10 +72,14 @@ export function afterRemoval(deps: Pick<AuthenticationDeps, 'policy'>, userId: s
   return [removeRecoveryCodes(userId)];
 }
 
-const EVERYTHING = ['totp', 'totp_enrolment', 'passkey', 'recovery_code'].map((table) => raw(`DELETE FROM ${table} WHERE user_id = :userId`));
+const EVERYTHING = [
+  ...['totp', 'totp_enrolment', 'recovery_code'].map((table) => raw(`DELETE FROM ${table} WHERE user_id = :userId`)),
+  // Where they are the only way in, they stay.
+  raw('DELETE FROM passkey WHERE user_id = :userId AND EXISTS (SELECT 1 FROM password_credential WHERE user_id = :userId)'),
+];
 
 /**
- * Takes every second factor of a user away, by the hand of an operator who knows who asked (ASVS 6.4.4, 6.5.6): the way back for
+ * Takes every second factor of a user away (passkeys only of somebody who has a password to sign in with), by the hand of an operator who knows who asked (ASVS 6.4.4, 6.5.6): the way back for
  * somebody who lost authenticator and recovery codes. Every session ends, and the user is told.
  */
 export async function removeAllFactors(deps: Pick<AuthenticationDeps, 'db' | 'clock' | 'revocations'> & MailDeps, user: User, requester: Requester): Promise<void> {

@@ -189,6 +189,20 @@ describe('what is sensitive', () => {
     expect([next.body.status, claimsOf(next.body.access_token)['acr']]).toEqual(['authenticated', 'aal1']);
   });
 
+  test('ASVS 6.4.4: passkeys go with the other factors, but stay where nothing else signs in', async () => {
+    const { findUserById } = await import('../../src/core/user.ts');
+    const left = async (id: string) => app.db.read({ sql: 'SELECT count(*) FROM passkey WHERE user_id = ?', params: [id], map: (rows) => rows.map(([count]) => Number(count)), returns: true });
+    for (const [withPassword, count] of [[true, 0], [false, 1]] as const) {
+      const { userId } = await app.register();
+      await app.db.write([{ sql: `INSERT INTO passkey (id, user_id, credential_id, public_key, counter, transports, name, aaguid, backup_eligible, backed_up, created_at) VALUES (?, ?, ?, 'x', 0, '[]', 'x', 'x', 0, 0, 0)`, params: [userId, userId, userId], map: () => [], returns: false }]);
+      if (!withPassword) await app.db.write([{ sql: 'DELETE FROM password_credential WHERE user_id = ?', params: [userId], map: () => [], returns: false }]);
+      const user = await findUserById(app.db, userId);
+      if (user === null) throw new Error('gone');
+      await removeAllFactors(app.app, user, { requestId: 'operator', ip: null, userAgent: null, locale: null });
+      expect(await left(userId)).toEqual([count]);
+    }
+  });
+
   test('a deleted account takes its factors with it', async () => {
     const user = await enrol(app);
     const { access_token: token } = (await app.login(user.username, PASSWORD, { totp: user.code() })).body;
