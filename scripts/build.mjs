@@ -24,8 +24,12 @@ const common = {
 
 await build({
   ...common,
-  entryPoints: ['src/main.ts'],
-  outfile: 'dist.new/postern.mjs',
+  entryPoints: { postern: 'src/main.ts' },
+  outdir: 'dist.new',
+  // What is imported when it is needed (SMTP, WebAuthn) lies beside: half of the text, which an idle process need not hold.
+  splitting: true,
+  outExtension: { '.js': '.mjs' },
+  chunkNames: 'postern-[name]-[hash]',
   minifySyntax: true,
   minifyWhitespace: true,
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
