@@ -173,6 +173,14 @@ describe('the package', () => {
     expect(paths.filter((path) => /(^|\/)\.git|^test\/|^bench\/|^data\/|\.test\.|\.key$|\.db$|^config\.toml$|\.env/.test(path))).toEqual([]);
   });
 
+  test('ASVS 15.1.2: a bill of materials names every package that the program depends on, with its version', () => {
+    const { bomFormat, components } = JSON.parse(execFileSync('npm', ['sbom', '--sbom-format', 'cyclonedx'], { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+    expect(bomFormat).toBe('CycloneDX');
+    const { dependencies } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'));
+    const named = new Map<string, string>(components.map(({ group, name, version }: { group?: string; name: string; version: string }) => [group === undefined ? name : `${group}/${name}`, version]));
+    for (const [name, version] of Object.entries(dependencies)) expect([name, named.get(name)]).toEqual([name, version]);
+  });
+
   test('each dependency is pinned to a version and its integrity', () => {
     const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as { packages: Record<string, { integrity?: string; inBundle?: boolean }> };
     for (const [name, { integrity, inBundle }] of Object.entries(lock.packages)) {

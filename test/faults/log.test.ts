@@ -15,7 +15,7 @@ import { disableAccount } from '../../src/core/account-state.ts';
 import { createTestApp } from '../support/app.ts';
 import type { CallOptions, Reply, TestApp } from '../support/app.ts';
 import { codeAt } from '../support/mfa.ts';
-import { startServer } from '../support/process.ts';
+import { fingerprint, startServer } from '../support/process.ts';
 import { request, sendRaw } from '../support/raw.ts';
 
 const ORIGIN = 'https://web.example.com';
@@ -187,7 +187,7 @@ describe('canaries', () => {
   });
 });
 
-test('A07: a real process, its secrets in its environment: not in its output, not in its command line, and each line parses', { timeout: 60_000 }, async () => {
+test('A07, ASVS 16.2.2, 16.2.3: a real process, its secrets in its environment: not in its output, not in its command line; each line parses, has its time in UTC, and goes to stdout alone', { timeout: 60_000 }, async () => {
   const kek = randomBytes(32);
   const server = await startServer({ env: { POSTERN_SECRETS_KEY_ENCRYPTION_KEY: kek.toString('base64'), POSTERN_PASSWORD_PEPPER: PEPPER } });
   const password = canary('process');
@@ -202,6 +202,8 @@ test('A07: a real process, its secrets in its environment: not in its output, no
   const output = server.stdout() + server.stderr() + commandLine;
   for (const value of [kek, PEPPER, password, user.access, user.refresh]) expect(spellings(value).filter((text) => output.includes(text))).toEqual([]);
   expect(output).not.toMatch(/process wrong|eyJ[A-Za-z0-9_-]{20}|\$argon2/);
+  expect(server.stderr()).toBe('');
+  expect(Object.keys(fingerprint(server.directory)).filter((name) => !/^data(?:\/(?:mail|postern\.db(?:-wal|-shm)?))?$/.test(name))).toEqual([]);
   const lines = server.stdout().split('\n').filter((line) => line !== '');
   expect(lines.length).toBeGreaterThan(5);
   for (const line of lines) {

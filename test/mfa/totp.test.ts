@@ -151,7 +151,7 @@ describe('enrolling', () => {
     expect((await answer(app, await challenge(app, user.username), { recovery_code: won[0]?.body.recovery_codes[3] })).status).toBe(200);
   });
 
-  test('ASVS 11.3.2, 6.5.3: the seed lies sealed, bound to its user, and moves to a new key when it is used', async () => {
+  test('ASVS 11.2.5, 11.3.2, 6.5.3: the seed lies sealed, bound to its user, and moves to a new key when it is used', async () => {
     const old = randomBytes(32);
     const first = await createTestApp({ keyEncryptionKey: old });
     const user = await enrol(first, 'sealed');
