@@ -6,6 +6,7 @@ import type { Config } from './config/schema.ts';
 import { createAccessTokens } from './core/access-token.ts';
 import { housekeep } from './core/housekeeping.ts';
 import { createRevocations } from './core/revocation.ts';
+import { switchedOffFactors } from './core/second-factor.ts';
 import { createSigningKeys } from './core/signing-key.ts';
 import type { SigningKeyPolicy } from './core/signing-key.ts';
 import { createPasswordHasher } from './crypto/password-hash.ts';
@@ -152,6 +153,9 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
   };
   // Factors first: routes ask which there are.
   for (const feature of features) factors.push(...(feature.factors?.(app) ?? []));
+  for (const factor of features.length === 0 ? [] : await switchedOffFactors(app)) {
+    log.write('warn', 'factor.switched_off', `users have a ${factor} and sign in without it: [${factor === 'totp' ? 'totp' : 'passkeys'}] is off, or server.public_url is no place for it`, { factor });
+  }
   const contributions = features.map((feature) => feature.contribute(app));
   const stop = watch(app);
   return {

@@ -2,7 +2,7 @@
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
 import { voidOneTimes } from './one-time.ts';
-import { secondBucket } from './second-factor.ts';
+import { enrolmentBucket, secondBucket } from './second-factor.ts';
 import { endSessions } from './session.ts';
 import { passwordBucket, resetAllThrottles } from './throttle.ts';
 import { advanceEpoch, demandPasswordChange, disableUser, enableUser, findUserById, findUserBySignInName, setMfaDue } from './user.ts';
@@ -29,7 +29,7 @@ export async function disableAccount({ db, clock }: Deps, userId: string): Promi
 
 /** Enables the account and opens its attempt buckets; false when it was enabled already. */
 export async function enableAccount({ db, clock }: Deps, userId: string): Promise<boolean> {
-  const [rows] = await db.write([enableUser(userId, clock.now()), resetAllThrottles(passwordBucket(userId)), resetAllThrottles(secondBucket(userId))]);
+  const [rows] = await db.write([enableUser(userId, clock.now()), resetAllThrottles(passwordBucket(userId)), resetAllThrottles(secondBucket(userId)), resetAllThrottles(enrolmentBucket(userId))]);
   return rows.length > 0;
 }
 
@@ -41,7 +41,7 @@ export async function demandPasswordChangeOf({ db, clock }: Deps, userId: string
 
 /** Forgets the failed attempts on the account and on its devices. */
 export async function unlockAccount({ db }: Pick<Deps, 'db'>, userId: string): Promise<void> {
-  await db.write([resetAllThrottles(passwordBucket(userId)), resetAllThrottles(secondBucket(userId))]);
+  await db.write([resetAllThrottles(passwordBucket(userId)), resetAllThrottles(secondBucket(userId)), resetAllThrottles(enrolmentBucket(userId))]);
 }
 
 /** Lets a user put off the second factor that the policy asks for once more: the time begins with the next sign-in. */

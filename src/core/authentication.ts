@@ -12,6 +12,7 @@ import type { Challenge } from './challenge-token.ts';
 import { mintDeviceToken } from './device-token.ts';
 import { FACTOR_SPENT } from './factor.ts';
 import type { Answer, FactorName, VerifiedFactor } from './factor.ts';
+import { demandEnrolledSession, mfaDueAt } from './mfa-grace.ts';
 import { nextStep } from './next-step.ts';
 import type { Shown } from './next-step.ts';
 import { CODE_TTL_MS, insertOneTimeInState, newToken } from './one-time.ts';
@@ -20,7 +21,7 @@ import type { Authenticated } from './issue.ts';
 import type { Requester } from './requester.ts';
 import { USER_STATE_MOVED, rotateSession, startSession, writeEndings } from './session.ts';
 import type { Session } from './session.ts';
-import { enrolledFactors, hasSecondFactor, verifyAnswer } from './second-factor.ts';
+import { enrolledFactors, verifyAnswer } from './second-factor.ts';
 import { beginMfaGrace, findUserById } from './user.ts';
 import type { User } from './user.ts';
 import type { AuthenticationDeps } from './authentication-deps.ts';
@@ -45,15 +46,16 @@ export type Authentication = Authenticated | MfaRequired;
  */
 export async function completeFactor(deps: AuthenticationDeps, verified: VerifiedFactor, requester: Requester, prior?: Challenge): Promise<Authentication> {
   const { user } = verified;
-  await refuseUnfit(deps, verified);
+  if (user.disabledAt !== null) throw new Problem('account_disabled');
   if (prior !== undefined && (prior.userId !== user.id || prior.epoch !== user.epoch)) throw new Problem('invalid_token');
   const shown: readonly Shown[] = [...(prior?.shown ?? []), { factor: verified.factor, kind: verified.kind, amr: verified.amr }];
+  const mustChange = verified.mustChange === true || prior?.mustChange === true;
   const next = nextStep(deps.policy.mfa, shown, await enrolledFactors(deps, user.id));
   const { log } = deps;
   if (next.step === 'second_factor') {
     if (verified.effects.length > 0) await committing(() => deps.db.write(verified.effects));
     log.write('info', 'sign_in.challenged', 'a second factor is due', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip, factor: verified.factor });
-    const challenge: Challenge = { id: deps.newId(), userId: user.id, epoch: user.epoch, device: verified.device ?? null, shown: shown.map(({ factor, kind, amr }) => ({ factor, kind, amr })) };
+    const challenge: Challenge = { id: deps.newId(), userId: user.id, epoch: user.epoch, device: verified.device ?? null, mustChange, shown: shown.map(({ factor, kind, amr }) => ({ factor, kind, amr })) };
     return {
       status: 'mfa_required',
       challenge_token: mintChallengeToken(deps.keys, deps.policy.issuer, deps.clock, challenge),
@@ -61,7 +63,9 @@ export async function completeFactor(deps: AuthenticationDeps, verified: Verifie
       expires_in: CHALLENGE_TTL_SECONDS,
     };
   }
-  const dueAt = next.step === 'enrol' ? mfaDueAt(deps, user) : null;
+  // Not before everything was shown: what sets a new password must not come for one factor of two.
+  if (mustChange || user.passwordChangeRequiredAt !== null) throw await demandNewPassword(deps, verified);
+  const dueAt = next.step === 'enrol' ? await enrolmentDue(deps, user, verified.effects) : null;
   const session = await openSession(deps, user, next.amr, requester, dueAt === null ? verified.effects : [...verified.effects, beginMfaGrace(user.id, dueAt)]);
   log.write('info', 'sign_in.succeeded', 'a session was started', {
     request_id: requester.requestId,
@@ -81,29 +85,33 @@ export async function completeFactor(deps: AuthenticationDeps, verified: Verifie
  * @throws {Problem} as completeFactor and verifyAnswer
  */
 export async function completeFactors(deps: AuthenticationDeps, first: VerifiedFactor, answer: Answer | undefined, requester: Requester, signal: AbortSignal): Promise<Authentication> {
-  if (answer === undefined) return completeFactor(deps, first, requester);
-  await refuseUnfit(deps, first);
+  if (answer === undefined || first.user.disabledAt !== null) return completeFactor(deps, first, requester);
   const { user } = first;
   const shown = { factor: first.factor, kind: first.kind, amr: first.amr };
   const next = nextStep(deps.policy.mfa, [shown], await enrolledFactors(deps, user.id));
   if (next.step !== 'second_factor' || !next.factors.includes(answer.factor)) return completeFactor(deps, first, requester);
   const id = deps.newId();
-  const second = await verifyAnswer(deps, { user, answer, occasion: { kind: 'sign_in', id }, apart: first.device ?? null }, requester, signal);
-  return completeFactor(deps, { ...second, effects: [...first.effects, ...second.effects] }, requester, { id, userId: user.id, epoch: user.epoch, device: first.device ?? null, shown: [shown] });
+  const device = first.device ?? null;
+  let second;
+  try {
+    second = await verifyAnswer(deps, { user, answer, occasion: { kind: 'sign_in', id }, apart: device }, requester, signal);
+  } catch (error) {
+    // The first one was right all the same, and is no failure of its own count.
+    if (error instanceof Problem) await committing(() => deps.db.write(first.effects));
+    throw error;
+  }
+  const prior: Challenge = { id, userId: user.id, epoch: user.epoch, device, mustChange: first.mustChange === true, shown: [shown] };
+  return completeFactor(deps, { ...second, effects: [...first.effects, ...second.effects] }, requester, prior);
 }
 
-/** @throws {Problem} account_disabled, password_change_required */
-async function refuseUnfit(deps: AuthenticationDeps, verified: VerifiedFactor): Promise<void> {
-  if (verified.user.disabledAt !== null) throw new Problem('account_disabled');
-  if (verified.mustChange === true || verified.user.passwordChangeRequiredAt !== null) throw await demandNewPassword(deps, verified);
-}
-
-/** Until when this user may come in without a second factor; the time begins with the first sign-in that lacks one. @throws {Problem} mfa_enrolment_required */
-function mfaDueAt({ policy, clock }: AuthenticationDeps, user: User): number {
-  const now = clock.now();
-  const dueAt = user.mfaDueAt ?? now + policy.mfa.graceMs;
-  if (dueAt <= now) throw new Problem('mfa_enrolment_required');
-  return dueAt;
+/** Until when who has no second factor may come in; the right factor that was shown is no failure. @throws {Problem} mfa_enrolment_required */
+async function enrolmentDue(deps: AuthenticationDeps, user: User, effects: readonly Statement[]): Promise<number> {
+  try {
+    return mfaDueAt(deps, user);
+  } catch (error) {
+    await committing(() => deps.db.write(effects));
+    throw error;
+  }
 }
 
 /** What a factor's effects say when they no longer hold. @throws {Problem} invalid_credentials, invalid_token */
@@ -123,13 +131,8 @@ async function demandNewPassword(deps: AuthenticationDeps, { user, effects }: Ve
   const token = newToken(deps.random);
   const now = deps.clock.now();
   const reset = { id: deps.newId(), purpose: 'password_reset', userId: user.id, subject: null, token, codeHash: null, payloadSealed: null, now, ttlMs: CODE_TTL_MS } as const;
-  try {
-    await deps.db.write([...effects, insertOneTimeInState(reset, user.epoch, USER_STATE_MOVED)]);
-  } catch (error) {
-    // The password was replaced while it was being checked: the old one must not set another.
-    if (error instanceof NothingChanged && error.guard === USER_STATE_MOVED) return new Problem('invalid_credentials', { cause: error });
-    throw error;
-  }
+  // Replaced while it was being checked, the old one must not set another.
+  await committing(() => deps.db.write([...effects, insertOneTimeInState(reset, user.epoch, USER_STATE_MOVED)]));
   return new Problem('password_change_required', { members: { reset_token: token, expires_in: CODE_TTL_MS / 1000 } });
 }
 
@@ -152,18 +155,14 @@ async function openSession(deps: AuthenticationDeps, user: User, amr: readonly A
   };
 }
 
-/** A session without a second factor lasts as long as its user may do without. @throws {Problem} mfa_enrolment_required */
-async function demandEnrolled(deps: AuthenticationDeps, user: User, amr: readonly string[]): Promise<void> {
-  if (deps.policy.mfa.required !== 'all' || amr.includes('mfa') || (await hasSecondFactor(deps, user.id))) return;
-  mfaDueAt(deps, user);
-}
-
 /**
  * Trades a refresh token for its successor and a new access token.
  *
  * @throws {Problem} refresh_token_reused (the session has been ended), refresh_token_expired, session_revoked, account_disabled, mfa_enrolment_required, invalid_token
  */
 export async function refreshSession(deps: AuthenticationDeps, token: { sessionId: string; userId: string; generation: number }, requester: Requester): Promise<Authenticated> {
+  // Before the token is spent: who is refused keeps it, for when there is another grace.
+  if (deps.policy.mfa.required === 'all') await demandEnrolledSession(deps, token);
   const rotation = await rotateSession(deps, deps.policy.sessions, token);
   const about = { request_id: requester.requestId, 'user.id': token.userId, 'session.id': token.sessionId, 'client.address': requester.ip } as const;
   switch (rotation.outcome) {
@@ -171,7 +170,6 @@ export async function refreshSession(deps: AuthenticationDeps, token: { sessionI
     case 'grace': {
       const user = await findUserById(deps.db, token.userId);
       if (user === null) throw new Problem('session_revoked');
-      await demandEnrolled(deps, user, rotation.session.amr);
       return authenticated(deps, user, { ...rotation.session, id: token.sessionId });
     }
     case 'reused':

@@ -19,6 +19,8 @@ export interface Challenge {
   readonly epoch: number;
   /** The device that showed the first factor, if it signed in before. */
   readonly device: string | null;
+  /** What was shown first was right but has to be replaced: that is asked for at the end. */
+  readonly mustChange: boolean;
   readonly shown: readonly { readonly factor: FactorName; readonly kind: FactorKind; readonly amr: readonly Amr[] }[];
 }
 
@@ -31,6 +33,7 @@ export function mintChallengeToken(keys: InternalKeys, issuer: string, clock: Cl
     jti: challenge.id,
     epoch: challenge.epoch,
     ...(challenge.device === null ? {} : { device: challenge.device }),
+    ...(challenge.mustChange ? { must_change: true } : {}),
     shown: challenge.shown,
     iat: now,
     exp: now + CHALLENGE_TTL_SECONDS,
@@ -39,11 +42,11 @@ export function mintChallengeToken(keys: InternalKeys, issuer: string, clock: Cl
 
 /** @throws {Problem} invalid_token: also when expired; the user's epoch is the caller's to compare with the database */
 export function verifyChallengeToken(keys: InternalKeys, issuer: string, clock: Clock, token: string): Challenge {
-  const { sub, jti, epoch, device, shown, exp, iat } = verifyInternal(keys, issuer, CHALLENGE_TOKEN_TYPE, token);
+  const { sub, jti, epoch, device, must_change, shown, exp, iat } = verifyInternal(keys, issuer, CHALLENGE_TOKEN_TYPE, token);
   const now = Math.floor(clock.now() / 1000);
   if (typeof sub !== 'string' || typeof jti !== 'string' || typeof epoch !== 'number' || typeof exp !== 'number' || typeof iat !== 'number') throw new Problem('invalid_token');
   if (exp <= now || iat > now + 5 || exp - iat > CHALLENGE_TTL_SECONDS || !Array.isArray(shown) || !shown.every(isShown)) throw new Problem('invalid_token');
-  return { id: jti, userId: sub, epoch, device: typeof device === 'string' ? device : null, shown };
+  return { id: jti, userId: sub, epoch, device: typeof device === 'string' ? device : null, mustChange: must_change === true, shown };
 }
 
 function isShown(value: unknown): value is Challenge['shown'][number] {

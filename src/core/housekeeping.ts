@@ -18,12 +18,23 @@ const LETTERS_KEPT_MS = 2 * 3_600_000;
 
 const sessions = raw<{ id: number }>('DELETE FROM session WHERE rowid IN (SELECT rowid FROM session WHERE expires_at <= :before OR ended_at <= :before LIMIT :batch) RETURNING rowid', ['id']);
 const revocations = raw<{ id: number }>('DELETE FROM revocation WHERE seq IN (SELECT seq FROM revocation WHERE expires_at <= :now LIMIT :batch) RETURNING seq', ['id']);
-// A user's bucket near its end (N5) is not forgotten by time: only a success or an operator opens it again. Names that nobody has, and
-// addresses that register, guard no password.
+// Names that nobody has, and addresses that register, guard no password. An account's own bucket keeps its failures, for only a success or an
+// operator forgets them (N5): with nine a day for ever, a hundred would never come. A session's goes with the session, a device's when it
+// holds little; all of them go with the user.
+const OWNER = "substr(key, instr(key, ':') + 1, 36)";
+const APART = "substr(key, instr(key, ':') + 38)";
 const throttles = raw<{ id: number }>(
-  `DELETE FROM throttle WHERE rowid IN (SELECT rowid FROM throttle WHERE last_at <= :before AND (failures < 10 OR key LIKE 'password:?%' OR key LIKE 'registration:%') LIMIT :batch) RETURNING rowid`,
+  `DELETE FROM throttle WHERE rowid IN (SELECT rowid FROM throttle WHERE last_at <= :before AND CASE
+     WHEN key LIKE 'password:?%' OR key LIKE 'registration:%' OR key LIKE 'totp-enrolment:%' THEN 1
+     WHEN key LIKE 'password:%' OR key LIKE 'second:%' OR key LIKE 'code:%' THEN CASE
+       WHEN NOT EXISTS (SELECT 1 FROM "user" WHERE id = ${OWNER}) THEN 1
+       WHEN ${APART} = '' THEN key LIKE 'code:%' AND failures < 10
+       WHEN length(${APART}) = 37 AND ${APART} LIKE 's%' THEN NOT EXISTS (SELECT 1 FROM session WHERE id = substr(${APART}, 2))
+       ELSE failures < 10 END
+     ELSE 1 END LIMIT :batch) RETURNING rowid`,
   ['id'],
 );
+const enrolments = raw<{ id: number }>('DELETE FROM totp_enrolment WHERE rowid IN (SELECT rowid FROM totp_enrolment WHERE expires_at <= :now LIMIT :batch) RETURNING rowid', ['id']);
 
 /** Removes what is over, a batch after the other: each is one short commit, so that sign-ins come in between. */
 export async function housekeep({ db, clock }: { db: Database; clock: Clock }, throttleWindowMs: number): Promise<void> {
@@ -34,6 +45,7 @@ export async function housekeep({ db, clock }: { db: Database; clock: Clock }, t
     () => purgeOneTimes(now, BATCH),
     () => purgeChallenges(now, BATCH),
     () => purgeOutbox(now, LETTERS_KEPT_MS, BATCH),
+    () => enrolments({ now, batch: BATCH }),
     () => throttles({ before: now - throttleWindowMs, batch: BATCH }),
   ];
   for (const purge of purges) {

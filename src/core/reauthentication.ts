@@ -13,6 +13,7 @@ import type { FactorName, VerifiedFactor } from './factor.ts';
 import { authenticated } from './issue.ts';
 import type { Authenticated } from './issue.ts';
 import type { Requester } from './requester.ts';
+import { demandEnrolled } from './mfa-grace.ts';
 import { enrolledFactors } from './second-factor.ts';
 import { USER_STATE_MOVED, renewSession } from './session.ts';
 import type { Principal } from './session.ts';
@@ -33,6 +34,7 @@ export async function reauthenticate(deps: AuthenticationDeps, principal: Princi
     throw insufficient(deps, due.map(({ name }) => name));
   }
   const amr = withMethods(session.amr, verified.amr);
+  await demandEnrolled(deps, user, amr);
   let rows;
   try {
     [rows] = await deps.db.write([renewSession({ sessionId: session.id, userId: user.id, epoch: user.epoch, amr, now: deps.clock.now() }), ...verified.effects]);

@@ -44,13 +44,13 @@ export function removeRecoveryCodes(userId: string): Statement {
 }
 
 /** The statements that put a set in the place of the old one. @throws {Problem} overloaded */
-export async function replaceRecoveryCodes(hasher: PasswordHasher, userId: string, codes: readonly string[], now: number, signal: AbortSignal): Promise<readonly Statement[]> {
+export async function replaceRecoveryCodes(hasher: PasswordHasher, userId: string, codes: readonly string[], now: number, by: { readonly client: string; readonly signal: AbortSignal }): Promise<readonly Statement[]> {
   const statements: Statement[] = [removeRecoveryCodes(userId)];
   // One after the other: an account's share of the hash queue is for its sign-ins.
   for (const code of codes) {
     const parsed = parseRecoveryCode(code);
     if (parsed === null) throw new Error('a code that nobody could type');
-    statements.push(insert({ userId, selector: parsed.selector, codeHash: await hasher.hash(parsed.secret, { account: secondAccount(userId), signal }), now }));
+    statements.push(insert({ userId, selector: parsed.selector, codeHash: await hasher.hash(parsed.secret, { account: secondAccount(userId), ...by }), now }));
   }
   return statements;
 }

@@ -2,6 +2,7 @@
  * Showing a factor that an account has, as the second one of a sign-in or again within a session. Attempts are counted over all
  * factors and challenges of an account, before anything is looked at (L03, O06, N5); a right password sets nothing of it back (L04).
  */
+import { raw } from '../db/prepare.ts';
 import { Problem } from '../problem.ts';
 import type { AuthenticationDeps } from './authentication-deps.ts';
 import type { Answer, Factor, Occasion, VerifiedFactor } from './factor.ts';
@@ -14,6 +15,9 @@ const TELLING_FAILURES = 5;
 
 /** The bucket of an account's second factors; a device's or a session's own is named after it. */
 export const secondBucket = (userId: string): string => `second:${userId}`;
+
+/** The bucket of attempts to confirm an authenticator app. */
+export const enrolmentBucket = (userId: string): string => `totp-enrolment:${userId}`;
 
 type Factors = Pick<AuthenticationDeps, 'factors'>;
 
@@ -76,4 +80,13 @@ export async function verifyAnswer(deps: AuthenticationDeps, presented: Presenta
     }
     throw error;
   }
+}
+
+const stillEnrolled = { totp: raw<{ found: number }>('SELECT 1 FROM totp LIMIT 1', ['found']), passkey: raw<{ found: number }>('SELECT 1 FROM passkey LIMIT 1', ['found']) };
+
+/** Factors that users have and this configuration does not know: those users sign in without them. */
+export async function switchedOffFactors({ db, factors }: Pick<AuthenticationDeps, 'db' | 'factors'>): Promise<readonly ('totp' | 'passkey')[]> {
+  const off = (['totp', 'passkey'] as const).filter((name) => !factors.some((factor) => factor.name === name));
+  const found = await Promise.all(off.map(async (name) => (await db.read(stillEnrolled[name]({}))).length > 0));
+  return off.filter((_, index) => found[index]);
 }

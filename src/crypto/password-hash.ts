@@ -48,8 +48,8 @@ export type Rejection = FairQueueRefusal | 'deadline' | 'closed';
 export interface HashContext {
   /** Whose password: the canonical name that was given, whether it exists or not. Fairness counts by it. */
   account: string;
-  /** Where it comes from: clients are served in turn, so that a flood from one place holds up nobody else. Default: the account. */
-  client?: string;
+  /** Where it comes from: clients are served in turn, so that a flood from one place holds up nobody else. Never what the caller chose. */
+  client: string;
   /** Aborting drops an entry that still waits; what runs, runs on. */
   signal?: AbortSignal;
 }
@@ -155,7 +155,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
         start([entry]);
         return;
       }
-      const place = queue.push(ctx.client ?? ctx.account, ctx.account, entry, ({ item }) => {
+      const place = queue.push(ctx.client, ctx.account, entry, ({ item }) => {
         item.detach();
         item.reject(overloaded('queue_full'));
       });

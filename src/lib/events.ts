@@ -29,6 +29,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'factor.added': { level: 'info', sentence: 'A user has a further second factor; the other sessions were ended.' },
   'factor.removed': { level: 'info', sentence: 'A user took a second factor away; the other sessions were ended.' },
   'factor.renewed': { level: 'info', sentence: 'A user made new recovery codes; the other sessions were ended.' },
+  'factor.switched_off': { level: 'warn', sentence: 'At the start: users have enrolled a factor that the configuration switches off, and sign in without it.' },
   'password.changed': { level: 'info', sentence: 'A user changed the password; the other sessions were ended.' },
   'password.reset_requested': { level: 'info', sentence: 'A reset letter was asked for, for a known name or an unknown one.' },
   'password.reset': { level: 'info', sentence: 'A password was set by a reset link; every session was ended.' },

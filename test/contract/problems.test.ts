@@ -242,6 +242,8 @@ describe('each refusal that a route declares', () => {
     'POST /login mfa_enrolment_required': 'mfa/policy.test.ts',
     'POST /refresh mfa_enrolment_required': 'mfa/policy.test.ts',
     'POST /login/mfa invalid_credentials': 'mfa/sign-in.test.ts',
+    'POST /login/mfa password_change_required': 'mfa/ways-round.test.ts',
+    'POST /reauthenticate mfa_enrolment_required': 'mfa/ways-round.test.ts',
     'POST /login/mfa invalid_token': 'mfa/sign-in.test.ts',
     'POST /login/mfa origin_not_allowed': 'mfa/sign-in.test.ts',
     'POST /login/mfa too_many_attempts': 'mfa/sign-in.test.ts',

@@ -4,7 +4,7 @@ import { Problem } from '../../src/problem.ts';
 import { createLanes, handful } from '../../src/crypto/hash-lanes.ts';
 import { rig } from './hasher-rig.ts';
 
-const CTX = { account: 'ada' };
+const CTX = { account: 'ada', client: 'here' };
 const FAILING_LANE = new URL('./failing-lane.mjs', import.meta.url);
 
 /** The code that a promise is refused with, or how it ended otherwise. */
@@ -18,11 +18,11 @@ async function ending(promise: Promise<unknown>): Promise<string> {
 describe('the queue in front', () => {
   test('G5, P07: past its length the answer is overloaded with a Retry-After, at once and without work', async () => {
     const { hasher, done } = rig({ queueLength: 4, queueLengthPerAccount: 4 });
-    const endings = await Promise.all(Array.from({ length: 9 }, (_, n) => ending(hasher.verify(null, 'x', { account: `${n}` }))));
+    const endings = await Promise.all(Array.from({ length: 9 }, (_, n) => ending(hasher.verify(null, 'x', { account: `${n}`, client: 'here' }))));
     expect(endings).toEqual([...Array(5).fill('fulfilled'), ...Array(4).fill('overloaded')]);
     expect(done).toHaveLength(5);
     expect(hasher.stats()).toMatchObject({ depth: 0, running: 0, rejected: 4, rejectedBy: { queue_full: 4 } });
-    const burst = Array.from({ length: 6 }, (_, n) => hasher.hash('x', { account: `${n}` }));
+    const burst = Array.from({ length: 6 }, (_, n) => hasher.hash('x', { account: `${n}`, client: 'here' }));
     const [last] = await Promise.allSettled(burst.slice(5));
     expect(last).toMatchObject({ status: 'rejected', reason: { code: 'overloaded', options: { retryAfterSeconds: 1 } } });
     await Promise.all(burst.slice(0, 5));
@@ -31,7 +31,7 @@ describe('the queue in front', () => {
   test('G5: one name fills its share and no more, and others go before its crowd', async () => {
     const { hasher } = rig({ queueLength: 64, queueLengthPerAccount: 5 });
     const order: string[] = [];
-    const run = (account: string): Promise<string> => ending(hasher.verify(null, 'x', { account }).then(() => order.push(account)));
+    const run = (account: string): Promise<string> => ending(hasher.verify(null, 'x', { account, client: 'here' }).then(() => order.push(account)));
     const crowd = Array.from({ length: 10 }, () => run('mallory'));
     const others = ['ada', 'bob'].map(run);
     expect((await Promise.all(crowd)).filter((code) => code === 'overloaded')).toHaveLength(4);
@@ -44,9 +44,9 @@ describe('the queue in front', () => {
     let now = 0;
     const { hasher, done } = rig({ clock: { monotonic: () => now }, deadlineMs: 100 });
     const first = hasher.verify(null, 'x', CTX);
-    const waiting = Array.from({ length: 3 }, (_, n) => ending(hasher.verify(null, 'x', { account: `${n}` })));
+    const waiting = Array.from({ length: 3 }, (_, n) => ending(hasher.verify(null, 'x', { account: `${n}`, client: 'here' })));
     now = 100;
-    const late = ending(hasher.verify(null, 'x', { account: 'late' }));
+    const late = ending(hasher.verify(null, 'x', { account: 'late', client: 'here' }));
     await first;
     expect(await Promise.all(waiting)).toEqual(['overloaded', 'overloaded', 'overloaded']);
     expect(await late).toBe('fulfilled');
@@ -68,12 +68,12 @@ describe('the queue in front', () => {
     const { hasher, done } = rig({ queueLength: 8, queueLengthPerAccount: 8 });
     const first = hasher.verify(null, 'x', CTX);
     const aborts = Array.from({ length: 8 }, () => new AbortController());
-    const dropped = aborts.map(({ signal }) => ending(hasher.verify(null, 'x', { account: 'gone', signal })));
+    const dropped = aborts.map(({ signal }) => ending(hasher.verify(null, 'x', { account: 'gone', client: 'here', signal })));
     expect(hasher.stats().depth).toBe(8);
     for (const abort of aborts) abort.abort();
     expect(hasher.stats().depth).toBe(0);
     expect(await Promise.all(dropped)).toEqual(Array(8).fill('AbortError'));
-    expect(await ending(hasher.verify(null, 'x', { account: 'gone', signal: AbortSignal.abort() }))).toBe('AbortError');
+    expect(await ending(hasher.verify(null, 'x', { account: 'gone', client: 'here', signal: AbortSignal.abort() }))).toBe('AbortError');
     await Promise.all([first, hasher.verify(null, 'x', CTX)]);
     expect(done).toHaveLength(2);
   });
@@ -81,7 +81,7 @@ describe('the queue in front', () => {
   test('aborting after the work has begun changes nothing', async () => {
     const { hasher } = rig();
     const abort = new AbortController();
-    const running = hasher.hash('x', { account: 'ada', signal: abort.signal });
+    const running = hasher.hash('x', { account: 'ada', client: 'here', signal: abort.signal });
     abort.abort();
     expect(await running).toMatch(/^\$argon2id/);
   });
@@ -92,7 +92,7 @@ describe('the queue in front', () => {
     let most = 0;
     const results = await Promise.all(
       Array.from({ length: 200 }, async (_, n) => {
-        const { ok } = await hasher.verify(stored[n % 2] ?? null, n % 3 === 0 ? 'one' : 'two', { account: `${n % 7}` });
+        const { ok } = await hasher.verify(stored[n % 2] ?? null, n % 3 === 0 ? 'one' : 'two', { account: `${n % 7}`, client: 'here' });
         most = Math.max(most, hasher.stats().running);
         return ok;
       }),
@@ -109,7 +109,7 @@ describe('the queue in front', () => {
   test('of those that a lane was given at once each gets its own answer', async () => {
     const { hasher, done } = rig({ queueLength: 64, queueLengthPerAccount: 64 });
     const stored = await hasher.hash('right', CTX);
-    const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => hasher.verify(stored, n % 3 === 0 ? 'right' : `wrong ${n}`, { account: `${n % 7}` })));
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => hasher.verify(stored, n % 3 === 0 ? 'right' : `wrong ${n}`, { account: `${n % 7}`, client: 'here' })));
     expect(answers.map(({ ok }) => ok)).toEqual(answers.map((_, n) => n % 3 === 0));
     expect(done).toHaveLength(41);
   });
@@ -139,7 +139,7 @@ describe('the lanes', () => {
     const { hasher } = rig({ laneUrl: FAILING_LANE });
     await hasher.ready();
     const lost = hasher.hash(cause, CTX);
-    const next = [hasher.hash('kept', CTX), hasher.hash('kept too', { account: 'bob' })];
+    const next = [hasher.hash('kept', CTX), hasher.hash('kept too', { account: 'bob', client: 'here' })];
     await expect(lost).rejects.toThrow(/^a hash lane died/);
     for (const stored of await Promise.all(next)) expect(stored).toMatch(/^\$argon2id/);
     expect(hasher.stats()).toMatchObject({ depth: 0, running: 0, rejected: 0 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { rig } from './hasher-rig.ts';
 
 const PEPPER = 'a pepper of 32 bytes, made up...';
-const CTX = { account: 'ada' };
+const CTX = { account: 'ada', client: 'here' };
 
 describe('fixed vectors', () => {
   // Made with hash-wasm 4, another implementation. Salt: "sixteen bytes ok".

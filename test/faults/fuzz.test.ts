@@ -107,7 +107,7 @@ function bodyOf(schema: Schema | undefined): fc.Arbitrary<Buffer | undefined> {
 }
 
 function shots(): fc.Arbitrary<Shot> {
-  const challenge = mintChallengeToken(app.app.keys, 'https://auth.example.com', app.app.clock, { id: 'c', userId: users[0]?.userId ?? '', epoch: 0, device: null, shown: [] });
+  const challenge = mintChallengeToken(app.app.keys, 'https://auth.example.com', app.app.clock, { id: 'c', userId: users[0]?.userId ?? '', epoch: 0, device: null, mustChange: false, shown: [] });
   const access = users.map((user) => user.access);
   const refresh = users.map((user) => user.refresh);
   const token = fc.oneof(

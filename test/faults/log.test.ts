@@ -96,7 +96,7 @@ describe('canaries', () => {
     await send('GET', '/me', { headers: { authorization: `Basic ${Buffer.from(`canary:${secret('basic')}`).toString('base64')}` } });
     await send('GET', '/me', { headers: { authorization: `Bearer ${secret('bearer')}` } });
     await send('POST', '/verify', { body: { token: one.refresh_token } });
-    const challenge = mintChallengeToken(app.app.keys, 'https://auth.example.com', app.app.clock, { id: 'c', userId: one.user.id, epoch: 0, device: null, shown: [] });
+    const challenge = mintChallengeToken(app.app.keys, 'https://auth.example.com', app.app.clock, { id: 'c', userId: one.user.id, epoch: 0, device: null, mustChange: false, shown: [] });
     tokens.set('challenge', challenge);
     await send('GET', '/me', { token: challenge });
     await send('POST', '/refresh', { body: { refresh_token: challenge } });

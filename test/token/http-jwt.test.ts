@@ -290,7 +290,7 @@ describe('J07: each kind of token is good at its own places alone', () => {
   async function mint(kind: Kind): Promise<{ token: string; user: SignedIn }> {
     const user = await app.register();
     const { keys, clock } = app.app;
-    const challenge = mintChallengeToken(keys, 'https://auth.example.com', clock, { id: user.userId, userId: user.userId, epoch: 0, device: null, shown: [{ factor: 'password', kind: 'knowledge', amr: ['pwd'] }] });
+    const challenge = mintChallengeToken(keys, 'https://auth.example.com', clock, { id: user.userId, userId: user.userId, epoch: 0, device: null, mustChange: false, shown: [{ factor: 'password', kind: 'knowledge', amr: ['pwd'] }] });
     const internal = keys.internalKeyAt(clock.now());
     const typed = (key: Parameters<typeof forge>[0] & { kid: string }, token: string, typ: string | undefined) => forge(key, { alg: key.alg, kid: key.kid, typ }, read(token).claims);
     const tokens: Record<Kind, () => string> = {

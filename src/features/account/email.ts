@@ -9,6 +9,7 @@ import { demandEmail } from '../../core/identifier.ts';
 import { askedLetter, tell, tellSeldom } from '../../core/mail.ts';
 import { ALREADY_SPENT, countCodeTry, findLatest, insertOneTime, keepNewest, newCode, spendOneTime, uncountCodeTry, voidOneTimes } from '../../core/one-time.ts';
 import { MAIL_LIMITED } from '../../core/outbox.ts';
+import { networkOf } from '../../core/requester.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
@@ -27,7 +28,7 @@ interface Challenge {
 /** A new code for an address, and its letter: to the owner of a taken one goes another letter, and nobody gets the code. */
 async function challenge(app: App, user: User, address: string, canonical: string, requester: Requester, signal: AbortSignal): Promise<Challenge> {
   const code = newCode(app.random);
-  const codeHash = await app.hasher.hash(code, { account: `code:${user.id}`, signal });
+  const codeHash = await app.hasher.hash(code, { account: `code:${user.id}`, client: networkOf(requester), signal });
   const owner = await findUserBySignInName(app.db, { kind: 'email', canonical });
   const isTaken = owner !== null && owner.id !== user.id;
   const now = app.clock.now();
@@ -113,7 +114,7 @@ export async function verifyEmail(app: App, principal: Principal, code: string, 
   const tried = newest === null ? null : await countCodeTry(app, 'email_verification', newest.id);
   let ok;
   try {
-    ({ ok } = await app.hasher.verify(tried?.codeHash ?? null, code, { account: bucket, signal }));
+    ({ ok } = await app.hasher.verify(tried?.codeHash ?? null, code, { account: bucket, client: networkOf(requester), signal }));
   } catch (error) {
     await app.db.write([uncountAttempt(app.config.throttle, bucket), ...(tried === null ? [] : [uncountCodeTry(tried.id)])]);
     throw error;

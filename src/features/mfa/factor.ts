@@ -5,6 +5,7 @@ import { Problem } from '../../problem.ts';
 import type { VerifiedFactor } from '../../core/factor.ts';
 import { tell } from '../../core/mail.ts';
 import { countRecoveryCodes, findRecoveryCode, parseRecoveryCode, secondAccount, spendRecoveryCode } from '../../core/recovery-code.ts';
+import { networkOf } from '../../core/requester.ts';
 import type { Requester } from '../../core/requester.ts';
 import type { User } from '../../core/user.ts';
 
@@ -12,7 +13,7 @@ async function verifyRecoveryCode(app: App, user: User, code: string, requester:
   const parsed = parseRecoveryCode(code);
   const stored = parsed === null ? null : await findRecoveryCode(app.db, user.id, parsed.selector);
   // A selector that nobody has costs a hash all the same.
-  const { ok } = await app.hasher.verify(stored, parsed?.secret ?? 'not a code', { account: secondAccount(user.id), signal });
+  const { ok } = await app.hasher.verify(stored, parsed?.secret ?? 'not a code', { account: secondAccount(user.id), client: networkOf(requester), signal });
   if (!ok || parsed === null || stored === null) throw new Problem('invalid_credentials');
   const left = (await countRecoveryCodes(app.db, user.id)) - 1;
   return {

@@ -10,6 +10,7 @@ import { pendingSignIn } from '../../core/pending-sign-in.ts';
 import { reauthenticate } from '../../core/reauthentication.ts';
 import { nextStep } from '../../core/next-step.ts';
 import { newRecoveryCodes, replaceRecoveryCodes } from '../../core/recovery-code.ts';
+import { networkOf } from '../../core/requester.ts';
 import type { Requester } from '../../core/requester.ts';
 import { enrolledFactors, hasSecondFactor, verifyAnswer } from '../../core/second-factor.ts';
 import type { Principal } from '../../core/session.ts';
@@ -43,7 +44,9 @@ export async function showSecondFactor(app: App, token: string, answer: Answer, 
  */
 export async function showAgain(app: App, principal: Principal, answer: Answer, requester: Requester, signal: AbortSignal): Promise<Authenticated> {
   const { user, session } = principal;
-  const verified = await verifyAnswer(app, { user, answer, occasion: { kind: 'session', id: session.id }, apart: `s${session.id}` }, requester, signal);
+  // Sessions that showed no second factor are made with the password alone, as many as one likes: they count with the account (N5).
+  const apart = answer.factor === 'password' || session.amr.includes('mfa') ? `s${session.id}` : null;
+  const verified = await verifyAnswer(app, { user, answer, occasion: { kind: 'session', id: session.id }, apart }, requester, signal);
   return reauthenticate(app, principal, verified, requester);
 }
 
@@ -56,7 +59,7 @@ export async function renewRecoveryCodes(app: App, principal: Principal, request
   const { user, session } = principal;
   if (!(await hasSecondFactor(app, user.id))) throw new Problem('no_second_factor');
   const codes = newRecoveryCodes(app.random);
-  const statements = await replaceRecoveryCodes(app.hasher, user.id, codes, app.clock.now(), signal);
+  const statements = await replaceRecoveryCodes(app.hasher, user.id, codes, app.clock.now(), { client: networkOf(requester), signal });
   await changeFactors(app, principal, { statements, amr: session.amr, letter: 'recovery_codes_renewed', factor: 'recovery codes', event: 'factor.renewed' }, requester);
   return codes;
 }

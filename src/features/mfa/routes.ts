@@ -24,7 +24,7 @@ export function mfaRoutes(app: App): readonly AnyRoute[] {
     body: z.strictObject({ ...members, cookie: cookieMember }).pipe(AnswerBody.extend({ cookie: cookieMember })),
     status: 200,
     reply: AuthenticatedReply,
-    problems: ['invalid_credentials', 'insufficient_user_authentication', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
+    problems: ['invalid_credentials', 'insufficient_user_authentication', 'mfa_enrolment_required', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
     handle: async (call) => {
       const asked = call.body.cookie === true;
       const answer = answerOf(call.body, answerable);
@@ -45,7 +45,7 @@ export function mfaRoutes(app: App): readonly AnyRoute[] {
       body: z.strictObject({ challenge_token: tokenText(), ...members, cookie: cookieMember }).pipe(AnswerBody.extend({ challenge_token: z.string(), cookie: cookieMember })),
       status: 200,
       reply: AuthenticationReply,
-      problems: ['invalid_credentials', 'invalid_token', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
+      problems: ['invalid_credentials', 'invalid_token', 'password_change_required', 'origin_not_allowed', 'too_many_attempts', 'overloaded'],
       handle: async (call) => {
         const asked = call.body.cookie === true;
         const answer = answerOf(call.body, answerable);

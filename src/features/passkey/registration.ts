@@ -14,7 +14,7 @@ import { isDecoy } from './decoy.ts';
 import type { Descriptor } from './decoy.ts';
 import { NotVerified } from './not-verified.ts';
 import type { PasskeyApp } from './relying-party.ts';
-import { TOO_MANY_PASSKEYS, insertPasskey, listPasskeys } from './store.ts';
+import { DECOY, TOO_MANY_PASSKEYS, asIfTaken, insertPasskey, listPasskeys } from './store.ts';
 import type { Passkey } from './store.ts';
 import { verifyCreation } from './verification.ts';
 import type { NewCredential } from './verification.ts';
@@ -50,8 +50,6 @@ export async function finishRegistration(app: PasskeyApp, principal: Principal, 
     throw invalidRequest({ pointer: '/challenge_id', code: 'spent_or_expired', detail: 'It was answered, is too old, or was begun elsewhere. Ask for new options.' });
   }
   const made = await verified(app, challenge.challenge, input.credential);
-  // As if somebody had it: else the registration would tell decoys from real ones (E04).
-  if (isDecoy(app.keys.derivedKey, made.credentialId)) throw new Problem('passkey_registered');
   const { userVerified: _, backupEligible, backedUp, ...kept } = made;
   const passkey: Passkey = {
     ...kept,
@@ -67,9 +65,9 @@ export async function finishRegistration(app: PasskeyApp, principal: Principal, 
   };
   try {
     const amr = withMethods(session.amr, methodsOf(made));
-    await changeFactors(app, principal, { statements: [insertPasskey(passkey, MAX_PASSKEYS)], amr, letter: 'factor_added', factor: letterName(passkey), event: 'factor.added' }, requester);
+    await changeFactors(app, principal, { statements: [insertPasskey(passkey, MAX_PASSKEYS), ...(isDecoy(app.keys.derivedKey, made.credentialId) ? [asIfTaken()] : [])], amr, letter: 'factor_added', factor: letterName(passkey), event: 'factor.added' }, requester);
   } catch (error) {
-    if (error instanceof UniqueViolation) throw new Problem('passkey_registered', { cause: error });
+    if (error instanceof UniqueViolation || (error instanceof NothingChanged && error.guard === DECOY)) throw new Problem('passkey_registered', { cause: error });
     if (error instanceof NothingChanged && error.guard === TOO_MANY_PASSKEYS) throw new Problem('too_many_passkeys', { cause: error });
     throw error;
   }

@@ -28,8 +28,8 @@ export async function beginSignIn(app: PasskeyApp, username: string | undefined)
   // Nobody's are looked up too: a read less would tell.
   const own = await listPasskeys(app.db, user?.id ?? '');
   const decoys = decoysFor(app.keys.derivedKey, name.canonical);
-  const isShown = user !== null && user.disabledAt === null && own.length > 0;
-  const allow = isShown ? own.map(({ credentialId, transports }) => ({ id: credentialId, transports })) : decoys;
+  // A disabled account shows what it has: that it was disabled is told after a right answer alone.
+  const allow = own.length > 0 ? own.map(({ credentialId, transports }) => ({ id: credentialId, transports })) : decoys;
   return { ...beginCeremony(app, 'sign_in', [user?.id ?? 'nobody']), allow };
 }
 

@@ -58,6 +58,15 @@ export function insertPasskey({ lastUsedAt: _, cloneSuspectedAt: __, ...values }
   return guarded(insert({ ...values, transports: JSON.stringify(values.transports), most }), TOO_MANY_PASSKEYS);
 }
 
+export const DECOY = 'passkey_decoy';
+
+const nothing = raw('UPDATE passkey SET id = id WHERE 0 RETURNING id', ['id']);
+
+/** The statement that fails where a credential id of somebody would (E04): in the same commit, after the same refusals. */
+export function asIfTaken(): Statement {
+  return guarded(nothing({}), DECOY);
+}
+
 const use = raw<{ id: string }>(
   `UPDATE passkey SET counter = :counter, backed_up = :backedUp, last_used_at = :now
    WHERE id = :id AND (counter < :counter OR (counter = 0 AND :counter = 0)) RETURNING id`,

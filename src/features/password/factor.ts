@@ -4,8 +4,9 @@
  */
 import type { App } from '../../capabilities.ts';
 import type { Factor } from '../../core/factor.ts';
+import { networkOf } from '../../core/requester.ts';
 import { Problem } from '../../problem.ts';
-import { FACTOR, lookAtPassword } from './operations.ts';
+import { FACTOR, isTooOld, lookAtPassword } from './operations.ts';
 import { findPassword, upgradePassword } from './store.ts';
 
 export function passwordFactor(app: App): Factor {
@@ -14,10 +15,10 @@ export function passwordFactor(app: App): Factor {
     kind: 'knowledge',
     demandsSecond: false,
     enrolled: async (userId) => (await findPassword(app.db, userId)) !== null,
-    verify: async (user, answer, _occasion, _requester, signal) => {
+    verify: async (user, answer, _occasion, requester, signal) => {
       if (answer.factor !== 'password') throw new Problem('invalid_credentials');
-      const { stored, rehash } = await lookAtPassword(app, user, answer.password, { account: user.id, signal });
-      return { ...FACTOR, user, effects: rehash === null ? [] : [upgradePassword({ userId: user.id, seen: stored, next: rehash })] };
+      const { stored, rehash, changedAt } = await lookAtPassword(app, user, answer.password, { account: user.id, client: networkOf(requester), signal });
+      return { ...FACTOR, user, mustChange: isTooOld(app, { changedAt }), effects: rehash === null ? [] : [upgradePassword({ userId: user.id, seen: stored, next: rehash })] };
     },
   };
 }

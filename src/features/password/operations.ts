@@ -135,7 +135,7 @@ export async function signIn(
 }
 
 /** A password that is older than it may be is right, but signs nobody in. */
-function isTooOld(app: App, { changedAt }: Verified): boolean {
+export function isTooOld(app: App, { changedAt }: Pick<Verified, 'changedAt'>): boolean {
   const { max_age } = app.config.password;
   return max_age > 0 && app.clock.now() - changedAt > max_age;
 }
@@ -145,12 +145,12 @@ function isTooOld(app: App, { changedAt }: Verified): boolean {
  *
  * @throws {Problem} invalid_request, overloaded
  */
-export async function demandNewPassword(app: App, userId: string, present: string | null, password: string, pointer: string, signal: AbortSignal): Promise<void> {
+export async function demandNewPassword(app: App, userId: string, present: string | null, password: string, pointer: string, by: Pick<HashContext, 'client' | 'signal'>): Promise<void> {
   const keep = app.config.password.history;
   if (keep === 0) return;
   const former = [...(present === null ? [] : [present]), ...(await listFormerPasswords(app.db, userId, keep))];
   for (const stored of former) {
-    const { ok } = await app.hasher.verify(stored, password, { account: passwordBucket(userId), signal });
+    const { ok } = await app.hasher.verify(stored, password, { account: passwordBucket(userId), ...by });
     if (ok) throw invalidRequest({ pointer, code: 'reused', detail: 'This password was used here before. Choose another.' });
   }
 }
@@ -172,10 +172,11 @@ export async function changePassword(
 ): Promise<void> {
   const { user, session } = principal;
   if (input.currentPassword === undefined) throw invalidRequest({ pointer: '/current_password', code: 'required', detail: 'Send the current password.' });
+  const by = { account: passwordBucket(user.id), client: networkOf(requester), signal };
   const password = await acceptablePassword(app, input.newPassword, contextOf(app, user), '/new_password');
-  const verified = await verifyPassword(app, user, input.currentPassword, sessionBucket(principal), { account: passwordBucket(user.id), signal });
-  await demandNewPassword(app, user.id, verified.stored, password, '/new_password', signal);
-  const next = await app.hasher.hash(password, { account: passwordBucket(user.id), signal });
+  const verified = await verifyPassword(app, user, input.currentPassword, sessionBucket(principal), by);
+  await demandNewPassword(app, user.id, verified.stored, password, '/new_password', by);
+  const next = await app.hasher.hash(password, by);
   const now = app.clock.now();
   try {
     await writeAs(app, principal, [

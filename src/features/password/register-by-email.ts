@@ -123,7 +123,7 @@ export type RegistrationProof = { readonly registrationId: string; readonly code
  * @throws {Problem} invalid_code, token_spent_or_expired, invalid_credentials, too_many_attempts, overloaded
  */
 export async function verifyRegistration(app: App, proof: RegistrationProof, requester: Requester, signal: AbortSignal): Promise<{ user: User; authentication: Authentication }> {
-  const { pending, bucket } = 'code' in proof ? await byCode(app, proof.registrationId, proof.code, signal) : await byLink(app, proof.token, proof.password, signal);
+  const { pending, bucket } = 'code' in proof ? await byCode(app, proof.registrationId, proof.code, requester, signal) : await byLink(app, proof.token, proof.password, requester, signal);
   const { email, passwordHash, displayName, userMetadata } = payloadOf(app, pending);
   const canonical = canonicalEmail(email);
   if (canonical === null || canonical !== pending.subject) throw new Error('a registration of another address');
@@ -159,14 +159,14 @@ function addressBucket(app: App, canonical: string): string {
   return `registration:@${createHmac('sha256', app.keys.derivedKey).update(`postern registering address\n${canonical}`).digest('base64url')}`;
 }
 
-async function byCode(app: App, registrationId: string, code: string, signal: AbortSignal): Promise<Proved> {
+async function byCode(app: App, registrationId: string, code: string, requester: Requester, signal: AbortSignal): Promise<Proved> {
   const pending = await countCodeTry(app, 'registration', registrationId);
   const bucket = pending === null ? null : addressBucket(app, pending.subject ?? '');
   // It makes others wait and shuts nobody out for good; and the link, which needs the password too, is not held up by it.
   if (bucket !== null) await countAttempt(app, { ...app.config.throttle, max_failures: Number.MAX_SAFE_INTEGER }, bucket);
   let result;
   try {
-    result = await app.hasher.verify(pending?.codeHash ?? null, code, { account: `code:${registrationId}`, signal });
+    result = await app.hasher.verify(pending?.codeHash ?? null, code, { account: `code:${registrationId}`, client: networkOf(requester), signal });
   } catch (error) {
     if (bucket !== null) await app.db.write([uncountAttempt(app.config.throttle, bucket), uncountCodeTry(registrationId)]);
     throw error;
@@ -175,7 +175,7 @@ async function byCode(app: App, registrationId: string, code: string, signal: Ab
   return { pending, bucket };
 }
 
-async function byLink(app: App, token: string, password: string, signal: AbortSignal): Promise<Proved> {
+async function byLink(app: App, token: string, password: string, requester: Requester, signal: AbortSignal): Promise<Proved> {
   const pending = await findByToken(app, 'registration', token);
   if (pending === null) throw new Problem('token_spent_or_expired');
   const bucket = `registration:${pending.id}`;
@@ -183,7 +183,7 @@ async function byLink(app: App, token: string, password: string, signal: AbortSi
   const normalized = normalizePassword(password);
   let result;
   try {
-    result = await app.hasher.verify(normalized === null ? null : payloadOf(app, pending).passwordHash, normalized ?? 'not a password', { account: bucket, signal });
+    result = await app.hasher.verify(normalized === null ? null : payloadOf(app, pending).passwordHash, normalized ?? 'not a password', { account: bucket, client: networkOf(requester), signal });
   } catch (error) {
     // Too busy: nobody looked at it.
     await app.db.write([uncountAttempt(app.config.throttle, bucket)]);

@@ -9,6 +9,7 @@ import { parseSignInName } from '../../core/identifier.ts';
 import { askedLetter, linkTo, tell } from '../../core/mail.ts';
 import { ALREADY_SPENT, findByToken, insertOneTime, keepNewest, newToken, spendOneTime, voidOneTimes } from '../../core/one-time.ts';
 import { MAIL_LIMITED } from '../../core/outbox.ts';
+import { networkOf } from '../../core/requester.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import { passwordBucket, resetAllThrottles } from '../../core/throttle.ts';
@@ -61,9 +62,10 @@ export async function resetPassword(app: App, token: string, newPassword: string
   const user = reset?.userId === undefined || reset.userId === null ? null : await findUserById(app.db, reset.userId);
   if (reset === null || user === null || user.disabledAt !== null) throw new Problem('token_spent_or_expired');
   const password = await acceptablePassword(app, newPassword, contextOf(app, user), '/password');
+  const by = { account: passwordBucket(user.id), client: networkOf(requester), signal };
   const present = await findPassword(app.db, user.id);
-  await demandNewPassword(app, user.id, present?.passwordHash ?? null, password, '/password', signal);
-  const passwordHash = await app.hasher.hash(password, { account: passwordBucket(user.id), signal });
+  await demandNewPassword(app, user.id, present?.passwordHash ?? null, password, '/password', by);
+  const passwordHash = await app.hasher.hash(password, by);
   const now = app.clock.now();
   try {
     await writeEndings(app, [

@@ -1,12 +1,15 @@
 /** Enrolling an authenticator app, confirming it, taking it away, and verifying its codes. */
 import type { App } from '../../capabilities.ts';
+import { SealError } from '../../crypto/seal.ts';
 import { NothingChanged } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
 import { withMethods, withoutMethods } from '../../core/amr.ts';
 import type { VerifiedFactor } from '../../core/factor.ts';
 import { afterRemoval, changeFactors } from '../../core/factor-change.ts';
 import { newRecoveryCodes, replaceRecoveryCodes } from '../../core/recovery-code.ts';
+import { networkOf } from '../../core/requester.ts';
 import type { Requester } from '../../core/requester.ts';
+import { enrolmentBucket } from '../../core/second-factor.ts';
 import type { Principal } from '../../core/session.ts';
 import { writeAs } from '../../core/session-commit.ts';
 import { countAttempt, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
@@ -21,6 +24,8 @@ const FACTOR = { factor: 'totp', kind: 'device', amr: ['otp'] } as const;
 const LETTER_NAME = 'an authenticator app';
 
 const purpose = (userId: string): string => `totp.secret:${userId}`;
+/** What was shown to a session is confirmed by that session, in that state of the account, or not at all (G8, G9). */
+const proposal = ({ user, session }: Principal): string => `totp.enrolment:${user.id}:${session.id}:${user.epoch}`;
 const windowOf = ({ config }: App): 0 | 1 => (config.totp.strict ? 0 : 1);
 
 export interface Enrolment {
@@ -34,9 +39,19 @@ export async function enrolTotp(app: App, principal: Principal): Promise<Enrolme
   const { user } = principal;
   const bytes = app.random.bytes(SECRET_BYTES);
   const now = app.clock.now();
-  await writeAs(app, principal, [insertEnrolment({ userId: user.id, secretSealed: app.sealer.seal(purpose(user.id), bytes), now, expiresAt: now + ENROLMENT_TTL_MS })]);
+  await writeAs(app, principal, [insertEnrolment({ userId: user.id, secretSealed: app.sealer.seal(proposal(principal), bytes), now, expiresAt: now + ENROLMENT_TTL_MS })]);
   const secret = base32(bytes);
   return { secret, otpauthUri: otpauthUri({ issuer: app.config.totp.issuer ?? app.config.server.name, account: user.username ?? user.email ?? user.id, secret }) };
+}
+
+/** The seed that this session was shown; null when it was another session, or the account has changed since. */
+function openProposal(app: App, principal: Principal, sealed: string): Buffer | null {
+  try {
+    return app.sealer.open(proposal(principal), sealed);
+  } catch (error) {
+    if (error instanceof SealError && error.code === 'changed') return null;
+    throw error;
+  }
 }
 
 /**
@@ -46,17 +61,18 @@ export async function enrolTotp(app: App, principal: Principal): Promise<Enrolme
  */
 export async function confirmTotp(app: App, principal: Principal, code: string, requester: Requester, signal: AbortSignal): Promise<readonly string[]> {
   const { user, session } = principal;
-  const bucket = `totp-enrolment:${user.id}`;
+  const bucket = enrolmentBucket(user.id);
   await countAttempt(app, app.config.throttle, bucket);
   const now = app.clock.now();
-  const secretSealed = await findEnrolment(app.db, user.id, now);
-  // The first code may be of the step before: it was typed in from the app.
-  const step = secretSealed === null ? null : matchingStep(app.sealer.open(purpose(user.id), secretSealed), code, now, windowOf(app), -1);
-  if (secretSealed === null || step === null) throw new Problem('invalid_code');
+  const seen = await findEnrolment(app.db, user.id, now);
+  const secret = seen === null ? null : openProposal(app, principal, seen);
+  const step = secret === null ? null : matchingStep(secret, code, now, windowOf(app), -1);
+  if (seen === null || secret === null || step === null) throw new Problem('invalid_code');
+  const secretSealed = app.sealer.seal(purpose(user.id), secret);
   const codes = newRecoveryCodes(app.random);
   try {
-    const recovery = await replaceRecoveryCodes(app.hasher, user.id, codes, now, signal);
-    const statements = [...confirmEnrolment({ userId: user.id, secretSealed, step, now }), ...recovery, resetThrottle(bucket)];
+    const recovery = await replaceRecoveryCodes(app.hasher, user.id, codes, now, { client: networkOf(requester), signal });
+    const statements = [...confirmEnrolment({ userId: user.id, seen, secretSealed, step, now }), ...recovery, resetThrottle(bucket)];
     await changeFactors(app, principal, { statements, amr: withMethods(session.amr, FACTOR.amr), letter: 'factor_added', factor: LETTER_NAME, event: 'factor.added' }, requester);
   } catch (error) {
     if (error instanceof NothingChanged && error.guard === ENROLMENT_OVER) throw new Problem('conflict', { cause: error });

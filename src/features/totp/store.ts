@@ -44,7 +44,7 @@ export async function findEnrolment(db: Database, userId: string, now: number): 
 
 const confirm = raw<{ userId: string }>(
   `INSERT INTO totp (user_id, secret_sealed, last_step, created_at)
-   SELECT user_id, secret_sealed, :step, :now FROM totp_enrolment WHERE user_id = :userId AND secret_sealed = :secretSealed AND expires_at > :now
+   SELECT user_id, :secretSealed, :step, :now FROM totp_enrolment WHERE user_id = :userId AND secret_sealed = :seen AND expires_at > :now
    ON CONFLICT (user_id) DO UPDATE SET secret_sealed = :secretSealed, last_step = :step, created_at = :now, last_used_at = NULL RETURNING user_id`,
   ['userId'],
 );
@@ -53,8 +53,8 @@ const drop = raw('DELETE FROM totp_enrolment WHERE user_id = :userId');
 /** What a guarded confirmation says when the enrolment is over, or another one was begun. */
 export const ENROLMENT_OVER = 'totp_enrolment_over';
 
-/** The statements that make the enrolment that was answered the user's authenticator, in the place of a former one. */
-export function confirmEnrolment(values: { userId: string; secretSealed: string; step: number; now: number }): readonly Statement[] {
+/** The statements that make the enrolment that was answered the user's authenticator, in the place of a former one; `seen` is how it lay, sealed for its session. */
+export function confirmEnrolment(values: { userId: string; seen: string; secretSealed: string; step: number; now: number }): readonly Statement[] {
   return [guarded(confirm({ ...values }), ENROLMENT_OVER), drop({ userId: values.userId })];
 }
 
