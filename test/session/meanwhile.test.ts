@@ -11,15 +11,24 @@ afterAll(() => app.stop());
 const column = async (name: string, id: string): Promise<unknown> =>
   (await app.db.read({ sql: `SELECT ${name} FROM user WHERE id = ?`, params: [id], map: (rows) => rows.map(([value]) => value), returns: true }))[0];
 
-/** Sends the request, and a sign-out while it hashes. */
-async function meanwhile(user: SignedIn, send: () => Promise<Reply>): Promise<Reply> {
-  const sent = send();
-  // In the very turn in which its hash is on its way to the lane.
+/** Sends the request, and ends its session the moment it begins to hash. */
+async function meanwhile({ userId, sessionId }: SignedIn, send: () => Promise<Reply>): Promise<Reply> {
   const { hasher } = app.app;
-  while (hasher.stats().running + hasher.stats().depth === 0) await new Promise((resolve) => setImmediate(resolve));
-  const { userId, sessionId } = user;
-  await app.db.write([{ sql: `UPDATE session SET ended_at = 1, end_reason = 'logout' WHERE id = ? AND user_id = ?`, params: [sessionId, userId], map: () => [], returns: false }]);
-  return sent;
+  const { hash, verify } = hasher;
+  let isEnded = false;
+  const end = async (): Promise<void> => {
+    if (isEnded) return;
+    isEnded = true;
+    await app.db.write([{ sql: `UPDATE session SET ended_at = 1, end_reason = 'logout' WHERE id = ? AND user_id = ?`, params: [sessionId, userId], map: () => [], returns: false }]);
+  };
+  hasher.hash = async (...given) => (await end(), hash(...given));
+  hasher.verify = async (...given) => (await end(), verify(...given));
+  try {
+    return await send();
+  } finally {
+    Object.assign(hasher, { hash, verify });
+    expect(isEnded).toBe(true);
+  }
 }
 
 test('PATCH /me with an address: 401 session_revoked, and no address is pending', async () => {
