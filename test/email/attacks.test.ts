@@ -87,7 +87,13 @@ describe('E03: answers of the same work', () => {
       read.mockRestore();
       return length;
     };
-    expect(await reads(newAddress())).toBe(await reads(address));
+    // The watch over other processes reads now and then: the fewest of some tries are the sign-in's own.
+    const fewest = async (name: () => string): Promise<number> => {
+      let least = Infinity;
+      for (let i = 0; i < 4; i++) least = Math.min(least, await reads(name()));
+      return least;
+    };
+    expect(await fewest(newAddress)).toBe(await fewest(() => address));
   });
 });
 
