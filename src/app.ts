@@ -1,10 +1,10 @@
 /** Builds every capability once out of the configuration, and hands them to the features. */
 import { UniqueViolation } from './db/database.ts';
-import { tell } from './core/mail.ts';
 import type { App, FeatureFactor } from './capabilities.ts';
 import type { Config } from './config/schema.ts';
 import { createAccessTokens } from './core/access-token.ts';
 import { housekeep } from './core/housekeeping.ts';
+import { tell } from './core/mail.ts';
 import { createRevocations } from './core/revocation.ts';
 import { switchedOffFactors } from './core/second-factor.ts';
 import { createSigningKeys } from './core/signing-key.ts';

@@ -7,6 +7,7 @@ import { raw } from '../db/prepare.ts';
 import type { Statement } from '../db/database.ts';
 import { Problem } from '../problem.ts';
 import type { AuthenticationDeps } from './authentication-deps.ts';
+import type { FactorName } from './factor.ts';
 import { tell } from './mail.ts';
 import type { MailDeps } from './mail.ts';
 import { voidOneTimes } from './one-time.ts';
@@ -27,8 +28,10 @@ export interface FactorChange {
   /** The methods of the present session after it. */
   readonly amr: readonly string[];
   readonly letter: LetterName;
-  /** The factor in words, for the letter. */
+  /** The factor in words, for the letter; its user may have named it. */
   readonly factor: string;
+  /** Which factor, for the log. */
+  readonly name: FactorName;
   readonly event: 'factor.added' | 'factor.removed' | 'factor.renewed';
 }
 
@@ -52,7 +55,7 @@ export async function changeFactors(deps: AuthenticationDeps & MailDeps & { wake
       ...tell(deps, change.letter, user.email, { factor: change.factor, address: requester.ip ?? 'unknown' }, requester),
     ]);
     deps.wakeCourier();
-    deps.log.write('info', change.event, 'the factors of a user changed', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id, 'client.address': requester.ip, factor: change.factor });
+    deps.log.write('info', change.event, 'the factors of a user changed', { request_id: requester.requestId, 'user.id': user.id, 'session.id': session.id, 'client.address': requester.ip, factor: change.name });
   } catch (error) {
     if (error instanceof NothingChanged && error.guard === USER_STATE_MOVED) throw new Problem('conflict', { cause: error });
     throw error;
@@ -79,8 +82,9 @@ const EVERYTHING = [
 ];
 
 /**
- * Takes every second factor of a user away (passkeys only of somebody who has a password to sign in with), by the hand of an operator who knows who asked (ASVS 6.4.4, 6.5.6): the way back for
- * somebody who lost authenticator and recovery codes. Every session ends, and the user is told.
+ * Takes every second factor of a user away (passkeys only of somebody who has a password to sign in with), by the hand of an operator
+ * who knows who asked (ASVS 6.4.4, 6.5.6): the way back for somebody who lost authenticator and recovery codes. Every session ends, and
+ * the user is told.
  */
 export async function removeAllFactors(deps: Pick<AuthenticationDeps, 'db' | 'clock' | 'revocations'> & MailDeps, user: User, requester: Requester): Promise<void> {
   const now = deps.clock.now();

@@ -78,7 +78,7 @@ const MAX_HANDFUL_MS = 60;
 
 /**
  * How many jobs a lane is given at once. One, until so many wait that being held back for its neighbours is the smaller part of an
- * answer's wait: then the event loop is woken, commits and answers once for several, which halves what a sign-in costs beside its hash.
+ * answer's wait: then the event loop is woken, commits and answers once for several.
  *
  * @param waiting jobs that wait for each lane
  * @param usualMs what a job takes

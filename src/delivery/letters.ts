@@ -58,7 +58,7 @@ const TEMPLATES: Readonly<Record<LetterName, Template>> = {
   },
   unusual_sign_in: {
     subject: 'A sign-in at {{service}} after many failures',
-    lines: ['Somebody, probably you, signed in to your account at {{service}} after {{failures}} wrong passwords, from {{address}}.', ACT],
+    lines: ['Somebody, probably you, entered the right password of your account at {{service}} after {{failures}} wrong ones, from {{address}}.', ACT],
   },
   factor_added: {
     subject: 'A new way to sign in at {{service}}',

@@ -167,3 +167,14 @@ describe('keeping passkeys', () => {
     for (const name of ['', 'x'.repeat(65), 'a\nb', 'a\u0000b']) expect((await app.call('PATCH', `/me/passkeys/${id}`, { token: user.access, body: { name } })).status).toBe(422);
   });
 });
+
+test('G12: what a user calls a passkey is not for the log; that one was added and removed is, by a word out of a closed list', async () => {
+  const own = await createTestApp();
+  const user = await own.register();
+  const { id } = await addPasskey(own, user);
+  await own.call('PATCH', `/me/passkeys/${id}`, { token: user.access, body: { name: 'canary of a name' } });
+  expect((await own.call('DELETE', `/me/passkeys/${id}`, { token: user.access })).status).toBe(204);
+  expect(JSON.stringify(own.log)).not.toContain('canary of a name');
+  expect(own.log.filter(({ event }) => event.startsWith('factor.')).map(({ event, factor }) => [event, factor])).toEqual([['factor.added', 'passkey'], ['factor.removed', 'passkey']]);
+  await own.stop();
+});

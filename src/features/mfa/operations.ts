@@ -60,6 +60,6 @@ export async function renewRecoveryCodes(app: App, principal: Principal, request
   if (!(await hasSecondFactor(app, user.id))) throw new Problem('no_second_factor');
   const codes = newRecoveryCodes(app.random);
   const statements = await replaceRecoveryCodes(app.hasher, user.id, codes, app.clock.now(), { client: networkOf(requester), signal });
-  await changeFactors(app, principal, { statements, amr: session.amr, letter: 'recovery_codes_renewed', factor: 'recovery codes', event: 'factor.renewed' }, requester);
+  await changeFactors(app, principal, { statements, amr: session.amr, letter: 'recovery_codes_renewed', factor: 'recovery codes', name: 'recovery_code', event: 'factor.renewed' }, requester);
   return codes;
 }

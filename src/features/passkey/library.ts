@@ -1,4 +1,4 @@
-/** The WebAuthn library, loaded when the first ceremony begins: it is larger than the rest of the program, and many never need it. */
+/** The WebAuthn library, loaded when the first ceremony begins: it brings X.509 and ASN.1 along, and many never need it. */
 
 type Library = typeof import('@simplewebauthn/server');
 

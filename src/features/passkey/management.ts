@@ -32,7 +32,7 @@ export async function removePasskey(app: PasskeyApp, principal: Principal, id: s
   try {
     const statements = [deletePasskey({ id, userId: user.id }), ...afterRemoval(app, user.id, !isLast || others.includes(true))];
     const amr = isLast ? withoutMethods(session.amr, ['hwk', 'swk', 'user']) : session.amr;
-    await changeFactors(app, principal, { statements, amr, letter: 'factor_removed', factor: letterName(passkey), event: 'factor.removed' }, requester);
+    await changeFactors(app, principal, { statements, amr, letter: 'factor_removed', factor: letterName(passkey), name: 'passkey', event: 'factor.removed' }, requester);
   } catch (error) {
     if (!(error instanceof NothingChanged) || error.guard !== PASSKEY_NEEDED) throw error;
     const isThere = (await listPasskeys(app.db, user.id)).some((one) => one.id === id);

@@ -65,7 +65,7 @@ export async function finishRegistration(app: PasskeyApp, principal: Principal, 
   };
   try {
     const amr = withMethods(session.amr, methodsOf(made));
-    await changeFactors(app, principal, { statements: [insertPasskey(passkey, MAX_PASSKEYS), ...(isDecoy(app.keys.derivedKey, made.credentialId) ? [asIfTaken()] : [])], amr, letter: 'factor_added', factor: letterName(passkey), event: 'factor.added' }, requester);
+    await changeFactors(app, principal, { statements: [insertPasskey(passkey, MAX_PASSKEYS), ...(isDecoy(app.keys.derivedKey, made.credentialId) ? [asIfTaken()] : [])], amr, letter: 'factor_added', factor: letterName(passkey), name: 'passkey', event: 'factor.added' }, requester);
   } catch (error) {
     if (error instanceof UniqueViolation || (error instanceof NothingChanged && error.guard === DECOY)) throw new Problem('passkey_registered', { cause: error });
     if (error instanceof NothingChanged && error.guard === TOO_MANY_PASSKEYS) throw new Problem('too_many_passkeys', { cause: error });

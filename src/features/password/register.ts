@@ -1,5 +1,6 @@
 /** Making an account with a username and a password. */
 import type { App } from '../../capabilities.ts';
+import type { HashContext } from '../../crypto/password-hash.ts';
 import type { Statement } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
 import { completeFactor } from '../../core/authentication.ts';
@@ -26,14 +27,14 @@ interface Prepared {
 }
 
 /** Checks and hashes; what is left is to commit. @throws {Problem} username_taken, invalid_request, overloaded */
-async function prepareAccount(app: App, input: Registration, account: string, signal?: AbortSignal): Promise<Prepared> {
+async function prepareAccount(app: App, input: Registration, by: HashContext): Promise<Prepared> {
   const usernameCanonical = demandUsername(input.username);
   const pendingEmailCanonical = input.email === undefined ? null : demandEmail(input.email);
   const about = { username: input.username, email: null, pendingEmail: input.email ?? null, displayName: input.displayName ?? null };
   const password = await acceptablePassword(app, input.password, contextOf(app, about), '/password');
   // Asked before the hash, which is dear; decided by the constraint, which is right.
   if ((await findUserBySignInName(app.db, { kind: 'username', canonical: usernameCanonical })) !== null) throw new Problem('username_taken');
-  const passwordHash = await app.hasher.hash(password, { account, client: account.replace(/^register:/, ''), ...(signal === undefined ? {} : { signal }) });
+  const passwordHash = await app.hasher.hash(password, by);
   const now = app.clock.now();
   const user: User = { id: app.newId(), ...about, userMetadata: input.userMetadata ?? {}, claims: {}, epoch: 0, disabledAt: null, passwordChangeRequiredAt: null, mfaDueAt: null, createdAt: now, updatedAt: now };
   return { user, effects: [insertUser({ ...user, usernameCanonical, emailCanonical: null, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })] };
@@ -46,7 +47,7 @@ async function prepareAccount(app: App, input: Registration, account: string, si
  * @throws {Problem} username_taken, invalid_request, overloaded
  */
 export async function register(app: App, input: Registration, requester: Requester, signal: AbortSignal): Promise<{ user: User; authentication: Authentication }> {
-  const { user, effects } = await prepareAccount(app, input, `register:${networkOf(requester)}`, signal);
+  const { user, effects } = await prepareAccount(app, input, { account: `register:${networkOf(requester)}`, client: networkOf(requester), signal });
   const authentication = await takingName(() => completeFactor(app, { ...FACTOR, user, effects }, requester));
   app.log.write('info', 'user.registered', 'an account was made', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip });
   return { user, authentication };
@@ -59,7 +60,7 @@ export async function register(app: App, input: Registration, requester: Request
  * @throws {Problem} username_taken, invalid_request, overloaded
  */
 export async function createAccount(app: App, input: Registration, account: string): Promise<User> {
-  const { user, effects } = await prepareAccount(app, input, account);
+  const { user, effects } = await prepareAccount(app, input, { account, client: account });
   await takingName(() => app.db.write(effects));
   return user;
 }

@@ -73,7 +73,7 @@ export async function confirmTotp(app: App, principal: Principal, code: string, 
   try {
     const recovery = await replaceRecoveryCodes(app.hasher, user.id, codes, now, { client: networkOf(requester), signal });
     const statements = [...confirmEnrolment({ userId: user.id, seen, secretSealed, step, now }), ...recovery, resetThrottle(bucket)];
-    await changeFactors(app, principal, { statements, amr: withMethods(session.amr, FACTOR.amr), letter: 'factor_added', factor: LETTER_NAME, event: 'factor.added' }, requester);
+    await changeFactors(app, principal, { statements, amr: withMethods(session.amr, FACTOR.amr), letter: 'factor_added', factor: LETTER_NAME, name: 'totp', event: 'factor.added' }, requester);
   } catch (error) {
     if (error instanceof NothingChanged && error.guard === ENROLMENT_OVER) throw new Problem('conflict', { cause: error });
     if (error instanceof Problem && error.code === 'overloaded') await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
@@ -93,7 +93,7 @@ export async function removeTotp(app: App, principal: Principal, requester: Requ
   const others = await Promise.all(app.factors.filter(({ name, demandsSecond }) => demandsSecond && name !== 'totp').map((factor) => factor.enrolled(user.id)));
   try {
     const statements = [...deleteTotp(user.id), ...afterRemoval(app, user.id, others.includes(true))];
-    await changeFactors(app, principal, { statements, amr: withoutMethods(session.amr, FACTOR.amr), letter: 'factor_removed', factor: LETTER_NAME, event: 'factor.removed' }, requester);
+    await changeFactors(app, principal, { statements, amr: withoutMethods(session.amr, FACTOR.amr), letter: 'factor_removed', factor: LETTER_NAME, name: 'totp', event: 'factor.removed' }, requester);
   } catch (error) {
     if (error instanceof NothingChanged && error.guard === NO_TOTP) throw new Problem('not_found', { cause: error });
     throw error;
