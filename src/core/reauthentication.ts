@@ -23,7 +23,7 @@ import type { Principal } from './session.ts';
  * factor of another kind. Who has a second factor has to show one: a session and its password don't make a sign-in (O09).
  *
  * @throws {Problem} insufficient_user_authentication when only what is known was shown; session_revoked when the session ended
- * meanwhile; invalid_credentials when the factor was used meanwhile
+ * meanwhile; invalid_credentials when the factor was used meanwhile; mfa_enrolment_required
  */
 export async function reauthenticate(deps: AuthenticationDeps, principal: Principal, verified: VerifiedFactor, requester: Requester): Promise<Authenticated> {
   const { user, session } = principal;

@@ -21,7 +21,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'sign_in.succeeded': { level: 'info', sentence: 'A session was started; amr says by which methods.' },
   'sign_in.challenged': { level: 'info', sentence: 'A first factor was right, and a second one is due.' },
   'sign_in.failed': { level: 'info or warn', sentence: 'A sign-in was refused; error.type says why. A reached limit is a warning.' },
-  'second_factor.failed': { level: 'info', sentence: 'A second factor was wrong, spent, or is none of this user.' },
+  'second_factor.failed': { level: 'info or warn', sentence: 'A second factor was wrong, spent, or is none of this user. A reached limit is a warning.' },
   'passkey.clone_suspected': { level: 'warn', sentence: 'A passkey answered with a counter that was used before: there may be a copy of it. It was refused, and its user told.' },
   'session.reauthenticated': { level: 'info', sentence: 'A factor was shown again within a session.' },
   'session.ended': { level: 'info', sentence: 'One session or all of a user ended; reason says why.' },

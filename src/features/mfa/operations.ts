@@ -40,7 +40,7 @@ export async function showSecondFactor(app: App, token: string, answer: Answer, 
 /**
  * Shows a factor again within a session.
  *
- * @throws {Problem} invalid_credentials, insufficient_user_authentication, session_revoked, too_many_attempts, overloaded
+ * @throws {Problem} invalid_credentials, insufficient_user_authentication, mfa_enrolment_required, session_revoked, too_many_attempts, overloaded
  */
 export async function showAgain(app: App, principal: Principal, answer: Answer, requester: Requester, signal: AbortSignal): Promise<Authenticated> {
   const { user, session } = principal;
