@@ -72,16 +72,21 @@ export async function listen(server: HttpServer, addresses: readonly ListenAddre
         http.maxConnections = limits.maxConnections;
         http.maxHeadersCount = 0; // counted by the server itself: Node would cut the list without a word
         http.on('clientError', (error, socket) => refuseUnparsed(server, error, socket));
-        http.on('connect', (_request, socket) => socket.end(server.unparsed('unknown_method'), () => socket.destroy()));
+        http.on('connect', (_request, socket) => endWith(socket, server.unparsed('unknown_method')));
         // Node would answer 417 by itself, bare; an expectation that we don't know is none (RFC 9110 §10.1.1).
         http.on('checkExpectation', listener);
         const sockets = new Set<Socket>();
         http.on('connection', (socket) => {
           sockets.add(socket);
+          // Node takes its own listener away from a socket that it hands over (connect, upgrade, clientError): without this one, a reset
+          // by the peer would then be an uncaught exception (T15).
+          socket.on('error', () => undefined);
           socket.once('close', () => sockets.delete(socket));
         });
         open.push({ server: http, sockets });
         await start(http, target, edge);
+        // accept(2) can fail later, for want of descriptors or memory: that connection is lost, the listener goes on.
+        http.on('error', (error) => server.acceptFailed(error));
         // What systemd handed over tells what it is once it is open: a Unix socket has no address here.
         if (target.kind === 'fd' && http.address() === null) serve = server.listener('unix');
         shown.push(describe(http, target));
@@ -129,9 +134,10 @@ function giveToGroup(path: string, group: number): void {
 
 function listening(http: Server, options: { path: string } | { fd: number } | { host: string; port: number }, name: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    http.once('error', (error: NodeJS.ErrnoException) => reject(new ListenRefused(listenMessage(error.code, name), { cause: error })));
+    const refuse = (error: NodeJS.ErrnoException): void => reject(new ListenRefused(listenMessage(error.code, name), { cause: error }));
+    http.once('error', refuse);
     http.listen({ ...options, backlog: 1024 }, () => {
-      http.removeAllListeners('error');
+      http.off('error', refuse);
       resolve();
     });
   });
@@ -205,8 +211,19 @@ function refuseUnparsed(server: HttpServer, error: NodeJS.ErrnoException & { raw
     return;
   }
   // The request was answered from its headers, and what follows them is what could not be read: one answer is enough.
-  if (isAnswered(socket)) socket.end();
-  else socket.end(server.unparsed(unparsedFault(error)), () => socket.destroy());
+  if (isAnswered(socket)) endWith(socket, '');
+  else endWith(socket, server.unparsed(unparsedFault(error)));
+}
+
+/** How long a last answer may lie unread on a socket that no HTTP time-out covers any more. */
+const LAST_ANSWER_MS = 2_000;
+
+/** Sends a last answer and ends the connection, whether or not the peer reads it. */
+function endWith(socket: Duplex, bytes: string): void {
+  const cut = setTimeout(() => socket.destroy(), LAST_ANSWER_MS);
+  cut.unref();
+  socket.once('close', () => clearTimeout(cut));
+  socket.end(bytes, () => socket.destroy());
 }
 
 /** Whether the head of an answer that is not at its end yet has gone out; Node's own handler asks the same way. */

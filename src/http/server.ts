@@ -34,6 +34,8 @@ export interface HttpServer {
   listener(kind: 'tcp' | 'unix'): RequestListener;
   /** The whole answer, as bytes of HTTP/1.1, to what never became a request; it is logged as it is made. */
   unparsed(fault: UnparsedFault): string;
+  /** Logs that a connection could not be accepted. */
+  acceptFailed(error: Error): void;
 }
 
 /** Makes the server of these routes. */
@@ -78,7 +80,11 @@ export function createServer(app: App, routes: readonly AnyRoute[], options: Ser
       }
     };
   };
-  return { listener: (kind) => build(kind === 'unix'), unparsed: unparsedAnswers(shared) };
+  return {
+    listener: (kind) => build(kind === 'unix'),
+    unparsed: unparsedAnswers(shared),
+    acceptFailed: (error) => app.log.write('error', 'server.accept_failed', 'a connection could not be accepted; the listener goes on', exceptionFields(error)),
+  };
 }
 
 const MAX_HEADER_LINES = 100;

@@ -10,6 +10,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'server.started': { level: 'info', sentence: 'The service is ready: where it listens, its database, its key.' },
   'server.stopping': { level: 'info', sentence: 'A signal came: nothing new is accepted, what is in flight is answered.' },
   'server.stopped': { level: 'info', sentence: 'It has ended in order.' },
+  'server.accept_failed': { level: 'error', sentence: 'A connection could not be accepted (no descriptors or memory left); the listener goes on.' },
   'http.request': { level: 'by status', sentence: 'One line for each request, at its end. 5xx are errors, 429 and 503 warnings; /healthz and /readyz debug.' },
   'http.unparsed': { level: 'info', sentence: 'Bytes came that are no HTTP request.' },
   'request.failed': { level: 'error', sentence: 'Something unexpected ended a request with 500; the exception is in the line.' },
