@@ -1,4 +1,7 @@
-/** `npm run db:generate` turns `src/db/schema.ts` and the slices' tables into SQL migrations, and embeds them. */
+/**
+ * `npm run db:generate` turns `src/db/schema.ts` and the slices' tables into SQL migrations, and
+ * embeds them.
+ */
 import { defineConfig } from 'drizzle-kit';
 
 export default defineConfig({

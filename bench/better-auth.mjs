@@ -1,4 +1,7 @@
-/** The comparison with better-auth: installed on demand in its own folder, for it brings 60 packages along. */
+/**
+ * The comparison with better-auth: installed on demand in its own folder, for it brings 60 packages
+ * along.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +35,10 @@ export function installBetterAuth() {
  * @returns {Promise<BetterAuth>}
  */
 export async function startBetterAuth(data, users) {
-  const child = await startChild('better-auth/server.mjs', { args: [data], env: { ...process.env, NODE_ENV: 'production' } });
+  const child = await startChild('better-auth/server.mjs', {
+    args: [data],
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
   const port = Number(await child.ask({}));
   const emails = Array.from({ length: users }, (_, n) => `user${n}@example.com`);
   const cookies = await Promise.all(
@@ -44,14 +50,22 @@ export async function startBetterAuth(data, users) {
       });
       const text = await response.text();
       const cookie = response.headers.getSetCookie()[0]?.split(';')[0];
-      if (response.status !== 200 || cookie === undefined) throw new Error(`better-auth's sign-up answered ${response.status}: ${text}`);
+      if (response.status !== 200 || cookie === undefined)
+        throw new Error(`better-auth's sign-up answered ${response.status}: ${text}`);
       return `Cookie: ${cookie}`;
     }),
   );
   return {
     child,
     port,
-    signIn: emails.map((email) => requestText('POST', '/api/auth/sign-in/email', [], JSON.stringify({ email, password: PASSWORD }))),
+    signIn: emails.map((email) =>
+      requestText(
+        'POST',
+        '/api/auth/sign-in/email',
+        [],
+        JSON.stringify({ email, password: PASSWORD }),
+      ),
+    ),
     check: cookies.map((cookie) => requestText('GET', '/api/auth/get-session', [cookie])),
     issue: cookies.map((cookie) => requestText('GET', '/api/auth/token', [cookie])),
   };

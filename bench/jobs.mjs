@@ -1,6 +1,7 @@
 /**
- * Child processes of the benchmark: one question at a time over Node's own channel, pinned to a core where `taskset` is there.
- * A child that nobody asks does nothing, so that it costs the one that is being measured nothing.
+ * Child processes of the benchmark: one question at a time over Node's own channel, pinned to a
+ * core where `taskset` is there. A child that nobody asks does nothing, so that it costs the one
+ * that is being measured nothing.
  */
 import { execFileSync, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -21,14 +22,22 @@ import { fileURLToPath } from 'node:url';
  * @returns {Promise<Child>}
  */
 export async function startChild(file, { args = [], env } = {}) {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [], ...(env === undefined ? {} : { env }) });
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: [],
+    ...(env === undefined ? {} : { env }),
+  });
   /** @type {{ resolve: (value: any) => void, reject: (error: Error) => void } | undefined} */
   let waiting;
   const next = () =>
     new Promise((resolve, reject) => {
       waiting = { resolve, reject };
     });
-  child.on('message', (/** @type {{ result?: unknown, error?: string }} */ { result, error }) => (error === undefined ? waiting?.resolve(result) : waiting?.reject(new Error(`${file}: ${error}`))));
+  child.on('message', (/** @type {{ result?: unknown, error?: string }} */ { result, error }) =>
+    error === undefined
+      ? waiting?.resolve(result)
+      : waiting?.reject(new Error(`${file}: ${error}`)),
+  );
   child.on('exit', (code) => waiting?.reject(new Error(`${file} ended (exit ${code})`)));
   const ready = next();
   await ready;
@@ -61,7 +70,10 @@ export function answerJobs(handle) {
       .then(() => handle(job))
       .then(
         (result) => process.send?.({ result }),
-        (error) => process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+        (error) =>
+          process.send?.({
+            error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+          }),
       );
   });
   process.on('disconnect', () => process.exit());
@@ -74,7 +86,8 @@ export const CORES = allowedCores();
 /** @returns {readonly number[]} */
 function allowedCores() {
   try {
-    const list = /^Cpus_allowed_list:\s*(.+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
+    const list =
+      /^Cpus_allowed_list:\s*(.+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
     return list.split(',').flatMap((range) => {
       const [first = NaN, last = first] = range.split('-').map(Number);
       return Array.from({ length: last - first + 1 }, (_, at) => first + at);
@@ -112,7 +125,8 @@ export function pin(pid, where) {
 const TICK_MICROSECONDS = 10_000;
 
 /**
- * Processor time that a process has used, user and kernel, in microseconds; NaN where there is no `/proc`.
+ * Processor time that a process has used, user and kernel, in microseconds; NaN where there is no
+ * `/proc`.
  *
  * @param {number} pid
  */
@@ -133,7 +147,11 @@ export function cpuOf(pid) {
  */
 export function rssOf(pid) {
   try {
-    return (Number(/^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024) / 1e6;
+    return (
+      (Number(/^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) *
+        1024) /
+      1e6
+    );
   } catch {
     return NaN;
   }

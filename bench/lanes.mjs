@@ -1,7 +1,7 @@
 /**
- * The hasher under 64 in flight against a bare loop of @node-rs/argon2 on as many worker threads, in turn in one run
- * (performance.md: must hold 0.90, goal 0.97). Run: `node bench/lanes.mjs [rounds] [seconds]`.
- * TypeScript is bundled on the fly, since Node 20 runs none.
+ * The hasher under 64 in flight against a bare loop of @node-rs/argon2 on as many worker threads,
+ * in turn in one run (performance.md: must hold 0.90, goal 0.97). Run: `node bench/lanes.mjs
+ * [rounds] [seconds]`. TypeScript is bundled on the fly, since Node 20 runs none.
  */
 import { mkdtempSync, rmSync, copyFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
@@ -36,7 +36,9 @@ await build({
   outfile: join(dir, 'hasher.mjs'),
 });
 copyFileSync(join(root, 'src/crypto/hash-lane.mjs'), join(dir, 'hash-lane.mjs'));
-const { createPasswordHasher, systemRandom, systemClock } = await import(pathToFileURL(join(dir, 'hasher.mjs')).href);
+const { createPasswordHasher, systemRandom, systemClock } = await import(
+  pathToFileURL(join(dir, 'hasher.mjs')).href
+);
 
 /** Hashes per second of the bare library: each thread hashes in a loop until told. */
 async function raw() {
@@ -54,8 +56,12 @@ async function raw() {
       parentPort.postMessage(count / (performance.now() - start) * 1000);
     });
     parentPort.postMessage('ready');`;
-  const workers = Array.from({ length: THREADS }, () => new Worker(code, { eval: true, workerData: COST }));
-  const next = (/** @type {Worker} */ worker) => new Promise((resolve) => worker.once('message', resolve));
+  const workers = Array.from(
+    { length: THREADS },
+    () => new Worker(code, { eval: true, workerData: COST }),
+  );
+  const next = (/** @type {Worker} */ worker) =>
+    new Promise((resolve) => worker.once('message', resolve));
   await Promise.all(workers.map(next));
   const rates = workers.map(next);
   for (const worker of workers) worker.postMessage(SECONDS * 1000);
@@ -66,7 +72,14 @@ async function raw() {
 
 /** Verifications per second of the hasher with 64 in flight from 16 accounts. */
 async function hasher() {
-  const it = createPasswordHasher({ ...COST, threads: 0, queueLength: 256, deadlineMs: 60_000, clock: systemClock, random: systemRandom });
+  const it = createPasswordHasher({
+    ...COST,
+    threads: 0,
+    queueLength: 256,
+    deadlineMs: 60_000,
+    clock: systemClock,
+    random: systemRandom,
+  });
   await it.ready();
   const stored = await it.hash('correct horse battery staple', { account: 'a', client: 'bench' });
   const start = performance.now();
@@ -75,7 +88,10 @@ async function hasher() {
   await Promise.all(
     Array.from({ length: 64 }, async (_, n) => {
       while (performance.now() < end) {
-        await it.verify(stored, 'correct horse battery staple', { account: `a${n % 16}`, client: 'bench' });
+        await it.verify(stored, 'correct horse battery staple', {
+          account: `a${n % 16}`,
+          client: 'bench',
+        });
         count++;
       }
     }),
@@ -85,7 +101,8 @@ async function hasher() {
   return perSecond;
 }
 
-const median = (/** @type {number[]} */ values) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+const median = (/** @type {number[]} */ values) =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 const ratios = [];
 for (let round = 0; round < ROUNDS; round++) {
   // Raw before and after, so that a slow spell of the machine touches both sides.
@@ -94,8 +111,14 @@ for (let round = 0; round < ROUNDS; round++) {
   const after = await raw();
   const ratio = ours / ((before + after) / 2);
   ratios.push(ratio);
-  console.log(`round ${round + 1}: raw ${before.toFixed(1)}/s, hasher ${ours.toFixed(1)}/s, raw ${after.toFixed(1)}/s, ratio ${ratio.toFixed(3)}`);
+  console.log(
+    `round ${round + 1}: raw ${before.toFixed(1)}/s, hasher ${ours.toFixed(1)}/s, raw ${after.toFixed(1)}/s, ratio ${ratio.toFixed(3)}`,
+  );
 }
-console.log(`${THREADS} threads on ${cpus()[0]?.model ?? '?'}, Node ${process.version}, m=${COST.memoryKiB} t=${COST.passes} p=${COST.lanes}`);
-console.log(`median ratio ${median(ratios).toFixed(3)} (must hold ${MUST_HOLD}), RSS ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB`);
+console.log(
+  `${THREADS} threads on ${cpus()[0]?.model ?? '?'}, Node ${process.version}, m=${COST.memoryKiB} t=${COST.passes} p=${COST.lanes}`,
+);
+console.log(
+  `median ratio ${median(ratios).toFixed(3)} (must hold ${MUST_HOLD}), RSS ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB`,
+);
 process.exitCode = median(ratios) >= MUST_HOLD ? 0 : 1;

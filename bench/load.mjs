@@ -1,22 +1,25 @@
 /**
- * The load generator: HTTP/1.1 over kept-alive connections on `node:net`, each with one request in flight, and no more parsing
- * than it takes to find the end of an answer. It runs in a process of its own and is cheap enough that the server is the limit; it
- * says how busy it was, so that this can be checked. An answer of another status than the expected one fails the run.
+ * The load generator: HTTP/1.1 over kept-alive connections on `node:net`, each with one request in
+ * flight, and no more parsing than it takes to find the end of an answer. It runs in a process of
+ * its own and is cheap enough that the server is the limit; it says how busy it was, so that this
+ * can be checked. An answer of another status than the expected one fails the run.
  */
 import { connect } from 'node:net';
 import { answerJobs, cpuOf } from './jobs.mjs';
 import { requestText } from './request.mjs';
 
 /**
- * What a flow sends: texts in turn; `refresh`, the sessions' live tokens in turn, each answer giving the next one; or `access`, GET
- * /verify with the access tokens that came along with those, each used again only after all others.
+ * What a flow sends: texts in turn; `refresh`, the sessions' live tokens in turn, each answer
+ * giving the next one; or `access`, GET /verify with the access tokens that came along with those,
+ * each used again only after all others.
  *
  * @typedef {object} Flow
  * @property {number} port
  * @property {number} connections
  * @property {readonly string[] | 'refresh' | 'access'} send
  * @property {number} expect status
- * @property {number} [rate] requests per second by schedule; without it each connection sends when it has its answer
+ * @property {number} [rate] requests per second by schedule; without it each connection sends when
+ *   it has its answer
  *
  * @typedef {object} FlowResult
  * @property {number} count
@@ -34,7 +37,10 @@ import { requestText } from './request.mjs';
 const HEAD_END = Buffer.from('\r\n\r\n');
 const CHUNKS_END = Buffer.from('\r\n0\r\n\r\n');
 
-/** More than the verified-token cache of the default configuration holds, twice over: in turn they always miss. */
+/**
+ * More than the verified-token cache of the default configuration holds, twice over: in turn they
+ * always miss.
+ */
 const ACCESS_TOKENS = 24_000;
 
 /** @type {string[]} */
@@ -104,20 +110,32 @@ function open(port, answered, failed) {
  */
 function conversation(send) {
   if (send === 'access') {
-    if (access.length < ACCESS_TOKENS) throw new Error('too few access tokens: some would be in the cache');
-    return { next: () => access[accessRead++ % access.length] ?? Buffer.alloc(0), take: () => undefined };
+    if (access.length < ACCESS_TOKENS)
+      throw new Error('too few access tokens: some would be in the cache');
+    return {
+      next: () => access[accessRead++ % access.length] ?? Buffer.alloc(0),
+      take: () => undefined,
+    };
   }
   if (send === 'refresh') {
     return {
       next: () => {
         const token = sessions.shift();
         if (token === undefined) throw new Error('fewer sessions than connections');
-        return Buffer.from(requestText('POST', '/refresh', [], `{"refresh_token":"${token}"}`), 'latin1');
+        return Buffer.from(
+          requestText('POST', '/refresh', [], `{"refresh_token":"${token}"}`),
+          'latin1',
+        );
       },
       take: (answer) => {
         const text = answer.toString('latin1');
         sessions.push(member(text, '"refresh_token":"'));
-        access[accessWritten++ % ACCESS_TOKENS] = Buffer.from(requestText('GET', '/verify', [`Authorization: Bearer ${member(text, '"access_token":"')}`]), 'latin1');
+        access[accessWritten++ % ACCESS_TOKENS] = Buffer.from(
+          requestText('GET', '/verify', [
+            `Authorization: Bearer ${member(text, '"access_token":"')}`,
+          ]),
+          'latin1',
+        );
       },
     };
   }
@@ -135,8 +153,9 @@ function member(text, name) {
 /**
  * Runs flows side by side.
  *
- * @param {{ flows: readonly Flow[], pid: number, ms: number, spin?: boolean }} job `pid` is the server's; with `spin` this process never
- *   sleeps: waking an idle virtual core costs the waker up to 20 µs, which would be charged to whoever answers slowly
+ * @param {{ flows: readonly Flow[], pid: number, ms: number, spin?: boolean }} job `pid` is the
+ *   server's; with `spin` this process never sleeps: waking an idle virtual core costs the waker up
+ *   to 20 µs, which would be charged to whoever answers slowly
  * @returns {Promise<LoadResult>}
  */
 async function load({ flows, pid, ms, spin = false }) {
@@ -154,13 +173,23 @@ async function load({ flows, pid, ms, spin = false }) {
     flows.map(async ({ port, connections, send, expect, rate }) => {
       const { next, take } = conversation(send);
       const expected = Buffer.from(` ${expect} `);
-      const state = { count: 0, latencies: /** @type {number[]} */ ([]), idle: /** @type {((due: number) => void)[]} */ ([]), due: /** @type {number[]} */ ([]), rate, sent: 0 };
+      const state = {
+        count: 0,
+        latencies: /** @type {number[]} */ ([]),
+        idle: /** @type {((due: number) => void)[]} */ ([]),
+        due: /** @type {number[]} */ ([]),
+        rate,
+        sent: 0,
+      };
       for (let n = 0; n < connections; n++) {
         let due = 0;
         const socket = await open(
           port,
           (answer) => {
-            if (answer.compare(expected, 0, 5, 8, 13) !== 0) return fail(new Error(`expected ${expect}, got ${answer.toString('latin1', 0, 1000)}`));
+            if (answer.compare(expected, 0, 5, 8, 13) !== 0)
+              return fail(
+                new Error(`expected ${expect}, got ${answer.toString('latin1', 0, 1000)}`),
+              );
             take(answer);
             outstanding--;
             if (!stopping) state.count++;
@@ -201,7 +230,8 @@ async function load({ flows, pid, ms, spin = false }) {
       }
     }
   }, 1);
-  for (const state of running) if (state.rate === undefined) for (const go of state.idle.splice(0)) go(0);
+  for (const state of running)
+    if (state.rate === undefined) for (const go of state.idle.splice(0)) go(0);
   const look = () => void (stopping || setImmediate(look));
   if (spin) look();
 
@@ -211,10 +241,20 @@ async function load({ flows, pid, ms, spin = false }) {
   const seconds = (performance.now() - start) / 1000;
   const serverMicroseconds = cpuOf(pid) - cpu;
   const { user, system } = process.cpuUsage(own);
-  if (outstanding > 0) await Promise.race([broken, new Promise((resolve) => (allAnswered = () => resolve(undefined)))]);
+  if (outstanding > 0)
+    await Promise.race([
+      broken,
+      new Promise((resolve) => (allAnswered = () => resolve(undefined))),
+    ]);
   for (const socket of sockets) socket.destroy();
   return {
-    flows: running.map(({ count, latencies, rate }) => ({ count, perSecond: count / seconds, ...(rate === undefined ? {} : { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) }) })),
+    flows: running.map(({ count, latencies, rate }) => ({
+      count,
+      perSecond: count / seconds,
+      ...(rate === undefined
+        ? {}
+        : { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) }),
+    })),
     serverMicroseconds,
     clientBusy: (user + system) / 1e6 / seconds,
     tokensMissing: ACCESS_TOKENS - access.length,
@@ -223,7 +263,10 @@ async function load({ flows, pid, ms, spin = false }) {
 
 /** @param {number[]} values @param {number} q */
 function quantile(values, q) {
-  return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))] ?? NaN;
+  return (
+    values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))] ??
+    NaN
+  );
 }
 
 answerJobs((/** @type {{ sessions: string[] } | Parameters<typeof load>[0]} */ job) => {

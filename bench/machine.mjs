@@ -33,7 +33,11 @@ export function flushTimes(folder) {
 /** @param {string} name */
 function versionOf(name) {
   try {
-    return String(JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version);
+    return String(
+      JSON.parse(
+        readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8'),
+      ).version,
+    );
   } catch {
     return '?';
   }
@@ -41,7 +45,11 @@ function versionOf(name) {
 
 function hugePages() {
   try {
-    return /\[(\w+)\]/.exec(readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'latin1'))?.[1] ?? '?';
+    return (
+      /\[(\w+)\]/.exec(
+        readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'latin1'),
+      )?.[1] ?? '?'
+    );
   } catch {
     return '?';
   }
@@ -50,9 +58,13 @@ function hugePages() {
 /** @param {string} folder where databases are */
 export function describeMachine(folder) {
   const flush = flushTimes(folder);
-  const libraries = ['hono', '@hono/node-server', '@node-rs/argon2', 'libsql', 'jose'].map((name) => `${name} ${versionOf(name)}`);
+  const libraries = ['hono', '@hono/node-server', '@node-rs/argon2', 'libsql', 'jose'].map(
+    (name) => `${name} ${versionOf(name)}`,
+  );
   return [
-    `- ${availableParallelism()} cores, ${cpus()[0]?.model.trim() ?? '?'}, ${(totalmem() / 1e9).toFixed(0)} GB, Linux ${release()}, transparent huge pages ${hugePages()}, load average ${loadavg().map((value) => value.toFixed(1)).join(' ')}`,
+    `- ${availableParallelism()} cores, ${cpus()[0]?.model.trim() ?? '?'}, ${(totalmem() / 1e9).toFixed(0)} GB, Linux ${release()}, transparent huge pages ${hugePages()}, load average ${loadavg()
+      .map((value) => value.toFixed(1))
+      .join(' ')}`,
     `- one fdatasync: ${flush.median.toFixed(2)} ms (${flush.least.toFixed(2)} to ${flush.most.toFixed(2)})${isInMemory(folder) ? '; the folder is in memory, so that durable writes cost nothing here' : ''}`,
     `- Node ${process.versions.node}, ${libraries.join(', ')}`,
     `- ${CAN_PIN ? 'server on one core, client on another; while passwords are hashed, both on all' : 'not pinned to cores (no taskset, or one core): client and server may be in each other’s way'}`,

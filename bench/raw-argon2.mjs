@@ -1,6 +1,7 @@
 /**
- * What hashing is measured against: the bare library in a closed loop, on as many threads as the service has lanes, at the same
- * cost and niceness, so that whatever else runs on the machine takes as much from either. Parent and threads of one file.
+ * What hashing is measured against: the bare library in a closed loop, on as many threads as the
+ * service has lanes, at the same cost and niceness, so that whatever else runs on the machine takes
+ * as much from either. Parent and threads of one file.
  */
 import { availableParallelism, setPriority } from 'node:os';
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
@@ -24,7 +25,10 @@ if (!isMainThread) {
     parentPort?.postMessage({ count, perSecond: (count / (performance.now() - start)) * 1000 });
   });
 } else {
-  const workers = Array.from({ length: availableParallelism() }, () => new Worker(new URL(import.meta.url)));
+  const workers = Array.from(
+    { length: availableParallelism() },
+    () => new Worker(new URL(import.meta.url)),
+  );
   answerJobs(async (/** @type {{ ms: number }} */ { ms }) => {
     /** @type {{ count: number, perSecond: number }[]} */
     const done = await Promise.all(
@@ -37,6 +41,9 @@ if (!isMainThread) {
           }),
       ),
     );
-    return { count: done.reduce((sum, { count }) => sum + count, 0), perSecond: done.reduce((sum, { perSecond }) => sum + perSecond, 0) };
+    return {
+      count: done.reduce((sum, { count }) => sum + count, 0),
+      perSecond: done.reduce((sum, { perSecond }) => sum + perSecond, 0),
+    };
   });
 }

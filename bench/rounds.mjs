@@ -1,4 +1,7 @@
-/** What one round measures, for each group of bars: the variants in turn, the one that they are measured against before and after. */
+/**
+ * What one round measures, for each group of bars: the variants in turn, the one that they are
+ * measured against before and after.
+ */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -7,7 +10,10 @@ import { CAN_PIN, cpuOf, pin, rssOf, startChild } from './jobs.mjs';
 import { requestText } from './request.mjs';
 import { PASSWORD, register, startService } from './service.mjs';
 
-/** Users whose sessions are refreshed, and users who sign in; apart, for a user's oldest sessions end beyond 20. */
+/**
+ * Users whose sessions are refreshed, and users who sign in; apart, for a user's oldest sessions
+ * end beyond 20.
+ */
 const SESSIONS = 512;
 const SIGNING_IN = 256;
 const CONNECTIONS = 32;
@@ -36,22 +42,53 @@ export async function createBench({ folder, program, groups }) {
   const hello = await startChild('hello.mjs');
   const helloPort = Number(await hello.ask({}));
   const raw = groups.includes('hashing') ? await startChild('raw-argon2.mjs') : undefined;
-  const writes = groups.includes('writes') ? await startChild('writes.mjs', { args: [folder] }) : undefined;
+  const writes = groups.includes('writes')
+    ? await startChild('writes.mjs', { args: [folder] })
+    : undefined;
   const service = await startService({ program, folder: join(folder, 'service') });
-  const sessions = await register(service.port, Array.from({ length: SESSIONS }, (_, n) => `keeper${n}`));
+  const sessions = await register(
+    service.port,
+    Array.from({ length: SESSIONS }, (_, n) => `keeper${n}`),
+  );
   const names = Array.from({ length: SIGNING_IN }, (_, n) => `visitor${n}`);
   await register(service.port, names);
   await client.ask({ sessions: sessions.map(({ refresh }) => refresh) });
-  const peer = groups.includes('better-auth') ? await startBetterAuth(folder, SIGNING_IN) : undefined;
+  const peer = groups.includes('better-auth')
+    ? await startBetterAuth(folder, SIGNING_IN)
+    : undefined;
 
   /** @type {Record<'hello' | 'seen' | 'fresh' | 'jwks' | 'refresh' | 'login', Flow>} */
   const flows = {
-    hello: { port: helloPort, connections: CONNECTIONS, send: [requestText('GET', '/')], expect: 200 },
-    seen: { port: service.port, connections: CONNECTIONS, send: sessions.slice(0, CONNECTIONS).map(({ access }) => requestText('GET', '/verify', [`Authorization: Bearer ${access}`])), expect: 204 },
+    hello: {
+      port: helloPort,
+      connections: CONNECTIONS,
+      send: [requestText('GET', '/')],
+      expect: 200,
+    },
+    seen: {
+      port: service.port,
+      connections: CONNECTIONS,
+      send: sessions
+        .slice(0, CONNECTIONS)
+        .map(({ access }) => requestText('GET', '/verify', [`Authorization: Bearer ${access}`])),
+      expect: 204,
+    },
     fresh: { port: service.port, connections: CONNECTIONS, send: 'access', expect: 204 },
-    jwks: { port: service.port, connections: CONNECTIONS, send: [requestText('GET', '/.well-known/jwks.json')], expect: 200 },
+    jwks: {
+      port: service.port,
+      connections: CONNECTIONS,
+      send: [requestText('GET', '/.well-known/jwks.json')],
+      expect: 200,
+    },
     refresh: { port: service.port, connections: CONNECTIONS, send: 'refresh', expect: 200 },
-    login: { port: service.port, connections: IN_FLIGHT, send: names.map((username) => requestText('POST', '/login', [], JSON.stringify({ username, password: PASSWORD }))), expect: 200 },
+    login: {
+      port: service.port,
+      connections: IN_FLIGHT,
+      send: names.map((username) =>
+        requestText('POST', '/login', [], JSON.stringify({ username, password: PASSWORD })),
+      ),
+      expect: 200,
+    },
   };
   /** @param {Pick<BetterAuthFlows, 'signIn' | 'check' | 'issue'> & { port: number }} peer */
   const peerFlows = ({ port, signIn, check, issue }) => ({
@@ -88,12 +125,18 @@ export async function createBench({ folder, program, groups }) {
     if (raw === undefined) throw new Error('the raw hasher was not started');
     const cpu = cpuOf(raw.pid);
     const { count, perSecond } = await raw.ask({ ms: MS.raw });
-    return { flows: [{ count, perSecond }], serverMicroseconds: cpuOf(raw.pid) - cpu, clientBusy: NaN, tokensMissing: 0 };
+    return {
+      flows: [{ count, perSecond }],
+      serverMicroseconds: cpuOf(raw.pid) - cpu,
+      clientBusy: NaN,
+      tokensMissing: 0,
+    };
   };
 
   /** Server and client on a core each, or both on all while threads hash. @param {boolean} apart */
   const place = (apart) => {
-    for (const { pid } of [hello, service, ...(peer === undefined ? [] : [peer.child])]) pin(pid, apart ? 'server' : 'all');
+    for (const { pid } of [hello, service, ...(peer === undefined ? [] : [peer.child])])
+      pin(pid, apart ? 'server' : 'all');
     pin(client.pid, apart ? 'client' : 'all');
   };
 
@@ -112,7 +155,12 @@ export async function createBench({ folder, program, groups }) {
       const ahead = (rate(before) + rate(between)) / 2;
       const behind = (rate(between) + rate(after)) / 2;
       return {
-        bars: { verifySeen: rate(seen) / ahead, jwks: rate(jwks) / ahead, refresh: rate(refresh) / behind, verifyNew: rate(fresh) / behind },
+        bars: {
+          verifySeen: rate(seen) / ahead,
+          jwks: rate(jwks) / ahead,
+          refresh: rate(refresh) / behind,
+          verifyNew: rate(fresh) / behind,
+        },
         detail: {
           ...described('hello', before, between, after),
           ...described('GET /verify, seen', seen),
@@ -130,12 +178,21 @@ export async function createBench({ folder, program, groups }) {
       const between = await bare();
       let rss = 0;
       const watch = setInterval(() => (rss = Math.max(rss, rssOf(service.pid))), MS.memory);
-      const flood = await load(service.pid, [flows.login, { ...flows.refresh, ...PROBE }], MS.hashing);
+      const flood = await load(
+        service.pid,
+        [flows.login, { ...flows.refresh, ...PROBE }],
+        MS.hashing,
+      );
       clearInterval(watch);
       const after = await bare();
       service.forgetLog();
       return {
-        bars: { login: (2 * rate(login)) / (rate(before) + rate(between)), floodLogin: (2 * rate(flood)) / (rate(between) + rate(after)), floodP99: flood.flows[1]?.p99 ?? NaN, rssFlood: rss },
+        bars: {
+          login: (2 * rate(login)) / (rate(before) + rate(between)),
+          floodLogin: (2 * rate(flood)) / (rate(between) + rate(after)),
+          floodP99: flood.flows[1]?.p99 ?? NaN,
+          rssFlood: rss,
+        },
         detail: {
           ...described('raw argon2', before, between, after),
           ...described('/login', login),
@@ -147,7 +204,10 @@ export async function createBench({ folder, program, groups }) {
 
     async writes() {
       const { single, grouped } = await writes?.ask({ ms: MS.writes });
-      return { bars: { grouped: grouped / single }, detail: { 'single write.perSecond': single, 'grouped write.perSecond': grouped } };
+      return {
+        bars: { grouped: grouped / single },
+        detail: { 'single write.perSecond': single, 'grouped write.perSecond': grouped },
+      };
     },
 
     async start() {
@@ -162,7 +222,10 @@ export async function createBench({ folder, program, groups }) {
       rmSync(state, { recursive: true });
       const other = await startService({ program, folder: mkdtempSync(join(folder, 'start-')) });
       await other.stop();
-      return { bars: { start: [first.startMs, other.startMs], rssIdle }, detail: { 'spawn to first answer on a database that is there, ms': again.startMs } };
+      return {
+        bars: { start: [first.startMs, other.startMs], rssIdle },
+        detail: { 'spawn to first answer on a database that is there, ms': again.startMs },
+      };
     },
 
     async 'better-auth'() {
@@ -179,8 +242,16 @@ export async function createBench({ folder, program, groups }) {
       const issue = await awake(pid, theirs.issue);
       service.forgetLog();
       return {
-        bars: { signIn: rate(signInOurs) / rate(signIn), sessionCheck: rate(seen) / rate(check), tokenIssue: rate(refresh) / rate(issue) },
-        detail: { ...described('better-auth sign-in', signIn), ...described('better-auth get-session', check), ...described('better-auth token', issue) },
+        bars: {
+          signIn: rate(signInOurs) / rate(signIn),
+          sessionCheck: rate(seen) / rate(check),
+          tokenIssue: rate(refresh) / rate(issue),
+        },
+        detail: {
+          ...described('better-auth sign-in', signIn),
+          ...described('better-auth get-session', check),
+          ...described('better-auth token', issue),
+        },
       };
     },
   };
@@ -192,18 +263,31 @@ export async function createBench({ folder, program, groups }) {
       if (measure === undefined) throw new Error(`there is no group ${group}`);
       return measure();
     },
-    /** Compiled code, open files, a full cache of verified tokens, and enough access tokens that new ones are new. */
+    /**
+     * Compiled code, open files, a full cache of verified tokens, and enough access tokens that new
+     * ones are new.
+     */
     async warmUp() {
       place(true);
-      for (let missing = 1; missing > 0; ) ({ tokensMissing: missing } = await load(service.pid, [flows.refresh], MS.http));
-      for (const flow of [flows.seen, flows.fresh, flows.jwks]) await load(service.pid, [flow], MS.http);
+      for (let missing = 1; missing > 0; )
+        ({ tokensMissing: missing } = await load(service.pid, [flows.refresh], MS.http));
+      for (const flow of [flows.seen, flows.fresh, flows.jwks])
+        await load(service.pid, [flow], MS.http);
       await load(hello.pid, [flows.hello], MS.http);
       const able = await load(hello.pid, [flows.hello], MS.http);
       capacity = rate(able) / able.clientBusy;
-      if (peer !== undefined) for (const flow of Object.values(peerFlows(peer))) await load(peer.child.pid, [flow], MS.http);
+      if (peer !== undefined)
+        for (const flow of Object.values(peerFlows(peer)))
+          await load(peer.child.pid, [flow], MS.http);
       service.forgetLog();
     },
-    children: [client, hello, ...(raw === undefined ? [] : [raw]), ...(writes === undefined ? [] : [writes]), ...(peer === undefined ? [] : [peer.child])],
+    children: [
+      client,
+      hello,
+      ...(raw === undefined ? [] : [raw]),
+      ...(writes === undefined ? [] : [writes]),
+      ...(peer === undefined ? [] : [peer.child]),
+    ],
     service,
   };
 }
@@ -228,7 +312,9 @@ function rate(result) {
 function described(name, ...results) {
   return {
     [`${name}.perSecond`]: results.map(rate),
-    [`${name}.cpu`]: results.map(({ serverMicroseconds, flows: [flow] }) => serverMicroseconds / (flow?.count ?? NaN)),
+    [`${name}.cpu`]: results.map(
+      ({ serverMicroseconds, flows: [flow] }) => serverMicroseconds / (flow?.count ?? NaN),
+    ),
     [`${name}.client`]: results.map(({ clientBusy }) => clientBusy),
   };
 }

@@ -1,9 +1,18 @@
 /**
- * The service as its users run it: `node dist/postern.mjs serve` in a folder of its own, with the default configuration but for the
- * port. Its log goes to a file, in memory where /dev/shm is there: it is written in full, and no disk is measured by it.
+ * The service as its users run it: `node dist/postern.mjs serve` in a folder of its own, with the
+ * default configuration but for the port. Its log goes to a file, in memory where /dev/shm is
+ * there: it is written in full, and no disk is measured by it.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, mkdtempSync, openSync, rmSync, truncateSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  truncateSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -88,7 +97,11 @@ export async function startService({ program, folder, nodeOptions = [] }) {
   for (;;) {
     const status = await askOnce(port, request);
     if (status === '200') break;
-    if (status !== null || child.exitCode !== null || performance.now() - start > START_DEADLINE_MS) {
+    if (
+      status !== null ||
+      child.exitCode !== null ||
+      performance.now() - start > START_DEADLINE_MS
+    ) {
       end();
       throw new Error(`the service did not start (answer ${status}, exit ${child.exitCode})`);
     }
@@ -130,7 +143,8 @@ export async function register(port, names) {
         body: JSON.stringify({ username, password: PASSWORD }),
       });
       const text = await response.text();
-      if (response.status !== 201) throw new Error(`/register answered ${response.status}: ${text}`);
+      if (response.status !== 201)
+        throw new Error(`/register answered ${response.status}: ${text}`);
       const { access_token, refresh_token } = JSON.parse(text);
       made.push({ access: access_token, refresh: refresh_token });
     }

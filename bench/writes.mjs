@@ -1,6 +1,7 @@
 /**
- * Durable writes of the program's own database: one after another, and 64 in flight, which share commits. It is bundled on the fly,
- * since Node 20 runs no TypeScript. The table is the bench's own, so that no rule of the service's is in the way.
+ * Durable writes of the program's own database: one after another, and 64 in flight, which share
+ * commits. It is bundled on the fly, since Node 20 runs no TypeScript. The table is the bench's
+ * own, so that no rule of the service's is in the way.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +17,11 @@ const [folder = '.'] = process.argv.slice(2);
 const bundle = mkdtempSync(join(root, 'node_modules', '.bench-writes-'));
 process.on('exit', () => rmSync(bundle, { recursive: true, force: true }));
 await build({
-  stdin: { contents: `export { openDatabase } from './src/db/open.ts'; export { raw } from './src/db/prepare.ts';`, resolveDir: root, loader: 'ts' },
+  stdin: {
+    contents: `export { openDatabase } from './src/db/open.ts'; export { raw } from './src/db/prepare.ts';`,
+    resolveDir: root,
+    loader: 'ts',
+  },
   bundle: true,
   platform: 'node',
   format: 'esm',
@@ -25,9 +30,20 @@ await build({
 });
 const { openDatabase, raw } = await import(pathToFileURL(join(bundle, 'db.mjs')).href);
 
-const migrations = [{ tag: '0000_bench', checksum: 'bench', sql: ['CREATE TABLE entry (id INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT'] }];
+const migrations = [
+  {
+    tag: '0000_bench',
+    checksum: 'bench',
+    sql: ['CREATE TABLE entry (id INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT'],
+  },
+];
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };
-const db = await openDatabase({ url: join(folder, 'writes.db'), busyTimeoutMs: 5000, clock, migrations });
+const db = await openDatabase({
+  url: join(folder, 'writes.db'),
+  busyTimeoutMs: 5000,
+  clock,
+  migrations,
+});
 await db.migrate();
 const insert = raw('INSERT INTO entry (content) VALUES (:content)', []);
 

@@ -1,6 +1,7 @@
 /**
- * Writes drizzle's generated SQL into `src/db/migrations.ts`, since a bundle and a single binary have no folder to read.
- * `--check` only tells whether that file is up to date. Run it by `npm run db:generate`.
+ * Writes drizzle's generated SQL into `src/db/migrations.ts`, since a bundle and a single binary
+ * have no folder to read. `--check` only tells whether that file is up to date. Run it by `npm run
+ * db:generate`.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,12 +16,19 @@ const target = new URL('../src/db/migrations.ts', import.meta.url);
  */
 function statementsOf(tag) {
   const text = readFileSync(new URL(`${tag}.sql`, folder), 'utf8').replaceAll('\r\n', '\n');
-  const statements = text.split('--> statement-breakpoint').map((statement) => statement.trim()).filter((statement) => statement !== '');
+  const statements = text
+    .split('--> statement-breakpoint')
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '');
   for (const statement of statements) {
-    // Inside a transaction SQLite ignores this pragma, and the DROP TABLE that drizzle writes after it would delete, by
-    // cascade, every row that refers to the table.
-    if (/^PRAGMA\s+foreign_keys/i.test(statement)) throw new Error(`${tag}.sql rebuilds a table with foreign keys off, which can't be done atomically: write it by hand (ALTER TABLE, or a new table)`);
-    if (/^(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|VACUUM|ATTACH)\b/i.test(statement)) throw new Error(`${tag}.sql controls transactions; all migrations run in one`);
+    // Inside a transaction SQLite ignores this pragma, and the DROP TABLE that drizzle writes after
+    // it would delete, by cascade, every row that refers to the table.
+    if (/^PRAGMA\s+foreign_keys/i.test(statement))
+      throw new Error(
+        `${tag}.sql rebuilds a table with foreign keys off, which can't be done atomically: write it by hand (ALTER TABLE, or a new table)`,
+      );
+    if (/^(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|VACUUM|ATTACH)\b/i.test(statement))
+      throw new Error(`${tag}.sql controls transactions; all migrations run in one`);
   }
   return statements;
 }

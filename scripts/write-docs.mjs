@@ -1,6 +1,7 @@
 /**
- * Writes what follows from the code: config.example.toml and the generated pages of docs/. The code is TypeScript, which Node 20
- * does not run, so it is bundled first, beside node_modules for the sake of the addons that it names.
+ * Writes what follows from the code: config.example.toml and the generated pages of docs/. The code
+ * is TypeScript, which Node 20 does not run, so it is bundled first, beside node_modules for the
+ * sake of the addons that it names.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';

@@ -41,7 +41,10 @@ export interface Edge {
   /** Where the hash lanes' program is, when it is not beside this one. */
   readonly laneUrl?: URL;
   /** How letters go out; without it they stay in the outbox. */
-  readonly mail?: { readonly transports: readonly Transport[]; readonly findTemplate: FindTemplate };
+  readonly mail?: {
+    readonly transports: readonly Transport[];
+    readonly findTemplate: FindTemplate;
+  };
 }
 
 export interface RunningApp {
@@ -51,16 +54,24 @@ export interface RunningApp {
   close(): Promise<void>;
 }
 
-/** Another process's writes are looked for this often, milliseconds: a file tells by a counter, a server has to be asked. */
+/**
+ * Another process's writes are looked for this often, milliseconds: a file tells by a counter, a
+ * server has to be asked.
+ */
 const WATCH_FILE_MS = 100;
 const WATCH_SERVER_MS = 1_000;
 const REMOTE = /^(?:libsql|https?|wss?):/i;
 const HOUSEKEEPING_MS = 10 * 60_000;
 
-/** The longest that tokens.access_ttl may be, so that a shorter one doesn't orphan tokens that are out. */
+/**
+ * The longest that tokens.access_ttl may be, so that a shorter one doesn't orphan tokens that are
+ * out.
+ */
 const LONGEST_ACCESS_MS = 15 * 60_000;
 
-/** How long a key that is superseded still verifies beyond its tokens' life, for clocks that differ. */
+/**
+ * How long a key that is superseded still verifies beyond its tokens' life, for clocks that differ.
+ */
 const LEEWAY_MS = 60_000;
 
 /** What the configuration says of signing keys. */
@@ -70,7 +81,10 @@ export function signingKeyPolicy({ tokens, sessions }: Config): SigningKeyPolicy
     sharedSecret: tokens.shared_secret,
     rotationMs: tokens.key_rotation,
     publishAheadMs: tokens.key_publish_ahead,
-    lifetimes: { accessMs: LONGEST_ACCESS_MS + LEEWAY_MS, internalMs: sessions.refresh_ttl + LEEWAY_MS },
+    lifetimes: {
+      accessMs: LONGEST_ACCESS_MS + LEEWAY_MS,
+      internalMs: sessions.refresh_ttl + LEEWAY_MS,
+    },
   };
 }
 
@@ -79,14 +93,25 @@ export function signingKeyPolicy({ tokens, sessions }: Config): SigningKeyPolicy
  *
  * @throws {KeysRefused} the stored signing keys can't be opened with this key-encryption key
  */
-export async function createApp(config: Config, edge: Edge, features: readonly Feature[]): Promise<RunningApp> {
+export async function createApp(
+  config: Config,
+  edge: Edge,
+  features: readonly Feature[],
+): Promise<RunningApp> {
   const { db, clock, random, log } = edge;
   const newId = createIds(clock, random);
-  const sealer = createSealer({ current: edge.keyEncryptionKey, previous: config.secrets.previous_key_encryption_keys }, random);
+  const sealer = createSealer(
+    { current: edge.keyEncryptionKey, previous: config.secrets.previous_key_encryption_keys },
+    random,
+  );
   const revocations = await createRevocations({ db, clock });
-  const keys = await createSigningKeys({ db, sealer, clock, random }, signingKeyPolicy(config), 'serve');
-  // Whoever can't write must not be started: sign-ins would fail one by one instead of the start. After the keys, for a refusal of theirs
-  // says that nothing was changed.
+  const keys = await createSigningKeys(
+    { db, sealer, clock, random },
+    signingKeyPolicy(config),
+    'serve',
+  );
+  // Whoever can't write must not be started: sign-ins would fail one by one instead of the start.
+  // After the keys, for a refusal of theirs says that nothing was changed.
   await db.write([probeWrite()]);
   const accessTokens = createAccessTokens({
     issuer: config.server.public_url,
@@ -114,7 +139,18 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
   });
   await hasher.ready();
   const factors: FeatureFactor[] = [];
-  const courier = edge.mail === undefined ? undefined : createCourier({ db, sealer, clock, random, log, ...edge.mail, service: config.server.name });
+  const courier =
+    edge.mail === undefined
+      ? undefined
+      : createCourier({
+          db,
+          sealer,
+          clock,
+          random,
+          log,
+          ...edge.mail,
+          service: config.server.name,
+        });
   const app: App = {
     config,
     db,
@@ -129,7 +165,9 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
     commonPasswords: commonPasswords(edge.commonPasswordBytes),
     breached: createBreached({
       filter: edge.breachedBytes === undefined ? null : readFilter(edge.breachedBytes),
-      range: password.breached_range ? { url: password.breached_range_url, timeoutMs: password.breached_timeout } : null,
+      range: password.breached_range
+        ? { url: password.breached_range_url, timeoutMs: password.breached_timeout }
+        : null,
       log,
     }),
     factors,
@@ -154,7 +192,12 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
   // Factors first: routes ask which there are.
   for (const feature of features) factors.push(...(feature.factors?.(app) ?? []));
   for (const factor of features.length === 0 ? [] : await switchedOffFactors(app)) {
-    log.write('warn', 'factor.switched_off', `users have a ${factor} and sign in without it: [${factor === 'totp' ? 'totp' : 'passkeys'}] is off, or server.public_url is no place for it`, { factor });
+    log.write(
+      'warn',
+      'factor.switched_off',
+      `users have a ${factor} and sign in without it: [${factor === 'totp' ? 'totp' : 'passkeys'}] is off, or server.public_url is no place for it`,
+      { factor },
+    );
   }
   const contributions = features.map((feature) => feature.contribute(app));
   const stop = watch(app);
@@ -169,7 +212,10 @@ export async function createApp(config: Config, edge: Edge, features: readonly F
   };
 }
 
-/** Looks for what other processes wrote, and does what is due now and then. Failures are logged and tried again. */
+/**
+ * Looks for what other processes wrote, and does what is due now and then. Failures are logged and
+ * tried again.
+ */
 function watch(app: App): () => void {
   const { db, log, keys, revocations } = app;
   let stopped = false;
@@ -185,7 +231,12 @@ function watch(app: App): () => void {
       await keys.refresh();
       mark = now;
     } catch (error) {
-      log.write('error', 'database.unreadable', 'what other processes wrote could not be read; it is tried again', exceptionFields(error));
+      log.write(
+        'error',
+        'database.unreadable',
+        'what other processes wrote could not be read; it is tried again',
+        exceptionFields(error),
+      );
     } finally {
       busy = false;
     }
@@ -197,10 +248,22 @@ function watch(app: App): () => void {
       await keys.ensureNext();
       await housekeep(app, app.config.throttle.window);
     } catch (error) {
-      if (!stopped && !(error instanceof UniqueViolation)) log.write('error', 'housekeeping.failed', 'expired rows were not removed; it is tried again', exceptionFields(error));
+      if (!stopped && !(error instanceof UniqueViolation))
+        log.write(
+          'error',
+          'housekeeping.failed',
+          'expired rows were not removed; it is tried again',
+          exceptionFields(error),
+        );
     }
   };
-  const timers = [setInterval(() => void follow(), REMOTE.test(app.config.database.url) ? WATCH_SERVER_MS : WATCH_FILE_MS), setInterval(() => void tidy(), HOUSEKEEPING_MS)];
+  const timers = [
+    setInterval(
+      () => void follow(),
+      REMOTE.test(app.config.database.url) ? WATCH_SERVER_MS : WATCH_FILE_MS,
+    ),
+    setInterval(() => void tidy(), HOUSEKEEPING_MS),
+  ];
   for (const timer of timers) timer.unref();
   void tidy();
   return () => {

@@ -1,6 +1,6 @@
 /**
- * What features are given: every capability of the process, built once by `app.ts`. Core functions ask for the part that they
- * use, so nothing points back here from below.
+ * What features are given: every capability of the process, built once by `app.ts`. Core functions
+ * ask for the part that they use, so nothing points back here from below.
  */
 import type * as z from 'zod';
 import type { Config } from './config/schema.ts';
@@ -38,6 +38,9 @@ export interface App extends AuthenticationDeps, MailDeps {
   readonly hasher: PasswordHasher;
   readonly commonPasswords: CommonPasswords;
   readonly breached: Breached;
-  /** Has the courier look at the outbox now; letters go out by themselves without it, a little later. */
+  /**
+   * Has the courier look at the outbox now; letters go out by themselves without it, a little
+   * later.
+   */
   readonly wakeCourier: () => void;
 }

@@ -30,8 +30,8 @@ const context: CliContext = {
   exit: (code) => process.exit(code),
 };
 
-// No top-level await: the bundle for the single binary is CommonJS. The exit code is set rather than forced, so that what is
-// written still gets out.
+// No top-level await: the bundle for the single binary is CommonJS. The exit code is set rather
+// than forced, so that what is written still gets out.
 void runProgram(VERBS, context).then((code) => {
   process.exitCode = code;
 });

@@ -3,5 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 
 export function asset(name: string): Uint8Array {
   const beside = new URL(`./${name}`, import.meta.url);
-  return readFileSync(existsSync(beside) ? beside : new URL(`../features/password/${name}`, import.meta.url));
+  return readFileSync(
+    existsSync(beside) ? beside : new URL(`../features/password/${name}`, import.meta.url),
+  );
 }

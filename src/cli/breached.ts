@@ -1,4 +1,7 @@
-/** `postern breached build`: a filter file out of a list of breached passwords' SHA-1 hashes, one `HASH:COUNT` a line. */
+/**
+ * `postern breached build`: a filter file out of a list of breached passwords' SHA-1 hashes, one
+ * `HASH:COUNT` a line.
+ */
 import { createReadStream, openSync, closeSync, fsyncSync, renameSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { writeFilter } from '../features/password/fuse-filter.ts';
@@ -13,8 +16,12 @@ const SHARD_KEYS = 1_000_000;
 
 export const breachedBuild: Verb = {
   name: 'breached build',
-  summary: 'Makes the filter file of password.breached_file out of a list in the format of Have I Been Pwned (SHA-1).',
-  examples: ['postern breached build pwned-passwords-sha1.txt --out breached.filter', 'postern breached build list.txt --out /var/lib/postern/breached.filter --min-count 3'],
+  summary:
+    'Makes the filter file of password.breached_file out of a list in the format of Have I Been Pwned (SHA-1).',
+  examples: [
+    'postern breached build pwned-passwords-sha1.txt --out breached.filter',
+    'postern breached build list.txt --out /var/lib/postern/breached.filter --min-count 3',
+  ],
   arguments: [{ name: '<list>', sentence: 'lines of 40 hexadecimal digits, a colon and a count' }],
   options: [
     { flags: '--out <file>', sentence: 'where to write the filter' },
@@ -24,22 +31,33 @@ export const breachedBuild: Verb = {
   run: async (call) => {
     const [list = ''] = call.arguments;
     const out = call.text('out');
-    if (out === undefined) throw new CliRefusal(EXIT.usage, '--out is missing\nsee: postern breached build --help');
+    if (out === undefined)
+      throw new CliRefusal(EXIT.usage, '--out is missing\nsee: postern breached build --help');
     const least = Number(call.text('min-count') ?? '1');
-    if (!Number.isSafeInteger(least) || least < 1) throw new CliRefusal(EXIT.usage, '--min-count needs a whole number above 0\nsee: postern breached build --help');
+    if (!Number.isSafeInteger(least) || least < 1)
+      throw new CliRefusal(
+        EXIT.usage,
+        '--min-count needs a whole number above 0\nsee: postern breached build --help',
+      );
     const { keys, count } = await readKeys(list, least);
     const bits = Math.max(0, Math.min(12, Math.ceil(Math.log2(Math.max(1, count / SHARD_KEYS)))));
     const parts = writeFilter(bits, count, shardsOf(keys, count, bits));
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     writeWhole(out, parts);
     if (call.has('json')) call.output.answerJson({ count, bytes });
-    else call.output.answer(`${out}: ${count} hashes in ${bytes} bytes. Set password.breached_file to it.`);
+    else
+      call.output.answer(
+        `${out}: ${count} hashes in ${bytes} bytes. Set password.breached_file to it.`,
+      );
     return EXIT.done;
   },
 };
 
 /** The first 64 bits of each hash, sorted and each once. */
-async function readKeys(list: string, least: number): Promise<{ keys: BigUint64Array; count: number }> {
+async function readKeys(
+  list: string,
+  least: number,
+): Promise<{ keys: BigUint64Array; count: number }> {
   let keys = new BigUint64Array(1 << 20);
   let count = 0;
   let number = 0;
@@ -49,7 +67,11 @@ async function readKeys(list: string, least: number): Promise<{ keys: BigUint64A
       number++;
       if (line === '') continue;
       const [, hash, times = '1'] = LINE.exec(line) ?? [];
-      if (hash === undefined) throw new CliRefusal(EXIT.failed, `${list}:${number} is not 40 hexadecimal digits, a colon and a count. Nothing was written.`);
+      if (hash === undefined)
+        throw new CliRefusal(
+          EXIT.failed,
+          `${list}:${number} is not 40 hexadecimal digits, a colon and a count. Nothing was written.`,
+        );
       if (Number(times) < least) continue;
       if (count === keys.length) {
         const more = new BigUint64Array(2 * keys.length);
@@ -59,13 +81,16 @@ async function readKeys(list: string, least: number): Promise<{ keys: BigUint64A
       keys[count++] = BigInt(`0x${hash.slice(0, 16)}`);
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw new CliRefusal(EXIT.failed, `${list} is not there.`);
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw new CliRefusal(EXIT.failed, `${list} is not there.`);
     throw error;
   }
-  if (count === 0) throw new CliRefusal(EXIT.failed, `${list} has no hash in it. Nothing was written.`);
+  if (count === 0)
+    throw new CliRefusal(EXIT.failed, `${list} has no hash in it. Nothing was written.`);
   const sorted = keys.subarray(0, count).sort();
   let distinct = 1;
-  for (let i = 1; i < count; i++) if (sorted[i] !== sorted[i - 1]) sorted[distinct++] = sorted[i] ?? 0n;
+  for (let i = 1; i < count; i++)
+    if (sorted[i] !== sorted[i - 1]) sorted[distinct++] = sorted[i] ?? 0n;
   return { keys: sorted, count: distinct };
 }
 
@@ -73,7 +98,8 @@ function* shardsOf(keys: BigUint64Array, count: number, bits: number): Generator
   let from = 0;
   for (let shard = 0; shard < 2 ** bits; shard++) {
     let to = from;
-    while (to < count && (bits === 0 || Number((keys[to] ?? 0n) >> BigInt(64 - bits)) === shard)) to++;
+    while (to < count && (bits === 0 || Number((keys[to] ?? 0n) >> BigInt(64 - bits)) === shard))
+      to++;
     const halves = new Uint32Array(2 * (to - from));
     for (let i = from; i < to; i++) {
       const key = keys[i] ?? 0n;

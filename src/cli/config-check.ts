@@ -1,4 +1,6 @@
-/** `postern config check`: says what is wrong with the configuration, all of it, and starts nothing. */
+/**
+ * `postern config check`: says what is wrong with the configuration, all of it, and starts nothing.
+ */
 import { EXIT } from './exit.ts';
 import { loadConfig } from './load-config.ts';
 import type { Verb } from './verb.ts';
@@ -10,7 +12,12 @@ export const configCheck: Verb = {
   run: (call) => {
     const { path, warnings } = loadConfig(call);
     const what = path === undefined ? 'The configuration (no file)' : path.replace(/^\.\//, '');
-    const count = warnings.length === 0 ? '' : warnings.length === 1 ? ', with one warning' : `, with ${warnings.length} warnings`;
+    const count =
+      warnings.length === 0
+        ? ''
+        : warnings.length === 1
+          ? ', with one warning'
+          : `, with ${warnings.length} warnings`;
     call.output.answer(`${what} is fine${count}.`);
     return EXIT.done;
   },

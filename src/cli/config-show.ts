@@ -9,10 +9,14 @@ export const configShow: Verb = {
   name: 'config show',
   summary: 'Prints the settings that are in force; secrets as [set].',
   examples: ['postern config show --origin', 'postern config show --json'],
-  options: [{ flags: '--origin', sentence: 'say which file, variable or flag set each' }, JSON_OPTION],
+  options: [
+    { flags: '--origin', sentence: 'say which file, variable or flag set each' },
+    JSON_OPTION,
+  ],
   run: (call) => {
     const loaded = loadConfig(call);
-    if (call.has('json')) call.output.answerJson({ file: loaded.path ?? null, settings: showSettings(loaded) });
+    if (call.has('json'))
+      call.output.answerJson({ file: loaded.path ?? null, settings: showSettings(loaded) });
     else call.output.answer(showToml(loaded, { origins: call.has('origin') ? 'with' : 'without' }));
     return EXIT.done;
   },

@@ -1,6 +1,6 @@
 /**
- * The process as verbs see it. main.ts makes the real one; a test makes any other, so that the whole command line runs in process
- * and in parallel.
+ * The process as verbs see it. main.ts makes the real one; a test makes any other, so that the
+ * whole command line runs in process and in parallel.
  */
 import type { Environment } from '../config/env.ts';
 import type { SecretFile } from '../config/secrets.ts';
@@ -25,7 +25,10 @@ export interface CliContext {
   readonly target: string;
   /** Node's version, as in `v20.20.2`. */
   readonly nodeVersion: string;
-  /** Reads a UTF-8 file, path relative to `cwd` or absolute. @throws an error with a `code` such as ENOENT */
+  /**
+   * Reads a UTF-8 file, path relative to `cwd` or absolute. @throws an error with a `code` such as
+   * ENOENT
+   */
   readonly readFile: (path: string) => SecretFile;
   /** Ends the process at once; for a reader that has gone away. */
   readonly exit: (code: number) => void;

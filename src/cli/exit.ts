@@ -11,7 +11,10 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** An end that was foreseen: its message is one or a few whole sentences for the operator, printed without a stack. */
+/**
+ * An end that was foreseen: its message is one or a few whole sentences for the operator, printed
+ * without a stack.
+ */
 export class CliRefusal extends Error {
   override readonly name = 'CliRefusal';
   readonly exitCode: ExitCode;

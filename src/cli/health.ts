@@ -16,14 +16,19 @@ export const health: Verb = {
     const address = config.server.listen.find(({ kind }) => kind !== 'systemd');
     const where = address === undefined ? undefined : target(address);
     if (where === undefined) {
-      call.output.error('server.listen has only systemd: there is no address to ask. Ask /readyz on the socket itself.');
+      call.output.error(
+        'server.listen has only systemd: there is no address to ask. Ask /readyz on the socket itself.',
+      );
       return EXIT.failed;
     }
     const status = await new Promise<number | string>((resolve) => {
-      const asked = request({ ...where, path: '/readyz', timeout: TIMEOUT_MS, headers: { host: 'localhost' } }, (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
-      });
+      const asked = request(
+        { ...where, path: '/readyz', timeout: TIMEOUT_MS, headers: { host: 'localhost' } },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        },
+      );
       asked.on('timeout', () => asked.destroy(new Error('no answer in 3 s')));
       asked.on('error', (error) => resolve('code' in error ? String(error.code) : error.message));
       asked.end();
@@ -32,13 +37,20 @@ export const health: Verb = {
       call.output.answer('ready');
       return EXIT.done;
     }
-    call.output.error(typeof status === 'number' ? `not ready: /readyz answered ${status}` : `not ready: ${status}`);
+    call.output.error(
+      typeof status === 'number' ? `not ready: /readyz answered ${status}` : `not ready: ${status}`,
+    );
     return EXIT.failed;
   },
 };
 
-function target(address: ListenAddress): { socketPath: string } | { host: string; port: number } | undefined {
+function target(
+  address: ListenAddress,
+): { socketPath: string } | { host: string; port: number } | undefined {
   if (address.kind === 'unix') return { socketPath: address.path };
   if (address.kind === 'systemd') return undefined;
-  return { host: address.host === '0.0.0.0' ? '127.0.0.1' : address.host === '::' ? '::1' : address.host, port: address.port };
+  return {
+    host: address.host === '0.0.0.0' ? '127.0.0.1' : address.host === '::' ? '::1' : address.host,
+    port: address.port,
+  };
 }

@@ -1,4 +1,7 @@
-/** Help texts: one line what for, usage, two examples, options with default and variable, where to read more. */
+/**
+ * Help texts: one line what for, usage, two examples, options with default and variable, where to
+ * read more.
+ */
 import { formatRaw } from '../config/fault.ts';
 import { SETTINGS } from '../config/schema.ts';
 import { guess } from '../lib/guess.ts';
@@ -11,7 +14,11 @@ const PAGE = 'docs/cli.md';
 export function verbHelp(verb: Verb): string {
   const operands = verb.arguments ?? [];
   const usage = ['postern', verb.name, ...operands.map(({ name }) => name), '[options]'].join(' ');
-  const options = [...(verb.options ?? []), ...COMMON_OPTIONS, { flags: '-h, --help', sentence: 'print this' }];
+  const options = [
+    ...(verb.options ?? []),
+    ...COMMON_OPTIONS,
+    { flags: '-h, --help', sentence: 'print this' },
+  ];
   return [
     verb.summary,
     '',
@@ -19,7 +26,9 @@ export function verbHelp(verb: Verb): string {
     '',
     'examples:',
     ...verb.examples.map((example) => `  ${example}`),
-    ...(operands.length === 0 ? [] : ['', 'arguments:', ...table(operands.map(({ name, sentence }) => [name, sentence]))]),
+    ...(operands.length === 0
+      ? []
+      : ['', 'arguments:', ...table(operands.map(({ name, sentence }) => [name, sentence]))]),
     '',
     'options:',
     ...table(options.map((option) => [option.flags, optionText(option)])),
@@ -30,10 +39,13 @@ export function verbHelp(verb: Verb): string {
 
 /** The help of the program, or of the verbs of one noun. */
 export function programHelp(verbs: readonly Verb[], noun?: string): string {
-  const shown = noun === undefined ? verbs : verbs.filter(({ name }) => name.startsWith(`${noun} `));
+  const shown =
+    noun === undefined ? verbs : verbs.filter(({ name }) => name.startsWith(`${noun} `));
   const name = noun === undefined ? 'postern' : `postern ${noun}`;
   return [
-    ...(noun === undefined ? ['postern: sign-in for your services, JSON in, JWTs out. Without a verb it serves.', ''] : []),
+    ...(noun === undefined
+      ? ['postern: sign-in for your services, JSON in, JWTs out. Without a verb it serves.', '']
+      : []),
     `usage: ${name} <verb> [options]`,
     '',
     'verbs:',
@@ -54,8 +66,14 @@ export function meant(typed: string, names: Iterable<string>): string {
 
 function optionText(option: VerbOption): string {
   const setting = option.setting === undefined ? undefined : SETTINGS.get(option.setting);
-  const fallback = option.default ?? (setting?.defaultValue === undefined ? undefined : formatRaw(setting.defaultValue));
-  return [option.sentence, ...(fallback === undefined ? [] : [`[default: ${fallback}]`]), ...(setting === undefined ? [] : [`(${setting.env})`])].join(' ');
+  const fallback =
+    option.default ??
+    (setting?.defaultValue === undefined ? undefined : formatRaw(setting.defaultValue));
+  return [
+    option.sentence,
+    ...(fallback === undefined ? [] : [`[default: ${fallback}]`]),
+    ...(setting === undefined ? [] : [`(${setting.env})`]),
+  ].join(' ');
 }
 
 function table(rows: readonly (readonly [string, string])[]): readonly string[] {

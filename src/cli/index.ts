@@ -9,7 +9,15 @@ import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
 import { serve } from './serve.ts';
 import { userRemoveFactors, userRenewGrace } from './user-factor.ts';
-import { userCreate, userDisable, userEnable, userExpirePassword, userList, userLogout, userUnlock } from './user.ts';
+import {
+  userCreate,
+  userDisable,
+  userEnable,
+  userExpirePassword,
+  userList,
+  userLogout,
+  userUnlock,
+} from './user.ts';
 import type { Verb } from './verb.ts';
 
 export const VERBS: readonly Verb[] = [

@@ -6,7 +6,8 @@ import { withKeys } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb } from './verb.ts';
 
-const rfc3339 = (milliseconds: number | null): string | null => (milliseconds === null ? null : new Date(milliseconds).toISOString());
+const rfc3339 = (milliseconds: number | null): string | null =>
+  milliseconds === null ? null : new Date(milliseconds).toISOString();
 
 export const keysList: Verb = {
   name: 'keys list',
@@ -15,10 +16,29 @@ export const keysList: Verb = {
   options: [JSON_OPTION],
   run: (call) =>
     withKeys(call, async (keys) => {
-      for (const { kid, purpose, algorithm, state, createdAt, activatesAt, retiresAt } of keys.list()) {
-        const row = { kid, purpose, algorithm, state, created_at: rfc3339(createdAt), activates_at: rfc3339(activatesAt), retires_at: rfc3339(retiresAt) };
+      for (const {
+        kid,
+        purpose,
+        algorithm,
+        state,
+        createdAt,
+        activatesAt,
+        retiresAt,
+      } of keys.list()) {
+        const row = {
+          kid,
+          purpose,
+          algorithm,
+          state,
+          created_at: rfc3339(createdAt),
+          activates_at: rfc3339(activatesAt),
+          retires_at: rfc3339(retiresAt),
+        };
         if (call.has('json')) call.output.answerJson(row);
-        else call.output.answer(`${kid.padEnd(43)}  ${purpose.padEnd(8)}  ${algorithm.padEnd(5)}  ${state.padEnd(9)}  from ${row.activates_at}${row.retires_at === null ? '' : `  until ${row.retires_at}`}`);
+        else
+          call.output.answer(
+            `${kid.padEnd(43)}  ${purpose.padEnd(8)}  ${algorithm.padEnd(5)}  ${state.padEnd(9)}  from ${row.activates_at}${row.retires_at === null ? '' : `  until ${row.retires_at}`}`,
+          );
       }
       return EXIT.done;
     }),
@@ -30,21 +50,47 @@ const DELAY_MS = 2 * JWKS_MAX_AGE_SECONDS * 1000;
 export const keysRotate: Verb = {
   name: 'keys rotate',
   summary: 'Makes a new signing key; it signs once every JWKS cache has had time to learn it.',
-  examples: ['postern keys rotate', 'postern keys rotate --now --withdraw --yes   (the old key has leaked)'],
+  examples: [
+    'postern keys rotate',
+    'postern keys rotate --now --withdraw --yes   (the old key has leaked)',
+  ],
   options: [
-    { flags: '--now', sentence: 'sign with it at once; verifiers that cache must fetch the JWKS on an unknown kid', default: `in ${DELAY_MS / 60_000} minutes` },
-    { flags: '--withdraw', sentence: 'stop accepting the older keys at once; every token that they signed is refused' },
-    { flags: '--internal', sentence: 'the key of refresh and challenge tokens instead; with --withdraw everybody signs in again' },
+    {
+      flags: '--now',
+      sentence: 'sign with it at once; verifiers that cache must fetch the JWKS on an unknown kid',
+      default: `in ${DELAY_MS / 60_000} minutes`,
+    },
+    {
+      flags: '--withdraw',
+      sentence: 'stop accepting the older keys at once; every token that they signed is refused',
+    },
+    {
+      flags: '--internal',
+      sentence:
+        'the key of refresh and challenge tokens instead; with --withdraw everybody signs in again',
+    },
     { flags: '--yes', sentence: 'do not ask' },
     JSON_OPTION,
   ],
   run: async (call) => {
     const withdraw = call.has('withdraw');
     const purpose = call.has('internal') ? 'internal' : 'access';
-    if (withdraw && !call.has('now')) throw new CliRefusal(EXIT.usage, '--withdraw needs --now: without a key that signs at once nobody could sign in\nsee: postern keys rotate --help');
-    if (withdraw) await confirm(call, `All ${purpose === 'access' ? 'access tokens' : 'sessions'} signed with the present keys will be refused at once.`);
+    if (withdraw && !call.has('now'))
+      throw new CliRefusal(
+        EXIT.usage,
+        '--withdraw needs --now: without a key that signs at once nobody could sign in\nsee: postern keys rotate --help',
+      );
+    if (withdraw)
+      await confirm(
+        call,
+        `All ${purpose === 'access' ? 'access tokens' : 'sessions'} signed with the present keys will be refused at once.`,
+      );
     return withKeys(call, async (keys, config) => {
-      if (purpose === 'access' && config.tokens.algorithm === 'HS256') throw new CliRefusal(EXIT.failed, 'under HS256 the key is tokens.shared_secret. Change it there and at every sibling.');
+      if (purpose === 'access' && config.tokens.algorithm === 'HS256')
+        throw new CliRefusal(
+          EXIT.failed,
+          'under HS256 the key is tokens.shared_secret. Change it there and at every sibling.',
+        );
       const delayMs = call.has('now') ? 0 : DELAY_MS;
       const kid = await keys.rotate(purpose, delayMs, { withdraw });
       const activatesAt = keys.list().find((key) => key.kid === kid)?.activatesAt ?? 0;
@@ -66,17 +112,27 @@ export const keysExport: Verb = {
   ],
   run: (call) => {
     const pem = call.has('pem');
-    if (pem === call.has('jwks')) throw new CliRefusal(EXIT.usage, 'say either --pem or --jwks\nsee: postern keys export --help');
+    if (pem === call.has('jwks'))
+      throw new CliRefusal(
+        EXIT.usage,
+        'say either --pem or --jwks\nsee: postern keys export --help',
+      );
     return withKeys(call, async (keys) => {
       const published = keys.published();
-      if (published.length === 0) throw new CliRefusal(EXIT.failed, 'under HS256 there is no public key.');
+      if (published.length === 0)
+        throw new CliRefusal(EXIT.failed, 'under HS256 there is no public key.');
       if (!pem) {
         call.output.answerJson({ keys: published.map(({ jwk }) => jwk) });
         return EXIT.done;
       }
       const kid = call.text('kid');
-      const chosen = kid === undefined ? published[0] : published.find(({ jwk }) => jwk.kid === kid);
-      if (chosen === undefined) throw new CliRefusal(EXIT.failed, 'no published key has that id. postern keys list shows them.');
+      const chosen =
+        kid === undefined ? published[0] : published.find(({ jwk }) => jwk.kid === kid);
+      if (chosen === undefined)
+        throw new CliRefusal(
+          EXIT.failed,
+          'no published key has that id. postern keys list shows them.',
+        );
       call.output.answer(chosen.pem);
       return EXIT.done;
     });

@@ -13,14 +13,21 @@ export interface LoadedConfig extends ParsedConfig {
 }
 
 /**
- * Reads what is in force for this call: file, environment, and those of the verb's options that stand for a setting.
+ * Reads what is in force for this call: file, environment, and those of the verb's options that
+ * stand for a setting.
  *
  * @throws {ConfigRefused} which the program prints and turns into exit code 78
  */
 export function loadConfig(call: VerbCall): LoadedConfig {
   const { env, readFile } = call.context;
   const file = locateConfig({ flag: call.text('config'), env, readFile });
-  const parsed = parseConfig({ file, env, flags: flagsOf(call), readSecretFile: readFile, credentialsDirectory: env['CREDENTIALS_DIRECTORY'] });
+  const parsed = parseConfig({
+    file,
+    env,
+    flags: flagsOf(call),
+    readSecretFile: readFile,
+    credentialsDirectory: env['CREDENTIALS_DIRECTORY'],
+  });
   for (const warning of parsed.warnings) call.output.warn(warning);
   return { ...parsed, path: file?.path };
 }

@@ -1,4 +1,7 @@
-/** The ways to send letters, out of the configuration: transports in order, and the operator's own letters from their folder. */
+/**
+ * The ways to send letters, out of the configuration: transports in order, and the operator's own
+ * letters from their folder.
+ */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
@@ -29,7 +32,11 @@ export function mailTransports(config: Config, clock: Clock): readonly Transport
       case 'smtp':
         return smtpTransport({ ...config['mail.smtp'], from });
       case 'webhook':
-        return webhookTransport({ url: config['mail.webhook'].url ?? '', secret: config['mail.webhook'].secret ?? '', clock });
+        return webhookTransport({
+          url: config['mail.webhook'].url ?? '',
+          secret: config['mail.webhook'].secret ?? '',
+          clock,
+        });
       case 'file':
         return folderTransport({ dir: mailFolder(config), from });
     }
@@ -40,27 +47,47 @@ export function mailTransports(config: Config, clock: Clock): readonly Transport
 export function describeMail(config: Config): string {
   const { transports } = config.mail;
   return transports
-    .map((way) => (way === 'smtp' ? `smtp://${config['mail.smtp'].host}:${config['mail.smtp'].port}` : way === 'webhook' ? (config['mail.webhook'].url ?? '') : `${mailFolder(config)}/*.eml`))
+    .map((way) =>
+      way === 'smtp'
+        ? `smtp://${config['mail.smtp'].host}:${config['mail.smtp'].port}`
+        : way === 'webhook'
+          ? (config['mail.webhook'].url ?? '')
+          : `${mailFolder(config)}/*.eml`,
+    )
     .join(', ');
 }
 
 /**
- * The operator's own letters, read once: `LOCALE/LETTER.txt` (first line the subject) and `LOCALE/LETTER.html`.
+ * The operator's own letters, read once: `LOCALE/LETTER.txt` (first line the subject) and
+ * `LOCALE/LETTER.html`.
  *
  * @throws {CliRefusal} the folder is not there, or holds a letter that there is not
  */
 export function ownTemplates(folder: string | undefined): FindTemplate {
   if (folder === undefined) return () => null;
-  if (!existsSync(folder)) throw new CliRefusal(EXIT.config, `${folder} is not there. Make it, or change mail.templates_dir.`);
+  if (!existsSync(folder))
+    throw new CliRefusal(
+      EXIT.config,
+      `${folder} is not there. Make it, or change mail.templates_dir.`,
+    );
   const found = new Map<string, OwnTemplate>();
   for (const locale of readdirSync(folder, { withFileTypes: true })) {
     if (!locale.isDirectory()) continue;
     for (const file of readdirSync(join(folder, locale.name))) {
       const [, name, ending] = /^([a-z_]+)\.(txt|html)$/.exec(file) ?? [];
       const letter = LETTERS.find((candidate) => candidate === name);
-      if (letter === undefined) throw new CliRefusal(EXIT.config, `${join(folder, locale.name, file)} is no letter. There are ${LETTERS.join(', ')}, each as .txt and .html.`);
-      if (ending === 'txt') found.set(`${locale.name}/${letter}`, ownTemplate(join(folder, locale.name), letter));
-      else if (!existsSync(join(folder, locale.name, `${letter}.txt`))) throw new CliRefusal(EXIT.config, `${join(folder, locale.name, file)} has no ${letter}.txt beside it, which holds the subject and the plain text.`);
+      if (letter === undefined)
+        throw new CliRefusal(
+          EXIT.config,
+          `${join(folder, locale.name, file)} is no letter. There are ${LETTERS.join(', ')}, each as .txt and .html.`,
+        );
+      if (ending === 'txt')
+        found.set(`${locale.name}/${letter}`, ownTemplate(join(folder, locale.name), letter));
+      else if (!existsSync(join(folder, locale.name, `${letter}.txt`)))
+        throw new CliRefusal(
+          EXIT.config,
+          `${join(folder, locale.name, file)} has no ${letter}.txt beside it, which holds the subject and the plain text.`,
+        );
     }
   }
   return (letter, locale) => found.get(`${locale}/${letter}`) ?? null;
@@ -68,5 +95,8 @@ export function ownTemplates(folder: string | undefined): FindTemplate {
 
 function ownTemplate(folder: string, letter: LetterName): OwnTemplate {
   const html = join(folder, `${letter}.html`);
-  return { text: readFileSync(join(folder, `${letter}.txt`), 'utf8').replaceAll('\r\n', '\n'), html: existsSync(html) ? readFileSync(html, 'utf8') : null };
+  return {
+    text: readFileSync(join(folder, `${letter}.txt`), 'utf8').replaceAll('\r\n', '\n'),
+    html: existsSync(html) ? readFileSync(html, 'utf8') : null,
+  };
 }

@@ -1,4 +1,6 @@
-/** `postern migrate`: brings the database to this program's tables; serve does so too at its start. */
+/**
+ * `postern migrate`: brings the database to this program's tables; serve does so too at its start.
+ */
 import { existsSync } from 'node:fs';
 import { migrations } from '../db/migrations.ts';
 import { databaseFile } from '../db/open.ts';
@@ -14,23 +16,35 @@ export const migrate: Verb = {
   name: 'migrate',
   summary: 'Brings the database to the tables of this version; serve does it too.',
   examples: ['postern migrate --dry-run', 'postern migrate'],
-  options: [{ flags: '--dry-run', sentence: 'say what would be applied and change nothing' }, JSON_OPTION],
+  options: [
+    { flags: '--dry-run', sentence: 'say what would be applied and change nothing' },
+    JSON_OPTION,
+  ],
   run: async (call) => {
     const { config } = loadConfig(call);
     const dry = call.has('dry-run');
     const answer = (tags: readonly string[], location: string): ExitCode => {
       if (call.has('json')) call.output.answerJson({ [dry ? 'pending' : 'applied']: tags });
       else if (tags.length === 0) call.output.answer(`${location} is up to date.`);
-      else call.output.answer(`${dry ? 'would apply' : 'applied'} ${tags.length}: ${tags.join(', ')}`);
+      else
+        call.output.answer(`${dry ? 'would apply' : 'applied'} ${tags.length}: ${tags.join(', ')}`);
       return EXIT.done;
     };
     const file = await refusing(async () => databaseFile(config.database.url));
-    if (dry && file !== null && !existsSync(file)) return answer(migrations.map(({ tag }) => tag), file);
-    // A new database and its key come together: later, a database without its key file would look as if that had been lost.
+    if (dry && file !== null && !existsSync(file))
+      return answer(
+        migrations.map(({ tag }) => tag),
+        file,
+      );
+    // A new database and its key come together: later, a database without its key file would look
+    // as if that had been lost.
     if (!dry && file !== null) keyEncryptionKey(config, true, (line) => call.output.warn(line));
     const db = await openState(config, call);
     try {
-      return answer(await refusing(() => (dry ? db.pendingMigrations() : db.migrate())), db.location);
+      return answer(
+        await refusing(() => (dry ? db.pendingMigrations() : db.migrate())),
+        db.location,
+      );
     } finally {
       await db.close();
     }

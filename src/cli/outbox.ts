@@ -1,4 +1,7 @@
-/** `postern outbox list|retry`, `postern mail test`: letters that wait, letters that were given up, and whether letters go out at all. */
+/**
+ * `postern outbox list|retry`, `postern mail test`: letters that wait, letters that were given up,
+ * and whether letters go out at all.
+ */
 import { canonicalEmail } from '../lib/email-address.ts';
 import { listOutbox, retryOutbox } from '../core/outbox.ts';
 import { renderLetter } from '../delivery/letters.ts';
@@ -21,12 +24,27 @@ export const outboxList: Verb = {
     withDatabase(call, async (db) => {
       const entries = await listOutbox(db);
       for (const entry of entries) {
-        const { id, letter, recipient, state, attempts, nextAt, createdAt, expiresAt, lastError } = entry;
+        const { id, letter, recipient, state, attempts, nextAt, createdAt, expiresAt, lastError } =
+          entry;
         if (call.has('json')) {
-          call.output.answerJson({ id, letter, recipient, state, attempts, next_at: rfc3339(nextAt), created_at: rfc3339(createdAt), expires_at: rfc3339(expiresAt), last_error: lastError });
-        } else call.output.answer(`${id}  ${state.padEnd(7)}  ${letter.padEnd(24)}  ${recipient.padEnd(32)}  tried ${attempts}${state === 'pending' ? `, next ${rfc3339(nextAt)}` : ''}${lastError === null ? '' : `  ${lastError}`}`);
+          call.output.answerJson({
+            id,
+            letter,
+            recipient,
+            state,
+            attempts,
+            next_at: rfc3339(nextAt),
+            created_at: rfc3339(createdAt),
+            expires_at: rfc3339(expiresAt),
+            last_error: lastError,
+          });
+        } else
+          call.output.answer(
+            `${id}  ${state.padEnd(7)}  ${letter.padEnd(24)}  ${recipient.padEnd(32)}  tried ${attempts}${state === 'pending' ? `, next ${rfc3339(nextAt)}` : ''}${lastError === null ? '' : `  ${lastError}`}`,
+          );
       }
-      if (!call.has('json')) call.output.progress(`${entries.length} ${entries.length === 1 ? 'letter' : 'letters'}`);
+      if (!call.has('json'))
+        call.output.progress(`${entries.length} ${entries.length === 1 ? 'letter' : 'letters'}`);
       return EXIT.done;
     }),
 };
@@ -41,7 +59,11 @@ export const outboxRetry: Verb = {
     withDatabase(call, async (db) => {
       const id = call.arguments[0] ?? '';
       const count = await retryOutbox(db, call.context.clock.now(), id);
-      if (id !== '' && count === 0) throw new CliRefusal(EXIT.failed, 'there is no such letter that could still be sent. postern outbox list shows them.');
+      if (id !== '' && count === 0)
+        throw new CliRefusal(
+          EXIT.failed,
+          'there is no such letter that could still be sent. postern outbox list shows them.',
+        );
       if (call.has('json')) call.output.answerJson({ count });
       else call.output.answer(`${count} ${count === 1 ? 'letter goes' : 'letters go'} out again.`);
       return EXIT.done;
@@ -51,13 +73,26 @@ export const outboxRetry: Verb = {
 export const mailTest: Verb = {
   name: 'mail test',
   summary: 'Sends a test letter by each configured way and says how each went.',
-  examples: ['postern mail test --to you@example.com', 'postern mail test --to you@example.com --config /etc/postern/config.toml'],
+  examples: [
+    'postern mail test --to you@example.com',
+    'postern mail test --to you@example.com --config /etc/postern/config.toml',
+  ],
   options: [{ flags: '--to <address>', sentence: 'where to' }],
   run: async (call) => {
     const to = call.text('to');
-    if (to === undefined || canonicalEmail(to) === null) throw new CliRefusal(EXIT.usage, '--to needs one plain address, such as you@example.com\nsee: postern mail test --help');
+    if (to === undefined || canonicalEmail(to) === null)
+      throw new CliRefusal(
+        EXIT.usage,
+        '--to needs one plain address, such as you@example.com\nsee: postern mail test --help',
+      );
     const { config } = loadConfig(call);
-    const letter = { id: `test-${call.context.clock.now()}`, letter: 'test' as const, to, values: {}, ...renderLetter('test', {}, config.server.name, ownTemplates(config.mail.templates_dir)) };
+    const letter = {
+      id: `test-${call.context.clock.now()}`,
+      letter: 'test' as const,
+      to,
+      values: {},
+      ...renderLetter('test', {}, config.server.name, ownTemplates(config.mail.templates_dir)),
+    };
     let failed = 0;
     for (const transport of mailTransports(config, call.context.clock)) {
       try {

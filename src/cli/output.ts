@@ -1,6 +1,7 @@
 /**
- * Where a verb speaks: the answer to stdout, everything else to stderr, so that an answer can be piped. Colour only ever repeats
- * what the words say, and obeys NO_COLOR, FORCE_COLOR and what is not a terminal.
+ * Where a verb speaks: the answer to stdout, everything else to stderr, so that an answer can be
+ * piped. Colour only ever repeats what the words say, and obeys NO_COLOR, FORCE_COLOR and what is
+ * not a terminal.
  */
 import { styleText } from 'node:util';
 import type { CliContext, OutputStream } from './context.ts';
@@ -20,8 +21,15 @@ export interface Output {
   style(format: Format, text: string): string;
 }
 
-/** Makes the output of one run. A reader of stdout that has gone away (`postern … | head`) ends the process quietly. */
-export function createOutput({ stdout, stderr, exit }: Pick<CliContext, 'stdout' | 'stderr' | 'exit'>): Output {
+/**
+ * Makes the output of one run. A reader of stdout that has gone away (`postern … | head`) ends the
+ * process quietly.
+ */
+export function createOutput({
+  stdout,
+  stderr,
+  exit,
+}: Pick<CliContext, 'stdout' | 'stderr' | 'exit'>): Output {
   const onGone = (stream: OutputStream, react: () => void): void => {
     stream.on('error', (error: Error) => {
       if (!('code' in error) || error.code !== 'EPIPE') throw error;
@@ -34,7 +42,8 @@ export function createOutput({ stdout, stderr, exit }: Pick<CliContext, 'stdout'
   const line = (stream: OutputStream, text: string): void => {
     stream.write(text.endsWith('\n') ? text : `${text}\n`);
   };
-  const style = (stream: OutputStream, format: Format, text: string): string => styleText(format, text, { stream, validateStream: true });
+  const style = (stream: OutputStream, format: Format, text: string): string =>
+    styleText(format, text, { stream, validateStream: true });
   return {
     answer: (text) => line(stdout, text),
     answerJson: (value) => line(stdout, JSON.stringify(value)),

@@ -1,4 +1,7 @@
-/** The pages of docs/ that follow from the code, so that they say what it does; a test compares them. */
+/**
+ * The pages of docs/ that follow from the code, so that they say what it does; a test compares
+ * them.
+ */
 import { EVENTS } from '../lib/events.ts';
 import { PROBLEMS } from '../problem.ts';
 import { problemType } from '../http/answer.ts';
@@ -7,7 +10,9 @@ import { verbHelp } from './help.ts';
 import { VERBS } from './index.ts';
 
 function cliPage(): string {
-  const verbs = VERBS.map((verb) => `## postern ${verb.name}\n\n\`\`\`\n${verbHelp(verb)}\n\`\`\`\n`);
+  const verbs = VERBS.map(
+    (verb) => `## postern ${verb.name}\n\n\`\`\`\n${verbHelp(verb)}\n\`\`\`\n`,
+  );
   return [
     '# Command line\n',
     '`postern` alone serves. Answers go to stdout, everything else to stderr; `--json` prints one object, or one a line for lists, with the field names of the API.\n',
@@ -18,7 +23,11 @@ function cliPage(): string {
 
 function errorsPage(): string {
   const codes = Object.entries(PROBLEMS).map(([code, { status, title, detail }]) => {
-    const example = JSON.stringify({ type: problemType(code), title, status, detail, code, request_id: 'b1946ac92492-1' }, null, 2);
+    const example = JSON.stringify(
+      { type: problemType(code), title, status, detail, code, request_id: 'b1946ac92492-1' },
+      null,
+      2,
+    );
     return `## ${code}\n\n${status} ${title}. ${detail}\n\n\`\`\`json\n${example}\n\`\`\`\n`;
   });
   return [
@@ -30,7 +39,9 @@ function errorsPage(): string {
 }
 
 function eventsPage(): string {
-  const rows = Object.entries(EVENTS).map(([event, { level, sentence }]) => `| \`${event}\` | ${level} | ${sentence} |`);
+  const rows = Object.entries(EVENTS).map(
+    ([event, { level, sentence }]) => `| \`${event}\` | ${level} | ${sentence} |`,
+  );
   return [
     '# Log events\n',
     'One JSON object a line on stdout, and nowhere else. `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `message`, `request_id`; then what the event has, under OpenTelemetry\u2019s attribute names: `user.id`, `session.id`, `client.address`, `http.route`, `error.type` (a [problem code](errors.md)), `exception.*`. Fields come from an allow-list: no password, token, code, key or letter is ever among them.\n',

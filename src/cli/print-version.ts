@@ -10,8 +10,12 @@ export const printVersion: Verb = {
   examples: ['postern version', 'postern version --json'],
   options: [JSON_OPTION],
   run: ({ context: { nodeVersion, target }, output, has }) => {
-    if (has('json')) output.answerJson({ postern: VERSION, node: nodeVersion, libsql: LIBSQL_VERSION, target });
-    else output.answer(`postern ${VERSION} (Node ${nodeVersion}, libSQL ${LIBSQL_VERSION}, ${target})`);
+    if (has('json'))
+      output.answerJson({ postern: VERSION, node: nodeVersion, libsql: LIBSQL_VERSION, target });
+    else
+      output.answer(
+        `postern ${VERSION} (Node ${nodeVersion}, libSQL ${LIBSQL_VERSION}, ${target})`,
+      );
     return EXIT.done;
   },
 };

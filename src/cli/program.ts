@@ -1,6 +1,7 @@
 /**
- * The command line: a list of verbs becomes a tree, arguments become one call, and every end an exit code. commander reads the
- * arguments; the words are ours, for its messages repeat what was typed, a secret included.
+ * The command line: a list of verbs becomes a tree, arguments become one call, and every end an
+ * exit code. commander reads the arguments; the words are ours, for its messages repeat what was
+ * typed, a secret included.
  */
 import { Command, CommanderError } from 'commander';
 import { ConfigRefused } from '../config/fault.ts';
@@ -32,11 +33,13 @@ export async function runProgram(verbs: readonly Verb[], context: CliContext): P
   }
 }
 
-type Choice = { readonly verb: Verb; readonly rest: readonly string[] } | { readonly help: string; readonly exitCode: ExitCode };
+type Choice =
+  | { readonly verb: Verb; readonly rest: readonly string[] }
+  | { readonly help: string; readonly exitCode: ExitCode };
 
 /**
- * Finds the verb. Options before it count as if they came after, so `postern --config a.toml serve` and
- * `postern serve --config a.toml` are the same.
+ * Finds the verb. Options before it count as if they came after, so `postern --config a.toml serve`
+ * and `postern serve --config a.toml` are the same.
  *
  * @throws {CliRefusal} for a verb that does not exist
  */
@@ -44,56 +47,100 @@ function chooseVerb(verbs: readonly Verb[], args: readonly string[]): Choice {
   const { leading, operands } = splitLeading(verbs, args);
   const [first, second] = operands;
   if (first === undefined) {
-    if (leading.some((arg) => arg === '-h' || arg === '--help')) return { help: programHelp(verbs), exitCode: EXIT.done };
-    const name = leading.some((arg) => arg === '-V' || arg === '--version') ? 'version' : DEFAULT_VERB;
-    return pick(verbs, name, name === DEFAULT_VERB ? leading : leading.filter((arg) => arg !== '-V' && arg !== '--version'));
+    if (leading.some((arg) => arg === '-h' || arg === '--help'))
+      return { help: programHelp(verbs), exitCode: EXIT.done };
+    const name = leading.some((arg) => arg === '-V' || arg === '--version')
+      ? 'version'
+      : DEFAULT_VERB;
+    return pick(
+      verbs,
+      name,
+      name === DEFAULT_VERB
+        ? leading
+        : leading.filter((arg) => arg !== '-V' && arg !== '--version'),
+    );
   }
-  if (first === 'help') return operands.length === 1 ? { help: programHelp(verbs), exitCode: EXIT.done } : chooseVerb(verbs, [...operands.slice(1), '--help']);
-  if (verbs.some(({ name }) => name === first)) return pick(verbs, first, [...leading, ...operands.slice(1)]);
+  if (first === 'help')
+    return operands.length === 1
+      ? { help: programHelp(verbs), exitCode: EXIT.done }
+      : chooseVerb(verbs, [...operands.slice(1), '--help']);
+  if (verbs.some(({ name }) => name === first))
+    return pick(verbs, first, [...leading, ...operands.slice(1)]);
   const ofNoun = verbs.filter(({ name }) => name.startsWith(`${first} `));
   if (ofNoun.length === 0) {
     const names = verbs.flatMap(({ name }) => name.split(' ').slice(0, 1));
     throw usageRefusal(`unknown verb ${shownWord(first)}${meant(first, names)}`, 'postern --help');
   }
-  if (second === '-h' || second === '--help' || leading.some((arg) => arg === '-h' || arg === '--help')) return { help: programHelp(verbs, first), exitCode: EXIT.done };
-  if (second === undefined || second.startsWith('-')) return { help: programHelp(verbs, first), exitCode: EXIT.usage };
+  if (
+    second === '-h' ||
+    second === '--help' ||
+    leading.some((arg) => arg === '-h' || arg === '--help')
+  )
+    return { help: programHelp(verbs, first), exitCode: EXIT.done };
+  if (second === undefined || second.startsWith('-'))
+    return { help: programHelp(verbs, first), exitCode: EXIT.usage };
   const name = `${first} ${second}`;
-  if (verbs.some((verb) => verb.name === name)) return pick(verbs, name, [...leading, ...operands.slice(2)]);
+  if (verbs.some((verb) => verb.name === name))
+    return pick(verbs, name, [...leading, ...operands.slice(2)]);
   const seconds = ofNoun.map((verb) => verb.name.slice(first.length + 1));
-  throw usageRefusal(`unknown verb ${first} ${shownWord(second)}${meant(second, seconds)}`, `postern ${first} --help`);
+  throw usageRefusal(
+    `unknown verb ${first} ${shownWord(second)}${meant(second, seconds)}`,
+    `postern ${first} --help`,
+  );
 }
 
 function pick(verbs: readonly Verb[], name: string, rest: readonly string[]): Choice {
   const verb = verbs.find((candidate) => candidate.name === name);
   if (verb === undefined) throw new Error(`there is no verb ${name}`);
-  return rest.some((arg, index) => (arg === '-h' || arg === '--help') && !rest.slice(0, index).includes('--')) ? { help: verbHelp(verb), exitCode: EXIT.done } : { verb, rest };
+  return rest.some(
+    (arg, index) => (arg === '-h' || arg === '--help') && !rest.slice(0, index).includes('--'),
+  )
+    ? { help: verbHelp(verb), exitCode: EXIT.done }
+    : { verb, rest };
 }
 
 /** The options before the first operand; a value that stands apart belongs to its option. */
-function splitLeading(verbs: readonly Verb[], args: readonly string[]): { leading: readonly string[]; operands: readonly string[] } {
-  const options = [...COMMON_OPTIONS, ...(verbs.find(({ name }) => name === DEFAULT_VERB)?.options ?? [])];
+function splitLeading(
+  verbs: readonly Verb[],
+  args: readonly string[],
+): { leading: readonly string[]; operands: readonly string[] } {
+  const options = [
+    ...COMMON_OPTIONS,
+    ...(verbs.find(({ name }) => name === DEFAULT_VERB)?.options ?? []),
+  ];
   const withValue = new Set(options.filter(takesValue).map((option) => `--${longName(option)}`));
   let at = 0;
-  for (let arg = args[at]; arg !== undefined && arg.startsWith('-') && arg !== '--'; arg = args[at]) at += withValue.has(arg) ? 2 : 1;
+  for (let arg = args[at]; arg !== undefined && arg.startsWith('-') && arg !== '--'; arg = args[at])
+    at += withValue.has(arg) ? 2 : 1;
   return { leading: args.slice(0, at), operands: args.slice(at) };
 }
 
 /** @throws {CliRefusal} for options and arguments that the verb does not take */
-function readCall(verb: Verb, rest: readonly string[], context: CliContext, output: Output): VerbCall {
+function readCall(
+  verb: Verb,
+  rest: readonly string[],
+  context: CliContext,
+  output: Output,
+): VerbCall {
   const options = [...(verb.options ?? []), ...COMMON_OPTIONS];
-  const command = new Command(verb.name).helpOption(false).exitOverride().configureOutput({ writeOut: noOutput, writeErr: noOutput });
+  const command = new Command(verb.name)
+    .helpOption(false)
+    .exitOverride()
+    .configureOutput({ writeOut: noOutput, writeErr: noOutput });
   for (const option of options) addOption(command, option);
   for (const { name, sentence } of verb.arguments ?? []) command.argument(name, sentence);
   command.action(() => undefined);
   try {
     command.parse([...rest], { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) throw usageRefusal(usageFault(error, options), `postern ${verb.name} --help`);
+    if (error instanceof CommanderError)
+      throw usageRefusal(usageFault(error, options), `postern ${verb.name} --help`);
     throw error;
   }
   const values = command.opts<Record<string, unknown>>();
   const valueOf = (name: string): unknown => {
-    if (!options.some((option) => longName(option) === name)) throw new Error(`${verb.name} has no option --${name}`);
+    if (!options.some((option) => longName(option) === name))
+      throw new Error(`${verb.name} has no option --${name}`);
     return values[name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())];
   };
   return {
@@ -116,7 +163,13 @@ function readCall(verb: Verb, rest: readonly string[], context: CliContext, outp
 const noOutput = (): void => undefined;
 
 function addOption(command: Command, option: VerbOption): void {
-  if (option.isRepeatable === true) command.option(option.flags, option.sentence, (value: string, former: readonly string[]) => [...former, value], []);
+  if (option.isRepeatable === true)
+    command.option(
+      option.flags,
+      option.sentence,
+      (value: string, former: readonly string[]) => [...former, value],
+      [],
+    );
   else command.option(option.flags, option.sentence);
 }
 
@@ -149,10 +202,15 @@ function explainEnd(error: unknown, output: Output): ExitCode {
     output.error(error.message);
     return error.exitCode;
   }
-  // A bug: its kind and place, not the minified source; the message may carry anything, so it keeps to one line.
-  const [head = '', ...frames] = (error instanceof Error ? (error.stack ?? error.message) : String(error)).split('\n');
+  // A bug: its kind and place, not the minified source; the message may carry anything, so it keeps
+  // to one line.
+  const [head = '', ...frames] = (
+    error instanceof Error ? (error.stack ?? error.message) : String(error)
+  ).split('\n');
   const place = frames.find((frame) => frame.trim().startsWith('at '))?.trim() ?? '';
-  output.error(`postern has a bug: ${head.slice(0, 300)} ${place}. Report this line to the project; nothing else is needed.`);
+  output.error(
+    `postern has a bug: ${head.slice(0, 300)} ${place}. Report this line to the project; nothing else is needed.`,
+  );
   return EXIT.failed;
 }
 

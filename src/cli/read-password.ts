@@ -1,4 +1,7 @@
-/** A password for a verb: from standard input, or typed at a prompt that doesn't show it; never from the arguments. */
+/**
+ * A password for a verb: from standard input, or typed at a prompt that doesn't show it; never from
+ * the arguments.
+ */
 import { CliRefusal, EXIT } from './exit.ts';
 import type { CliContext } from './context.ts';
 import type { VerbCall } from './verb.ts';
@@ -9,7 +12,11 @@ const MAX_BYTES = 4_096;
 export async function readPassword(call: VerbCall): Promise<string> {
   const { stdin } = call.context;
   if (call.has('password-stdin')) return oneLine(await readAll(stdin));
-  if (stdin.isTTY !== true) throw new CliRefusal(EXIT.usage, `a password is needed: say --password-stdin and pipe it in\nsee: postern ${call.verb.name} --help`);
+  if (stdin.isTTY !== true)
+    throw new CliRefusal(
+      EXIT.usage,
+      `a password is needed: say --password-stdin and pipe it in\nsee: postern ${call.verb.name} --help`,
+    );
   return prompt(call.context, 'Password: ');
 }
 
@@ -18,7 +25,8 @@ async function readAll(stdin: CliContext['stdin']): Promise<string> {
   stdin.setEncoding('utf8');
   for await (const chunk of stdin) {
     text += String(chunk);
-    if (text.length > MAX_BYTES) throw new CliRefusal(EXIT.usage, 'standard input is too long for a password.');
+    if (text.length > MAX_BYTES)
+      throw new CliRefusal(EXIT.usage, 'standard input is too long for a password.');
   }
   return text;
 }

@@ -30,27 +30,57 @@ import { VERSION } from './version.ts';
 export const serve: Verb = {
   name: 'serve',
   summary: 'Runs the service (what `postern` alone does).',
-  examples: ['postern serve', 'postern serve --listen tcp://127.0.0.1:7400 --listen unix:/run/postern/postern.sock'],
+  examples: [
+    'postern serve',
+    'postern serve --listen tcp://127.0.0.1:7400 --listen unix:/run/postern/postern.sock',
+  ],
   options: [LISTEN_OPTION, LOG_LEVEL_OPTION],
   run: async (call) => {
     const started = performance.now();
-    // First of all: as the first process of a container it is deaf to signals that it does not handle.
+    // First of all: as the first process of a container it is deaf to signals that it does not
+    // handle.
     const told = stopSignal();
     const { config, path } = loadConfig(call);
-    const pretty = config.log.format === 'pretty' || (config.log.format === 'auto' && call.context.stdout.isTTY === true);
+    const pretty =
+      config.log.format === 'pretty' ||
+      (config.log.format === 'auto' && call.context.stdout.isTTY === true);
     const log = createLogger({ level: config.log.level, pretty, stdout: call.context.stdout });
-    const mail = { transports: mailTransports(config, call.context.clock), findTemplate: ownTemplates(config.mail.templates_dir) };
-    const keyBytes = await refusing(async () => keyEncryptionKey(config, true, (line) => call.output.warn(line)));
+    const mail = {
+      transports: mailTransports(config, call.context.clock),
+      findTemplate: ownTemplates(config.mail.templates_dir),
+    };
+    const keyBytes = await refusing(async () =>
+      keyEncryptionKey(config, true, (line) => call.output.warn(line)),
+    );
     const db = await openState(config, call);
     let running: RunningApp | undefined;
     try {
       const isNew = db.isNew;
       await refusing(() => db.migrate());
       running = await refusing(() =>
-        createApp(config, { db, clock: call.context.clock, random: systemRandom, log, keyEncryptionKey: keyBytes, commonPasswordBytes: asset('common-passwords.bin'), mail, ...breachedFilter(config) }, features),
+        createApp(
+          config,
+          {
+            db,
+            clock: call.context.clock,
+            random: systemRandom,
+            log,
+            keyEncryptionKey: keyBytes,
+            commonPasswordBytes: asset('common-passwords.bin'),
+            mail,
+            ...breachedFilter(config),
+          },
+          features,
+        ),
       );
       const listeners = await open(config, running, log);
-      announce(call, config, db, running, listeners, { isNew, path, ms: Math.round(performance.now() - started), pretty, log });
+      announce(call, config, db, running, listeners, {
+        isNew,
+        path,
+        ms: Math.round(performance.now() - started),
+        pretty,
+        log,
+      });
       notifySystemd('READY=1');
       await told;
       notifySystemd('STOPPING=1');
@@ -62,7 +92,8 @@ export const serve: Verb = {
       await running?.close();
       await db.close();
       log.flush();
-      if (error instanceof ListenRefused) throw new CliRefusal(EXIT.failed, error.message, { cause: error });
+      if (error instanceof ListenRefused)
+        throw new CliRefusal(EXIT.failed, error.message, { cause: error });
       throw error;
     }
   },
@@ -76,7 +107,11 @@ function breachedFilter({ password }: Config): { breachedBytes?: Buffer } {
     readFilter(breachedBytes);
     return { breachedBytes };
   } catch (cause) {
-    throw new CliRefusal(EXIT.config, `password.breached_file: ${password.breached_file} is no filter that can be read. Make one with: postern breached build LIST --out ${password.breached_file}`, { cause });
+    throw new CliRefusal(
+      EXIT.config,
+      `password.breached_file: ${password.breached_file} is no filter that can be read. Make one with: postern breached build LIST --out ${password.breached_file}`,
+      { cause },
+    );
   }
 }
 
@@ -88,7 +123,11 @@ async function finish(running: RunningApp, db: OpenDatabase, log: RunningLog): P
   return EXIT.done;
 }
 
-async function open(config: Config, { app, contributions }: RunningApp, log: RunningLog): Promise<Listeners> {
+async function open(
+  config: Config,
+  { app, contributions }: RunningApp,
+  log: RunningLog,
+): Promise<Listeners> {
   const { server } = config;
   const routes = withOpenapi(
     contributions.flatMap((contribution) => contribution.routes),
@@ -98,16 +137,36 @@ async function open(config: Config, { app, contributions }: RunningApp, log: Run
   return listen(
     createServer(app, routes),
     server.listen,
-    { headerTimeoutMs: server.header_timeout, requestTimeoutMs: server.request_timeout, keepAliveTimeoutMs: server.keep_alive_timeout, maxConnections: server.max_connections },
+    {
+      headerTimeoutMs: server.header_timeout,
+      requestTimeoutMs: server.request_timeout,
+      keepAliveTimeoutMs: server.keep_alive_timeout,
+      maxConnections: server.max_connections,
+    },
     { inheritedSockets: inheritedSockets(), umask: (mask) => process.umask(mask) },
   );
 }
 
-/** ASVS 16.5.4: an error that nobody caught is a line in the log, not a silent end, and no answer tells of it. */
+/**
+ * ASVS 16.5.4: an error that nobody caught is a line in the log, not a silent end, and no answer
+ * tells of it.
+ */
 function lastResort(log: RunningLog): void {
-  process.on('unhandledRejection', (reason) => log.write('error', 'process.unhandled', 'a promise was rejected and nobody looked', exceptionFields(reason)));
+  process.on('unhandledRejection', (reason) =>
+    log.write(
+      'error',
+      'process.unhandled',
+      'a promise was rejected and nobody looked',
+      exceptionFields(reason),
+    ),
+  );
   process.on('uncaughtException', (error) => {
-    log.write('error', 'process.uncaught', 'an error that nobody caught; the process ends and has to be started again', exceptionFields(error));
+    log.write(
+      'error',
+      'process.uncaught',
+      'an error that nobody caught; the process ends and has to be started again',
+      exceptionFields(error),
+    );
     log.flush();
     process.exit(EXIT.failed);
   });
@@ -120,10 +179,15 @@ function inheritedSockets(): number {
   delete process.env['LISTEN_FDS'];
   delete process.env['LISTEN_FDNAMES'];
   const count = Number(LISTEN_FDS ?? 0);
-  return Number(LISTEN_PID) === process.pid && Number.isInteger(count) && count > 0 && count <= 64 ? count : 0;
+  return Number(LISTEN_PID) === process.pid && Number.isInteger(count) && count > 0 && count <= 64
+    ? count
+    : 0;
 }
 
-/** Node can't send datagrams over Unix sockets; systemd's own tool can. The unit needs NotifyAccess=all for it. */
+/**
+ * Node can't send datagrams over Unix sockets; systemd's own tool can. The unit needs
+ * NotifyAccess=all for it.
+ */
 function notifySystemd(state: string): void {
   if (process.env['NOTIFY_SOCKET'] === undefined) return;
   execFile('systemd-notify', [`--pid=${process.pid}`, state], () => undefined);
@@ -151,7 +215,14 @@ interface Start {
   readonly log: RunningLog;
 }
 
-function announce(call: VerbCall, config: Config, db: OpenDatabase, { app }: RunningApp, listeners: Listeners, { isNew, path, ms, pretty, log }: Start): void {
+function announce(
+  call: VerbCall,
+  config: Config,
+  db: OpenDatabase,
+  { app }: RunningApp,
+  listeners: Listeners,
+  { isNew, path, ms, pretty, log }: Start,
+): void {
   const { public_url } = config.server;
   const { algorithm } = config.tokens;
   const kid = app.keys.published()[0]?.jwk.kid;
@@ -169,14 +240,20 @@ function announce(call: VerbCall, config: Config, db: OpenDatabase, { app }: Run
     log.flush();
     return;
   }
-  const shown = (path: string): string => (path.startsWith('/') ? relativePath(call.context.cwd, path) : path);
+  const shown = (path: string): string =>
+    path.startsWith('/') ? relativePath(call.context.cwd, path) : path;
   call.output.answer(
     [
       `postern ${VERSION} is ready (${ms} ms)`,
-      ...listeners.addresses.map((address, index) => `  ${index === 0 ? 'API     ' : '        '}  ${address.padEnd(30)}${index === 0 ? ' GET /openapi.json' : ''}`),
+      ...listeners.addresses.map(
+        (address, index) =>
+          `  ${index === 0 ? 'API     ' : '        '}  ${address.padEnd(30)}${index === 0 ? ' GET /openapi.json' : ''}`,
+      ),
       `  keys      ${public_url}/.well-known/jwks.json   ${algorithm}${kid === undefined ? '' : `, kid ${kid.slice(0, 4)}…`}`,
       `  database  ${shown(db.location).padEnd(30)} ${isNew ? 'new' : 'there'}`,
-      config.mail.transports.length === 0 ? `  mail      ${`${shown(mailFolder(config))}/*.eml`.padEnd(30)} nothing is sent: [mail] transports is empty` : `  mail      ${describeMail(config)}`,
+      config.mail.transports.length === 0
+        ? `  mail      ${`${shown(mailFolder(config))}/*.eml`.padEnd(30)} nothing is sent: [mail] transports is empty`
+        : `  mail      ${describeMail(config)}`,
       `  config    ${path ?? 'defaults'}${path === undefined ? '                       config.example.toml has every setting' : ''}`,
     ].join('\n'),
   );

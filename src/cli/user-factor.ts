@@ -1,4 +1,7 @@
-/** `postern user remove-factors|renew-grace`: the way back for somebody who lost a second factor, or never enrolled one. */
+/**
+ * `postern user remove-factors|renew-grace`: the way back for somebody who lost a second factor, or
+ * never enrolled one.
+ */
 import { findUserByAnyName, renewMfaGrace } from '../core/account-state.ts';
 import { removeAllFactors } from '../core/factor-change.ts';
 import { confirm } from './confirm.ts';
@@ -9,16 +12,29 @@ import { withApp } from './with-app.ts';
 
 export const userRemoveFactors: Verb = {
   name: 'user remove-factors',
-  summary: 'Takes authenticator app, passkeys and recovery codes of an account away, and ends its sessions. Know who asks: then the password alone signs in.',
-  examples: ['postern user remove-factors ada', 'postern user remove-factors ada@example.com --yes'],
+  summary:
+    'Takes authenticator app, passkeys and recovery codes of an account away, and ends its sessions. Know who asks: then the password alone signs in.',
+  examples: [
+    'postern user remove-factors ada',
+    'postern user remove-factors ada@example.com --yes',
+  ],
   arguments: [NAME],
   options: [YES],
   run: async (call) => {
-    await confirm(call, 'The account has no second factor any more, and every device has to sign in again. Its owner is told by letter.');
+    await confirm(
+      call,
+      'The account has no second factor any more, and every device has to sign in again. Its owner is told by letter.',
+    );
     return withApp(call, async (app) => {
       const user = await findUserByAnyName(app, call.arguments[0] ?? '');
-      if (user === null) throw new CliRefusal(EXIT.failed, 'there is no such user. postern user list shows them.');
-      await removeAllFactors(app, user, { requestId: 'operator', ip: null, userAgent: null, locale: null });
+      if (user === null)
+        throw new CliRefusal(EXIT.failed, 'there is no such user. postern user list shows them.');
+      await removeAllFactors(app, user, {
+        requestId: 'operator',
+        ip: null,
+        userAgent: null,
+        locale: null,
+      });
       call.output.answer(`${user.id} has no second factor.`);
       return EXIT.done;
     });
@@ -27,7 +43,8 @@ export const userRemoveFactors: Verb = {
 
 export const userRenewGrace: Verb = {
   name: 'user renew-grace',
-  summary: 'Under mfa.required = "all": lets an account sign in without a second factor for one more mfa.grace.',
+  summary:
+    'Under mfa.required = "all": lets an account sign in without a second factor for one more mfa.grace.',
   examples: ['postern user renew-grace ada', 'postern user renew-grace ada@example.com'],
   arguments: [NAME],
   run: (call) =>

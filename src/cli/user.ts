@@ -1,5 +1,15 @@
-/** `postern user create|list|disable|enable|unlock|logout`: beside a running service, which learns of it within a moment. */
-import { demandPasswordChangeOf, disableAccount, enableAccount, findUserByAnyName, signOutAccount, unlockAccount } from '../core/account-state.ts';
+/**
+ * `postern user create|list|disable|enable|unlock|logout`: beside a running service, which learns
+ * of it within a moment.
+ */
+import {
+  demandPasswordChangeOf,
+  disableAccount,
+  enableAccount,
+  findUserByAnyName,
+  signOutAccount,
+  unlockAccount,
+} from '../core/account-state.ts';
 import { listUsers } from '../core/user.ts';
 import type { User } from '../core/user.ts';
 import type { OpenDatabase } from '../db/open.ts';
@@ -32,26 +42,46 @@ function row(user: User): Record<string, unknown> {
 export const userCreate: Verb = {
   name: 'user create',
   summary: 'Makes an account, whether or not registration is open.',
-  examples: ['postern user create --username ada', 'pass show ada | postern user create --username ada --password-stdin'],
+  examples: [
+    'postern user create --username ada',
+    'pass show ada | postern user create --username ada --password-stdin',
+  ],
   options: [
     { flags: '--username <name>', sentence: 'the name to sign in with' },
     { flags: '--email <address>', sentence: 'an address beside it; pending until it is proved' },
     { flags: '--display-name <name>', sentence: 'the name to show' },
-    { flags: '--password-stdin', sentence: 'read the password from standard input', default: 'a hidden prompt' },
+    {
+      flags: '--password-stdin',
+      sentence: 'read the password from standard input',
+      default: 'a hidden prompt',
+    },
     JSON_OPTION,
   ],
   run: async (call) => {
     const username = call.text('username');
-    if (username === undefined) throw new CliRefusal(EXIT.usage, '--username is missing\nsee: postern user create --help');
+    if (username === undefined)
+      throw new CliRefusal(EXIT.usage, '--username is missing\nsee: postern user create --help');
     const password = await readPassword(call);
     return withApp(call, async (app) => {
       try {
-        const user = await createAccount(app, { username, email: call.text('email'), password, displayName: call.text('display-name'), userMetadata: undefined }, `operator:${username}`);
+        const user = await createAccount(
+          app,
+          {
+            username,
+            email: call.text('email'),
+            password,
+            displayName: call.text('display-name'),
+            userMetadata: undefined,
+          },
+          `operator:${username}`,
+        );
         if (call.has('json')) call.output.answerJson(row(user));
         else call.output.answer(user.id);
         return EXIT.done;
       } catch (error) {
-        throw error instanceof Problem ? new CliRefusal(EXIT.failed, explain(error), { cause: error }) : error;
+        throw error instanceof Problem
+          ? new CliRefusal(EXIT.failed, explain(error), { cause: error })
+          : error;
       }
     });
   },
@@ -59,7 +89,9 @@ export const userCreate: Verb = {
 
 function explain(problem: Problem): string {
   const faults = problem.options.errors ?? [];
-  return faults.length === 0 ? (problem.options.detail ?? problem.message) : faults.map(({ pointer, detail }) => `${pointer.slice(1)}: ${detail}`).join('\n');
+  return faults.length === 0
+    ? (problem.options.detail ?? problem.message)
+    : faults.map(({ pointer, detail }) => `${pointer.slice(1)}: ${detail}`).join('\n');
 }
 
 const PAGE = 500;
@@ -72,23 +104,35 @@ export const userList: Verb = {
   run: (call) =>
     withDatabase(call, async (db) => {
       let count = 0;
-      for (let after = '', page: User[]; (page = await listUsers(db, after, PAGE)).length > 0; after = page.at(-1)?.id ?? '') {
+      for (
+        let after = '', page: User[];
+        (page = await listUsers(db, after, PAGE)).length > 0;
+        after = page.at(-1)?.id ?? ''
+      ) {
         count += page.length;
         for (const user of page) {
           if (call.has('json')) call.output.answerJson(row(user));
-          else call.output.answer(`${user.id}  ${(user.username ?? '-').padEnd(24)}  ${(user.email ?? (user.pendingEmail === null ? '-' : `${user.pendingEmail} (pending)`)).padEnd(32)}  ${user.disabledAt === null ? '' : 'disabled'}`.trimEnd());
+          else
+            call.output.answer(
+              `${user.id}  ${(user.username ?? '-').padEnd(24)}  ${(user.email ?? (user.pendingEmail === null ? '-' : `${user.pendingEmail} (pending)`)).padEnd(32)}  ${user.disabledAt === null ? '' : 'disabled'}`.trimEnd(),
+            );
         }
       }
-      if (!call.has('json')) call.output.progress(`${count} ${count === 1 ? 'account' : 'accounts'}`);
+      if (!call.has('json'))
+        call.output.progress(`${count} ${count === 1 ? 'account' : 'accounts'}`);
       return EXIT.done;
     }),
 };
 
 /** Finds the user and does the work. */
-export function onUser(call: VerbCall, work: (db: OpenDatabase, user: User) => Promise<string>): Promise<ExitCode> {
+export function onUser(
+  call: VerbCall,
+  work: (db: OpenDatabase, user: User) => Promise<string>,
+): Promise<ExitCode> {
   return withDatabase(call, async (db) => {
     const user = await findUserByAnyName({ db }, call.arguments[0] ?? '');
-    if (user === null) throw new CliRefusal(EXIT.failed, 'there is no such user. postern user list shows them.');
+    if (user === null)
+      throw new CliRefusal(EXIT.failed, 'there is no such user. postern user list shows them.');
     call.output.answer(await work(db, user));
     return EXIT.done;
   });
@@ -97,12 +141,19 @@ export function onUser(call: VerbCall, work: (db: OpenDatabase, user: User) => P
 export const userDisable: Verb = {
   name: 'user disable',
   summary: 'Disables an account and ends its sessions at once.',
-  examples: ['postern user disable ada', 'postern user disable 01a1fe1f-4f57-71f1-8260-39b2a9e7b97e --yes'],
+  examples: [
+    'postern user disable ada',
+    'postern user disable 01a1fe1f-4f57-71f1-8260-39b2a9e7b97e --yes',
+  ],
   arguments: [NAME],
   options: [YES],
   run: async (call) => {
     await confirm(call, 'The account can no longer sign in, and its sessions end.');
-    return onUser(call, async (db, user) => ((await disableAccount({ db, clock: call.context.clock }, user.id)) ? `${user.id} is disabled.` : `${user.id} was disabled already.`));
+    return onUser(call, async (db, user) =>
+      (await disableAccount({ db, clock: call.context.clock }, user.id))
+        ? `${user.id} is disabled.`
+        : `${user.id} was disabled already.`,
+    );
   },
 };
 
@@ -111,7 +162,12 @@ export const userEnable: Verb = {
   summary: 'Enables a disabled account again.',
   examples: ['postern user enable ada', 'postern user enable ada@example.com'],
   arguments: [NAME],
-  run: (call) => onUser(call, async (db, user) => ((await enableAccount({ db, clock: call.context.clock }, user.id)) ? `${user.id} is enabled.` : `${user.id} was enabled already.`)),
+  run: (call) =>
+    onUser(call, async (db, user) =>
+      (await enableAccount({ db, clock: call.context.clock }, user.id))
+        ? `${user.id} is enabled.`
+        : `${user.id} was enabled already.`,
+    ),
 };
 
 export const userUnlock: Verb = {
@@ -128,8 +184,12 @@ export const userUnlock: Verb = {
 
 export const userExpirePassword: Verb = {
   name: 'user expire-password',
-  summary: 'Has the next sign-in ask for a new password, and ends every session: the password may be known to others.',
-  examples: ['postern user expire-password ada', 'postern user expire-password ada@example.com --yes'],
+  summary:
+    'Has the next sign-in ask for a new password, and ends every session: the password may be known to others.',
+  examples: [
+    'postern user expire-password ada',
+    'postern user expire-password ada@example.com --yes',
+  ],
   arguments: [NAME],
   options: [YES],
   run: async (call) => {

@@ -1,4 +1,7 @@
-/** What a verb is: one value that says what it takes, how it is used and what it does. The tree, the help and the guesses follow. */
+/**
+ * What a verb is: one value that says what it takes, how it is used and what it does. The tree, the
+ * help and the guesses follow.
+ */
 import type { CliContext } from './context.ts';
 import type { ExitCode } from './exit.ts';
 import type { Output } from './output.ts';
@@ -10,7 +13,9 @@ export interface VerbOption {
   readonly sentence: string;
   /** Shown in the help; the verb itself applies it. */
   readonly default?: string;
-  /** The setting that it overrides; tells default and variable, and has {@link loadConfig} use it. */
+  /**
+   * The setting that it overrides; tells default and variable, and has {@link loadConfig} use it.
+   */
   readonly setting?: string;
   /** May be given several times: {@link VerbCall.texts}. */
   readonly isRepeatable?: boolean;
@@ -50,15 +55,31 @@ export interface VerbCall {
 
 /** Options that each verb has. */
 export const COMMON_OPTIONS: readonly VerbOption[] = [
-  { flags: '--config <file>', sentence: 'configuration file (POSTERN_CONFIG)', default: './config.toml, else /etc/postern/config.toml, else none' },
+  {
+    flags: '--config <file>',
+    sentence: 'configuration file (POSTERN_CONFIG)',
+    default: './config.toml, else /etc/postern/config.toml, else none',
+  },
 ];
 
 /** The option of each verb that prints data. */
-export const JSON_OPTION: VerbOption = { flags: '--json', sentence: 'print JSON, field names as in the API' };
+export const JSON_OPTION: VerbOption = {
+  flags: '--json',
+  sentence: 'print JSON, field names as in the API',
+};
 
 /** What `serve` takes for itself; each wins over the file and the environment. */
-export const LISTEN_OPTION: VerbOption = { flags: '--listen <address>', sentence: 'where to listen; may be repeated', setting: 'server.listen', isRepeatable: true };
-export const LOG_LEVEL_OPTION: VerbOption = { flags: '--log-level <level>', sentence: 'least severe level that is logged', setting: 'log.level' };
+export const LISTEN_OPTION: VerbOption = {
+  flags: '--listen <address>',
+  sentence: 'where to listen; may be repeated',
+  setting: 'server.listen',
+  isRepeatable: true,
+};
+export const LOG_LEVEL_OPTION: VerbOption = {
+  flags: '--log-level <level>',
+  sentence: 'least severe level that is logged',
+  setting: 'log.level',
+};
 
 /** An option's long name without dashes, as in `log-level`. */
 export function longName({ flags }: VerbOption): string {

@@ -1,6 +1,6 @@
 /**
- * Settings from the environment: `POSTERN_` and the path in capitals. A variable that is no setting is a fault, as an unknown key
- * is: a misspelt lifetime would otherwise be the default, silently.
+ * Settings from the environment: `POSTERN_` and the path in capitals. A variable that is no setting
+ * is a fault, as an unknown key is: a misspelt lifetime would otherwise be the default, silently.
  */
 import { guess } from '../lib/guess.ts';
 import type { RawValue, SettingKind } from '../lib/setting.ts';
@@ -15,10 +15,12 @@ export const CONFIG_VARIABLE = 'POSTERN_CONFIG';
 /** Environment variables by name, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-// Kubernetes tells every pod of its namespace where services are, in variables named after them: a service called "postern" (or
-// "postern-public") must not keep postern from starting. One setting has such a name, mail.smtp.port, and is that setting: what a
-// service called "postern-mail-smtp" would write there is refused, not passed over. A test sees to it that there is no other.
-const SERVICE_LINK = /^POSTERN_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
+// Kubernetes tells every pod of its namespace where services are, in variables named after them: a
+// service called "postern" (or "postern-public") must not keep postern from starting. One setting
+// has such a name, mail.smtp.port, and is that setting: what a service called "postern-mail-smtp"
+// would write there is refused, not passed over. A test sees to it that there is no other.
+const SERVICE_LINK =
+  /^POSTERN_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
 
 /** Whether a name is one that Kubernetes makes for a service. */
 export function isServiceLink(name: string): boolean {
@@ -34,7 +36,12 @@ export interface EnvValues {
 /** Reads every variable whose name starts with `POSTERN_`. */
 export function readEnvValues(env: Environment): EnvValues {
   const byName = new Map([...SETTINGS.values()].map((setting) => [setting.env, setting]));
-  const known = [CONFIG_VARIABLE, ...[...byName.values()].flatMap((setting) => (setting.secret ? [setting.env, `${setting.env}_FILE`] : [setting.env]))];
+  const known = [
+    CONFIG_VARIABLE,
+    ...[...byName.values()].flatMap((setting) =>
+      setting.secret ? [setting.env, `${setting.env}_FILE`] : [setting.env],
+    ),
+  ];
   const isInCluster = env['KUBERNETES_SERVICE_HOST'] !== undefined;
   const given: Given[] = [];
   const references: SecretReference[] = [];
@@ -44,9 +51,11 @@ export function readEnvValues(env: Environment): EnvValues {
     const source = { kind: 'env', name } as const;
     const setting = byName.get(name);
     const secret = name.endsWith('_FILE') ? byName.get(name.slice(0, -'_FILE'.length)) : undefined;
-    if (setting !== undefined) given.push({ setting, source, raw: fromText(setting.kind, text), secretFile: undefined });
+    if (setting !== undefined)
+      given.push({ setting, source, raw: fromText(setting.kind, text), secretFile: undefined });
     else if (secret?.secret === true) references.push({ setting: secret, source, path: text });
-    else if (!(isInCluster && isServiceLink(name))) faults.push({ source, message: `is not a setting.${didYouMean(guess(name, known))}` });
+    else if (!(isInCluster && isServiceLink(name)))
+      faults.push({ source, message: `is not a setting.${didYouMean(guess(name, known))}` });
   }
   return { given, references, faults };
 }
@@ -56,7 +65,12 @@ export function readFlags(flags: readonly FlagValue[]): readonly Given[] {
   return flags.map(({ key, flag, text }) => {
     const setting = SETTINGS.get(key);
     if (setting === undefined) throw new Error(`${flag} is for ${key}, which is no setting`);
-    return { setting, source: { kind: 'flag', name: flag }, raw: fromText(setting.kind, text), secretFile: undefined };
+    return {
+      setting,
+      source: { kind: 'flag', name: flag },
+      raw: fromText(setting.kind, text),
+      secretFile: undefined,
+    };
   });
 }
 
@@ -68,7 +82,9 @@ export interface FlagValue {
   readonly text: string;
 }
 
-/** A value as TOML would have it; a text that is no such value stays one, for the setting to refuse. */
+/**
+ * A value as TOML would have it; a text that is no such value stays one, for the setting to refuse.
+ */
 function fromText(kind: SettingKind, text: string): RawValue {
   if (kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
   if (kind === 'integer' && /^-?\d{1,16}$/.test(text)) return Number(text);

@@ -1,6 +1,7 @@
 /**
- * config.example.toml and docs/configuration.md, made from the schema. Lines that start with `#` and no space are settings at
- * their defaults: taking the `#` away changes nothing, which a test holds true.
+ * config.example.toml and docs/configuration.md, made from the schema. Lines that start with `#`
+ * and no space are settings at their defaults: taking the `#` away changes nothing, which a test
+ * holds true.
  */
 import { CONFIG_VARIABLE } from './env.ts';
 import { formatRaw } from './fault.ts';
@@ -19,14 +20,27 @@ export function exampleConfig(): string {
 }
 
 function exampleSection({ name, sentence, settings }: Section): string {
-  return [`# ${sentence}`, `[${name}]`, ...settings.flatMap((setting) => ['', ...exampleSetting(setting)]), ''].join('\n');
+  return [
+    `# ${sentence}`,
+    `[${name}]`,
+    ...settings.flatMap((setting) => ['', ...exampleSetting(setting)]),
+    '',
+  ].join('\n');
 }
 
 function exampleSetting(setting: Setting): readonly string[] {
   const { sentence, unit, name, env, defaultValue, secret, absent, example } = setting;
-  const about = [`# ${sentence}`, `# ${[unit, secret ? `${env} or ${env}_FILE` : env].filter((part) => part !== undefined).join('; ')}`];
-  if (secret) return [...about, `# Not set: ${absent ?? 'none'}. Example: ${name}_file = "/run/secrets/${name}"`];
-  if (defaultValue === undefined) return [...about, `# Not set: ${absent}. Example: ${name} = "${example}"`];
+  const about = [
+    `# ${sentence}`,
+    `# ${[unit, secret ? `${env} or ${env}_FILE` : env].filter((part) => part !== undefined).join('; ')}`,
+  ];
+  if (secret)
+    return [
+      ...about,
+      `# Not set: ${absent ?? 'none'}. Example: ${name}_file = "/run/secrets/${name}"`,
+    ];
+  if (defaultValue === undefined)
+    return [...about, `# Not set: ${absent}. Example: ${name} = "${example}"`];
   return [...about, `#${name} = ${formatRaw(defaultValue)}`];
 }
 
@@ -69,7 +83,16 @@ function pageSection({ name, sentence, settings }: Section): string {
     const { key, env, sentence: meaning, unit, secret } = setting;
     return `| \`${key}\` | ${defaultCell(setting)} | \`${env}\` | ${cell([meaning, secret ? `A secret: ${unit}.` : unit === undefined ? '' : `${capital(unit)}.`].join(' ').trim())} |`;
   });
-  return [`## [${name}]`, '', sentence, '', '| setting | default | variable | meaning |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
+  return [
+    `## [${name}]`,
+    '',
+    sentence,
+    '',
+    '| setting | default | variable | meaning |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
 }
 
 function defaultCell({ defaultValue, secret, absent }: Setting): string {

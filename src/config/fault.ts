@@ -1,7 +1,7 @@
 /**
- * What is wrong with a configuration, in sentences: where, what was found, what to write instead. All faults at once, for a
- * start that fails five times to tell five faults is four starts too many; and never a secret, for start-up messages end up in
- * logs, tickets and chats (A05, A07).
+ * What is wrong with a configuration, in sentences: where, what was found, what to write instead.
+ * All faults at once, for a start that fails five times to tell five faults is four starts too
+ * many; and never a secret, for start-up messages end up in logs, tickets and chats (A05, A07).
  */
 import type { RawValue, Refusal } from '../lib/setting.ts';
 import type { Position } from './positions.ts';
@@ -60,7 +60,9 @@ export function formatSource(source: Source): string {
     case 'default':
       return 'default';
     case 'file':
-      return source.position === undefined ? source.path : `${source.path}:${source.position.line}:${source.position.column}`;
+      return source.position === undefined
+        ? source.path
+        : `${source.path}:${source.position.line}:${source.position.column}`;
     case 'credential':
       return `$CREDENTIALS_DIRECTORY/${source.name}`;
     default:
@@ -75,7 +77,11 @@ export function explain(given: Given, { problem, remedy, entry }: Refusal): stri
   // Where quotes are not part of the spelling, they would be taken along.
   const advice = isInFile ? remedy : remedy.replaceAll('"', '');
   if (setting.secret) {
-    const subject = isInFile ? `${setting.key}${secretFile === undefined ? '' : '_file'}` : secretFile === undefined ? 'its value' : 'its file';
+    const subject = isInFile
+      ? `${setting.key}${secretFile === undefined ? '' : '_file'}`
+      : secretFile === undefined
+        ? 'its value'
+        : 'its file';
     return `${subject} ${problem ?? 'will not do'}. ${advice}`;
   }
   const found = describeValue(entry ?? raw);
@@ -84,37 +90,55 @@ export function explain(given: Given, { problem, remedy, entry }: Refusal): stri
   return `${setting.key} ${verb} ${found}${problem === undefined ? '' : `, which ${problem}`}. ${advice}`;
 }
 
-/** A value in a sentence: quoted, on one line, not too long, and without what could be a password in a URL. */
+/**
+ * A value in a sentence: quoted, on one line, not too long, and without what could be a password in
+ * a URL.
+ */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') {
     const text = withoutCredentials(value);
     return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
   }
-  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+    return String(value);
   if (value instanceof Date) return 'a date';
   return Array.isArray(value) ? 'a list' : 'a table';
 }
 
 /** A value as TOML spells it. */
 export function formatRaw(value: RawValue): string {
-  if (typeof value === 'object') return `[${value.map((entry) => JSON.stringify(withoutCredentials(entry))).join(', ')}]`;
+  if (typeof value === 'object')
+    return `[${value.map((entry) => JSON.stringify(withoutCredentials(entry))).join(', ')}]`;
   return typeof value === 'string' ? JSON.stringify(withoutCredentials(value)) : String(value);
 }
 
-/** What a URL can hide a credential in: user name and password, and the values of its query and fragment. */
+/**
+ * What a URL can hide a credential in: user name and password, and the values of its query and
+ * fragment.
+ */
 function withoutCredentials(text: string): string {
-  return text.replace(/:\/\/.*@/s, '://…@').replace(/([?&;#](?!mode=|group=)[^=&;#]*=)[^&;#]*/g, '$1…');
+  return text
+    .replace(/:\/\/.*@/s, '://…@')
+    .replace(/([?&;#](?!mode=|group=)[^=&;#]*=)[^&;#]*/g, '$1…');
 }
 
-const ORDER = { file: 0, env: 1, credential: 2, flag: 3, default: 4 } as const satisfies Record<Source['kind'], number>;
+const ORDER = { file: 0, env: 1, credential: 2, flag: 3, default: 4 } as const satisfies Record<
+  Source['kind'],
+  number
+>;
 
 function sortFaults(faults: readonly ConfigFault[]): readonly ConfigFault[] {
-  return faults.toSorted((a, b) => ORDER[a.source.kind] - ORDER[b.source.kind] || comparePlaces(a.source, b.source));
+  return faults.toSorted(
+    (a, b) => ORDER[a.source.kind] - ORDER[b.source.kind] || comparePlaces(a.source, b.source),
+  );
 }
 
 function comparePlaces(a: Source, b: Source): number {
   if (a.kind === 'file' && b.kind === 'file') {
-    return (a.position?.line ?? 0) - (b.position?.line ?? 0) || (a.position?.column ?? 0) - (b.position?.column ?? 0);
+    return (
+      (a.position?.line ?? 0) - (b.position?.line ?? 0) ||
+      (a.position?.column ?? 0) - (b.position?.column ?? 0)
+    );
   }
   const [left, right] = [formatSource(a), formatSource(b)];
   return left < right ? -1 : left > right ? 1 : 0;

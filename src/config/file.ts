@@ -1,4 +1,7 @@
-/** The values of a TOML file with their places; unknown keys are faults, each with a guess at what was meant. */
+/**
+ * The values of a TOML file with their places; unknown keys are faults, each with a guess at what
+ * was meant.
+ */
 import { parse, TomlError } from 'smol-toml';
 import { guess } from '../lib/guess.ts';
 import type { ConfigFault, Given, Source } from './fault.ts';
@@ -32,7 +35,11 @@ export function readFileValues(file: { path: string; text: string }): FileValues
     return { isToml: false, given: [], references: [], faults: [syntaxFault(path, error)] };
   }
   const positions = findPositions(text);
-  const place = (name: string, of: 'key' | 'value'): Source => ({ kind: 'file', path, position: positions.get(name)?.[of] });
+  const place = (name: string, of: 'key' | 'value'): Source => ({
+    kind: 'file',
+    path,
+    position: positions.get(name)?.[of],
+  });
   const given: Given[] = [];
   const references: SecretReference[] = [];
   const faults: ConfigFault[] = [];
@@ -44,23 +51,42 @@ export function readFileValues(file: { path: string; text: string }): FileValues
       const written = isStep ? key : `${parent}"${name}"`;
       const section = isStep && SECTIONS.some((candidate) => candidate.name === key);
       const known = isStep ? SETTINGS.get(key) : undefined;
-      const secret = isStep && name.endsWith('_file') ? SETTINGS.get(key.slice(0, -'_file'.length)) : undefined;
+      const secret =
+        isStep && name.endsWith('_file') ? SETTINGS.get(key.slice(0, -'_file'.length)) : undefined;
       if (section && isTable(raw)) read(`${key}.`, raw);
-      else if (section) faults.push({ source: place(key, 'key'), message: `${key} is a section. Write [${key}] on a line of its own and its settings below.` });
-      else if (known !== undefined) given.push({ setting: known, source: place(key, 'value'), raw, secretFile: undefined });
-      else if (secret?.secret === true) references.push({ setting: secret, source: place(key, 'value'), path: raw });
-      else faults.push({ source: place(key, 'key'), message: isTable(raw) ? unknownSection(key, written) : unknownKey(key, written) });
+      else if (section)
+        faults.push({
+          source: place(key, 'key'),
+          message: `${key} is a section. Write [${key}] on a line of its own and its settings below.`,
+        });
+      else if (known !== undefined)
+        given.push({ setting: known, source: place(key, 'value'), raw, secretFile: undefined });
+      else if (secret?.secret === true)
+        references.push({ setting: secret, source: place(key, 'value'), path: raw });
+      else
+        faults.push({
+          source: place(key, 'key'),
+          message: isTable(raw) ? unknownSection(key, written) : unknownKey(key, written),
+        });
     }
   };
   read('', document);
   return { isToml: true, given, references, faults };
 }
 
-/** The parser's own words name kinds of things only; its excerpt is left out, for it could show a secret. */
+/**
+ * The parser's own words name kinds of things only; its excerpt is left out, for it could show a
+ * secret.
+ */
 function syntaxFault(path: string, error: TomlError): ConfigFault {
-  const reason = (error.message.split('\n')[0] ?? '').replace(/^Invalid TOML document: /, '').replace(/["'`].*["'`]/g, '…');
+  const reason = (error.message.split('\n')[0] ?? '')
+    .replace(/^Invalid TOML document: /, '')
+    .replace(/["'`].*["'`]/g, '…');
   const position = { line: error.line, column: error.column };
-  return { source: { kind: 'file', path, position }, message: `This is not TOML: ${reason}. Texts, durations and sizes stand in quotes.` };
+  return {
+    source: { kind: 'file', path, position },
+    message: `This is not TOML: ${reason}. Texts, durations and sizes stand in quotes.`,
+  };
 }
 
 function unknownKey(key: string, written: string): string {
@@ -80,14 +106,24 @@ function lastOf(key: string): string {
 function guessKey(key: string): string | undefined {
   const name = lastOf(key);
   const namesake = [...SETTINGS.values()].find((setting) => setting.name === name);
-  const keys = [...SETTINGS.values()].flatMap((setting) => (setting.secret ? [setting.key, `${setting.key}_file`] : [setting.key]));
+  const keys = [...SETTINGS.values()].flatMap((setting) =>
+    setting.secret ? [setting.key, `${setting.key}_file`] : [setting.key],
+  );
   return namesake?.key ?? guessWithin(key, name, keys) ?? guess(key, keys);
 }
 
-/** Near in the name alone, within the section that was written: a short name has fewer letters to be wrong in. */
+/**
+ * Near in the name alone, within the section that was written: a short name has fewer letters to be
+ * wrong in.
+ */
 function guessWithin(key: string, name: string, keys: readonly string[]): string | undefined {
   const prefix = key.slice(0, key.length - name.length);
-  const meant = guess(name, keys.filter((candidate) => candidate.startsWith(prefix)).map((candidate) => candidate.slice(prefix.length)));
+  const meant = guess(
+    name,
+    keys
+      .filter((candidate) => candidate.startsWith(prefix))
+      .map((candidate) => candidate.slice(prefix.length)),
+  );
   return meant === undefined ? undefined : prefix + meant;
 }
 
@@ -101,5 +137,7 @@ function shown(key: string): string {
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
+  );
 }

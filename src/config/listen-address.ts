@@ -1,4 +1,7 @@
-/** Where to listen, as an operator writes it: `tcp://host:port`, `unix:/path?mode=0660&group=name`, `systemd:`. */
+/**
+ * Where to listen, as an operator writes it: `tcp://host:port`, `unix:/path?mode=0660&group=name`,
+ * `systemd:`.
+ */
 import { isIP } from 'node:net';
 import type { Reading } from '../lib/setting.ts';
 
@@ -7,14 +10,21 @@ export type ListenAddress =
   | { readonly kind: 'unix'; readonly path: string; readonly mode: number; readonly group?: string }
   | { readonly kind: 'systemd' };
 
-const TCP = /^tcp:\/\/(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)):(\d{1,5})$/;
+const TCP =
+  /^tcp:\/\/(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)):(\d{1,5})$/;
 const GROUP = /^(?:[a-z_][a-z0-9_-]{0,31}|\d{1,10})$/;
 const DEFAULT_MODE = 0o660;
 /** sockaddr_un's path, without the closing NUL. */
 const MAX_PATH_BYTES = 107;
-const FORMS = 'Write "tcp://127.0.0.1:7400", "tcp://[::1]:7400", "unix:/run/postern/postern.sock?mode=0660&group=www-data" or "systemd:".';
+const FORMS =
+  'Write "tcp://127.0.0.1:7400", "tcp://[::1]:7400", "unix:/run/postern/postern.sock?mode=0660&group=www-data" or "systemd:".';
 
-const refuse = (problem: string, remedy = FORMS): { refusals: readonly { problem: string; remedy: string }[] } => ({ refusals: [{ problem, remedy }] });
+const refuse = (
+  problem: string,
+  remedy = FORMS,
+): { refusals: readonly { problem: string; remedy: string }[] } => ({
+  refusals: [{ problem, remedy }],
+});
 
 /** Reads one listener. */
 export function readListenAddress(text: string): Reading<ListenAddress> {
@@ -27,20 +37,34 @@ export function readListenAddress(text: string): Reading<ListenAddress> {
   if (name === undefined || port === undefined) return refuse('is not an address and a port');
   if (ipv6 !== undefined && isIP(ipv6) !== 6) return refuse('has no IPv6 address in its brackets');
   if (/^[\d.]+$/.test(name) && isIP(name) === 0) return refuse('has no IPv4 address');
-  return Number(port) > 65_535 ? refuse('has a port above 65535') : { value: { kind: 'tcp', host: name, port: Number(port) } };
+  return Number(port) > 65_535
+    ? refuse('has a port above 65535')
+    : { value: { kind: 'tcp', host: name, port: Number(port) } };
 }
 
 function readUnix(rest: string): Reading<ListenAddress> {
   const [path = '', query = '', ...more] = rest.split('?');
   if (path === '' || path.startsWith('//') || more.length > 0) return refuse('has no path');
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) return refuse(`has a path of more than ${MAX_PATH_BYTES} bytes, which no socket can have`);
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES)
+    return refuse(`has a path of more than ${MAX_PATH_BYTES} bytes, which no socket can have`);
   const options = new URLSearchParams(query);
   const unknown = [...options.keys()].find((key) => key !== 'mode' && key !== 'group');
-  if (unknown !== undefined || options.getAll('mode').length > 1 || options.getAll('group').length > 1) return refuse('has options other than one mode and one group');
+  if (
+    unknown !== undefined ||
+    options.getAll('mode').length > 1 ||
+    options.getAll('group').length > 1
+  )
+    return refuse('has options other than one mode and one group');
   const mode = options.get('mode');
-  if (mode !== null && !/^0?[0-7]{3}$/.test(mode)) return refuse('has a mode that is not octal, such as 0660');
+  if (mode !== null && !/^0?[0-7]{3}$/.test(mode))
+    return refuse('has a mode that is not octal, such as 0660');
   const group = options.get('group');
   if (group !== null && !GROUP.test(group)) return refuse('has a group that can not be one');
   const bits = mode === null ? DEFAULT_MODE : Number.parseInt(mode, 8);
-  return { value: group === null ? { kind: 'unix', path, mode: bits } : { kind: 'unix', path, mode: bits, group } };
+  return {
+    value:
+      group === null
+        ? { kind: 'unix', path, mode: bits }
+        : { kind: 'unix', path, mode: bits, group },
+  };
 }

@@ -1,6 +1,7 @@
 /**
- * Which configuration file is read: the first of `--config`, POSTERN_CONFIG, ./config.toml and /etc/postern/config.toml that is
- * there. Files are not merged, so that what is in force can be read in one place.
+ * Which configuration file is read: the first of `--config`, POSTERN_CONFIG, ./config.toml and
+ * /etc/postern/config.toml that is there. Files are not merged, so that what is in force can be
+ * read in one place.
  */
 import { CONFIG_VARIABLE } from './env.ts';
 import type { Environment } from './env.ts';
@@ -24,16 +25,22 @@ export interface ConfigSearch {
 /**
  * Finds and reads the configuration file; undefined when there is none and none was asked for.
  *
- * @throws {ConfigRefused} for a file that was named and is not there, and for any that can't be read
+ * @throws {ConfigRefused} for a file that was named and is not there, and for any that can't be
+ *   read
  */
 export function locateConfig({ flag, env, readFile }: ConfigSearch): ConfigFile | undefined {
   const variable = env[CONFIG_VARIABLE];
   if (flag !== undefined) return readNamed(flag, { kind: 'flag', name: '--config' }, readFile);
-  if (variable !== undefined) return readNamed(variable, { kind: 'env', name: CONFIG_VARIABLE }, readFile);
+  if (variable !== undefined)
+    return readNamed(variable, { kind: 'env', name: CONFIG_VARIABLE }, readFile);
   for (const path of USUAL_PATHS) {
     const file = read(path, readFile);
     if (!('code' in file)) return file;
-    if (file.code !== 'ENOENT' && file.code !== 'ENOTDIR') throw refused({ kind: 'file', path: path.replace(/^\.\//, ''), position: undefined }, `This file ${whyNot(file.code)}.`);
+    if (file.code !== 'ENOENT' && file.code !== 'ENOTDIR')
+      throw refused(
+        { kind: 'file', path: path.replace(/^\.\//, ''), position: undefined },
+        `This file ${whyNot(file.code)}.`,
+      );
   }
   return undefined;
 }
@@ -48,7 +55,8 @@ function read(path: string, readFile: ConfigSearch['readFile']): ConfigFile | { 
   try {
     return { path, ...readFile(path) };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && typeof error.code === 'string') return { code: error.code };
+    if (error instanceof Error && 'code' in error && typeof error.code === 'string')
+      return { code: error.code };
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The configuration out of a file, the environment and flags, in this order of precedence; or all that is wrong with it. Pure: the
- * disk comes in as a function, so that a test can be any machine.
+ * The configuration out of a file, the environment and flags, in this order of precedence; or all
+ * that is wrong with it. Pure: the disk comes in as a function, so that a test can be any machine.
  */
 import type { RawValue } from '../lib/setting.ts';
 import { readEnvValues, readFlags } from './env.ts';
@@ -37,7 +37,9 @@ export interface Origin {
   readonly source: Source;
   /** The file that held it, for a secret that came in one. */
   readonly secretFile: string | undefined;
-  /** As TOML would have it; undefined for what is not set and has no default, and for every secret. */
+  /**
+   * As TOML would have it; undefined for what is not set and has no default, and for every secret.
+   */
   readonly value: RawValue | undefined;
   readonly isSet: boolean;
 }
@@ -60,62 +62,113 @@ const NO_FILE: FileValues = { isToml: true, given: [], references: [], faults: [
 export function parseConfig(input: ConfigInput): ParsedConfig {
   const inFile = input.file === undefined ? NO_FILE : readFileValues(input.file);
   const inEnv = readEnvValues(input.env);
-  const secrets = readSecrets([...inFile.references, ...inEnv.references], input.readSecretFile, input.credentialsDirectory);
-  const given = [...inFile.given, ...inEnv.given, ...secrets.given, ...readFlags(input.flags ?? [])];
-  const faults: ConfigFault[] = [...inFile.faults, ...inEnv.faults, ...secrets.faults, ...duplicateSecrets(given)];
+  const secrets = readSecrets(
+    [...inFile.references, ...inEnv.references],
+    input.readSecretFile,
+    input.credentialsDirectory,
+  );
+  const given = [
+    ...inFile.given,
+    ...inEnv.given,
+    ...secrets.given,
+    ...readFlags(input.flags ?? []),
+  ];
+  const faults: ConfigFault[] = [
+    ...inFile.faults,
+    ...inEnv.faults,
+    ...secrets.faults,
+    ...duplicateSecrets(given),
+  ];
 
   const effective = new Map<string, Given>();
   // Files that could not be read leave their setting unset; no rule must add that it is missing.
-  const faulty = new Set([...inFile.references, ...inEnv.references].map(({ setting }) => setting.key).filter((key) => !given.some(({ setting }) => setting.key === key)));
+  const faulty = new Set(
+    [...inFile.references, ...inEnv.references]
+      .map(({ setting }) => setting.key)
+      .filter((key) => !given.some(({ setting }) => setting.key === key)),
+  );
   for (const one of given) {
     const refusals = one.setting.refusals(one.raw);
-    for (const refusal of refusals) faults.push({ source: one.source, message: explain(one, refusal) });
+    for (const refusal of refusals)
+      faults.push({ source: one.source, message: explain(one, refusal) });
     if (refusals.length > 0) faulty.add(one.setting.key);
     else effective.set(one.setting.key, one);
   }
 
   const config = configSchema.parse(toDocument(effective));
-  const warnings: ConfigFault[] = [...secrets.warnings, ...exposedSecrets(input.file, inFile.given)];
+  const warnings: ConfigFault[] = [
+    ...secrets.warnings,
+    ...exposedSecrets(input.file, inFile.given),
+  ];
   // Of a file that is no TOML nothing is known, so nothing can be said of what goes together.
   for (const { keys, isWarning, fault } of inFile.isToml ? RULES : []) {
     if (keys.some((key) => faulty.has(key))) continue;
     const message = fault(config, (key) => effective.has(key));
     const place = keys.map((key) => effective.get(key)).find((one) => one !== undefined);
-    if (message !== undefined) (isWarning === true ? warnings : faults).push({ source: place?.source ?? { kind: 'default' }, message });
+    if (message !== undefined)
+      (isWarning === true ? warnings : faults).push({
+        source: place?.source ?? { kind: 'default' },
+        message,
+      });
   }
   if (faults.length > 0) throw new ConfigRefused(faults);
   return { config, origins: originsOf(effective), warnings: warnings.map(formatFault) };
 }
 
 /** The values as a TOML document would have them, each section present. */
-function toDocument(effective: ReadonlyMap<string, Given>): Record<string, Record<string, unknown>> {
+function toDocument(
+  effective: ReadonlyMap<string, Given>,
+): Record<string, Record<string, unknown>> {
   return Object.fromEntries(
     SECTIONS.map(({ name, settings }) => [
       name,
-      Object.fromEntries(settings.flatMap((setting) => (effective.has(setting.key) ? [[setting.name, effective.get(setting.key)?.raw]] : []))),
+      Object.fromEntries(
+        settings.flatMap((setting) =>
+          effective.has(setting.key) ? [[setting.name, effective.get(setting.key)?.raw]] : [],
+        ),
+      ),
     ]),
   );
 }
 
-/** A secret in a TOML file that every user can read is no secret; Compose and Kubernetes mount so, hence a warning (A05). */
-function exposedSecrets(file: ConfigFile | undefined, given: readonly Given[]): readonly ConfigFault[] {
+/**
+ * A secret in a TOML file that every user can read is no secret; Compose and Kubernetes mount so,
+ * hence a warning (A05).
+ */
+function exposedSecrets(
+  file: ConfigFile | undefined,
+  given: readonly Given[],
+): readonly ConfigFault[] {
   if (file?.isReadableByOthers !== true) return [];
   return given
     .filter(({ setting }) => setting.secret)
-    .map(({ setting, source }) => ({ source, message: `${setting.key} stands in a file that every user of this machine can read. chmod o= takes that away.` }));
+    .map(({ setting, source }) => ({
+      source,
+      message: `${setting.key} stands in a file that every user of this machine can read. chmod o= takes that away.`,
+    }));
 }
 
 function originsOf(effective: ReadonlyMap<string, Given>): ReadonlyMap<string, Origin> {
-  return new Map([...SETTINGS].map(([key, setting]) => [key, originOf(setting, effective.get(key))]));
+  return new Map(
+    [...SETTINGS].map(([key, setting]) => [key, originOf(setting, effective.get(key))]),
+  );
 }
 
 function originOf(setting: Setting, given: Given | undefined): Origin {
-  if (given === undefined) return { source: { kind: 'default' }, secretFile: undefined, value: setting.secret ? undefined : setting.defaultValue, isSet: false };
+  if (given === undefined)
+    return {
+      source: { kind: 'default' },
+      secretFile: undefined,
+      value: setting.secret ? undefined : setting.defaultValue,
+      isSet: false,
+    };
   const value = setting.secret ? undefined : asRaw(given.raw);
   return { source: given.source, secretFile: given.secretFile, value, isSet: true };
 }
 
 function asRaw(raw: unknown): RawValue | undefined {
   if (Array.isArray(raw)) return raw.map(String);
-  return typeof raw === 'string' || typeof raw === 'number' || typeof raw === 'boolean' ? raw : undefined;
+  return typeof raw === 'string' || typeof raw === 'number' || typeof raw === 'boolean'
+    ? raw
+    : undefined;
 }

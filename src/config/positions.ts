@@ -1,6 +1,7 @@
 /**
- * Where keys and values stand in a TOML text. The parser tells lines for syntax alone, so this walks a text that it has accepted
- * and notes what it passes; of a text that is no TOML it may say anything, but it always ends.
+ * Where keys and values stand in a TOML text. The parser tells lines for syntax alone, so this
+ * walks a text that it has accepted and notes what it passes; of a text that is no TOML it may say
+ * anything, but it always ends.
  *
  * @see https://toml.io/en/v1.0.0
  */
@@ -16,7 +17,10 @@ export interface KeyPosition {
   readonly value: Position;
 }
 
-/** Positions by dotted path, as in `tokens.access_ttl`; the first one where a path occurs several times. */
+/**
+ * Positions by dotted path, as in `tokens.access_ttl`; the first one where a path occurs several
+ * times.
+ */
 export function findPositions(toml: string): ReadonlyMap<string, KeyPosition> {
   return new Walk(toml).run();
 }
@@ -80,12 +84,21 @@ class Walk {
     const first = this.#text[this.#at];
     if (first === '[') this.#array();
     else if (first === '{') this.#inlineTable(path);
-    else if (this.#match(/"""(?:[^"\\]|\\[^]|"{1,2}(?!"))*"{3,5}|'''[^]*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y)[0] === undefined) this.#skip(/[^,\]}#\n]*/y);
+    else if (
+      this.#match(
+        /"""(?:[^"\\]|\\[^]|"{1,2}(?!"))*"{3,5}|'''[^]*?'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y,
+      )[0] === undefined
+    )
+      this.#skip(/[^,\]}#\n]*/y);
   }
 
   #array(): void {
     this.#at += 1;
-    for (this.#skipBlank(); this.#at < this.#text.length && this.#text[this.#at] !== ']'; this.#skipBlank()) {
+    for (
+      this.#skipBlank();
+      this.#at < this.#text.length && this.#text[this.#at] !== ']';
+      this.#skipBlank()
+    ) {
       const before = this.#at;
       // Keys of tables within lists have no path of their own here; the list's position serves.
       this.#value([]);
@@ -97,7 +110,11 @@ class Walk {
 
   #inlineTable(path: readonly string[]): void {
     this.#at += 1;
-    for (this.#skipBlank(); this.#at < this.#text.length && this.#text[this.#at] !== '}'; this.#skipBlank()) {
+    for (
+      this.#skipBlank();
+      this.#at < this.#text.length && this.#text[this.#at] !== '}';
+      this.#skipBlank()
+    ) {
       const before = this.#at;
       this.#pair(path);
       this.#skipBlank();
@@ -131,7 +148,11 @@ class Walk {
 
   #position(): Position {
     // Positions are asked for from left to right, so each line end is counted once.
-    for (let end = this.#text.indexOf('\n', this.#counted); end >= 0 && end < this.#at; end = this.#text.indexOf('\n', this.#counted)) {
+    for (
+      let end = this.#text.indexOf('\n', this.#counted);
+      end >= 0 && end < this.#at;
+      end = this.#text.indexOf('\n', this.#counted)
+    ) {
       this.#line += 1;
       this.#counted = end + 1;
       this.#lineStart = end + 1;

@@ -1,6 +1,7 @@
 /**
- * What single values can't tell: combinations that can't work, that would work otherwise than they look, or that would be unsafe
- * (A05). A rule is asked only when the values that it reads are good, so that one mistake gives one fault.
+ * What single values can't tell: combinations that can't work, that would work otherwise than they
+ * look, or that would be unsafe (A05). A rule is asked only when the values that it reads are good,
+ * so that one mistake gives one fault.
  */
 import { isPayable } from '../crypto/phc.ts';
 import { isInScope, relyingPartyScope } from '../features/passkey/config.ts';
@@ -15,7 +16,10 @@ export interface Rule {
   readonly keys: readonly string[];
   /** A warning lets the service start. */
   readonly isWarning?: boolean;
-  /** What is wrong, in whole sentences; undefined when nothing is. Told which keys were set by somebody. */
+  /**
+   * What is wrong, in whole sentences; undefined when nothing is. Told which keys were set by
+   * somebody.
+   */
   readonly fault: (config: Config, isSet: (key: string) => boolean) => string | undefined;
 }
 
@@ -29,12 +33,19 @@ const MEMORY_FLOOR: ReadonlyMap<number, string> = new Map([
 const LEAST_MEMORY = '12MiB';
 
 /** A rule about two durations: the first must not exceed the second. */
-function notLonger(first: string, second: string, why: string, read: (config: Config) => readonly [number, number]): Rule {
+function notLonger(
+  first: string,
+  second: string,
+  why: string,
+  read: (config: Config) => readonly [number, number],
+): Rule {
   return {
     keys: [first, second],
     fault: (config) => {
       const [a, b] = read(config);
-      return a <= b ? undefined : `${first} is ${formatDuration(a)} and ${second} ${formatDuration(b)}: ${why}. Write a shorter ${first} or a longer ${second}.`;
+      return a <= b
+        ? undefined
+        : `${first} is ${formatDuration(a)} and ${second} ${formatDuration(b)}: ${why}. Write a shorter ${first} or a longer ${second}.`;
     },
   };
 }
@@ -42,7 +53,10 @@ function notLonger(first: string, second: string, why: string, read: (config: Co
 export const RULES: readonly Rule[] = [
   {
     keys: ['server.listen', 'server.public_url'],
-    fault: ({ server }) => (server.public_url === '' ? 'Without a TCP listener nothing tells where clients come in. Write server.public_url, such as "https://auth.example.com".' : undefined),
+    fault: ({ server }) =>
+      server.public_url === ''
+        ? 'Without a TCP listener nothing tells where clients come in. Write server.public_url, such as "https://auth.example.com".'
+        : undefined,
   },
   {
     keys: ['server.public_url', 'server.listen', 'server.allow_plain_http'],
@@ -57,70 +71,104 @@ export const RULES: readonly Rule[] = [
   {
     keys: ['server.public_url', 'server.listen', 'server.allow_plain_http'],
     isWarning: true,
-    fault: ({ server }) => (server.allow_plain_http && isPlainOffLoopback(server.public_url) ? 'server.allow_plain_http is on: whoever sees the traffic has the passwords.' : undefined),
+    fault: ({ server }) =>
+      server.allow_plain_http && isPlainOffLoopback(server.public_url)
+        ? 'server.allow_plain_http is on: whoever sees the traffic has the passwords.'
+        : undefined,
   },
   {
     keys: ['server.listen'],
     isWarning: true,
     fault: ({ server }) => {
-      const open = server.listen.find((address) => address.kind === 'unix' && (address.mode & 0o002) !== 0);
-      return open === undefined ? undefined : 'A Unix socket of server.listen can be used by every user of this machine, and what it says of client addresses is believed. Write mode=0660.';
+      const open = server.listen.find(
+        (address) => address.kind === 'unix' && (address.mode & 0o002) !== 0,
+      );
+      return open === undefined
+        ? undefined
+        : 'A Unix socket of server.listen can be used by every user of this machine, and what it says of client addresses is believed. Write mode=0660.';
     },
   },
   {
     keys: ['mail.transports', 'server.public_url', 'server.listen'],
     fault: ({ mail, server }) =>
-      mail.transports.length === 0 && !isLoopbackHost(new URL(server.public_url === '' ? 'http://localhost' : server.public_url).hostname)
+      mail.transports.length === 0 &&
+      !isLoopbackHost(
+        new URL(server.public_url === '' ? 'http://localhost' : server.public_url).hostname,
+      )
         ? 'mail.transports is empty, and letters would stay in a folder where nobody reads them. Write ["smtp"] and [mail.smtp], or ["file"] if the folder is what you want.'
         : undefined,
   },
   {
     keys: ['mail.transports', 'mail.webhook.url', 'mail.webhook.secret'],
     fault: (config) =>
-      config.mail.transports.includes('webhook') && (config['mail.webhook'].url === undefined || config['mail.webhook'].secret === undefined)
+      config.mail.transports.includes('webhook') &&
+      (config['mail.webhook'].url === undefined || config['mail.webhook'].secret === undefined)
         ? 'mail.transports has webhook, which needs mail.webhook.url and mail.webhook.secret (or secret_file).'
         : undefined,
   },
   {
     keys: ['mail.smtp.username', 'mail.smtp.password'],
     fault: (_config, isSet) =>
-      isSet('mail.smtp.username') !== isSet('mail.smtp.password') ? 'mail.smtp.username and mail.smtp.password belong together. Write both or neither.' : undefined,
+      isSet('mail.smtp.username') !== isSet('mail.smtp.password')
+        ? 'mail.smtp.username and mail.smtp.password belong together. Write both or neither.'
+        : undefined,
   },
   {
     keys: ['mail.smtp.tls', 'mail.smtp.host', 'mail.transports'],
     isWarning: true,
     fault: (config) =>
-      config.mail.transports.includes('smtp') && config['mail.smtp'].tls === 'none' && !isLoopbackHost(config['mail.smtp'].host)
+      config.mail.transports.includes('smtp') &&
+      config['mail.smtp'].tls === 'none' &&
+      !isLoopbackHost(config['mail.smtp'].host)
         ? 'mail.smtp.tls is none: codes and links in letters can be read on the way.'
         : undefined,
   },
   {
     keys: ['mfa.required', 'totp.enabled', 'passkeys.enabled'],
     fault: ({ mfa, totp, passkeys }) =>
-      mfa.required === 'all' && !totp.enabled && !passkeys.enabled ? 'mfa.required is all, and there is no second factor to enrol. Write totp.enabled = true or passkeys.enabled = true.' : undefined,
+      mfa.required === 'all' && !totp.enabled && !passkeys.enabled
+        ? 'mfa.required is all, and there is no second factor to enrol. Write totp.enabled = true or passkeys.enabled = true.'
+        : undefined,
   },
-  notLonger('server.header_timeout', 'server.request_timeout', 'headers are part of a request', ({ server }) => [server.header_timeout, server.request_timeout]),
+  notLonger(
+    'server.header_timeout',
+    'server.request_timeout',
+    'headers are part of a request',
+    ({ server }) => [server.header_timeout, server.request_timeout],
+  ),
   {
     keys: ['database.url', 'database.encryption_key'],
     fault: ({ database }) =>
-      database.encryption_key !== undefined && isRemote(database.url) ? 'database.encryption_key encrypts a file, and database.url is a server. Leave the key out, and have the server encrypt.' : undefined,
+      database.encryption_key !== undefined && isRemote(database.url)
+        ? 'database.encryption_key encrypts a file, and database.url is a server. Leave the key out, and have the server encrypt.'
+        : undefined,
   },
   {
     keys: ['database.url', 'database.auth_token'],
-    fault: ({ database }) => (database.auth_token !== undefined && !isRemote(database.url) ? 'database.auth_token is for a server, and database.url is a file. Leave the token out.' : undefined),
+    fault: ({ database }) =>
+      database.auth_token !== undefined && !isRemote(database.url)
+        ? 'database.auth_token is for a server, and database.url is a file. Leave the token out.'
+        : undefined,
   },
   {
     keys: ['database.url'],
     isWarning: true,
     fault: ({ database }) => {
-      const isPlain = /^(http|ws):/.test(database.url) && !isLoopbackHost(new URL(database.url).hostname);
-      return isPlain ? 'database.url is plain http: whoever sees the traffic has every account. Write "https://" or "libsql://".' : undefined;
+      const isPlain =
+        /^(http|ws):/.test(database.url) && !isLoopbackHost(new URL(database.url).hostname);
+      return isPlain
+        ? 'database.url is plain http: whoever sees the traffic has every account. Write "https://" or "libsql://".'
+        : undefined;
     },
   },
   {
     keys: ['secrets.previous_key_encryption_keys', 'secrets.key_encryption_key'],
-    fault: ({ secrets: { key_encryption_key: current, previous_key_encryption_keys: previous } }) =>
-      current !== undefined && previous.some((key) => key.equals(current)) ? 'secrets.previous_key_encryption_keys has the current key too. Write former ones only.' : undefined,
+    fault: ({
+      secrets: { key_encryption_key: current, previous_key_encryption_keys: previous },
+    }) =>
+      current !== undefined && previous.some((key) => key.equals(current))
+        ? 'secrets.previous_key_encryption_keys has the current key too. Write former ones only.'
+        : undefined,
   },
   {
     keys: ['tokens.algorithm', 'tokens.shared_secret'],
@@ -135,41 +183,78 @@ export const RULES: readonly Rule[] = [
   {
     keys: ['tokens.key_publish_ahead', 'tokens.key_rotation'],
     fault: ({ tokens: { key_publish_ahead: ahead, key_rotation: rotation } }) =>
-      ahead < rotation ? undefined : `tokens.key_publish_ahead is ${formatDuration(ahead)} and tokens.key_rotation ${formatDuration(rotation)}: the next key would stand there before its forerunner signs. Write a shorter tokens.key_publish_ahead.`,
+      ahead < rotation
+        ? undefined
+        : `tokens.key_publish_ahead is ${formatDuration(ahead)} and tokens.key_rotation ${formatDuration(rotation)}: the next key would stand there before its forerunner signs. Write a shorter tokens.key_publish_ahead.`,
   },
-  notLonger('sessions.idle_ttl', 'sessions.refresh_ttl', 'a session ends with refresh_ttl in any case', ({ sessions }) => [sessions.idle_ttl, sessions.refresh_ttl]),
-  notLonger('tokens.access_ttl', 'sessions.idle_ttl', 'the session would end before its access token', ({ tokens, sessions }) => [tokens.access_ttl, sessions.idle_ttl]),
-  notLonger('throttle.wait', 'throttle.max_wait', 'the first wait can not be longer than the longest', ({ throttle }) => [throttle.wait, throttle.max_wait]),
+  notLonger(
+    'sessions.idle_ttl',
+    'sessions.refresh_ttl',
+    'a session ends with refresh_ttl in any case',
+    ({ sessions }) => [sessions.idle_ttl, sessions.refresh_ttl],
+  ),
+  notLonger(
+    'tokens.access_ttl',
+    'sessions.idle_ttl',
+    'the session would end before its access token',
+    ({ tokens, sessions }) => [tokens.access_ttl, sessions.idle_ttl],
+  ),
+  notLonger(
+    'throttle.wait',
+    'throttle.max_wait',
+    'the first wait can not be longer than the longest',
+    ({ throttle }) => [throttle.wait, throttle.max_wait],
+  ),
   {
     keys: ['throttle.attempts', 'throttle.max_failures'],
     fault: ({ throttle }) =>
-      throttle.attempts <= throttle.max_failures ? undefined : `throttle.attempts is ${throttle.attempts} and throttle.max_failures ${throttle.max_failures}: the account would close before the first wait. Write a smaller throttle.attempts.`,
+      throttle.attempts <= throttle.max_failures
+        ? undefined
+        : `throttle.attempts is ${throttle.attempts} and throttle.max_failures ${throttle.max_failures}: the account would close before the first wait. Write a smaller throttle.attempts.`,
   },
   {
     keys: ['sessions.refresh_ttl'],
     isWarning: true,
-    fault: ({ sessions }) => (sessions.refresh_ttl > 30 * DAY_MS ? 'sessions.refresh_ttl is more than 30d; NIST SP 800-63B-4 asks for authentication at least that often.' : undefined),
+    fault: ({ sessions }) =>
+      sessions.refresh_ttl > 30 * DAY_MS
+        ? 'sessions.refresh_ttl is more than 30d; NIST SP 800-63B-4 asks for authentication at least that often.'
+        : undefined,
   },
   {
     keys: ['cookies.enabled', 'cookies.allowed_origins'],
-    fault: ({ cookies }) => (cookies.enabled && cookies.allowed_origins.length === 0 ? 'cookies.enabled is true, and no origin may use them. Write cookies.allowed_origins, such as ["https://app.example.com"].' : undefined),
+    fault: ({ cookies }) =>
+      cookies.enabled && cookies.allowed_origins.length === 0
+        ? 'cookies.enabled is true, and no origin may use them. Write cookies.allowed_origins, such as ["https://app.example.com"].'
+        : undefined,
   },
   {
     keys: ['cookies.allowed_origins', 'cookies.enabled'],
     fault: ({ cookies }) => {
       const plain = cookies.enabled ? cookies.allowed_origins.find(isPlainOffLoopback) : undefined;
-      return plain === undefined ? undefined : `cookies.allowed_origins has "${plain}": whoever is on its way could write the page that uses the cookie. Write "${plain.replace(/^http:/, 'https:')}".`;
+      return plain === undefined
+        ? undefined
+        : `cookies.allowed_origins has "${plain}": whoever is on its way could write the page that uses the cookie. Write "${plain.replace(/^http:/, 'https:')}".`;
     },
   },
   {
-    keys: ['passkeys.origins', 'passkeys.rp_id', 'server.public_url', 'server.listen', 'passkeys.enabled'],
+    keys: [
+      'passkeys.origins',
+      'passkeys.rp_id',
+      'server.public_url',
+      'server.listen',
+      'passkeys.enabled',
+    ],
     fault: (config) => {
       const scope = scopeOf(config);
       const foreign = scope?.origins.find((origin) => !isInScope(scope.id, origin));
       if (scope === null || foreign === undefined) return undefined;
       const { hostname, protocol } = new URL(foreign);
-      const where = config.passkeys.origins.length === 0 ? `passkeys.origins is empty, which means ${foreign}, and` : `passkeys.origins has "${foreign}", and`;
-      if (protocol === 'http:' && !isLoopbackHost(hostname)) return `${where} browsers use passkeys over https alone. Write "${foreign.replace(/^http:/, 'https:')}".`;
+      const where =
+        config.passkeys.origins.length === 0
+          ? `passkeys.origins is empty, which means ${foreign}, and`
+          : `passkeys.origins has "${foreign}", and`;
+      if (protocol === 'http:' && !isLoopbackHost(hostname))
+        return `${where} browsers use passkeys over https alone. Write "${foreign.replace(/^http:/, 'https:')}".`;
       return `${where} its host is neither ${scope.id}${scope.id.includes('.') ? ' nor under it' : ''}, the domain of passkeys.rp_id. Write passkeys.rp_id = the domain that all of passkeys.origins share, or other origins.`;
     },
   },
@@ -184,7 +269,10 @@ export const RULES: readonly Rule[] = [
   {
     keys: ['password.min_length', 'mfa.required'],
     isWarning: true,
-    fault: ({ password, mfa }) => (password.min_length < 15 && mfa.required !== 'all' ? `password.min_length is ${password.min_length}; below 15 a password should not be the only factor (NIST SP 800-63B-4 §3.1.1.2).` : undefined),
+    fault: ({ password, mfa }) =>
+      password.min_length < 15 && mfa.required !== 'all'
+        ? `password.min_length is ${password.min_length}; below 15 a password should not be the only factor (NIST SP 800-63B-4 §3.1.1.2).`
+        : undefined,
   },
   {
     keys: ['password.memory', 'password.passes'],
@@ -197,18 +285,28 @@ export const RULES: readonly Rule[] = [
   {
     keys: ['password.memory', 'password.passes', 'password.lanes'],
     fault: ({ password: { memory, passes, lanes } }) =>
-      isPayable({ memoryKiB: Math.floor(memory / KIB), passes, lanes }) ? undefined : 'password.memory times password.passes is more than one hash may cost (4GiB). Write less of either.',
+      isPayable({ memoryKiB: Math.floor(memory / KIB), passes, lanes })
+        ? undefined
+        : 'password.memory times password.passes is more than one hash may cost (4GiB). Write less of either.',
   },
   {
     keys: ['password.previous_peppers', 'password.pepper'],
     fault: ({ password: { pepper, previous_peppers: previous } }) =>
-      pepper !== undefined && previous.includes(pepper) ? 'password.previous_peppers has the current pepper too. Write former ones only.' : undefined,
+      pepper !== undefined && previous.includes(pepper)
+        ? 'password.previous_peppers has the current pepper too. Write former ones only.'
+        : undefined,
   },
 ];
 
 /** Where passkeys belong; null when they are off, or could be used nowhere. */
 function scopeOf({ passkeys, server }: Config): RelyingPartyScope | null {
-  return passkeys.enabled ? relyingPartyScope({ publicUrl: server.public_url, rpId: passkeys.rp_id, origins: passkeys.origins }) : null;
+  return passkeys.enabled
+    ? relyingPartyScope({
+        publicUrl: server.public_url,
+        rpId: passkeys.rp_id,
+        origins: passkeys.origins,
+      })
+    : null;
 }
 
 function isPlainOffLoopback(url: string): boolean {

@@ -1,4 +1,7 @@
-/** The configuration: the sections of the house and of its features, in the order in which the example file has them. */
+/**
+ * The configuration: the sections of the house and of its features, in the order in which the
+ * example file has them.
+ */
 import * as z from 'zod';
 import { registrationSection } from '../features/account/config.ts';
 import { mfaSection } from '../features/mfa/config.ts';
@@ -10,7 +13,14 @@ import { sectionRegistry, settingRegistry } from '../lib/setting.ts';
 import type { SettingMeta } from '../lib/setting.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { mailFileSection, mailSection, mailSmtpSection, mailWebhookSection } from './mail.ts';
-import { databaseSection, logSection, secretsSection, serverSection, throttleSection, tokensSection } from './sections.ts';
+import {
+  databaseSection,
+  logSection,
+  secretsSection,
+  serverSection,
+  throttleSection,
+  tokensSection,
+} from './sections.ts';
 
 const sections = z.object({
   server: serverSection,
@@ -32,10 +42,15 @@ const sections = z.object({
   log: logSection,
 });
 
-/** Reads values as TOML has them into what the program uses: milliseconds, bytes, parsed listeners. */
+/**
+ * Reads values as TOML has them into what the program uses: milliseconds, bytes, parsed listeners.
+ */
 export const configSchema = sections.transform((config) => ({
   ...config,
-  server: { ...config.server, public_url: config.server.public_url ?? defaultPublicUrl(config.server.listen) ?? '' },
+  server: {
+    ...config.server,
+    public_url: config.server.public_url ?? defaultPublicUrl(config.server.listen) ?? '',
+  },
 }));
 
 /** The effective configuration; names as in TOML, durations in milliseconds, sizes in bytes. */
@@ -67,18 +82,30 @@ export interface Section {
 }
 
 /** All sections, in order. */
-export const SECTIONS: readonly Section[] = Object.entries(sections.shape).map(([name, schema]) => ({
-  name,
-  sentence: sectionRegistry.get(schema)?.sentence ?? '',
-  settings: Object.entries(schema.shape).map(([setting, value]) => describeSetting(name, setting, value)),
-}));
+export const SECTIONS: readonly Section[] = Object.entries(sections.shape).map(
+  ([name, schema]) => ({
+    name,
+    sentence: sectionRegistry.get(schema)?.sentence ?? '',
+    settings: Object.entries(schema.shape).map(([setting, value]) =>
+      describeSetting(name, setting, value),
+    ),
+  }),
+);
 
 /** All settings by key, in order. */
-export const SETTINGS: ReadonlyMap<string, Setting> = new Map(SECTIONS.flatMap(({ settings }) => settings.map((setting) => [setting.key, setting])));
+export const SETTINGS: ReadonlyMap<string, Setting> = new Map(
+  SECTIONS.flatMap(({ settings }) => settings.map((setting) => [setting.key, setting])),
+);
 
 function describeSetting(section: string, name: string, schema: z.core.$ZodType): Setting {
   const key = `${section}.${name}`;
   const meta = settingRegistry.get(schema);
   if (meta === undefined) throw new Error(`${key} says nothing about itself`);
-  return { ...meta, key, section, name, env: `POSTERN_${section.replaceAll('.', '_')}_${name}`.toUpperCase() };
+  return {
+    ...meta,
+    key,
+    section,
+    name,
+    env: `POSTERN_${section.replaceAll('.', '_')}_${name}`.toUpperCase(),
+  };
 }

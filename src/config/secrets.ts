@@ -1,6 +1,7 @@
 /**
- * Secrets and where they come from: a variable, a file that a variable or the TOML names (Compose, Kubernetes), a credential of
- * systemd. Two at once are refused, for nobody would know which one is in force after a rotation.
+ * Secrets and where they come from: a variable, a file that a variable or the TOML names (Compose,
+ * Kubernetes), a credential of systemd. Two at once are refused, for nobody would know which one is
+ * in force after a rotation.
  *
  * @see https://systemd.io/CREDENTIALS/
  */
@@ -27,24 +28,41 @@ export interface SecretValues {
   readonly warnings: readonly ConfigFault[];
 }
 
-/** Reads the files that were named, and the credentials that lie in systemd's directory under the keys of settings. */
-export function readSecrets(references: readonly SecretReference[], readSecretFile: ReadSecretFile, credentialsDirectory: string | undefined): SecretValues {
+/**
+ * Reads the files that were named, and the credentials that lie in systemd's directory under the
+ * keys of settings.
+ */
+export function readSecrets(
+  references: readonly SecretReference[],
+  readSecretFile: ReadSecretFile,
+  credentialsDirectory: string | undefined,
+): SecretValues {
   const given: Given[] = [];
   const faults: ConfigFault[] = [];
   const warnings: ConfigFault[] = [];
   for (const { setting, source, path } of references) {
     if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-      faults.push({ source, message: `${nameOf(setting, source)} is no path. Write the path of a file that holds the secret.` });
+      faults.push({
+        source,
+        message: `${nameOf(setting, source)} is no path. Write the path of a file that holds the secret.`,
+      });
       continue;
     }
     const file = read(readSecretFile, path);
     if ('code' in file) {
-      // The path is not repeated: who mistakes this setting for the other writes the secret itself here.
-      faults.push({ source, message: `${nameOf(setting, source)} names a file that ${whyNot(file.code)}.` });
+      // The path is not repeated: who mistakes this setting for the other writes the secret itself
+      // here.
+      faults.push({
+        source,
+        message: `${nameOf(setting, source)} names a file that ${whyNot(file.code)}.`,
+      });
       continue;
     }
     if (file.isReadableByOthers) {
-      warnings.push({ source, message: `${JSON.stringify(path)} can be read by every user of this machine. chmod o= takes that away.` });
+      warnings.push({
+        source,
+        message: `${JSON.stringify(path)} can be read by every user of this machine. chmod o= takes that away.`,
+      });
     }
     given.push({ setting, source, raw: fromFile(setting, file.text), secretFile: path });
   }
@@ -53,8 +71,10 @@ export function readSecrets(references: readonly SecretReference[], readSecretFi
       const source: Source = { kind: 'credential', name: setting.key };
       const path = `${credentialsDirectory}/${setting.key}`;
       const file = read(readSecretFile, path);
-      if (!('code' in file)) given.push({ setting, source, raw: fromFile(setting, file.text), secretFile: path });
-      else if (file.code !== 'ENOENT') faults.push({ source, message: `This credential ${whyNot(file.code)}.` });
+      if (!('code' in file))
+        given.push({ setting, source, raw: fromFile(setting, file.text), secretFile: path });
+      else if (file.code !== 'ENOENT')
+        faults.push({ source, message: `This credential ${whyNot(file.code)}.` });
     }
   }
   return { given, faults, warnings };
@@ -68,7 +88,10 @@ export function duplicateSecrets(given: readonly Given[]): readonly ConfigFault[
     const last = ways.at(-1);
     if (!setting.secret || last === undefined || ways.length < 2) continue;
     const others = ways.slice(0, -1).map(({ source }) => formatSource(source));
-    faults.push({ source: last.source, message: `${setting.key} is set by ${others.join(' and ')} too. Keep one of them.` });
+    faults.push({
+      source: last.source,
+      message: `${setting.key} is set by ${others.join(' and ')} too. Keep one of them.`,
+    });
   }
   return faults;
 }
@@ -86,7 +109,10 @@ function read(readSecretFile: ReadSecretFile, path: string): SecretFile | { code
   try {
     return readSecretFile(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+    const code =
+      error instanceof Error && 'code' in error && typeof error.code === 'string'
+        ? error.code
+        : undefined;
     if (code === undefined) throw error;
     return { code };
   }

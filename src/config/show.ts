@@ -18,19 +18,34 @@ export interface ShownSetting {
 /** All settings by key. Credentials within URLs are left out, too. */
 export function showSettings(parsed: ParsedConfig): Readonly<Record<string, ShownSetting>> {
   return Object.fromEntries(
-    SECTIONS.flatMap(({ settings }) => settings).map((setting) => [setting.key, { value: shownValue(setting, parsed), origin: shownOrigin(parsed.origins.get(setting.key)) }]),
+    SECTIONS.flatMap(({ settings }) => settings).map((setting) => [
+      setting.key,
+      { value: shownValue(setting, parsed), origin: shownOrigin(parsed.origins.get(setting.key)) },
+    ]),
   );
 }
 
-/** All settings as a TOML file that would have the same effect, but for the secrets, which it leaves out. */
+/**
+ * All settings as a TOML file that would have the same effect, but for the secrets, which it leaves
+ * out.
+ */
 export function showToml(parsed: ParsedConfig, layout: { origins: 'with' | 'without' }): string {
   const lines: string[] = [];
   for (const { name, settings } of SECTIONS) {
     lines.push(`[${name}]`);
     for (const setting of settings) {
       const value = shownValue(setting, parsed);
-      const text = value === null ? `# ${setting.name} is not set` : value === MASK && setting.secret ? `# ${setting.name} = ${MASK}` : `${setting.name} = ${formatRaw(value)}`;
-      lines.push(layout.origins === 'with' ? `${text.padEnd(45)}  # ${shownOrigin(parsed.origins.get(setting.key))}` : text);
+      const text =
+        value === null
+          ? `# ${setting.name} is not set`
+          : value === MASK && setting.secret
+            ? `# ${setting.name} = ${MASK}`
+            : `${setting.name} = ${formatRaw(value)}`;
+      lines.push(
+        layout.origins === 'with'
+          ? `${text.padEnd(45)}  # ${shownOrigin(parsed.origins.get(setting.key))}`
+          : text,
+      );
     }
     lines.push('');
   }

@@ -2,9 +2,17 @@
 import { isIP } from 'node:net';
 import type { Reading } from '../lib/setting.ts';
 
-const refuse = (problem: string, remedy: string): { refusals: readonly { problem: string; remedy: string }[] } => ({ refusals: [{ problem, remedy }] });
+const refuse = (
+  problem: string,
+  remedy: string,
+): { refusals: readonly { problem: string; remedy: string }[] } => ({
+  refusals: [{ problem, remedy }],
+});
 
-/** Reads the issuer and base of links: compared as a text by every verifier (RFC 8414 §2), hence one spelling alone. */
+/**
+ * Reads the issuer and base of links: compared as a text by every verifier (RFC 8414 §2), hence one
+ * spelling alone.
+ */
 export function readPublicUrl(text: string): Reading<string> {
   const sample = 'Write a URL such as "https://auth.example.com".';
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
@@ -13,11 +21,17 @@ export function readPublicUrl(text: string): Reading<string> {
     return refuse('has no scheme', isHost ? `Write "${guess}"` : sample);
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) return refuse('is not a web address', sample);
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+    return refuse('is not a web address', sample);
   if (url.username !== '' || url.password !== '') return refuse('carries a user name', sample);
   if (/[?#]/.test(text)) return refuse('has a query or a fragment', sample);
-  const spelled = url.pathname === '/' ? url.origin : `${url.origin}${url.pathname}`.replace(/\/+$/, '');
-  if (text !== spelled) return refuse(text.endsWith('/') ? 'ends in a slash' : 'is not how verifiers would compare it', `Write "${spelled}"`);
+  const spelled =
+    url.pathname === '/' ? url.origin : `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+  if (text !== spelled)
+    return refuse(
+      text.endsWith('/') ? 'ends in a slash' : 'is not how verifiers would compare it',
+      `Write "${spelled}"`,
+    );
   return { value: text };
 }
 
@@ -30,10 +44,18 @@ export function readDatabaseUrl(text: string): Reading<string> {
     if (path.includes(':memory:')) return refuse('would forget every account at the end', sample);
     return /[?#]/.test(path) ? refuse('has options', sample) : { value: text };
   }
-  const url = /^(libsql|https?|wss?):\/\//.test(text) && URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.hostname === '') return refuse('is neither a file nor a libSQL server', sample);
-  const carriesSecret = url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '';
-  return carriesSecret ? refuse('carries a credential or options', 'Write the token as database.auth_token, and the URL without it.') : { value: text };
+  const url =
+    /^(libsql|https?|wss?):\/\//.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.hostname === '')
+    return refuse('is neither a file nor a libSQL server', sample);
+  const carriesSecret =
+    url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '';
+  return carriesSecret
+    ? refuse(
+        'carries a credential or options',
+        'Write the token as database.auth_token, and the URL without it.',
+      )
+    : { value: text };
 }
 
 /** Reads an address or a range of addresses, as in 10.0.0.0/8. */
@@ -41,11 +63,18 @@ export function readAddressRange(text: string): Reading<string> {
   const sample = 'Write an address or a range, such as "10.0.0.7" or "10.0.0.0/8".';
   const [address = '', prefix, ...more] = text.split('/');
   const version = isIP(address);
-  if (version === 0 || address.includes('%') || more.length > 0) return refuse('is not an IP address or range', sample);
-  if (/^::ffff:/i.test(address)) return refuse('is an IPv4 address in IPv6 dress', `Write the IPv4 address itself.`);
-  const bits = prefix === undefined ? undefined : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
-  if (bits !== undefined && !(bits <= (version === 4 ? 32 : 128))) return refuse(`has a prefix length that IPv${version} can not have`, sample);
-  if (bits === 0) return refuse('would let every client forge its address', 'Write the addresses of your proxies.');
+  if (version === 0 || address.includes('%') || more.length > 0)
+    return refuse('is not an IP address or range', sample);
+  if (/^::ffff:/i.test(address))
+    return refuse('is an IPv4 address in IPv6 dress', `Write the IPv4 address itself.`);
+  const bits =
+    prefix === undefined ? undefined : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
+  if (bits !== undefined && !(bits <= (version === 4 ? 32 : 128)))
+    return refuse(`has a prefix length that IPv${version} can not have`, sample);
+  if (bits === 0)
+    return refuse(
+      'would let every client forge its address',
+      'Write the addresses of your proxies.',
+    );
   return { value: text };
 }
-

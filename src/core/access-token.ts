@@ -1,6 +1,7 @@
 /**
- * Access tokens: the RFC 9068 profile, signed by the active key of the ring, verified by siblings from the JWKS and by this
- * service from memory. The form check of `crypto/jws` comes first, then type and signature, then every claim (R1–R3).
+ * Access tokens: the RFC 9068 profile, signed by the active key of the ring, verified by siblings
+ * from the JWKS and by this service from memory. The form check of `crypto/jws` comes first, then
+ * type and signature, then every claim (R1–R3).
  *
  * @see https://www.rfc-editor.org/rfc/rfc9068
  * @see https://www.rfc-editor.org/rfc/rfc8725
@@ -14,10 +15,40 @@ import type { Acr } from './amr.ts';
 
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
 
-/** Claims that mean something to us or to RFC 7519/9068: an administrator's `claims` can't put others in their place. */
+/**
+ * Claims that mean something to us or to RFC 7519/9068: an administrator's `claims` can't put
+ * others in their place.
+ */
 const REGISTERED = new Set([
-  'iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti', 'sid', 'client_id', 'auth_time', 'amr', 'acr', 'azp', 'nonce', 'scope', 'cnf', 'act',
-  'may_act', 'typ', 'gen', 'status', 'events', 'preferred_username', 'name', 'email', 'email_verified', '__proto__', 'constructor', 'prototype',
+  'iss',
+  'sub',
+  'aud',
+  'exp',
+  'nbf',
+  'iat',
+  'jti',
+  'sid',
+  'client_id',
+  'auth_time',
+  'amr',
+  'acr',
+  'azp',
+  'nonce',
+  'scope',
+  'cnf',
+  'act',
+  'may_act',
+  'typ',
+  'gen',
+  'status',
+  'events',
+  'preferred_username',
+  'name',
+  'email',
+  'email_verified',
+  '__proto__',
+  'constructor',
+  'prototype',
 ]);
 
 export interface AccessClaims {
@@ -42,7 +73,10 @@ export interface AccessTokenInput {
   readonly userId: string;
   readonly sessionId: string;
   readonly authTime: number;
-  /** The absolute end of the session, wall-clock milliseconds: no token of it outlives it (ASVS 7.3.2). */
+  /**
+   * The absolute end of the session, wall-clock milliseconds: no token of it outlives it (ASVS
+   * 7.3.2).
+   */
   readonly sessionEndsAt: number;
   readonly amr: readonly string[];
   /** Profile claims chosen by the configuration; absent ones are left out. */
@@ -51,7 +85,9 @@ export interface AccessTokenInput {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** Why a token is refused; POST /verify tells its caller, the bearer endpoints answer alike for all. */
+/**
+ * Why a token is refused; POST /verify tells its caller, the bearer endpoints answer alike for all.
+ */
 export type TokenFault = 'invalid_token' | 'token_expired' | 'session_revoked';
 
 export class TokenRefused extends Error {
@@ -95,23 +131,34 @@ interface Verified {
   readonly key: JwsKey;
 }
 
-/** Characters of the signature that find a verified token: 192 bits, which no two signatures share by chance. */
+/**
+ * Characters of the signature that find a verified token: 192 bits, which no two signatures share
+ * by chance.
+ */
 const MARK_LENGTH = 32;
 
-/** Seconds by which another machine's clock may be ahead of ours without its fresh token being refused. */
+/**
+ * Seconds by which another machine's clock may be ahead of ours without its fresh token being
+ * refused.
+ */
 const SKEW_SECONDS = 5;
 
 export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
   const { issuer, audience, keys, clock, newId } = options;
   const ttlSeconds = Math.floor(options.ttlMs / 1000);
-  // Found by the end of the signature, believed only when the whole text is the one that was verified: a token that differs in
-  // one character misses. A hit still asks for expiry, for the key (it may have been withdrawn) and for revocation.
-  const verified = options.cacheEntries > 0 ? new LRUCache<string, Verified>({ max: options.cacheEntries }) : undefined;
+  // Found by the end of the signature, believed only when the whole text is the one that was
+  // verified: a token that differs in one character misses. A hit still asks for expiry, for the
+  // key (it may have been withdrawn) and for revocation.
+  const verified =
+    options.cacheEntries > 0
+      ? new LRUCache<string, Verified>({ max: options.cacheEntries })
+      : undefined;
 
   const demandCurrent = (claims: AccessClaims): AccessClaims => {
     const now = Math.floor(clock.now() / 1000);
     if (claims.exp <= now) throw new TokenRefused('token_expired');
-    if (claims.iat > now + SKEW_SECONDS || claims.nbf > now + SKEW_SECONDS) throw new TokenRefused('invalid_token');
+    if (claims.iat > now + SKEW_SECONDS || claims.nbf > now + SKEW_SECONDS)
+      throw new TokenRefused('invalid_token');
     if (options.isRevoked(claims.sid)) throw new TokenRefused('session_revoked');
     return claims;
   };
@@ -121,7 +168,8 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
     mint(input) {
       const now = Math.floor(clock.now() / 1000);
       const extra: Record<string, unknown> = {};
-      for (const [name, value] of Object.entries(input.claims)) if (!REGISTERED.has(name)) extra[name] = value;
+      for (const [name, value] of Object.entries(input.claims))
+        if (!REGISTERED.has(name)) extra[name] = value;
       return signJws(keys.signingKey(), ACCESS_TOKEN_TYPE, {
         iss: issuer,
         sub: input.userId,
@@ -142,7 +190,11 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
     verify(token) {
       const mark = token.slice(-MARK_LENGTH);
       const seen = verified?.get(mark);
-      if (seen !== undefined && seen.token === token && keys.verificationKey(seen.key.kid) === seen.key) {
+      if (
+        seen !== undefined &&
+        seen.token === token &&
+        keys.verificationKey(seen.key.kid) === seen.key
+      ) {
         options.onVerified?.('hit');
         return demandCurrent(seen.claims);
       }
@@ -155,7 +207,8 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
         if (error instanceof JwsError) throw new TokenRefused('invalid_token', { cause: error });
         throw error;
       }
-      if (!isAccessClaims(payload, issuer, audience, ttlSeconds) || used === undefined) throw new TokenRefused('invalid_token');
+      if (!isAccessClaims(payload, issuer, audience, ttlSeconds) || used === undefined)
+        throw new TokenRefused('invalid_token');
       const claims = demandCurrent(payload);
       verified?.set(mark, { token, claims, key: used });
       return claims;
@@ -163,8 +216,16 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
   };
 }
 
-/** R3: every claim that we write is demanded, with its type, and the lifetime is no longer than ours. */
-function isAccessClaims(payload: Record<string, unknown>, issuer: string, audience: string, maxTtlSeconds: number): payload is AccessClaims & Record<string, unknown> {
+/**
+ * R3: every claim that we write is demanded, with its type, and the lifetime is no longer than
+ * ours.
+ */
+function isAccessClaims(
+  payload: Record<string, unknown>,
+  issuer: string,
+  audience: string,
+  maxTtlSeconds: number,
+): payload is AccessClaims & Record<string, unknown> {
   const { iss, sub, aud, exp, nbf, iat, jti, sid, auth_time, amr, acr, client_id } = payload;
   return (
     iss === issuer &&
@@ -185,7 +246,10 @@ function isAccessClaims(payload: Record<string, unknown>, issuer: string, audien
   );
 }
 
-/** The longest lifetime that the configuration ever allows (R3), so that shortening it doesn't refuse living tokens. */
+/**
+ * The longest lifetime that the configuration ever allows (R3), so that shortening it doesn't
+ * refuse living tokens.
+ */
 const MAX_TTL_SECONDS = 900;
 
 function isText(value: unknown): value is string {

@@ -12,11 +12,18 @@ export type Acr = 'aal1' | 'aal2';
 export type FactorKind = 'knowledge' | 'mailbox' | 'phone' | 'device' | 'external';
 
 /** Which kind of factor a method is; `user` and `mfa` say something about others. */
-const KINDS: Readonly<Record<string, FactorKind>> = { pwd: 'knowledge', otp: 'device', sms: 'phone', hwk: 'device', swk: 'device', fed: 'external' };
+const KINDS: Readonly<Record<string, FactorKind>> = {
+  pwd: 'knowledge',
+  otp: 'device',
+  sms: 'phone',
+  hwk: 'device',
+  swk: 'device',
+  fed: 'external',
+};
 
 /**
- * The one place that derives `acr` from `amr`: `mfa` says that two factors of different kinds were shown (or a passkey that
- * verified its user), and nothing else lifts a session above aal1.
+ * The one place that derives `acr` from `amr`: `mfa` says that two factors of different kinds were
+ * shown (or a passkey that verified its user), and nothing else lifts a session above aal1.
  */
 export function acrOf(amr: readonly string[]): Acr {
   return amr.includes('mfa') ? 'aal2' : 'aal1';
@@ -33,8 +40,8 @@ export function withMethods(amr: readonly string[], shown: readonly Amr[]): read
 }
 
 /**
- * A session's methods once a factor is gone: what rested on it, rests on nothing. The level stays only where what is left makes it:
- * two kinds, or the passkey that verified its user by itself.
+ * A session's methods once a factor is gone: what rested on it, rests on nothing. The level stays
+ * only where what is left makes it: two kinds, or the passkey that verified its user by itself.
  */
 export function withoutMethods(amr: readonly string[], gone: readonly Amr[]): readonly string[] {
   const left = amr.filter((method) => method !== 'mfa' && !gone.some((one) => one === method));

@@ -35,6 +35,11 @@ export interface AuthenticationDeps {
   readonly revocations: Revocations;
   readonly factors: readonly Factor[];
   /** The statements that tell a user of something; none when there is no proved address. */
-  readonly tell: (letter: LetterName, address: string | null, values: LetterValues, requester: Requester) => readonly Statement[];
+  readonly tell: (
+    letter: LetterName,
+    address: string | null,
+    values: LetterValues,
+    requester: Requester,
+  ) => readonly Statement[];
   readonly policy: AuthenticationPolicy;
 }

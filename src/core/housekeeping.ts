@@ -1,4 +1,7 @@
-/** Rows that nothing can ask for any more, removed on a schedule (ASVS 14.2.7) and a bounded number at a time. */
+/**
+ * Rows that nothing can ask for any more, removed on a schedule (ASVS 14.2.7) and a bounded number
+ * at a time.
+ */
 import { raw } from '../db/prepare.ts';
 import { purgeChallenges } from './challenge.ts';
 import { purgeOneTimes } from './one-time.ts';
@@ -16,11 +19,18 @@ const ENDED_SESSIONS_KEPT_MS = 24 * 3_600_000;
 /** Settled letters count against the limits of an hour. */
 const LETTERS_KEPT_MS = 2 * 3_600_000;
 
-const sessions = raw<{ id: number }>('DELETE FROM session WHERE rowid IN (SELECT rowid FROM session WHERE expires_at <= :before OR ended_at <= :before LIMIT :batch) RETURNING rowid', ['id']);
-const revocations = raw<{ id: number }>('DELETE FROM revocation WHERE seq IN (SELECT seq FROM revocation WHERE expires_at <= :now LIMIT :batch) RETURNING seq', ['id']);
-// Names that nobody has, and addresses that register, guard no password. An account's own bucket keeps its failures, for only a success or an
-// operator forgets them (N5): with nine a day for ever, a hundred would never come. A session's goes with the session, a device's when it
-// holds little; all of them go with the user.
+const sessions = raw<{ id: number }>(
+  'DELETE FROM session WHERE rowid IN (SELECT rowid FROM session WHERE expires_at <= :before OR ended_at <= :before LIMIT :batch) RETURNING rowid',
+  ['id'],
+);
+const revocations = raw<{ id: number }>(
+  'DELETE FROM revocation WHERE seq IN (SELECT seq FROM revocation WHERE expires_at <= :now LIMIT :batch) RETURNING seq',
+  ['id'],
+);
+// Names that nobody has, and addresses that register, guard no password. An account's own bucket
+// keeps its failures, for only a success or an operator forgets them (N5): with nine a day for
+// ever, a hundred would never come. A session's goes with the session, a device's when it holds
+// little; all of them go with the user.
 const OWNER = "substr(key, instr(key, ':') + 1, 36)";
 const APART = "substr(key, instr(key, ':') + 38)";
 const throttles = raw<{ id: number }>(
@@ -34,10 +44,19 @@ const throttles = raw<{ id: number }>(
      ELSE 1 END LIMIT :batch) RETURNING rowid`,
   ['id'],
 );
-const enrolments = raw<{ id: number }>('DELETE FROM totp_enrolment WHERE rowid IN (SELECT rowid FROM totp_enrolment WHERE expires_at <= :now LIMIT :batch) RETURNING rowid', ['id']);
+const enrolments = raw<{ id: number }>(
+  'DELETE FROM totp_enrolment WHERE rowid IN (SELECT rowid FROM totp_enrolment WHERE expires_at <= :now LIMIT :batch) RETURNING rowid',
+  ['id'],
+);
 
-/** Removes what is over, a batch after the other: each is one short commit, so that sign-ins come in between. */
-export async function housekeep({ db, clock }: { db: Database; clock: Clock }, throttleWindowMs: number): Promise<void> {
+/**
+ * Removes what is over, a batch after the other: each is one short commit, so that sign-ins come in
+ * between.
+ */
+export async function housekeep(
+  { db, clock }: { db: Database; clock: Clock },
+  throttleWindowMs: number,
+): Promise<void> {
   const now = clock.now();
   const purges = [
     () => sessions({ before: now - ENDED_SESSIONS_KEPT_MS, batch: BATCH }),

@@ -1,6 +1,6 @@
 /**
- * The tokens of a session, minted in one place: the way in, the rotation and the renewed authentication call it, and nothing else may
- * import it.
+ * The tokens of a session, minted in one place: the way in, the rotation and the renewed
+ * authentication call it, and nothing else may import it.
  */
 import type { AuthenticationDeps } from './authentication-deps.ts';
 import { profileClaims } from './profile.ts';
@@ -24,10 +24,17 @@ export interface Authenticated {
   readonly mfa_due_at?: number;
 }
 
-type TokenSession = Pick<Session, 'id' | 'generation' | 'rotatedAt' | 'authTime' | 'lastUsedAt' | 'expiresAt' | 'amr'>;
+type TokenSession = Pick<
+  Session,
+  'id' | 'generation' | 'rotatedAt' | 'authTime' | 'lastUsedAt' | 'expiresAt' | 'amr'
+>;
 
 /** What a sign-in, a rotation or a renewed authentication answers. */
-export function authenticated(deps: AuthenticationDeps, user: User, session: TokenSession): Authenticated {
+export function authenticated(
+  deps: AuthenticationDeps,
+  user: User,
+  session: TokenSession,
+): Authenticated {
   const { issuer, sessions } = deps.policy;
   const end = endsAt(sessions, session);
   const now = deps.clock.now();
@@ -43,7 +50,10 @@ export function authenticated(deps: AuthenticationDeps, user: User, session: Tok
       profile: profileClaims(deps.policy.profileClaims, user),
       claims: user.claims,
     }),
-    expires_in: Math.max(1, Math.min(deps.accessTokens.ttlSeconds, Math.floor((session.expiresAt - now) / 1000))),
+    expires_in: Math.max(
+      1,
+      Math.min(deps.accessTokens.ttlSeconds, Math.floor((session.expiresAt - now) / 1000)),
+    ),
     refresh_token: mintRefreshToken(deps.keys, issuer, {
       sessionId: session.id,
       userId: user.id,

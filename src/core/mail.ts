@@ -1,4 +1,7 @@
-/** Letters for features: what is told, what was asked for within the limits, and the one function that makes links. */
+/**
+ * Letters for features: what is told, what was asked for within the limits, and the one function
+ * that makes links.
+ */
 import type { Statement } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Sealer } from '../crypto/seal.ts';
@@ -38,20 +41,63 @@ function common(requester: Requester): LetterValues {
   return { locale: requester.locale ?? 'en' };
 }
 
-/** The statement that tells a user of something that happened; none when there is no proved address to tell. */
-export function tell(deps: MailDeps, letter: LetterName, address: string | null, values: LetterValues, requester: Requester): readonly Statement[] {
+/**
+ * The statement that tells a user of something that happened; none when there is no proved address
+ * to tell.
+ */
+export function tell(
+  deps: MailDeps,
+  letter: LetterName,
+  address: string | null,
+  values: LetterValues,
+  requester: Requester,
+): readonly Statement[] {
   if (address === null) return [];
-  return [postLetter({ sealer: deps.sealer, derivedKey: deps.keys.derivedKey }, notice(deps, letter, address, values, requester))];
+  return [
+    postLetter(
+      { sealer: deps.sealer, derivedKey: deps.keys.derivedKey },
+      notice(deps, letter, address, values, requester),
+    ),
+  ];
 }
 
-/** The same for what can be done any number of times: at most one in an interval, whatever others ask of that address. */
-export function tellSeldom(deps: MailDeps, letter: LetterName, address: string | null, values: LetterValues, requester: Requester): readonly Statement[] {
+/**
+ * The same for what can be done any number of times: at most one in an interval, whatever others
+ * ask of that address.
+ */
+export function tellSeldom(
+  deps: MailDeps,
+  letter: LetterName,
+  address: string | null,
+  values: LetterValues,
+  requester: Requester,
+): readonly Statement[] {
   if (address === null) return [];
-  return [postSpacedLetter({ sealer: deps.sealer, derivedKey: deps.keys.derivedKey }, deps.mail.limits.interval, notice(deps, letter, address, values, requester))];
+  return [
+    postSpacedLetter(
+      { sealer: deps.sealer, derivedKey: deps.keys.derivedKey },
+      deps.mail.limits.interval,
+      notice(deps, letter, address, values, requester),
+    ),
+  ];
 }
 
-function notice(deps: MailDeps, letter: LetterName, address: string, values: LetterValues, requester: Requester): NewLetter {
-  return { id: deps.newId(), letter, recipient: address, values: { ...common(requester), ...values }, now: deps.clock.now(), ttlMs: NOTICE_TTL_MS, isReal: true };
+function notice(
+  deps: MailDeps,
+  letter: LetterName,
+  address: string,
+  values: LetterValues,
+  requester: Requester,
+): NewLetter {
+  return {
+    id: deps.newId(),
+    letter,
+    recipient: address,
+    values: { ...common(requester), ...values },
+    now: deps.clock.now(),
+    ttlMs: NOTICE_TTL_MS,
+    isReal: true,
+  };
 }
 
 export interface AskedLetter {
@@ -71,7 +117,15 @@ export function askedLetter(deps: MailDeps, asked: AskedLetter, requester: Reque
   return postLimitedLetter(
     outbox,
     deps.mail.limits,
-    { id: deps.newId(), letter, recipient: address, values: { ...common(requester), ...values }, now: deps.clock.now(), ttlMs: deps.mail.linkTtl, isReal },
+    {
+      id: deps.newId(),
+      letter,
+      recipient: address,
+      values: { ...common(requester), ...values },
+      now: deps.clock.now(),
+      ttlMs: deps.mail.linkTtl,
+      isReal,
+    },
     group,
   );
 }

@@ -1,6 +1,7 @@
 /**
- * One-time codes and links, one mechanism for every purpose: issued, tried a bounded number of times, spent by one conditional
- * statement, void with all others of a user when a password, an address or the account's state changes (G8).
+ * One-time codes and links, one mechanism for every purpose: issued, tried a bounded number of
+ * times, spent by one conditional statement, void with all others of a user when a password, an
+ * address or the account's state changes (G8).
  */
 import { guarded, raw } from '../db/prepare.ts';
 import type { Database, Statement } from '../db/database.ts';
@@ -46,7 +47,13 @@ export interface NewOneTime {
 }
 
 export function insertOneTime({ token, now, ttlMs, ...values }: NewOneTime): Statement {
-  return insert({ ...values, tokenHash: token === null ? null : hashSecret(token), now, codeExpiresAt: now + CODE_TTL_MS, expiresAt: now + ttlMs });
+  return insert({
+    ...values,
+    tokenHash: token === null ? null : hashSecret(token),
+    now,
+    codeExpiresAt: now + CODE_TTL_MS,
+    expiresAt: now + ttlMs,
+  });
 }
 
 const insertInState = raw<{ id: string }>(
@@ -56,9 +63,26 @@ const insertInState = raw<{ id: string }>(
   ['id'],
 );
 
-/** The same, only while its user is in the state that was checked: what a replaced password asked for is not given. */
-export function insertOneTimeInState({ token, now, ttlMs, ...values }: NewOneTime & { readonly userId: string }, epoch: number, word: string): Statement {
-  return guarded(insertInState({ ...values, epoch, tokenHash: token === null ? null : hashSecret(token), now, codeExpiresAt: now + CODE_TTL_MS, expiresAt: now + ttlMs }), word);
+/**
+ * The same, only while its user is in the state that was checked: what a replaced password asked
+ * for is not given.
+ */
+export function insertOneTimeInState(
+  { token, now, ttlMs, ...values }: NewOneTime & { readonly userId: string },
+  epoch: number,
+  word: string,
+): Statement {
+  return guarded(
+    insertInState({
+      ...values,
+      epoch,
+      tokenHash: token === null ? null : hashSecret(token),
+      now,
+      codeExpiresAt: now + CODE_TTL_MS,
+      expiresAt: now + ttlMs,
+    }),
+    word,
+  );
 }
 
 /** A link's token: 256 random bits. */
@@ -81,45 +105,86 @@ const tryCode = raw<OneTime>(
   NAMES,
 );
 
-/** Counts a try of a code before it is compared; null when the thing is spent, too old, or tried too often. */
-export async function countCodeTry({ db, clock }: { db: Database; clock: Clock }, purpose: OneTimePurpose, id: string): Promise<OneTime | null> {
-  const [[row]] = await db.write([tryCode({ id, purpose, now: clock.now(), max: MAX_CODE_ATTEMPTS })]);
+/**
+ * Counts a try of a code before it is compared; null when the thing is spent, too old, or tried too
+ * often.
+ */
+export async function countCodeTry(
+  { db, clock }: { db: Database; clock: Clock },
+  purpose: OneTimePurpose,
+  id: string,
+): Promise<OneTime | null> {
+  const [[row]] = await db.write([
+    tryCode({ id, purpose, now: clock.now(), max: MAX_CODE_ATTEMPTS }),
+  ]);
   return row ?? null;
 }
 
 const giveBack = raw('UPDATE one_time SET attempts = attempts - 1 WHERE id = :id AND attempts > 0');
 
-/** The statement that takes a try back that was counted and then not made: too busy, nobody looked at the code. */
+/**
+ * The statement that takes a try back that was counted and then not made: too busy, nobody looked
+ * at the code.
+ */
 export function uncountCodeTry(id: string): Statement {
   return giveBack({ id });
 }
 
-const byToken = raw<OneTime>(`SELECT ${COLUMNS} FROM one_time WHERE token_hash = :tokenHash AND purpose = :purpose AND spent_at IS NULL AND expires_at > :now`, NAMES);
+const byToken = raw<OneTime>(
+  `SELECT ${COLUMNS} FROM one_time WHERE token_hash = :tokenHash AND purpose = :purpose AND spent_at IS NULL AND expires_at > :now`,
+  NAMES,
+);
 
 /** The live thing that a link's token opens. */
-export async function findByToken({ db, clock }: { db: Database; clock: Clock }, purpose: OneTimePurpose, token: string): Promise<OneTime | null> {
-  return (await db.read(byToken({ tokenHash: hashSecret(token), purpose, now: clock.now() })))[0] ?? null;
+export async function findByToken(
+  { db, clock }: { db: Database; clock: Clock },
+  purpose: OneTimePurpose,
+  token: string,
+): Promise<OneTime | null> {
+  return (
+    (await db.read(byToken({ tokenHash: hashSecret(token), purpose, now: clock.now() })))[0] ?? null
+  );
 }
 
-const latest = raw<OneTime>(`SELECT ${COLUMNS} FROM one_time WHERE user_id = :userId AND purpose = :purpose AND spent_at IS NULL AND expires_at > :now ORDER BY created_at DESC, id DESC LIMIT 1`, NAMES);
+const latest = raw<OneTime>(
+  `SELECT ${COLUMNS} FROM one_time WHERE user_id = :userId AND purpose = :purpose AND spent_at IS NULL AND expires_at > :now ORDER BY created_at DESC, id DESC LIMIT 1`,
+  NAMES,
+);
 
 /** The newest live thing of a user: an older code is dead once there is a newer one (O05). */
-export async function findLatest({ db, clock }: { db: Database; clock: Clock }, purpose: OneTimePurpose, userId: string): Promise<OneTime | null> {
+export async function findLatest(
+  { db, clock }: { db: Database; clock: Clock },
+  purpose: OneTimePurpose,
+  userId: string,
+): Promise<OneTime | null> {
   return (await db.read(latest({ userId, purpose, now: clock.now() })))[0] ?? null;
 }
 
-const byId = raw<OneTime>(`SELECT ${COLUMNS} FROM one_time WHERE id = :id AND purpose = :purpose AND spent_at IS NULL AND expires_at > :now LIMIT 1`, NAMES);
+const byId = raw<OneTime>(
+  `SELECT ${COLUMNS} FROM one_time WHERE id = :id AND purpose = :purpose AND spent_at IS NULL AND expires_at > :now LIMIT 1`,
+  NAMES,
+);
 
-export async function findOneTime({ db, clock }: { db: Database; clock: Clock }, purpose: OneTimePurpose, id: string): Promise<OneTime | null> {
+export async function findOneTime(
+  { db, clock }: { db: Database; clock: Clock },
+  purpose: OneTimePurpose,
+  id: string,
+): Promise<OneTime | null> {
   return (await db.read(byId({ id, purpose, now: clock.now() })))[0] ?? null;
 }
 
 /** What a guarded spending says when somebody else was first. */
 export const ALREADY_SPENT = 'one_time_spent';
 
-const spend = raw<{ id: string }>('UPDATE one_time SET spent_at = :now, payload_sealed = NULL WHERE id = :id AND spent_at IS NULL AND expires_at > :now RETURNING id', ['id']);
+const spend = raw<{ id: string }>(
+  'UPDATE one_time SET spent_at = :now, payload_sealed = NULL WHERE id = :id AND spent_at IS NULL AND expires_at > :now RETURNING id',
+  ['id'],
+);
 
-/** The statement that spends it: of any number at once, one gets through, and the others' lists are undone. */
+/**
+ * The statement that spends it: of any number at once, one gets through, and the others' lists are
+ * undone.
+ */
 export function spendOneTime(id: string, now: number): Statement<{ id: string }> {
   return guarded(spend({ id, now }), ALREADY_SPENT);
 }
@@ -129,13 +194,33 @@ const replace = raw<{ id: string }>(
   ['id'],
 );
 
-/** The statement that gives it a new code and link in the place of the old ones; wrong tries stay counted (L04). */
-export function replaceSecrets({ id, token, codeHash, now }: { id: string; token: string; codeHash: string; now: number }): Statement<{ id: string }> {
-  return guarded(replace({ id, tokenHash: hashSecret(token), codeHash, codeExpiresAt: now + CODE_TTL_MS, now }), ALREADY_SPENT);
+/**
+ * The statement that gives it a new code and link in the place of the old ones; wrong tries stay
+ * counted (L04).
+ */
+export function replaceSecrets({
+  id,
+  token,
+  codeHash,
+  now,
+}: {
+  id: string;
+  token: string;
+  codeHash: string;
+  now: number;
+}): Statement<{ id: string }> {
+  return guarded(
+    replace({ id, tokenHash: hashSecret(token), codeHash, codeExpiresAt: now + CODE_TTL_MS, now }),
+    ALREADY_SPENT,
+  );
 }
 
-const voidAll = raw('UPDATE one_time SET spent_at = :now, payload_sealed = NULL WHERE user_id = :userId AND spent_at IS NULL');
-const voidPurpose = raw('UPDATE one_time SET spent_at = :now, payload_sealed = NULL WHERE user_id = :userId AND purpose = :purpose AND spent_at IS NULL AND id NOT IN (SELECT id FROM one_time WHERE user_id = :userId AND purpose = :purpose AND spent_at IS NULL ORDER BY created_at DESC, id DESC LIMIT :keep)');
+const voidAll = raw(
+  'UPDATE one_time SET spent_at = :now, payload_sealed = NULL WHERE user_id = :userId AND spent_at IS NULL',
+);
+const voidPurpose = raw(
+  'UPDATE one_time SET spent_at = :now, payload_sealed = NULL WHERE user_id = :userId AND purpose = :purpose AND spent_at IS NULL AND id NOT IN (SELECT id FROM one_time WHERE user_id = :userId AND purpose = :purpose AND spent_at IS NULL ORDER BY created_at DESC, id DESC LIMIT :keep)',
+);
 
 /** The statement that voids everything of a user that is still out. */
 export function voidOneTimes(userId: string, now: number): Statement {
@@ -143,11 +228,19 @@ export function voidOneTimes(userId: string, now: number): Statement {
 }
 
 /** The statement that leaves at most so many of a purpose alive, the newest ones. */
-export function keepNewest(userId: string, purpose: OneTimePurpose, keep: number, now: number): Statement {
+export function keepNewest(
+  userId: string,
+  purpose: OneTimePurpose,
+  keep: number,
+  now: number,
+): Statement {
   return voidPurpose({ userId, purpose, keep, now });
 }
 
-const purge = raw<{ id: string }>('DELETE FROM one_time WHERE id IN (SELECT id FROM one_time WHERE expires_at <= :before LIMIT :batch) RETURNING id', ['id']);
+const purge = raw<{ id: string }>(
+  'DELETE FROM one_time WHERE id IN (SELECT id FROM one_time WHERE expires_at <= :before LIMIT :batch) RETURNING id',
+  ['id'],
+);
 
 export function purgeOneTimes(before: number, batch: number): Statement<{ id: string }> {
   return purge({ before, batch });

@@ -1,7 +1,9 @@
 /**
- * Challenges of WebAuthn ceremonies. Nothing is stored until one is answered: the id that a caller brings back is a signed token with
- * the challenge in it, good for one ceremony of one kind within five minutes; the first answer spends it (W01, ASVS 6.7.2). Its
- * content can be read by whoever asked, so what it is bound to stands in it as a keyed hash that tells nothing of who exists (E04).
+ * Challenges of WebAuthn ceremonies. Nothing is stored until one is answered: the id that a caller
+ * brings back is a signed token with the challenge in it, good for one ceremony of one kind within
+ * five minutes; the first answer spends it (W01, ASVS 6.7.2). Its content can be read by whoever
+ * asked, so what it is bound to stands in it as a keyed hash that tells nothing of who exists
+ * (E04).
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-cryptographic-challenges
  */
@@ -16,7 +18,10 @@ import type { InternalKeys } from './internal-token.ts';
 export const PASSKEY_CHALLENGE_TYPE = 'passkey+jwt';
 export const PASSKEY_CHALLENGE_TTL_SECONDS = 300;
 
-/** What the ceremony is for: adding a passkey, signing in by one, or showing one as a further factor. */
+/**
+ * What the ceremony is for: adding a passkey, signing in by one, or showing one as a further
+ * factor.
+ */
 export type Ceremony = 'register' | 'sign_in' | 'second';
 
 export interface PasskeyChallenge {
@@ -28,17 +33,35 @@ export interface PasskeyChallenge {
   readonly binding: string | null;
 }
 
-/** What a challenge is bound to, as it stands in its token: no two challenges have the same for one user. */
-export function passkeyBinding(key: KeyObject, challengeId: string, parts: readonly string[]): string {
-  return createHmac('sha256', key).update(`postern passkey binding\n${JSON.stringify([challengeId, ...parts])}`).digest('base64url');
+/**
+ * What a challenge is bound to, as it stands in its token: no two challenges have the same for one
+ * user.
+ */
+export function passkeyBinding(
+  key: KeyObject,
+  challengeId: string,
+  parts: readonly string[],
+): string {
+  return createHmac('sha256', key)
+    .update(`postern passkey binding\n${JSON.stringify([challengeId, ...parts])}`)
+    .digest('base64url');
 }
 
 /** Whether a challenge is bound to just this. */
-export function isBoundTo(key: KeyObject, { id, binding }: PasskeyChallenge, parts: readonly string[]): boolean {
+export function isBoundTo(
+  key: KeyObject,
+  { id, binding }: PasskeyChallenge,
+  parts: readonly string[],
+): boolean {
   return binding !== null && constantTimeEqual(binding, passkeyBinding(key, id, parts));
 }
 
-export function mintPasskeyChallenge(keys: InternalKeys, issuer: string, clock: Clock, { id, ceremony, challenge, binding }: PasskeyChallenge): string {
+export function mintPasskeyChallenge(
+  keys: InternalKeys,
+  issuer: string,
+  clock: Clock,
+  { id, ceremony, challenge, binding }: PasskeyChallenge,
+): string {
   const now = Math.floor(clock.now() / 1000);
   return signInternal(keys.internalKeyAt(clock.now()), PASSKEY_CHALLENGE_TYPE, {
     iss: issuer,
@@ -52,11 +75,35 @@ export function mintPasskeyChallenge(keys: InternalKeys, issuer: string, clock: 
   });
 }
 
-/** @throws {Problem} invalid_token: also when expired, or of another ceremony; what it is bound to is the caller's to compare */
-export function verifyPasskeyChallenge(keys: InternalKeys, issuer: string, clock: Clock, ceremony: Ceremony, token: string): PasskeyChallenge {
-  const { jti, ceremony: kind, challenge, binding, exp, iat } = verifyInternal(keys, issuer, PASSKEY_CHALLENGE_TYPE, token);
+/**
+ * @throws {Problem} invalid_token: also when expired, or of another ceremony; what it is bound to
+ *   is the caller's to compare
+ */
+export function verifyPasskeyChallenge(
+  keys: InternalKeys,
+  issuer: string,
+  clock: Clock,
+  ceremony: Ceremony,
+  token: string,
+): PasskeyChallenge {
+  const {
+    jti,
+    ceremony: kind,
+    challenge,
+    binding,
+    exp,
+    iat,
+  } = verifyInternal(keys, issuer, PASSKEY_CHALLENGE_TYPE, token);
   const now = Math.floor(clock.now() / 1000);
-  if (typeof jti !== 'string' || typeof challenge !== 'string' || typeof exp !== 'number' || typeof iat !== 'number' || kind !== ceremony) throw new Problem('invalid_token');
-  if (exp <= now || iat > now + 5 || exp - iat > PASSKEY_CHALLENGE_TTL_SECONDS) throw new Problem('invalid_token');
+  if (
+    typeof jti !== 'string' ||
+    typeof challenge !== 'string' ||
+    typeof exp !== 'number' ||
+    typeof iat !== 'number' ||
+    kind !== ceremony
+  )
+    throw new Problem('invalid_token');
+  if (exp <= now || iat > now + 5 || exp - iat > PASSKEY_CHALLENGE_TTL_SECONDS)
+    throw new Problem('invalid_token');
   return { id: jti, ceremony, challenge, binding: typeof binding === 'string' ? binding : null };
 }

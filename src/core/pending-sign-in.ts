@@ -1,4 +1,7 @@
-/** The sign-in that a challenge token stands for: a first factor was right, and a further one is due. */
+/**
+ * The sign-in that a challenge token stands for: a first factor was right, and a further one is
+ * due.
+ */
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Problem } from '../problem.ts';
@@ -20,9 +23,13 @@ interface Deps {
  *
  * @throws {Problem} invalid_token
  */
-export async function pendingSignIn({ db, clock, keys, policy }: Deps, token: string): Promise<{ challenge: Challenge; user: User }> {
+export async function pendingSignIn(
+  { db, clock, keys, policy }: Deps,
+  token: string,
+): Promise<{ challenge: Challenge; user: User }> {
   const challenge = verifyChallengeToken(keys, policy.issuer, clock, token);
   const user = await findUserById(db, challenge.userId);
-  if (user === null || user.epoch !== challenge.epoch || user.disabledAt !== null) throw new Problem('invalid_token');
+  if (user === null || user.epoch !== challenge.epoch || user.disabledAt !== null)
+    throw new Problem('invalid_token');
   return { challenge, user };
 }

@@ -1,4 +1,7 @@
-/** The claims about a user that access tokens carry when the configuration names them. An unproved address is never one. */
+/**
+ * The claims about a user that access tokens carry when the configuration names them. An unproved
+ * address is never one.
+ */
 import type { User } from './user.ts';
 
 export type ProfileClaim = 'preferred_username' | 'name' | 'email' | 'email_verified';

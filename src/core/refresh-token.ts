@@ -1,7 +1,7 @@
 /**
- * Refresh tokens: good for /refresh and /logout alone. One is wholly made of its session's row (generation, time of rotation,
- * authentication time), so that the same row gives the same text again: that is how the grace answers two tabs alike
- * without storing a token (D2).
+ * Refresh tokens: good for /refresh and /logout alone. One is wholly made of its session's row
+ * (generation, time of rotation, authentication time), so that the same row gives the same text
+ * again: that is how the grace answers two tabs alike without storing a token (D2).
  *
  * @see https://www.rfc-editor.org/rfc/rfc9700#section-4.14
  */
@@ -30,7 +30,11 @@ export interface RefreshClaims {
   readonly expiresAt: number;
 }
 
-export function mintRefreshToken(keys: InternalKeys, issuer: string, subject: RefreshSubject): string {
+export function mintRefreshToken(
+  keys: InternalKeys,
+  issuer: string,
+  subject: RefreshSubject,
+): string {
   return signInternal(keys.internalKeyAt(subject.rotatedAt), REFRESH_TOKEN_TYPE, {
     iss: issuer,
     aud: issuer,
@@ -45,14 +49,25 @@ export function mintRefreshToken(keys: InternalKeys, issuer: string, subject: Re
 }
 
 /**
- * Checks form, type, signature and claims. Expiry is the session row's business and not looked at here, so that a late sign-out
- * still works and a late refresh gets its own code.
+ * Checks form, type, signature and claims. Expiry is the session row's business and not looked at
+ * here, so that a late sign-out still works and a late refresh gets its own code.
  *
  * @throws {Problem} invalid_token
  */
-export function verifyRefreshToken(keys: InternalKeys, issuer: string, token: string): RefreshClaims {
+export function verifyRefreshToken(
+  keys: InternalKeys,
+  issuer: string,
+  token: string,
+): RefreshClaims {
   const { sub, sid, gen, exp, jti } = verifyInternal(keys, issuer, REFRESH_TOKEN_TYPE, token);
-  if (typeof sub !== 'string' || typeof sid !== 'string' || typeof gen !== 'number' || !Number.isSafeInteger(gen) || gen < 0) throw new Problem('invalid_token');
+  if (
+    typeof sub !== 'string' ||
+    typeof sid !== 'string' ||
+    typeof gen !== 'number' ||
+    !Number.isSafeInteger(gen) ||
+    gen < 0
+  )
+    throw new Problem('invalid_token');
   if (typeof exp !== 'number' || jti !== `${sid}.${gen}`) throw new Problem('invalid_token');
   return { sessionId: sid, userId: sub, generation: gen, expiresAt: exp };
 }

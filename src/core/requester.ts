@@ -1,4 +1,7 @@
-/** From where a request comes, as far as it can be known. Over a Unix socket without a proxy's word the address is null. */
+/**
+ * From where a request comes, as far as it can be known. Over a Unix socket without a proxy's word
+ * the address is null.
+ */
 export interface Requester {
   readonly requestId: string;
   /** Client address after the trusted proxies, without port; null when unknown. */
@@ -10,8 +13,8 @@ export interface Requester {
 }
 
 /**
- * Where a request comes from, as one that floods is told from others: an IPv4 address, or the /64 that an IPv6 client has to itself.
- * What is not known is one place.
+ * Where a request comes from, as one that floods is told from others: an IPv4 address, or the /64
+ * that an IPv6 client has to itself. What is not known is one place.
  */
 export function networkOf({ ip }: Pick<Requester, 'ip'>): string {
   if (ip === null) return 'network:unknown';

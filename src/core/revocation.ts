@@ -1,6 +1,7 @@
 /**
- * Ended sessions in memory, so that GET /verify knows of them without the database. Loaded at start, kept as long as an access
- * token can live, and fed from the table, where every process on the same database writes its own endings.
+ * Ended sessions in memory, so that GET /verify knows of them without the database. Loaded at
+ * start, kept as long as an access token can live, and fed from the table, where every process on
+ * the same database writes its own endings.
  */
 import { raw } from '../db/prepare.ts';
 import type { Database } from '../db/database.ts';
@@ -21,7 +22,13 @@ const since = raw<{ seq: number; sessionId: string; expiresAt: number }>(
 );
 
 /** Loads the set. It may hold a session too long, never too short. */
-export async function createRevocations({ db, clock }: { db: Database; clock: Clock }): Promise<Revocations> {
+export async function createRevocations({
+  db,
+  clock,
+}: {
+  db: Database;
+  clock: Clock;
+}): Promise<Revocations> {
   const revoked = new Map<string, number>();
   let seen = 0;
   const refresh = async (): Promise<void> => {

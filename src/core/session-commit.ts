@@ -1,4 +1,7 @@
-/** Commits in the name of a session: what it changes holds only if the session still does, whatever was hashed or waited for since it was looked at. */
+/**
+ * Commits in the name of a session: what it changes holds only if the session still does, whatever
+ * was hashed or waited for since it was looked at.
+ */
 import { NothingChanged } from '../db/database.ts';
 import type { Database, Statement } from '../db/database.ts';
 import { guarded, raw } from '../db/prepare.ts';
@@ -19,11 +22,19 @@ const stillLive = raw<{ id: string }>(
  *
  * @throws {Problem} session_revoked: it ended meanwhile, and nothing was changed
  */
-export async function writeAs<const L extends readonly Statement[]>(deps: { readonly db: Database; readonly revocations: Revocations }, { session }: Principal, statements: L): Promise<void> {
+export async function writeAs<const L extends readonly Statement[]>(
+  deps: { readonly db: Database; readonly revocations: Revocations },
+  { session }: Principal,
+  statements: L,
+): Promise<void> {
   try {
-    await writeEndings(deps, [guarded(stillLive({ sessionId: session.id }), SESSION_ENDED), ...statements]);
+    await writeEndings(deps, [
+      guarded(stillLive({ sessionId: session.id }), SESSION_ENDED),
+      ...statements,
+    ]);
   } catch (error) {
-    if (error instanceof NothingChanged && error.guard === SESSION_ENDED) throw new Problem('session_revoked', { cause: error });
+    if (error instanceof NothingChanged && error.guard === SESSION_ENDED)
+      throw new Problem('session_revoked', { cause: error });
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Sessions. The row carries the generation of the one live refresh token, so that rotation, the grace for a lost answer and the
- * detection of reuse are one conditional statement (D2), decided where the write happens and never by a read before it.
+ * Sessions. The row carries the generation of the one live refresh token, so that rotation, the
+ * grace for a lost answer and the detection of reuse are one conditional statement (D2), decided
+ * where the write happens and never by a read before it.
  */
 import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import { session, user } from '../db/schema.ts';
@@ -28,15 +29,27 @@ export interface Session {
 }
 
 /**
- * Who calls: the user and the session behind a verified access token, read from the database in the same request, so that an
- * ended session or a disabled user is refused at once whatever the token says (ASVS 7.4.1, 7.4.2).
+ * Who calls: the user and the session behind a verified access token, read from the database in the
+ * same request, so that an ended session or a disabled user is refused at once whatever the token
+ * says (ASVS 7.4.1, 7.4.2).
  */
 export interface Principal {
   readonly user: User;
   readonly session: Session;
 }
 
-export type EndReason = 'logout' | 'logout_all' | 'session_removed' | 'password_changed' | 'token_reused' | 'session_limit' | 'email_changed' | 'factors_changed' | 'user_disabled' | 'user_deleted' | 'operator';
+export type EndReason =
+  | 'logout'
+  | 'logout_all'
+  | 'session_removed'
+  | 'password_changed'
+  | 'token_reused'
+  | 'session_limit'
+  | 'email_changed'
+  | 'factors_changed'
+  | 'user_disabled'
+  | 'user_deleted'
+  | 'operator';
 
 /** Lifetimes and limits, milliseconds. */
 export interface SessionPolicy {
@@ -67,12 +80,26 @@ const principalQuery = prepare(
     .select({ session: sessionColumns, user: userColumns })
     .from(session)
     .innerJoin(user, eq(user.id, session.userId))
-    .where(and(eq(session.id, sql.placeholder('sessionId')), eq(session.userId, sql.placeholder('userId')), isNull(user.disabledAt), live))
+    .where(
+      and(
+        eq(session.id, sql.placeholder('sessionId')),
+        eq(session.userId, sql.placeholder('userId')),
+        isNull(user.disabledAt),
+        live,
+      ),
+    )
     .limit(1),
 );
 
-/** The user and the live session, or null when the session ended, ran out, or its user is disabled or gone. */
-export async function findPrincipal({ db, clock }: { db: Database; clock: Clock }, sessionId: string, userId: string): Promise<Principal | null> {
+/**
+ * The user and the live session, or null when the session ended, ran out, or its user is disabled
+ * or gone.
+ */
+export async function findPrincipal(
+  { db, clock }: { db: Database; clock: Clock },
+  sessionId: string,
+  userId: string,
+): Promise<Principal | null> {
   return (await db.read(principalQuery({ sessionId, userId, now: clock.now() })))[0] ?? null;
 }
 
@@ -98,8 +125,9 @@ export interface NewSession {
 export const USER_STATE_MOVED = 'user_state_moved';
 
 /**
- * The statements that start a session: it is inserted only if the user is still in the state that was checked (a password changed
- * meanwhile, a disabled user), and the oldest sessions beyond `max_per_user` end in the same commit.
+ * The statements that start a session: it is inserted only if the user is still in the state that
+ * was checked (a password changed meanwhile, a disabled user), and the oldest sessions beyond
+ * `max_per_user` end in the same commit.
  */
 export function startSession(policy: SessionPolicy, start: NewSession): readonly Statement[] {
   const { id, userId, epoch, now, requester } = start;
@@ -135,26 +163,44 @@ const SELECTIONS = {
   beyond: `user_id = :userId AND id IN (SELECT id FROM session WHERE user_id = :userId AND ended_at IS NULL ORDER BY rowid DESC LIMIT -1 OFFSET :keep)`,
 } as const;
 
-/** An ended session's token may still be shown for this long: the longest access token there can be, and a minute for clocks. */
+/**
+ * An ended session's token may still be shown for this long: the longest access token there can be,
+ * and a minute for clocks.
+ */
 export const REVOCATION_KEPT_MS = 16 * 60_000;
 
-function enders(where: string): { revoke: Prepare<{ sessionId: string }>; end: Prepare<{ id: string }> } {
+function enders(where: string): {
+  revoke: Prepare<{ sessionId: string }>;
+  end: Prepare<{ id: string }>;
+} {
   return {
     revoke: raw<{ sessionId: string }>(
       `INSERT INTO revocation (session_id, expires_at) SELECT id, :until FROM session WHERE ended_at IS NULL AND ${where} RETURNING session_id`,
       ['sessionId'],
     ),
-    end: raw<{ id: string }>(`UPDATE session SET ended_at = :now, end_reason = :reason WHERE ended_at IS NULL AND ${where} RETURNING id`, ['id']),
+    end: raw<{ id: string }>(
+      `UPDATE session SET ended_at = :now, end_reason = :reason WHERE ended_at IS NULL AND ${where} RETURNING id`,
+      ['id'],
+    ),
   };
 }
 
-const ENDERS = { one: enders(SELECTIONS.one), all: enders(SELECTIONS.all), others: enders(SELECTIONS.others), beyond: enders(SELECTIONS.beyond) };
+const ENDERS = {
+  one: enders(SELECTIONS.one),
+  all: enders(SELECTIONS.all),
+  others: enders(SELECTIONS.others),
+  beyond: enders(SELECTIONS.beyond),
+};
 
 /**
- * The statements that end sessions, whatever the reason: the row says so, and a revocation tells every process that verifies
- * from memory. Both in the caller's commit.
+ * The statements that end sessions, whatever the reason: the row says so, and a revocation tells
+ * every process that verifies from memory. Both in the caller's commit.
  */
-export function endSessions(selection: SessionSelection, reason: EndReason, now: number): readonly Statement[] {
+export function endSessions(
+  selection: SessionSelection,
+  reason: EndReason,
+  now: number,
+): readonly Statement[] {
   const { kind, ...values } = selection;
   const { revoke, end } = ENDERS[kind];
   return [revoke({ ...values, until: now + REVOCATION_KEPT_MS }), end({ ...values, now, reason })];
@@ -170,12 +216,21 @@ interface Rotated {
   amr: string;
 }
 
-const ROTATED = ['generation', 'rotatedAt', 'endedAt', 'authTime', 'lastUsedAt', 'expiresAt', 'amr'] as const;
+const ROTATED = [
+  'generation',
+  'rotatedAt',
+  'endedAt',
+  'authTime',
+  'lastUsedAt',
+  'expiresAt',
+  'amr',
+] as const;
 
 /**
- * Rotation, grace and reuse in one statement. Of the token's generation `:gen`:
- * the live one moves on; the parent of the live one within the grace changes nothing, so that it gets the same successor again;
- * every other one ends the session. A clock that was set back by up to a minute doesn't make a retry look like reuse.
+ * Rotation, grace and reuse in one statement. Of the token's generation `:gen`: the live one moves
+ * on; the parent of the live one within the grace changes nothing, so that it gets the same
+ * successor again; every other one ends the session. A clock that was set back by up to a minute
+ * doesn't make a retry look like reuse.
  */
 const rotate = raw<Rotated>(
   `UPDATE session SET
@@ -190,7 +245,9 @@ const rotate = raw<Rotated>(
   ROTATED,
 );
 
-/** The usual case by itself, in one statement and one look at the row: the live generation moves on. */
+/**
+ * The usual case by itself, in one statement and one look at the row: the live generation moves on.
+ */
 const advance = raw<Rotated>(
   `UPDATE session SET generation = generation + 1, rotated_at = :now, last_used_at = :now
    WHERE id = :sessionId AND user_id = :userId AND generation = :gen AND ended_at IS NULL AND expires_at > :now AND last_used_at > :now - :idle
@@ -205,7 +262,13 @@ const revokeEnded = raw<{ sessionId: string }>(
 );
 
 export type Rotation =
-  | { readonly outcome: 'rotated' | 'grace'; readonly session: Pick<Session, 'generation' | 'rotatedAt' | 'authTime' | 'lastUsedAt' | 'expiresAt' | 'amr'> }
+  | {
+      readonly outcome: 'rotated' | 'grace';
+      readonly session: Pick<
+        Session,
+        'generation' | 'rotatedAt' | 'authTime' | 'lastUsedAt' | 'expiresAt' | 'amr'
+      >;
+    }
   | { readonly outcome: 'reused' }
   | { readonly outcome: 'refused'; readonly why: 'expired' | 'ended' | 'disabled' | 'unknown' };
 
@@ -219,10 +282,15 @@ export async function rotateSession(
   const { sessionId, userId, generation } = token;
   const values = { sessionId, userId, gen: generation, now, idle: policy.idle_ttl };
   const [[advanced]] = await db.write([advance(values)]);
-  if (advanced !== undefined) return { outcome: 'rotated', session: { ...advanced, amr: amrOf(advanced.amr) } };
+  if (advanced !== undefined)
+    return { outcome: 'rotated', session: { ...advanced, amr: amrOf(advanced.amr) } };
   // Everything else, whole in itself again, for what stood there a moment ago may have moved.
-  const [[row]] = await db.write([rotate({ ...values, grace: policy.refresh_grace }), revokeEnded({ sessionId, now, until: now + REVOCATION_KEPT_MS })]);
-  if (row === undefined) return { outcome: 'refused', why: await whyRefused(db, policy, sessionId, userId, now) };
+  const [[row]] = await db.write([
+    rotate({ ...values, grace: policy.refresh_grace }),
+    revokeEnded({ sessionId, now, until: now + REVOCATION_KEPT_MS }),
+  ]);
+  if (row === undefined)
+    return { outcome: 'refused', why: await whyRefused(db, policy, sessionId, userId, now) };
   if (row.endedAt !== null) return { outcome: 'reused' };
   return { outcome: 'grace', session: { ...row, amr: amrOf(row.amr) } };
 }
@@ -232,13 +300,24 @@ function amrOf(json: string): string[] {
   return Array.isArray(amr) ? amr.map(String) : [];
 }
 
-const fate = raw<{ endedAt: number | null; expiresAt: number; lastUsedAt: number; disabledAt: number | null }>(
+const fate = raw<{
+  endedAt: number | null;
+  expiresAt: number;
+  lastUsedAt: number;
+  disabledAt: number | null;
+}>(
   `SELECT ended_at, expires_at, last_used_at, disabled_at FROM session JOIN "user" ON "user".id = session.user_id WHERE session.id = :sessionId AND user_id = :userId`,
   ['endedAt', 'expiresAt', 'lastUsedAt', 'disabledAt'],
 );
 
 /** Only chooses the words of a refusal that has already happened. */
-async function whyRefused(db: Database, policy: SessionPolicy, sessionId: string, userId: string, now: number): Promise<'expired' | 'ended' | 'disabled' | 'unknown'> {
+async function whyRefused(
+  db: Database,
+  policy: SessionPolicy,
+  sessionId: string,
+  userId: string,
+  now: number,
+): Promise<'expired' | 'ended' | 'disabled' | 'unknown'> {
   const [row] = await db.read(fate({ sessionId, userId }));
   if (row === undefined) return 'unknown';
   if (row.disabledAt !== null) return 'disabled';
@@ -254,8 +333,16 @@ const renew = raw<Rotated>(
   ROTATED,
 );
 
-/** The statement that gives a session a new authentication time after its user authenticated again. */
-export function renewSession(values: { sessionId: string; userId: string; epoch: number; amr: readonly string[]; now: number }): Statement<Rotated> {
+/**
+ * The statement that gives a session a new authentication time after its user authenticated again.
+ */
+export function renewSession(values: {
+  sessionId: string;
+  userId: string;
+  epoch: number;
+  amr: readonly string[];
+  now: number;
+}): Statement<Rotated> {
   return guarded(renew({ ...values, amr: JSON.stringify(values.amr) }), USER_STATE_MOVED);
 }
 
@@ -270,23 +357,39 @@ const liveByUser = prepare(
   query
     .select(sessionColumns)
     .from(session)
-    .where(and(eq(session.userId, sql.placeholder('userId')), live, gt(session.lastUsedAt, sql.placeholder('idleSince'))))
+    .where(
+      and(
+        eq(session.userId, sql.placeholder('userId')),
+        live,
+        gt(session.lastUsedAt, sql.placeholder('idleSince')),
+      ),
+    )
     .orderBy(sql`${session.lastUsedAt} desc, ${session.id} desc`),
 );
 
 /** The user's sessions that could still be refreshed, the last used first. */
-export async function listSessions({ db, clock }: { db: Database; clock: Clock }, policy: SessionPolicy, userId: string): Promise<Session[]> {
+export async function listSessions(
+  { db, clock }: { db: Database; clock: Clock },
+  policy: SessionPolicy,
+  userId: string,
+): Promise<Session[]> {
   const now = clock.now();
   return db.read(liveByUser({ userId, now, idleSince: now - policy.idle_ttl }));
 }
 
 /** When a session ends if nobody uses it again: the sooner of the idle and the absolute end. */
-export function endsAt(policy: SessionPolicy, row: { lastUsedAt: number; expiresAt: number }): number {
+export function endsAt(
+  policy: SessionPolicy,
+  row: { lastUsedAt: number; expiresAt: number },
+): number {
   return Math.min(row.expiresAt, row.lastUsedAt + policy.idle_ttl);
 }
 
 /** Commits a list that ends sessions, and knows of it at once in this process too. */
-export async function writeEndings<const L extends readonly Statement[]>({ db, revocations }: { db: Database; revocations: Revocations }, statements: L): Promise<Results<L>> {
+export async function writeEndings<const L extends readonly Statement[]>(
+  { db, revocations }: { db: Database; revocations: Revocations },
+  statements: L,
+): Promise<Results<L>> {
   const results = await db.write(statements);
   await revocations.refresh();
   return results;

@@ -1,10 +1,12 @@
 /**
- * Attempts on an account, counted in the database by one statement that counts first and then says whether the attempt may be
- * made: a burst of parallel guesses can't be under-counted, and a restart forgets nothing (L03, L05, N5).
+ * Attempts on an account, counted in the database by one statement that counts first and then says
+ * whether the attempt may be made: a burst of parallel guesses can't be under-counted, and a
+ * restart forgets nothing (L03, L05, N5).
  *
- * A bucket drains over a window; past its attempts each further failure makes the next wait longer, up to an hour; after
- * `max_failures` in a row without a success the bucket is shut until it is reset. A device that signed in before has a bucket of
- * its own, so that strangers who fill the account's bucket don't keep its owner out (L02).
+ * A bucket drains over a window; past its attempts each further failure makes the next wait longer,
+ * up to an hour; after `max_failures` in a row without a success the bucket is shut until it is
+ * reset. A device that signed in before has a bucket of its own, so that strangers who fill the
+ * account's bucket don't keep its owner out (L02).
  */
 import { raw } from '../db/prepare.ts';
 import type { Database, Statement } from '../db/database.ts';
@@ -32,10 +34,12 @@ interface Bucket {
 
 const BUCKET = ['failures', 'recent', 'blockedUntil'] as const;
 
-// `recent` after this attempt: what was left of it, drained since, plus one. A clock that was set back drains nothing.
+// `recent` after this attempt: what was left of it, drained since, plus one. A clock that was set
+// back drains nothing.
 const RECENT = `(max(0.0, recent - max(0, :now - last_at) * 1.0 * :attempts / :window) + 1)`;
 
-// Half an attempt of margin: what drains between two guesses of a burst must not make room for one more.
+// Half an attempt of margin: what drains between two guesses of a burst must not make room for one
+// more.
 const FULL = '(:attempts - 0.5)';
 
 const count = raw<Bucket>(
@@ -51,30 +55,58 @@ const count = raw<Bucket>(
   BUCKET,
 );
 
-const look = raw<Bucket>('SELECT failures, recent, blocked_until FROM throttle WHERE key = :key', BUCKET);
+const look = raw<Bucket>(
+  'SELECT failures, recent, blocked_until FROM throttle WHERE key = :key',
+  BUCKET,
+);
 
 /**
- * Counts an attempt before it is made. The attempt counts as a failure until {@link resetThrottle} is committed with its success.
+ * Counts an attempt before it is made. The attempt counts as a failure until {@link resetThrottle}
+ * is committed with its success.
  *
- * @param patienceMs how long the count may wait for a commit that it can share, when the guess could not be looked at sooner anyway
+ * @param patienceMs how long the count may wait for a commit that it can share, when the guess
+ *   could not be looked at sooner anyway
  * @returns attempts since the last success, this one included
  * @throws {Problem} too_many_attempts: the attempt must not be made
  */
-export async function countAttempt({ db, clock }: { db: Database; clock: Clock }, policy: ThrottlePolicy, key: string, patienceMs = 0): Promise<number> {
+export async function countAttempt(
+  { db, clock }: { db: Database; clock: Clock },
+  policy: ThrottlePolicy,
+  key: string,
+  patienceMs = 0,
+): Promise<number> {
   const now = clock.now();
-  const attempt = count({ key, now, attempts: policy.attempts, window: policy.window, wait: policy.wait, maxWait: policy.max_wait, maxFailures: policy.max_failures });
+  const attempt = count({
+    key,
+    now,
+    attempts: policy.attempts,
+    window: policy.window,
+    wait: policy.wait,
+    maxWait: policy.max_wait,
+    maxFailures: policy.max_failures,
+  });
   const [[counted]] = await db.write([attempt], patienceMs);
   if (counted !== undefined) return counted.failures;
   const [bucket] = await db.read(look({ key }));
-  const waitMs = bucket === undefined ? 0 : bucket.failures >= policy.max_failures ? policy.max_wait : bucket.blockedUntil - now;
-  throw new Problem('too_many_attempts', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) });
+  const waitMs =
+    bucket === undefined
+      ? 0
+      : bucket.failures >= policy.max_failures
+        ? policy.max_wait
+        : bucket.blockedUntil - now;
+  throw new Problem('too_many_attempts', {
+    retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)),
+  });
 }
 
 const giveBack = raw(
   `UPDATE throttle SET failures = max(0, failures - 1), recent = max(0.0, recent - 1), blocked_until = CASE WHEN recent - 1 < ${FULL} THEN 0 ELSE blocked_until END WHERE key = :key`,
 );
 
-/** The statement that takes an attempt back that was counted and then not made: nobody looked at the guess. */
+/**
+ * The statement that takes an attempt back that was counted and then not made: nobody looked at the
+ * guess.
+ */
 export function uncountAttempt(policy: Pick<ThrottlePolicy, 'attempts'>, key: string): Statement {
   return giveBack({ key, attempts: policy.attempts });
 }
@@ -85,12 +117,17 @@ export const passwordBucket = (userId: string): string => `password:${userId}`;
 const remove = raw('DELETE FROM throttle WHERE key = :key', []);
 const removePrefix = raw("DELETE FROM throttle WHERE key = :key OR key LIKE :key || ':%'", []);
 
-/** The statement that forgets a bucket's failures, to be committed with the success that earned it. */
+/**
+ * The statement that forgets a bucket's failures, to be committed with the success that earned it.
+ */
 export function resetThrottle(key: string): Statement {
   return remove({ key });
 }
 
-/** The statement that forgets the buckets of an account and of all its devices: an operator's unlock, a reset password. */
+/**
+ * The statement that forgets the buckets of an account and of all its devices: an operator's
+ * unlock, a reset password.
+ */
 export function resetAllThrottles(key: string): Statement {
   return removePrefix({ key });
 }

@@ -1,6 +1,6 @@
 /**
- * Users as the core knows them. A user has a username, a proved e-mail address, or both; an address that nobody proved stands
- * apart and is no sign-in name (G10).
+ * Users as the core knows them. A user has a username, a proved e-mail address, or both; an address
+ * that nobody proved stands apart and is no sign-in name (G10).
  */
 import { eq, sql } from 'drizzle-orm';
 import { user } from '../db/schema.ts';
@@ -25,7 +25,10 @@ export interface User {
   readonly disabledAt: number | null;
   /** Since when the password has to be changed before signing in; null when it need not. */
   readonly passwordChangeRequiredAt: number | null;
-  /** Until when the user may come in without the second factor that the policy asks for; null when that time has not begun. */
+  /**
+   * Until when the user may come in without the second factor that the policy asks for; null when
+   * that time has not begun.
+   */
   readonly mfaDueAt: number | null;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -48,9 +51,27 @@ export const userColumns = {
   updatedAt: user.updatedAt,
 };
 
-const byId = prepare(query.select(userColumns).from(user).where(eq(user.id, sql.placeholder('id'))).limit(1));
-const byUsername = prepare(query.select(userColumns).from(user).where(eq(user.usernameCanonical, sql.placeholder('canonical'))).limit(1));
-const byEmail = prepare(query.select(userColumns).from(user).where(eq(user.emailCanonical, sql.placeholder('canonical'))).limit(1));
+const byId = prepare(
+  query
+    .select(userColumns)
+    .from(user)
+    .where(eq(user.id, sql.placeholder('id')))
+    .limit(1),
+);
+const byUsername = prepare(
+  query
+    .select(userColumns)
+    .from(user)
+    .where(eq(user.usernameCanonical, sql.placeholder('canonical')))
+    .limit(1),
+);
+const byEmail = prepare(
+  query
+    .select(userColumns)
+    .from(user)
+    .where(eq(user.emailCanonical, sql.placeholder('canonical')))
+    .limit(1),
+);
 
 export async function findUserById(db: Database, id: string): Promise<User | null> {
   return (await db.read(byId({ id })))[0] ?? null;
@@ -98,12 +119,16 @@ export interface NewUser {
   readonly now: number;
 }
 
-/** The statement that makes a user; a taken name is a UniqueViolation of the write that it stands in. */
+/**
+ * The statement that makes a user; a taken name is a UniqueViolation of the write that it stands
+ * in.
+ */
 export function insertUser(values: NewUser): Statement {
   return insert({ ...values });
 }
 
-const COLUMNS = 'id, username, email, pending_email, display_name, user_metadata, claims, epoch, disabled_at, password_change_required_at, mfa_due_at, created_at, updated_at';
+const COLUMNS =
+  'id, username, email, pending_email, display_name, user_metadata, claims, epoch, disabled_at, password_change_required_at, mfa_due_at, created_at, updated_at';
 
 const update = raw<User>(
   `UPDATE "user" SET
@@ -127,7 +152,10 @@ export interface ProfileUpdate {
   readonly now: number;
 }
 
-/** The statement that changes a profile; what isn't given is not read and written back, so that two changes at once both hold. */
+/**
+ * The statement that changes a profile; what isn't given is not read and written back, so that two
+ * changes at once both hold.
+ */
 export function updateUserProfile(values: ProfileUpdate): Statement<User> {
   const { displayName, userMetadata, ...rest } = values;
   return update({
@@ -139,7 +167,21 @@ export function updateUserProfile(values: ProfileUpdate): Statement<User> {
 }
 
 function userFromRow(row: SqlValue[]): User {
-  const [id, username, email, pendingEmail, displayName, userMetadata, claims, epoch, disabledAt, passwordChangeRequiredAt, mfaDueAt, createdAt, updatedAt] = row;
+  const [
+    id,
+    username,
+    email,
+    pendingEmail,
+    displayName,
+    userMetadata,
+    claims,
+    epoch,
+    disabledAt,
+    passwordChangeRequiredAt,
+    mfaDueAt,
+    createdAt,
+    updatedAt,
+  ] = row;
   return {
     id: String(id),
     username: textOrNull(username),
@@ -170,7 +212,12 @@ function jsonObject(value: SqlValue | undefined): JsonObject {
   return isJsonObject(parsed) ? parsed : {};
 }
 
-const remove = prepare(query.delete(user).where(eq(user.id, sql.placeholder('id'))).returning({ id: user.id }));
+const remove = prepare(
+  query
+    .delete(user)
+    .where(eq(user.id, sql.placeholder('id')))
+    .returning({ id: user.id }),
+);
 
 /** The statement that deletes a user; everything that hangs on one goes with it. */
 export function deleteUser(id: string): Statement<{ id: string }> {
@@ -178,31 +225,55 @@ export function deleteUser(id: string): Statement<{ id: string }> {
 }
 
 /** A new password is what was demanded, if anything was. */
-const passwordSet = raw('UPDATE "user" SET epoch = epoch + 1, password_change_required_at = NULL, updated_at = max(updated_at + 1, :now) WHERE id = :id');
+const passwordSet = raw(
+  'UPDATE "user" SET epoch = epoch + 1, password_change_required_at = NULL, updated_at = max(updated_at + 1, :now) WHERE id = :id',
+);
 
-/** The statement that goes with a new password: what was begun with the old one is void, and no change is demanded any more. */
+/**
+ * The statement that goes with a new password: what was begun with the old one is void, and no
+ * change is demanded any more.
+ */
 export function notePasswordSet(id: string, now: number): Statement {
   return passwordSet({ id, now });
 }
 
-const advance = raw<{ epoch: number }>('UPDATE "user" SET epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id RETURNING epoch', ['epoch']);
+const advance = raw<{ epoch: number }>(
+  'UPDATE "user" SET epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id RETURNING epoch',
+  ['epoch'],
+);
 
-/** The statement that voids everything begun in the user's present state: challenges, half-done sign-ins, device tokens. */
+/**
+ * The statement that voids everything begun in the user's present state: challenges, half-done
+ * sign-ins, device tokens.
+ */
 export function advanceEpoch(id: string, now: number): Statement<{ epoch: number }> {
   return advance({ id, now });
 }
 
-const advanceIf = raw<{ epoch: number }>('UPDATE "user" SET epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND epoch = :epoch AND disabled_at IS NULL RETURNING epoch', ['epoch']);
+const advanceIf = raw<{ epoch: number }>(
+  'UPDATE "user" SET epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND epoch = :epoch AND disabled_at IS NULL RETURNING epoch',
+  ['epoch'],
+);
 
 /** The same, only from the state that the request was authorised in. */
-export function advanceEpochIf(id: string, epoch: number, word: string, now: number): Statement<{ epoch: number }> {
+export function advanceEpochIf(
+  id: string,
+  epoch: number,
+  word: string,
+  now: number,
+): Statement<{ epoch: number }> {
   return guarded(advanceIf({ id, epoch, now }), word);
 }
 
 const mfaDue = raw('UPDATE "user" SET mfa_due_at = :dueAt WHERE id = :id');
-const mfaDueOnce = raw('UPDATE "user" SET mfa_due_at = coalesce(mfa_due_at, :dueAt) WHERE id = :id');
+const mfaDueOnce = raw(
+  'UPDATE "user" SET mfa_due_at = coalesce(mfa_due_at, :dueAt) WHERE id = :id',
+);
 
-/** The statement that begins the time in which a second factor has to be enrolled, if it has not begun. */
+/**
+ * The statement that begins the time in which a second factor has to be enrolled, if it has not
+ * begun.
+ */
 export function beginMfaGrace(id: string, dueAt: number): Statement {
   return mfaDueOnce({ id, dueAt });
 }
@@ -217,14 +288,29 @@ const setPending = raw<User>(
   userFromRow,
 );
 
-/** The statement that notes an address that its user has yet to prove; it reserves nothing (G10). */
-export function setPendingEmail(values: { id: string; pendingEmail: string | null; pendingEmailCanonical: string | null; now: number }): Statement<User> {
+/**
+ * The statement that notes an address that its user has yet to prove; it reserves nothing (G10).
+ */
+export function setPendingEmail(values: {
+  id: string;
+  pendingEmail: string | null;
+  pendingEmailCanonical: string | null;
+  now: number;
+}): Statement<User> {
   return setPending({ ...values });
 }
 
-/** A new address begun under the old password or factors is begun again under the new ones (G9, R08); a first address stays, for it stands in no other's place. */
-export function dropPendingAddress(user: Pick<User, 'id' | 'email'>, now: number): readonly Statement[] {
-  return user.email === null ? [] : [setPendingEmail({ id: user.id, pendingEmail: null, pendingEmailCanonical: null, now })];
+/**
+ * A new address begun under the old password or factors is begun again under the new ones (G9,
+ * R08); a first address stays, for it stands in no other's place.
+ */
+export function dropPendingAddress(
+  user: Pick<User, 'id' | 'email'>,
+  now: number,
+): readonly Statement[] {
+  return user.email === null
+    ? []
+    : [setPendingEmail({ id: user.id, pendingEmail: null, pendingEmailCanonical: null, now })];
 }
 
 /** What a guarded proof says when the pending address is another one by now. */
@@ -236,20 +322,38 @@ const prove = raw<User>(
   userFromRow,
 );
 
-/** The statement that makes the pending address the proved one; a UniqueViolation when somebody proved it first. */
-export function proveEmail(values: { id: string; canonical: string; now: number }): Statement<User> {
+/**
+ * The statement that makes the pending address the proved one; a UniqueViolation when somebody
+ * proved it first.
+ */
+export function proveEmail(values: {
+  id: string;
+  canonical: string;
+  now: number;
+}): Statement<User> {
   return guarded(prove({ ...values }), PENDING_MOVED);
 }
 
-const lapse = raw('UPDATE "user" SET pending_email = NULL, pending_email_canonical = NULL WHERE pending_email_canonical = :canonical AND id <> :exceptId');
+const lapse = raw(
+  'UPDATE "user" SET pending_email = NULL, pending_email_canonical = NULL WHERE pending_email_canonical = :canonical AND id <> :exceptId',
+);
 
-/** The statement by which an address that was proved lapses from every account that only claimed it (G10). */
+/**
+ * The statement by which an address that was proved lapses from every account that only claimed it
+ * (G10).
+ */
 export function lapsePendingEmails(canonical: string, exceptId: string): Statement {
   return lapse({ canonical, exceptId });
 }
 
-const disable = raw<{ id: string }>('UPDATE "user" SET disabled_at = :now, epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NULL RETURNING id', ['id']);
-const enable = raw<{ id: string }>('UPDATE "user" SET disabled_at = NULL, epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NOT NULL RETURNING id', ['id']);
+const disable = raw<{ id: string }>(
+  'UPDATE "user" SET disabled_at = :now, epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NULL RETURNING id',
+  ['id'],
+);
+const enable = raw<{ id: string }>(
+  'UPDATE "user" SET disabled_at = NULL, epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NOT NULL RETURNING id',
+  ['id'],
+);
 
 export function disableUser(id: string, now: number): Statement<{ id: string }> {
   return disable({ id, now });
@@ -259,7 +363,10 @@ export function enableUser(id: string, now: number): Statement<{ id: string }> {
   return enable({ id, now });
 }
 
-const demandChange = raw<{ id: string }>('UPDATE "user" SET password_change_required_at = :now, updated_at = max(updated_at + 1, :now) WHERE id = :id RETURNING id', ['id']);
+const demandChange = raw<{ id: string }>(
+  'UPDATE "user" SET password_change_required_at = :now, updated_at = max(updated_at + 1, :now) WHERE id = :id RETURNING id',
+  ['id'],
+);
 
 /** The statement by which the next sign-in asks for a new password. */
 export function demandPasswordChange(id: string, now: number): Statement<{ id: string }> {
@@ -280,7 +387,10 @@ export async function listUsers(db: Database, after: string, limit: number): Pro
   return db.read(page({ after, limit }));
 }
 
-/** Of those who ask for one name at once, the constraint lets one through. @throws {Problem} username_taken */
+/**
+ * Of those who ask for one name at once, the constraint lets one through. @throws {Problem}
+ * username_taken
+ */
 export async function takingName<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

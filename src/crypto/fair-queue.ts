@@ -1,7 +1,8 @@
 /**
- * A bounded queue that serves clients in turn, and each client's accounts in turn, so that a flood from one place or at one name makes
- * that one wait and nobody else. A cap for each account keeps one name from filling it; when it is full, the newest entry of whoever has
- * most in it makes room for one who has less. Within an account, first come first served.
+ * A bounded queue that serves clients in turn, and each client's accounts in turn, so that a flood
+ * from one place or at one name makes that one wait and nobody else. A cap for each account keeps
+ * one name from filling it; when it is full, the newest entry of whoever has most in it makes room
+ * for one who has less. Within an account, first come first served.
  */
 
 /** A place in the queue. */
@@ -21,7 +22,12 @@ export interface FairQueue<T> {
    * @param client where it comes from, as far as that is known
    * @param onCrowdedOut told of the place that made room for it
    */
-  push(client: string, account: string, item: T, onCrowdedOut: (place: Place<T>) => void): Place<T> | FairQueueRefusal;
+  push(
+    client: string,
+    account: string,
+    item: T,
+    onCrowdedOut: (place: Place<T>) => void,
+  ): Place<T> | FairQueueRefusal;
   /** Takes the next item of the client and the account whose turn it is. */
   next(): T | undefined;
   /** Gives a place up; nothing happens if it was served already. */
@@ -56,11 +62,15 @@ export function createFairQueue<T>(length: number, lengthPerAccount: number): Fa
     if (client.size === 0) clients.delete(place.client);
   }
 
-  /** The newest entry of the client that has most, if that is more than another would have with one more. */
+  /**
+   * The newest entry of the client that has most, if that is more than another would have with one
+   * more.
+   */
   function crowdOut(newcomer: number): Place<T> | undefined {
     let most: string | undefined;
     let size = newcomer + 1;
-    for (const [name, client] of clients) if (client.size > size) [most, size] = [name, client.size];
+    for (const [name, client] of clients)
+      if (client.size > size) [most, size] = [name, client.size];
     let newest: Place<T> | undefined;
     if (most !== undefined) for (const place of all) if (place.client === most) newest = place;
     return newest;

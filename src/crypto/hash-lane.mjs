@@ -1,6 +1,7 @@
 /**
- * One hash lane: a worker thread that does argon2id synchronously, one job after another. Plain JavaScript, because Node 20
- * runs no TypeScript in a worker; it lies beside the bundle under this name. See hash-lanes.ts for the other end.
+ * One hash lane: a worker thread that does argon2id synchronously, one job after another. Plain
+ * JavaScript, because Node 20 runs no TypeScript in a worker; it lies beside the bundle under this
+ * name. See hash-lanes.ts for the other end.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { setPriority } from 'node:os';
@@ -16,8 +17,9 @@ const NICENESS = 10;
 const ARGON2ID = 2;
 
 try {
-  // Linux gives each thread its own niceness, and "process 0" is the thread that asks: the event loop keeps the first call
-  // on a core while all lanes are busy. Elsewhere this would nice the whole process, so it is left alone.
+  // Linux gives each thread its own niceness, and "process 0" is the thread that asks: the event
+  // loop keeps the first call on a core while all lanes are busy. Elsewhere this would nice the
+  // whole process, so it is left alone.
   if (process.platform === 'linux') setPriority(0, NICENESS);
 } catch {
   // Best effort: a sandbox may forbid it, and hashing is right all the same.
@@ -51,7 +53,8 @@ function run(job) {
     ok = hash.length === job.check.expected.length && timingSafeEqual(hash, job.check.expected);
   }
   let made = null;
-  if (job.make !== null && (ok || job.check === null)) made = new Uint8Array(argon2id(job.password, job.make));
+  if (job.make !== null && (ok || job.check === null))
+    made = new Uint8Array(argon2id(job.password, job.make));
   else if (job.pad !== null && !ok) argon2id(job.password, job.pad);
   return { ok, made, error: null };
 }
@@ -68,6 +71,9 @@ function answer(job) {
   }
 }
 
-// One message for all of a handful: what costs the event loop is being woken, with its caches full of argon2's memory.
-parentPort?.on('message', (/** @type {LaneJob[]} */ jobs) => parentPort?.postMessage(jobs.map(answer)));
+// One message for all of a handful: what costs the event loop is being woken, with its caches full
+// of argon2's memory.
+parentPort?.on('message', (/** @type {LaneJob[]} */ jobs) =>
+  parentPort?.postMessage(jobs.map(answer)),
+);
 parentPort?.postMessage('ready');

@@ -1,6 +1,7 @@
 /**
- * The worker threads that hash: as many as cores, synchronous inside, niced. They are apart from the libuv pool, in which
- * argon2 would hold up signing, files and name resolution, and they bound memory: lanes × cost, whatever the load.
+ * The worker threads that hash: as many as cores, synchronous inside, niced. They are apart from
+ * the libuv pool, in which argon2 would hold up signing, files and name resolution, and they bound
+ * memory: lanes × cost, whatever the load.
  */
 import { Worker } from 'node:worker_threads';
 import type { Argon2Cost } from './phc.ts';
@@ -44,17 +45,22 @@ export interface Lanes {
   readonly running: number;
   readonly hasFree: boolean;
   /**
-   * Runs jobs on one free lane, one after another, and answers when the last is done; a job that failed says so in its reply.
-   * Rejects with an Error if no lane is free or the lane dies.
+   * Runs jobs on one free lane, one after another, and answers when the last is done; a job that
+   * failed says so in its reply. Rejects with an Error if no lane is free or the lane dies.
    */
   run(jobs: readonly LaneJob[]): Promise<readonly LaneReply[]>;
-  /** Resolves once every lane has loaded; rejects if one could not, which is a broken installation. */
+  /**
+   * Resolves once every lane has loaded; rejects if one could not, which is a broken installation.
+   */
   ready(): Promise<void>;
   /** Waits for running jobs, then ends the threads. */
   close(): Promise<void>;
 }
 
-/** How long a lane that died while loading stays away, in milliseconds: it would only die again at once. */
+/**
+ * How long a lane that died while loading stays away, in milliseconds: it would only die again at
+ * once.
+ */
 const RESPAWN_DELAY_MS = 1_000;
 
 interface Running {
@@ -77,14 +83,22 @@ const MAX_HANDFUL = 4;
 const MAX_HANDFUL_MS = 60;
 
 /**
- * How many jobs a lane is given at once. One, until so many wait that being held back for its neighbours is the smaller part of an
- * answer's wait: then the event loop is woken, commits and answers once for several.
+ * How many jobs a lane is given at once. One, until so many wait that being held back for its
+ * neighbours is the smaller part of an answer's wait: then the event loop is woken, commits and
+ * answers once for several.
  *
  * @param waiting jobs that wait for each lane
  * @param usualMs what a job takes
  */
 export function handful(waiting: number, usualMs: number): number {
-  return Math.max(1, Math.min(1 + Math.floor(waiting / WAITING_PER_EXTRA), MAX_HANDFUL, Math.floor(MAX_HANDFUL_MS / usualMs)));
+  return Math.max(
+    1,
+    Math.min(
+      1 + Math.floor(waiting / WAITING_PER_EXTRA),
+      MAX_HANDFUL,
+      Math.floor(MAX_HANDFUL_MS / usualMs),
+    ),
+  );
 }
 
 /** Starts the lanes. */
@@ -115,7 +129,9 @@ export function createLanes(options: LanesOptions): Lanes {
     const lane: Lane = { worker, isReady: false, running: undefined, fault: undefined };
     // Idle lanes keep no process alive; a job does (see run), so that a CLI verb gets its hash.
     worker.unref();
-    worker.on('message', (message: LaneReply[] | 'ready') => (message === 'ready' ? loadedOne(lane) : finish(lane, message)));
+    worker.on('message', (message: LaneReply[] | 'ready') =>
+      message === 'ready' ? loadedOne(lane) : finish(lane, message),
+    );
     worker.on('error', (error) => (lane.fault = error));
     worker.on('exit', (code) => bury(lane, code));
     lanes.add(lane);

@@ -1,7 +1,8 @@
 /**
- * The signature primitives of JWS (RFC 7518 §3, RFC 8037 §3.1) on `node:crypto`, synchronous: WebCrypto would send each
- * token through the libuv pool, behind whatever is there. One algorithm belongs to one kind of key; a pair that does not fit
- * is refused when a key is prepared, not when a token comes (R1, J02).
+ * The signature primitives of JWS (RFC 7518 §3, RFC 8037 §3.1) on `node:crypto`, synchronous:
+ * WebCrypto would send each token through the libuv pool, behind whatever is there. One algorithm
+ * belongs to one kind of key; a pair that does not fit is refused when a key is prepared, not when
+ * a token comes (R1, J02).
  */
 import { constants, createHmac, sign, timingSafeEqual, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -26,16 +27,22 @@ function ecdsa(hash: string, curve: string, width: number): Primitive {
     sign: (key, data) => sign(hash, data, { key, dsaEncoding: 'ieee-p1363' }),
     verify(key, data, signature) {
       if (signature.length !== 2 * width) return false;
-      // Refused by the library as well; stated, because a verifier that forgot it once signed anything (CVE-2022-21449).
+      // Refused by the library as well; stated, because a verifier that forgot it once signed
+      // anything (CVE-2022-21449).
       if (isZero(signature.subarray(0, width)) || isZero(signature.subarray(width))) return false;
       return verify(hash, data, { key, dsaEncoding: 'ieee-p1363' }, signature);
     },
     fault: (key) =>
-      key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve ? undefined : `not a key on ${curve}`,
+      key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve
+        ? undefined
+        : `not a key on ${curve}`,
   };
 }
 
-const RSA_PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+const RSA_PSS = {
+  padding: constants.RSA_PKCS1_PSS_PADDING,
+  saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+};
 const RSA_PKCS1 = { padding: constants.RSA_PKCS1_PADDING };
 
 function rsa(options: { padding: number; saltLength?: number }): Primitive {
@@ -76,8 +83,16 @@ export function signBytes(alg: JwsAlgorithm, key: KeyObject, data: Buffer): Buff
   return PRIMITIVES[alg].sign(key, data);
 }
 
-/** Whether a signature over bytes is good; whatever the library thinks wrong with it is a no, never an exception. */
-export function verifyBytes(alg: JwsAlgorithm, key: KeyObject, data: Buffer, signature: Buffer): boolean {
+/**
+ * Whether a signature over bytes is good; whatever the library thinks wrong with it is a no, never
+ * an exception.
+ */
+export function verifyBytes(
+  alg: JwsAlgorithm,
+  key: KeyObject,
+  data: Buffer,
+  signature: Buffer,
+): boolean {
   try {
     // The pair is checked here too, or a public key would serve as an HMAC secret (J02).
     return PRIMITIVES[alg].fault(key) === undefined && PRIMITIVES[alg].verify(key, data, signature);
@@ -87,16 +102,21 @@ export function verifyBytes(alg: JwsAlgorithm, key: KeyObject, data: Buffer, sig
 }
 
 /**
- * What is wrong with a key for signing tokens of ours: its kind, its curve, or a strength below D1. Undefined if nothing is.
+ * What is wrong with a key for signing tokens of ours: its kind, its curve, or a strength below D1.
+ * Undefined if nothing is.
  */
 export function keyFault(alg: JwsAlgorithm, key: KeyObject): string | undefined {
   const fault = PRIMITIVES[alg].fault(key);
   if (fault !== undefined) return fault;
   if (key.type === 'secret') {
-    return (key.symmetricKeySize ?? 0) >= MIN_SECRET_BYTES ? undefined : `a secret of fewer than ${8 * MIN_SECRET_BYTES} bits`;
+    return (key.symmetricKeySize ?? 0) >= MIN_SECRET_BYTES
+      ? undefined
+      : `a secret of fewer than ${8 * MIN_SECRET_BYTES} bits`;
   }
   const bits = key.asymmetricKeyDetails?.modulusLength;
-  return bits !== undefined && bits < MIN_RSA_BITS ? `an RSA key of fewer than ${MIN_RSA_BITS} bits` : undefined;
+  return bits !== undefined && bits < MIN_RSA_BITS
+    ? `an RSA key of fewer than ${MIN_RSA_BITS} bits`
+    : undefined;
 }
 
 function isZero(bytes: Buffer): boolean {

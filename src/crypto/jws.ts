@@ -1,7 +1,8 @@
 /**
- * Compact JWS (RFC 7515 §7.1), signed and verified without a library that has to please everybody: three parts, a header of
- * `alg`, `kid` and `typ` alone, one algorithm for each key, one `typ` for each kind of token (R1–R4). Everything else, be it
- * `crit`, `jwk`, `jku`, `x5c`, `zip`, JWE or a JSON serialisation, dies in the form check, before any key is looked at.
+ * Compact JWS (RFC 7515 §7.1), signed and verified without a library that has to please everybody:
+ * three parts, a header of `alg`, `kid` and `typ` alone, one algorithm for each key, one `typ` for
+ * each kind of token (R1–R4). Everything else, be it `crit`, `jwk`, `jku`, `x5c`, `zip`, JWE or a
+ * JSON serialisation, dies in the form check, before any key is looked at.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7515#section-5.2
  * @see https://www.rfc-editor.org/rfc/rfc8725#section-3
@@ -15,7 +16,10 @@ import type { JwsAlgorithm } from './jws-signature.ts';
 
 export type { JwsAlgorithm } from './jws-signature.ts';
 
-/** Longest token that is verified, in characters (R2). Signing has no limit: a status list may be longer. */
+/**
+ * Longest token that is verified, in characters (R2). Signing has no limit: a status list may be
+ * longer.
+ */
 export const MAX_TOKEN_LENGTH = 4096;
 
 /** Nesting of claims that is read; that of request bodies (G3). */
@@ -52,14 +56,15 @@ export type JwsSigner = (payload: object) => string;
 /**
  * Prepares signing: the key is checked and the header encoded once.
  *
- * @throws TypeError if the key has no private half, is of another kind than its `alg`, is weaker than D1 allows, or is not for
- * this `typ`
+ * @throws TypeError if the key has no private half, is of another kind than its `alg`, is weaker
+ *   than D1 allows, or is not for this `typ`
  */
 export function createSigner(key: JwsKey, typ: string): JwsSigner {
   const { alg, kid, signKey } = key;
   if (signKey === undefined) throw new TypeError('the key has no private half');
   if (signKey.type === 'public') throw new TypeError('the signing half is public');
-  if (key.typ !== undefined && !key.typ.includes(typ)) throw new TypeError('the key is not for this kind of token');
+  if (key.typ !== undefined && !key.typ.includes(typ))
+    throw new TypeError('the key is not for this kind of token');
   const fault = keyFault(alg, signKey);
   if (fault !== undefined) throw new TypeError(`unfit for ${alg}: ${fault}`);
   const prefix = encodeBase64url(JSON.stringify({ alg, kid, typ })) + '.';
@@ -85,22 +90,31 @@ export function signJws(key: JwsKey, typ: string, payload: object): string {
 }
 
 /**
- * Verifies a token's form, type, key and signature, in this order, and gives back its claims. Whether the claims are good
- * (issuer, audience, times) is for the caller; deny lists and caches key on `jti` or on a digest, never on a part of the string.
+ * Verifies a token's form, type, key and signature, in this order, and gives back its claims.
+ * Whether the claims are good (issuer, audience, times) is for the caller; deny lists and caches
+ * key on `jti` or on a digest, never on a part of the string.
  *
  * @param typ the one `typ` that is taken, exactly
  * @param lookup finds a key by name, through a Map: the name is a stranger's
- * @throws JwsError `malformed`, `unexpected_type`, `unknown_key` (also for an `alg` that is not the key's), `bad_signature`
+ * @throws JwsError `malformed`, `unexpected_type`, `unknown_key` (also for an `alg` that is not the
+ *   key's), `bad_signature`
  */
-export function verifyJws(token: string, typ: string, lookup: (kid: string) => JwsKey | undefined): Record<string, unknown> {
+export function verifyJws(
+  token: string,
+  typ: string,
+  lookup: (kid: string) => JwsKey | undefined,
+): Record<string, unknown> {
   const parts = splitCompact(token);
   const header = knownHeaders.get(parts.header) ?? parseHeader(parts.header);
   if (header.typ !== typ) throw new JwsError('unexpected_type');
   const key = lookup(header.kid);
-  if (key === undefined || key.kid !== header.kid || key.alg !== header.alg) throw new JwsError('unknown_key');
+  if (key === undefined || key.kid !== header.kid || key.alg !== header.alg)
+    throw new JwsError('unknown_key');
   if (key.typ !== undefined && !key.typ.includes(typ)) throw new JwsError('unknown_key');
-  if (!isFit(key)) throw new JwsError('unknown_key', { cause: new TypeError(`key unfit for ${key.alg}`) });
-  if (!verifyBytes(key.alg, key.verifyKey, parts.input, parts.signature)) throw new JwsError('bad_signature');
+  if (!isFit(key))
+    throw new JwsError('unknown_key', { cause: new TypeError(`key unfit for ${key.alg}`) });
+  if (!verifyBytes(key.alg, key.verifyKey, parts.input, parts.signature))
+    throw new JwsError('bad_signature');
   rememberHeader(parts.header, header);
   return parseObject(parts.payload, MAX_PAYLOAD_DEPTH);
 }
@@ -123,11 +137,17 @@ export interface CompactParts {
 export function splitCompact(token: string): CompactParts {
   if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) throw new JwsError('malformed');
   const [, header, middle, last] = COMPACT.exec(token) ?? [];
-  if (header === undefined || middle === undefined || last === undefined) throw new JwsError('malformed');
+  if (header === undefined || middle === undefined || last === undefined)
+    throw new JwsError('malformed');
   const payload = decodeBase64url(middle);
   const signature = decodeBase64url(last);
   if (payload === undefined || signature === undefined) throw new JwsError('malformed');
-  return { header, payload, signature, input: Buffer.from(token.slice(0, header.length + 1 + middle.length), 'latin1') };
+  return {
+    header,
+    payload,
+    signature,
+    input: Buffer.from(token.slice(0, header.length + 1 + middle.length), 'latin1'),
+  };
 }
 
 interface Header {
@@ -137,8 +157,9 @@ interface Header {
 }
 
 /**
- * Headers of tokens that proved good, parsed. Only what a key of ours has signed gets in, so that a stranger can neither fill
- * it nor push ours out. It spares the parsing and nothing else: each token still asks `lookup`, so a retired key is gone.
+ * Headers of tokens that proved good, parsed. Only what a key of ours has signed gets in, so that a
+ * stranger can neither fill it nor push ours out. It spares the parsing and nothing else: each
+ * token still asks `lookup`, so a retired key is gone.
  */
 const knownHeaders = new Map<string, Header>();
 const MAX_KNOWN_HEADERS = 64;
@@ -150,7 +171,8 @@ function rememberHeader(segment: string, header: Header): void {
 }
 
 /**
- * Reads a header segment: canonical base64url of a JSON object with exactly `alg`, `kid` and `typ`, each a text.
+ * Reads a header segment: canonical base64url of a JSON object with exactly `alg`, `kid` and `typ`,
+ * each a text.
  *
  * @throws JwsError `malformed`
  */
@@ -159,7 +181,8 @@ function parseHeader(segment: string): Header {
   if (bytes === undefined) throw new JwsError('malformed');
   const header = parseObject(bytes, 1);
   const { alg, kid, typ } = header;
-  // Members that we do not know could only ask for something that we do not do: `crit`, `b64`, `jwk`, `zip`, … (J03, J05)
+  // Members that we do not know could only ask for something that we do not do: `crit`, `b64`,
+  // `jwk`, `zip`, … (J03, J05)
   const known = Object.keys(header).every((name) => HEADER_MEMBERS.has(name));
   if (!known || typeof alg !== 'string' || typeof kid !== 'string') throw new JwsError('malformed');
   if (typ === undefined) throw new JwsError('unexpected_type');

@@ -1,8 +1,9 @@
 /**
- * Password hashing: argon2id in lanes (hash-lanes.ts) behind a bounded, fair queue. Load beyond the queue is refused before
- * any work (G5); a name without a password, a hash that must not be run and a hash of another cost take the time of a usual
- * one, so that time tells nothing about an account (E01, E06). The pepper is argon2's own secret input (RFC 9106 §3.1), and
- * the stored text names it, so that peppers rotate.
+ * Password hashing: argon2id in lanes (hash-lanes.ts) behind a bounded, fair queue. Load beyond the
+ * queue is refused before any work (G5); a name without a password, a hash that must not be run and
+ * a hash of another cost take the time of a usual one, so that time tells nothing about an account
+ * (E01, E06). The pepper is argon2's own secret input (RFC 9106 §3.1), and the stored text names
+ * it, so that peppers rotate.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9106
  */
@@ -46,9 +47,15 @@ export type StoredRefusal = 'malformed' | 'cost' | 'unknown_pepper';
 export type Rejection = FairQueueRefusal | 'deadline' | 'closed';
 
 export interface HashContext {
-  /** Whose password: the canonical name that was given, whether it exists or not. Fairness counts by it. */
+  /**
+   * Whose password: the canonical name that was given, whether it exists or not. Fairness counts by
+   * it.
+   */
   account: string;
-  /** Where it comes from: clients are served in turn, so that a flood from one place holds up nobody else. Never what the caller chose. */
+  /**
+   * Where it comes from: clients are served in turn, so that a flood from one place holds up nobody
+   * else. Never what the caller chose.
+   */
   client: string;
   /** Aborting drops an entry that still waits; what runs, runs on. */
   signal?: AbortSignal;
@@ -56,7 +63,10 @@ export interface HashContext {
 
 export interface Verification {
   ok: boolean;
-  /** A new hash to store in place of the old one, whose cost or pepper is no longer current; null if none is needed. */
+  /**
+   * A new hash to store in place of the old one, whose cost or pepper is no longer current; null if
+   * none is needed.
+   */
   rehash: string | null;
 }
 
@@ -74,13 +84,15 @@ export interface PasswordHasher {
   /**
    * Hashes a normalised password.
    *
-   * @throws Problem `overloaded` when the queue or the account's share of it is full, or the deadline has passed
+   * @throws Problem `overloaded` when the queue or the account's share of it is full, or the
+   *   deadline has passed
    * @throws the signal's reason when aborted while waiting
    * @throws Error when a lane died with the work
    */
   hash(password: string, ctx: HashContext): Promise<string>;
   /**
-   * Compares a normalised password with a stored hash, or with none: null does the same work and is never ok.
+   * Compares a normalised password with a stored hash, or with none: null does the same work and is
+   * never ok.
    *
    * @throws as hash does
    */
@@ -88,7 +100,10 @@ export interface PasswordHasher {
   stats(): HasherStats;
   /** How long what waits now will keep the lanes busy, in milliseconds. */
   readonly backlogMs: number;
-  /** Resolves once the lanes have loaded; rejects when they can't, so that a broken installation is told at the start. */
+  /**
+   * Resolves once the lanes have loaded; rejects when they can't, so that a broken installation is
+   * told at the start.
+   */
   ready(): Promise<void>;
   /** Refuses what waits and what comes, lets running work end, ends the threads. */
   close(): Promise<void>;
@@ -115,24 +130,49 @@ const HASH_BYTES = 32;
  */
 export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
   const { clock, random, deadlineMs, queueLength } = options;
-  const cost: Argon2Cost = { memoryKiB: options.memoryKiB, passes: options.passes, lanes: options.lanes };
+  const cost: Argon2Cost = {
+    memoryKiB: options.memoryKiB,
+    passes: options.passes,
+    lanes: options.lanes,
+  };
   if (!isPayable(cost)) throw new RangeError('the cost of password hashing is out of range');
   const threads = options.threads === 0 ? availableParallelism() : options.threads;
   const pepper = options.pepper === undefined ? null : namePepper(options.pepper);
-  const peppers = new Map([...(options.previousPeppers ?? []).map(namePepper), ...(pepper ? [pepper] : [])].map((p) => [p.id, p.secret]));
-  const dummy = { ...input(random.bytes(SALT_BYTES)), expected: new Uint8Array(random.bytes(HASH_BYTES)) };
+  const peppers = new Map(
+    [...(options.previousPeppers ?? []).map(namePepper), ...(pepper ? [pepper] : [])].map((p) => [
+      p.id,
+      p.secret,
+    ]),
+  );
+  const dummy = {
+    ...input(random.bytes(SALT_BYTES)),
+    expected: new Uint8Array(random.bytes(HASH_BYTES)),
+  };
 
-  const queue = createFairQueue<Entry>(queueLength, options.queueLengthPerAccount ?? Math.max(8, Math.ceil(queueLength / 4)));
+  const queue = createFairQueue<Entry>(
+    queueLength,
+    options.queueLengthPerAccount ?? Math.max(8, Math.ceil(queueLength / 4)),
+  );
   const laneUrl = options.laneUrl ?? new URL('./hash-lane.mjs', import.meta.url);
   const lanes = createLanes({ threads, laneUrl, onFree: dispatch });
-  const rejectedBy: Record<Rejection, number> = { queue_full: 0, account_full: 0, deadline: 0, closed: 0 };
+  const rejectedBy: Record<Rejection, number> = {
+    queue_full: 0,
+    account_full: 0,
+    deadline: 0,
+    closed: 0,
+  };
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
   /** Moving average of a piece of work, for Retry-After. */
   let usualMs = 20;
 
   function input(salt: Uint8Array): Argon2Input {
-    return { ...cost, salt: new Uint8Array(salt), secret: pepper?.secret ?? null, length: HASH_BYTES };
+    return {
+      ...cost,
+      salt: new Uint8Array(salt),
+      secret: pepper?.secret ?? null,
+      length: HASH_BYTES,
+    };
   }
 
   function backlogMs(): number {
@@ -141,7 +181,10 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
 
   function overloaded(reason: Rejection): Problem {
     rejectedBy[reason] += 1;
-    return new Problem('overloaded', { retryAfterSeconds: Math.max(1, Math.ceil(backlogMs() / 1000)), cause: new Error(`hash queue: ${reason}`) });
+    return new Problem('overloaded', {
+      retryAfterSeconds: Math.max(1, Math.ceil(backlogMs() / 1000)),
+      cause: new Error(`hash queue: ${reason}`),
+    });
   }
 
   function enqueue(kind: HashKind, job: LaneJob, ctx: HashContext): Promise<LaneReply> {
@@ -150,7 +193,15 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       expire();
       if (isClosed) throw overloaded('closed');
       const now = clock.monotonic();
-      const entry: Entry = { kind, job, enqueuedAt: now, deadline: now + deadlineMs, resolve, reject, detach: () => undefined };
+      const entry: Entry = {
+        kind,
+        job,
+        enqueuedAt: now,
+        deadline: now + deadlineMs,
+        resolve,
+        reject,
+        detach: () => undefined,
+      };
       if (queue.depth === 0 && lanes.hasFree) {
         start([entry]);
         return;
@@ -186,7 +237,8 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
         usualMs += (runMs - usualMs) / 16;
         entries.forEach((entry, at) => {
           const reply = replies[at];
-          if (reply === undefined || reply.error !== null) return entry.reject(new Error(`argon2 failed: ${reply?.error ?? 'no reply'}`));
+          if (reply === undefined || reply.error !== null)
+            return entry.reject(new Error(`argon2 failed: ${reply?.error ?? 'no reply'}`));
           entry.resolve(reply);
           options.onDone?.({ kind: entry.kind, waitMs: startedAt - entry.enqueuedAt, runMs });
         });
@@ -198,7 +250,9 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   function dispatch(): void {
     expire();
     while (lanes.hasFree) {
-      const entries = Array.from({ length: handful(queue.depth / threads, usualMs) }, () => queue.next()).filter((entry) => entry !== undefined);
+      const entries = Array.from({ length: handful(queue.depth / threads, usualMs) }, () =>
+        queue.next(),
+      ).filter((entry) => entry !== undefined);
       if (entries.length === 0) return;
       start(entries);
     }
@@ -231,24 +285,47 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     if (stored === null || !password.isWellFormed()) return unreal;
     const phc = parsePhc(stored);
     const secret = typeof phc === 'string' || phc.keyId === null ? null : peppers.get(phc.keyId);
-    const refusal = typeof phc === 'string' ? phc : secret === undefined ? 'unknown_pepper' : undefined;
+    const refusal =
+      typeof phc === 'string' ? phc : secret === undefined ? 'unknown_pepper' : undefined;
     if (typeof phc === 'string' || secret === undefined) {
       options.onRefused?.(refusal ?? 'malformed');
       return unreal;
     }
-    const check = { memoryKiB: phc.memoryKiB, passes: phc.passes, lanes: phc.lanes, salt: phc.salt, secret, length: phc.hash.length, expected: phc.hash };
+    const check = {
+      memoryKiB: phc.memoryKiB,
+      passes: phc.passes,
+      lanes: phc.lanes,
+      salt: phc.salt,
+      secret,
+      length: phc.hash.length,
+      expected: phc.hash,
+    };
     if (isCurrent(phc)) return { job: { password, check, make: null, pad: null }, isReal: true };
-    return { job: { password, check, make: input(random.bytes(SALT_BYTES)), pad: padding(phc) }, isReal: true };
+    return {
+      job: { password, check, make: input(random.bytes(SALT_BYTES)), pad: padding(phc) },
+      isReal: true,
+    };
   }
 
   function isCurrent(phc: Phc): boolean {
-    const sameCost = phc.memoryKiB === cost.memoryKiB && phc.passes === cost.passes && phc.lanes === cost.lanes;
-    return sameCost && phc.keyId === (pepper?.id ?? null) && phc.salt.length === SALT_BYTES && phc.hash.length === HASH_BYTES;
+    const sameCost =
+      phc.memoryKiB === cost.memoryKiB && phc.passes === cost.passes && phc.lanes === cost.lanes;
+    return (
+      sameCost &&
+      phc.keyId === (pepper?.id ?? null) &&
+      phc.salt.length === SALT_BYTES &&
+      phc.hash.length === HASH_BYTES
+    );
   }
 
-  /** What a wrong password at a lower cost still owes, so that it takes as long as one at the current cost. */
+  /**
+   * What a wrong password at a lower cost still owes, so that it takes as long as one at the
+   * current cost.
+   */
   function padding(paid: Argon2Cost): Argon2Input | null {
-    const owedKiB = Math.floor((cost.memoryKiB * cost.passes - paid.memoryKiB * paid.passes) / cost.passes);
+    const owedKiB = Math.floor(
+      (cost.memoryKiB * cost.passes - paid.memoryKiB * paid.passes) / cost.passes,
+    );
     return owedKiB < 8 * cost.lanes ? null : { ...dummy, memoryKiB: owedKiB };
   }
 
@@ -269,7 +346,10 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       const { job, isReal } = planCheck(stored, password);
       const reply = await enqueue('verify', job, ctx);
       const ok = isReal && reply.ok;
-      return { ok, rehash: ok && job.make !== null && reply.made !== null ? text(job.make, reply.made) : null };
+      return {
+        ok,
+        rehash: ok && job.make !== null && reply.made !== null ? text(job.make, reply.made) : null,
+      };
     },
 
     stats: () => ({

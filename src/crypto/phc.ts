@@ -1,7 +1,8 @@
 /**
- * The stored form of a password hash: `$argon2id$v=19$m=…,t=…,p=…[,keyid=…]$salt$hash` (PHC string format), `keyid` naming
- * the pepper. A stored text is data of an import or of whoever wrote to the database, so it is read strictly, and one whose
- * cost nobody should pay is told apart before a single block is filled (P08).
+ * The stored form of a password hash: `$argon2id$v=19$m=…,t=…,p=…[,keyid=…]$salt$hash` (PHC string
+ * format), `keyid` naming the pepper. A stored text is data of an import or of whoever wrote to the
+ * database, so it is read strictly, and one whose cost nobody should pay is told apart before a
+ * single block is filled (P08).
  *
  * @see https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md
  * @see https://www.rfc-editor.org/rfc/rfc9106#section-3.1
@@ -28,7 +29,10 @@ export interface Phc extends Argon2Cost {
 const MAX_MEMORY_KIB = 1_048_576;
 const MAX_PASSES = 100;
 const MAX_LANES = 16;
-/** Memory × passes: some seconds of one core. Without it `m=1 GiB, t=100` would hold a lane for minutes. */
+/**
+ * Memory × passes: some seconds of one core. Without it `m=1 GiB, t=100` would hold a lane for
+ * minutes.
+ */
 const MAX_WORK_KIB = 4 * MAX_MEMORY_KIB;
 
 const NUMBER = '([1-9][0-9]{0,9})';
@@ -46,12 +50,20 @@ export function isPayable(cost: Argon2Cost): boolean {
 }
 
 /**
- * Reads a stored hash; `malformed` for another form, algorithm or version, `cost` for parameters that must not be run.
+ * Reads a stored hash; `malformed` for another form, algorithm or version, `cost` for parameters
+ * that must not be run.
  */
 export function parsePhc(text: string): Phc | 'malformed' | 'cost' {
   if (text.length > 300) return 'malformed';
   const [, m, t, p, keyId, saltText, hashText] = FORM.exec(text) ?? [];
-  if (m === undefined || t === undefined || p === undefined || saltText === undefined || hashText === undefined) return 'malformed';
+  if (
+    m === undefined ||
+    t === undefined ||
+    p === undefined ||
+    saltText === undefined ||
+    hashText === undefined
+  )
+    return 'malformed';
   const cost = { memoryKiB: Number(m), passes: Number(t), lanes: Number(p) };
   if (!isPayable(cost)) return 'cost';
   const salt = decode(saltText);

@@ -16,7 +16,9 @@ export function isSoundPublicJwk(jwk: StrangersJwk): boolean {
   try {
     const { asymmetricKeyDetails } = createPublicKey({ key: { ...jwk }, format: 'jwk' });
     const bits = asymmetricKeyDetails?.modulusLength;
-    return jwk.kty !== 'RSA' || (bits !== undefined && bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS);
+    return (
+      jwk.kty !== 'RSA' || (bits !== undefined && bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS)
+    );
   } catch {
     return false;
   }

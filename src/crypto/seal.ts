@@ -1,13 +1,20 @@
 /**
- * Secrets at rest that we must read again (TOTP seeds, SMTP answers, private keys): AES-256-GCM in an envelope that names
- * its key, so that keys rotate, and that is bound to its place, so that a ciphertext copied to another row, column or table
- * does not open there (ASVS 11.3.2–11.3.4). The nonce is 96 random bits: one key may seal 2^32 values (SP 800-38D §8.3).
+ * Secrets at rest that we must read again (TOTP seeds, SMTP answers, private keys): AES-256-GCM in
+ * an envelope that names its key, so that keys rotate, and that is bound to its place, so that a
+ * ciphertext copied to another row, column or table does not open there (ASVS 11.3.2–11.3.4). The
+ * nonce is 96 random bits: one key may seal 2^32 values (SP 800-38D §8.3).
  *
  * Text: `v1.<key id>.<base64url of nonce ‖ ciphertext ‖ tag>`.
  *
  * @see https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf
  */
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+} from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { decodeBase64url } from '../lib/base64url.ts';
 import type { Random } from '../lib/id.ts';
@@ -20,7 +27,9 @@ const FORM = /^v1\.([A-Za-z0-9_-]{11})\.([A-Za-z0-9_-]{38,})$/;
 
 export type SealErrorCode = 'malformed' | 'unknown_key' | 'changed';
 
-/** A sealed value that does not open here. The message carries neither the value nor the purpose. */
+/**
+ * A sealed value that does not open here. The message carries neither the value nor the purpose.
+ */
 export class SealError extends Error {
   readonly code: SealErrorCode;
 
@@ -46,8 +55,8 @@ export interface Sealer {
    */
   seal(purpose: string, plaintext: Uint8Array): string;
   /**
-   * @throws SealError `malformed` for another form, `unknown_key` for a key that is not here, `changed` for an altered
-   * value or one that was sealed for another purpose
+   * @throws SealError `malformed` for another form, `unknown_key` for a key that is not here,
+   *   `changed` for an altered value or one that was sealed for another purpose
    */
   open(purpose: string, sealed: string): Buffer;
   /** Whether the current key made it; if not, seal it anew when there is an occasion. */
@@ -75,22 +84,33 @@ export function createSealer(keys: SealKeys, random: Random): Sealer {
   return {
     seal(purpose, plaintext) {
       const nonce = random.bytes(NONCE_BYTES);
-      const cipher = createCipheriv('aes-256-gcm', current.key, nonce, { authTagLength: TAG_BYTES });
+      const cipher = createCipheriv('aes-256-gcm', current.key, nonce, {
+        authTagLength: TAG_BYTES,
+      });
       cipher.setAAD(associatedData(current.id, purpose));
-      const body = Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+      const body = Buffer.concat([
+        nonce,
+        cipher.update(plaintext),
+        cipher.final(),
+        cipher.getAuthTag(),
+      ]);
       return `${VERSION}.${current.id}.${body.toString('base64url')}`;
     },
 
     open(purpose, sealed) {
       const [, id, text] = FORM.exec(sealed) ?? [];
       const body = text === undefined ? undefined : decodeBase64url(text);
-      if (id === undefined || body === undefined || body.length < NONCE_BYTES + TAG_BYTES) throw new SealError('malformed');
+      if (id === undefined || body === undefined || body.length < NONCE_BYTES + TAG_BYTES)
+        throw new SealError('malformed');
       const key = byId.get(id);
       if (key === undefined) throw new SealError('unknown_key');
-      const decipher = createDecipheriv('aes-256-gcm', key, body.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+      const decipher = createDecipheriv('aes-256-gcm', key, body.subarray(0, NONCE_BYTES), {
+        authTagLength: TAG_BYTES,
+      });
       decipher.setAAD(associatedData(id, purpose));
       decipher.setAuthTag(body.subarray(-TAG_BYTES));
-      // What update() yields is unauthenticated until final() has agreed, hence nothing leaves this function before it.
+      // What update() yields is unauthenticated until final() has agreed, hence nothing leaves this
+      // function before it.
       const plaintext = decipher.update(body.subarray(NONCE_BYTES, -TAG_BYTES));
       try {
         return Buffer.concat([plaintext, decipher.final()]);
@@ -106,19 +126,24 @@ export function createSealer(keys: SealKeys, random: Random): Sealer {
 }
 
 /**
- * Reads a sealing key as an operator writes it: exactly 32 random bytes in base64url, base64 or hexadecimal; white space
- * around it (a file's last newline) is nothing.
+ * Reads a sealing key as an operator writes it: exactly 32 random bytes in base64url, base64 or
+ * hexadecimal; white space around it (a file's last newline) is nothing.
  *
  * @throws Error that says how to make a key and never repeats what was given
  */
 export function parseSealKey(text: string): Buffer {
   const bytes = decodeKeyText(text.trim());
   if (bytes?.length !== KEY_BYTES) {
-    throw new Error('a sealing key is exactly 32 random bytes in base64url, base64 or hex; make one with: openssl rand -base64 32');
+    throw new Error(
+      'a sealing key is exactly 32 random bytes in base64url, base64 or hex; make one with: openssl rand -base64 32',
+    );
   }
-  // 32 random bytes have fewer than 16 different values once in 10^16: such a key was typed, not drawn.
+  // 32 random bytes have fewer than 16 different values once in 10^16: such a key was typed, not
+  // drawn.
   if (new Set(bytes).size < 16) {
-    throw new Error('the sealing key is not random (few different bytes); make one with: openssl rand -base64 32');
+    throw new Error(
+      'the sealing key is not random (few different bytes); make one with: openssl rand -base64 32',
+    );
   }
   return bytes;
 }
@@ -129,16 +154,29 @@ function decodeKeyText(text: string): Buffer | undefined {
   return urlSafe.length === 43 ? decodeBase64url(urlSafe) : undefined;
 }
 
-/** Separate subkeys for sealing and for the name, so that the name reveals nothing about the key that seals. */
+/**
+ * Separate subkeys for sealing and for the name, so that the name reveals nothing about the key
+ * that seals.
+ */
 function nameKey(bytes: Uint8Array): NamedKey {
   if (bytes.length !== KEY_BYTES) throw new TypeError('a sealing key has exactly 32 bytes');
-  const id = createHmac('sha256', bytes).update('postern seal key id v1').digest().subarray(0, 8).toString('base64url');
-  const key = createSecretKey(Buffer.from(hkdfSync('sha256', bytes, '', 'postern seal aes-256-gcm v1', KEY_BYTES)));
+  const id = createHmac('sha256', bytes)
+    .update('postern seal key id v1')
+    .digest()
+    .subarray(0, 8)
+    .toString('base64url');
+  const key = createSecretKey(
+    Buffer.from(hkdfSync('sha256', bytes, '', 'postern seal aes-256-gcm v1', KEY_BYTES)),
+  );
   return { id, key };
 }
 
-/** Version, key id and purpose; the first two have fixed lengths, so that no two triples give the same bytes. */
+/**
+ * Version, key id and purpose; the first two have fixed lengths, so that no two triples give the
+ * same bytes.
+ */
 function associatedData(keyId: string, purpose: string): Buffer {
-  if (purpose === '' || !purpose.isWellFormed()) throw new TypeError('a purpose is a non-empty, well-formed text');
+  if (purpose === '' || !purpose.isWellFormed())
+    throw new TypeError('a purpose is a non-empty, well-formed text');
   return Buffer.from(`${VERSION}.${keyId}.${purpose}`, 'utf8');
 }

@@ -1,6 +1,6 @@
 /**
- * Making signing keys and giving them their public forms. jose makes and names them (it runs at rotation, never on a request);
- * signing with them is `jws.ts`.
+ * Making signing keys and giving them their public forms. jose makes and names them (it runs at
+ * rotation, never on a request); signing with them is `jws.ts`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7517
  * @see https://www.rfc-editor.org/rfc/rfc7638 for the key ids
@@ -16,7 +16,10 @@ export type AsymmetricAlgorithm = Exclude<JwsAlgorithm, 'HS256'>;
 /** Modulus of RSA keys, in bits: the least that makes 128 bits of strength (ASVS 11.2.3). */
 export const RSA_MODULUS_BITS = 3072;
 
-/** A key as it is stored: the public half in clear, the private half as PKCS #8 DER (or the bare secret), to be sealed. */
+/**
+ * A key as it is stored: the public half in clear, the private half as PKCS #8 DER (or the bare
+ * secret), to be sealed.
+ */
 export interface KeyMaterial {
   readonly kid: string;
   readonly algorithm: JwsAlgorithm;
@@ -25,23 +28,42 @@ export interface KeyMaterial {
 }
 
 /** A public key as the JWKS shows it; never a private member. */
-export type PublicJwk = { readonly kty: string; readonly kid: string; readonly alg: string; readonly use: 'sig' } & Readonly<Record<string, string>>;
+export type PublicJwk = {
+  readonly kty: string;
+  readonly kid: string;
+  readonly alg: string;
+  readonly use: 'sig';
+} & Readonly<Record<string, string>>;
 
 const PUBLIC_MEMBERS = ['crv', 'x', 'y', 'n', 'e'] as const;
 
-/** Makes a key pair; its id is the RFC 7638 thumbprint, so that the same key has the same id wherever it is shown. */
+/**
+ * Makes a key pair; its id is the RFC 7638 thumbprint, so that the same key has the same id
+ * wherever it is shown.
+ */
 export async function generateSigningKey(algorithm: AsymmetricAlgorithm): Promise<KeyMaterial> {
-  const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true, modulusLength: RSA_MODULUS_BITS });
+  const { privateKey, publicKey } = await generateKeyPair(algorithm, {
+    extractable: true,
+    modulusLength: RSA_MODULUS_BITS,
+  });
   const jwk = await exportJWK(publicKey);
   const kid = await calculateJwkThumbprint(jwk);
   const privateJwk = await exportJWK(privateKey);
-  const privateBytes = createPrivateKey({ key: { ...privateJwk }, format: 'jwk' }).export({ type: 'pkcs8', format: 'der' });
+  const privateBytes = createPrivateKey({ key: { ...privateJwk }, format: 'jwk' }).export({
+    type: 'pkcs8',
+    format: 'der',
+  });
   return { kid, algorithm, publicJwk: publicForm(jwk, kid, algorithm), privateBytes };
 }
 
 /** Makes a 256-bit secret for tokens that only this service reads. */
 export function generateInternalKey(random: Random): KeyMaterial {
-  return { kid: random.bytes(12).toString('base64url'), algorithm: 'HS256', publicJwk: null, privateBytes: random.bytes(32) };
+  return {
+    kid: random.bytes(12).toString('base64url'),
+    algorithm: 'HS256',
+    publicJwk: null,
+    privateBytes: random.bytes(32),
+  };
 }
 
 /** Members are picked, not dropped, so that no private one can come along. */
@@ -61,14 +83,24 @@ export function openSigningKey(material: KeyMaterial, typ: readonly string[]): J
     const secret = createSecretKey(privateBytes);
     return { kid, alg: algorithm, typ, signKey: secret, verifyKey: secret };
   }
-  const signKey = createPrivateKey({ key: Buffer.from(privateBytes), format: 'der', type: 'pkcs8' });
+  const signKey = createPrivateKey({
+    key: Buffer.from(privateBytes),
+    format: 'der',
+    type: 'pkcs8',
+  });
   return { kid, alg: algorithm, typ, signKey, verifyKey: createPublicKey(signKey) };
 }
 
-/** The access-token key of a deployment that shares one secret with its siblings (HS256). Its id tells nothing of the secret. */
+/**
+ * The access-token key of a deployment that shares one secret with its siblings (HS256). Its id
+ * tells nothing of the secret.
+ */
 export function sharedSecretKey(secret: string, typ: readonly string[]): JwsKey {
   const bytes = Buffer.from(secret, 'utf8');
-  const kid = createHmac('sha256', bytes).update('postern shared secret id').digest('base64url').slice(0, 16);
+  const kid = createHmac('sha256', bytes)
+    .update('postern shared secret id')
+    .digest('base64url')
+    .slice(0, 16);
   const key = createSecretKey(bytes);
   return { kid, alg: 'HS256', typ, signKey: key, verifyKey: key };
 }

@@ -1,19 +1,30 @@
 /**
- * One synchronous connection to a local file: its pragmas, and the statements that it keeps. A kept statement is prepared once and
- * runs at 7 times the speed; and a statement that is prepared anew when it meets a lock is the one that loses writes (T11).
+ * One synchronous connection to a local file: its pragmas, and the statements that it keeps. A kept
+ * statement is prepared once and runs at 7 times the speed; and a statement that is prepared anew
+ * when it meets a lock is the one that loses writes (T11).
  */
 import Libsql from 'libsql';
 import { DatabaseRefused } from './database.ts';
 import type { SqlValue } from './database.ts';
 
-/** Texts of statements come from the program, so their number is bounded by it; this bounds a mistake. */
+/**
+ * Texts of statements come from the program, so their number is bounded by it; this bounds a
+ * mistake.
+ */
 const KEPT_STATEMENTS = 512;
 
 /**
- * What each connection needs. No busy timeout: the binding is synchronous, so that SQLite's own waiting would stop the event
- * loop. FULL: a commit that was acknowledged survives a power cut. Views and triggers of a file from elsewhere run no functions.
+ * What each connection needs. No busy timeout: the binding is synchronous, so that SQLite's own
+ * waiting would stop the event loop. FULL: a commit that was acknowledged survives a power cut.
+ * Views and triggers of a file from elsewhere run no functions.
  */
-const PRAGMAS = ['synchronous=FULL', 'foreign_keys=ON', 'busy_timeout=0', 'trusted_schema=OFF', 'temp_store=MEMORY'];
+const PRAGMAS = [
+  'synchronous=FULL',
+  'foreign_keys=ON',
+  'busy_timeout=0',
+  'trusted_schema=OFF',
+  'temp_store=MEMORY',
+];
 
 export interface Ran {
   readonly rows: SqlValue[][];
@@ -25,16 +36,25 @@ export interface Connection {
   exec(sql: string): void;
   /** Runs a statement to its end; `params` are those of {@link bindable}. */
   run(sql: string, params: readonly SqlValue[]): Ran;
-  /** Fetches the first row of a read, at less than half the cost. A write stopped there would skip its foreign-key check. */
+  /**
+   * Fetches the first row of a read, at less than half the cost. A write stopped there would skip
+   * its foreign-key check.
+   */
   first(sql: string, params: readonly SqlValue[]): SqlValue[][];
   /** Changes when another connection has committed. */
   dataVersion(): number;
   close(): void;
 }
 
-type Kept = { readonly statement: ReturnType<Libsql.Database['prepare']>; readonly yields: boolean };
+type Kept = {
+  readonly statement: ReturnType<Libsql.Database['prepare']>;
+  readonly yields: boolean;
+};
 
-/** Opens the file. @throws {Error} what SQLite says: SQLITE_NOTADB, SQLITE_CANTOPEN, SQLITE_BUSY (another process recovers it) */
+/**
+ * Opens the file. @throws {Error} what SQLite says: SQLITE_NOTADB, SQLITE_CANTOPEN, SQLITE_BUSY
+ * (another process recovers it)
+ */
 export function openConnection(path: string, encryptionKey: string | undefined): Connection {
   const options = { timeout: 0, ...(encryptionKey === undefined ? {} : { encryptionKey }) };
   const db = new Libsql(path, options);
@@ -61,7 +81,10 @@ export function openConnection(path: string, encryptionKey: string | undefined):
     db.exec('SELECT count(*) FROM sqlite_schema');
     db.exec('PRAGMA journal_mode=WAL');
     const mode = db.prepare('PRAGMA journal_mode').raw(true).get();
-    if (String(mode) !== 'wal') throw new DatabaseRefused(`${path} can't be kept in WAL mode here (it is in mode ${String(mode)}). Put it on a local disk.`);
+    if (String(mode) !== 'wal')
+      throw new DatabaseRefused(
+        `${path} can't be kept in WAL mode here (it is in mode ${String(mode)}). Put it on a local disk.`,
+      );
     for (const pragma of PRAGMAS) db.exec(`PRAGMA ${pragma}`);
   } catch (error) {
     db.close();

@@ -1,12 +1,16 @@
 /**
- * The one interface between stores and SQLite, and the two ways it is met: a local file through the synchronous `libsql`
- * binding (`local.ts`), and anything else through @libsql/client (`remote.ts`). It has two verbs on purpose: read one statement,
- * write an atomic list. There is no interactive transaction to hold across an await (security.md T2, T11).
+ * The one interface between stores and SQLite, and the two ways it is met: a local file through the
+ * synchronous `libsql` binding (`local.ts`), and anything else through @libsql/client
+ * (`remote.ts`). It has two verbs on purpose: read one statement, write an atomic list. There is no
+ * interactive transaction to hold across an await (security.md T2, T11).
  */
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
 
-/** A statement with its values, ready to run; made by {@link prepare} in `prepare.ts` out of a drizzle query. */
+/**
+ * A statement with its values, ready to run; made by {@link prepare} in `prepare.ts` out of a
+ * drizzle query.
+ */
 export interface Statement<Row = unknown> {
   readonly sql: string;
   readonly params: readonly SqlValue[];
@@ -15,11 +19,15 @@ export interface Statement<Row = unknown> {
   /** Whether it yields rows (SELECT, or RETURNING). */
   readonly returns: boolean;
   /**
-   * When set, a write that changes no row undoes its whole list and rejects with {@link NothingChanged} carrying this word.
-   * It is how a list stays conditional: "insert the session only if the user is still in the state that was checked".
+   * When set, a write that changes no row undoes its whole list and rejects with {@link
+   * NothingChanged} carrying this word. It is how a list stays conditional: "insert the session
+   * only if the user is still in the state that was checked".
    */
   readonly guard?: string;
-  /** Set when a read can't yield more than one row (`LIMIT 1`): the local driver then fetches it at less than half the cost. */
+  /**
+   * Set when a read can't yield more than one row (`LIMIT 1`): the local driver then fetches it at
+   * less than half the cost.
+   */
   readonly atMostOne?: boolean;
 }
 
@@ -30,14 +38,23 @@ export interface Database {
   /** Runs one statement that changes nothing. @throws {DatabaseBusy} */
   read<Row>(statement: Statement<Row>): Promise<Row[]>;
   /**
-   * Runs a list atomically and resolves after the durable commit, with the rows of each statement in order.
-   * @param patienceMs how long it may wait for a commit that it can share; without it, it waits for nothing
+   * Runs a list atomically and resolves after the durable commit, with the rows of each statement
+   * in order.
+   * @param patienceMs how long it may wait for a commit that it can share; without it, it waits for
+   *   nothing
    * @throws {UniqueViolation} a UNIQUE constraint refused the list; nothing of it happened
    * @throws {NothingChanged} a guarded statement changed no row; nothing of the list happened
-   * @throws {DatabaseBusy} another process held the write lock past the deadline; nothing of the list happened
+   * @throws {DatabaseBusy} another process held the write lock past the deadline; nothing of the
+   *   list happened
    */
-  write<const L extends readonly Statement[]>(statements: L, patienceMs?: number): Promise<Results<L>>;
-  /** Changes whenever another connection or process has committed (local files); always changes when that can't be told. */
+  write<const L extends readonly Statement[]>(
+    statements: L,
+    patienceMs?: number,
+  ): Promise<Results<L>>;
+  /**
+   * Changes whenever another connection or process has committed (local files); always changes when
+   * that can't be told.
+   */
   changeMark(): number;
   /** Commits what is queued and closes. Later calls reject. */
   close(): Promise<void>;
@@ -68,7 +85,10 @@ export class DatabaseBusy extends Error {
   override readonly name = 'DatabaseBusy';
 }
 
-/** The database can't be opened as it is: the message tells an operator what to change. Nothing was changed. */
+/**
+ * The database can't be opened as it is: the message tells an operator what to change. Nothing was
+ * changed.
+ */
 export class DatabaseRefused extends Error {
   override readonly name = 'DatabaseRefused';
 }

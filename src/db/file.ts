@@ -1,8 +1,20 @@
 /**
- * The database file before SQLite touches it: it is made private, and a key that doesn't fit is found on a copy. Both are
- * promises to the operator: "nothing was changed" has to be true.
+ * The database file before SQLite touches it: it is made private, and a key that doesn't fit is
+ * found on a copy. Both are promises to the operator: "nothing was changed" has to be true.
  */
-import { chmodSync, closeSync, constants, copyFileSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import type { Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { platform, tmpdir } from 'node:os';
@@ -27,29 +39,43 @@ export function wrongKey(path: string, cause?: unknown): DatabaseRefused {
   return new DatabaseRefused(message, { cause });
 }
 
-/** The refusal when a file that should be a plain database isn't one: it may be encrypted, or anything else. */
+/**
+ * The refusal when a file that should be a plain database isn't one: it may be encrypted, or
+ * anything else.
+ */
 function noDatabase(path: string, cause?: unknown): DatabaseRefused {
   const message = `${basename(path)} is not a database that can be read without a key. If it is encrypted, set database.encryption_key. Nothing was changed.`;
   return new DatabaseRefused(message, { cause });
 }
 
 /** The refusal that fits to SQLITE_NOTADB. */
-export function unreadable(path: string, encryptionKey: string | undefined, cause?: unknown): DatabaseRefused {
+export function unreadable(
+  path: string,
+  encryptionKey: string | undefined,
+  cause?: unknown,
+): DatabaseRefused {
   return encryptionKey === undefined ? noDatabase(path, cause) : wrongKey(path, cause);
 }
 
 /**
- * Makes the file (0600) and its directory (0700) if they aren't there, and refuses what can't be opened safely. Existing modes
- * stay as they are.
+ * Makes the file (0600) and its directory (0700) if they aren't there, and refuses what can't be
+ * opened safely. Existing modes stay as they are.
  *
- * @throws {DatabaseRefused} an empty key, a key that doesn't fit, no regular file, a log without its database, no access
+ * @throws {DatabaseRefused} an empty key, a key that doesn't fit, no regular file, a log without
+ *   its database, no access
  */
 export function prepareFile(path: string, encryptionKey: string | undefined): PreparedFile {
   // The binding takes an empty key for none and would write a plain file.
-  if (encryptionKey === '') throw new DatabaseRefused('database.encryption_key is empty. Set a key, or remove the setting to store without encryption. Nothing was changed.');
+  if (encryptionKey === '')
+    throw new DatabaseRefused(
+      'database.encryption_key is empty. Set a key, or remove the setting to store without encryption. Nothing was changed.',
+    );
   const stats = look(path);
   if (stats === undefined) return make(path);
-  if (!stats.isFile()) throw new DatabaseRefused(`${path} is no regular file, so it can't be the database. Nothing was changed.`);
+  if (!stats.isFile())
+    throw new DatabaseRefused(
+      `${path} is no regular file, so it can't be the database. Nothing was changed.`,
+    );
   const isNew = stats.size === 0;
   if (!isNew) checkKey(path, encryptionKey);
   if (isNew) refuseOrphanedLog(path);
@@ -60,7 +86,10 @@ function look(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (cause) {
-    throw new DatabaseRefused(`${path} can't be looked at: ${reason(cause)}. Nothing was changed.`, { cause });
+    throw new DatabaseRefused(
+      `${path} can't be looked at: ${reason(cause)}. Nothing was changed.`,
+      { cause },
+    );
   }
 }
 
@@ -71,29 +100,38 @@ function make(path: string): PreparedFile {
     // SQLite gives its -wal and -shm files the mode of the database.
     closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600));
   } catch (cause) {
-    if (reason(cause) === 'EEXIST' && look(path)?.isFile() === true) return { isNew: true, warnings: [] };
+    if (reason(cause) === 'EEXIST' && look(path)?.isFile() === true)
+      return { isNew: true, warnings: [] };
     throw new DatabaseRefused(`${path} can't be made: ${reason(cause)}.`, { cause });
   }
   return { isNew: true, warnings: [] };
 }
 
-/** A log may hold the last commits of a database that was moved; SQLite would delete it beside an empty file. */
+/**
+ * A log may hold the last commits of a database that was moved; SQLite would delete it beside an
+ * empty file.
+ */
 function refuseOrphanedLog(path: string): void {
   if ((look(`${path}-wal`)?.size ?? 0) === 0) return;
   const name = basename(path);
-  throw new DatabaseRefused(`${name}-wal is there, but ${name} is missing or empty. Put the database back beside it, or move ${name}-wal away. Nothing was changed.`);
+  throw new DatabaseRefused(
+    `${name}-wal is there, but ${name} is missing or empty. Put the database back beside it, or move ${name}-wal away. Nothing was changed.`,
+  );
 }
 
 function modeWarnings(path: string, stats: Stats): string[] {
   if (platform() === 'win32' || (stats.mode & 0o007) === 0) return [];
-  return [`${path} can be read by every account of this machine (mode ${(stats.mode & 0o777).toString(8)}). Set it to 0600.`];
+  return [
+    `${path} can be read by every account of this machine (mode ${(stats.mode & 0o777).toString(8)}). Set it to 0600.`,
+  ];
 }
 
 /**
- * libsql 0.5.29, given a key that doesn't fit, reports SQLITE_NOTADB; but on closing it copies the pages of a left-over log,
- * which a killed process leaves, into the file under that wrong key, and the database is gone. So that file is never opened
- * with an untried key: the first page and the log are copied into a private directory, and the key is tried there. Together they
- * suffice even if the crash tore the first page, since the log then holds it.
+ * libsql 0.5.29, given a key that doesn't fit, reports SQLITE_NOTADB; but on closing it copies the
+ * pages of a left-over log, which a killed process leaves, into the file under that wrong key, and
+ * the database is gone. So that file is never opened with an untried key: the first page and the
+ * log are copied into a private directory, and the key is tried there. Together they suffice even
+ * if the crash tore the first page, since the log then holds it.
  */
 function checkKey(path: string, encryptionKey: string | undefined): void {
   const isPlain = firstBytes(path, PLAIN_HEADER.length).equals(PLAIN_HEADER);
@@ -102,7 +140,8 @@ function checkKey(path: string, encryptionKey: string | undefined): void {
     return;
   }
   if (isPlain) throw wrongKey(path);
-  if (['-wal', '-journal'].some((suffix) => (look(path + suffix)?.size ?? 0) > 0)) tryOnCopy(path, encryptionKey);
+  if (['-wal', '-journal'].some((suffix) => (look(path + suffix)?.size ?? 0) > 0))
+    tryOnCopy(path, encryptionKey);
 }
 
 function tryOnCopy(path: string, encryptionKey: string): void {
@@ -122,7 +161,8 @@ function tryOnCopy(path: string, encryptionKey: string): void {
       db.close();
     }
   } catch (error) {
-    // Anything but a key that doesn't fit will be met again, and reported better, on the file itself.
+    // Anything but a key that doesn't fit will be met again, and reported better, on the file
+    // itself.
     if (isNotADatabase(error)) throw wrongKey(path, error);
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -134,7 +174,9 @@ function firstBytes(path: string, length: number): Buffer {
   try {
     file = openSync(path, 'r');
   } catch (cause) {
-    throw new DatabaseRefused(`${path} can't be read: ${reason(cause)}. Nothing was changed.`, { cause });
+    throw new DatabaseRefused(`${path} can't be read: ${reason(cause)}. Nothing was changed.`, {
+      cause,
+    });
   }
   try {
     const bytes = Buffer.alloc(length);
@@ -146,6 +188,7 @@ function firstBytes(path: string, length: number): Buffer {
 
 /** The code of a system error, for a sentence. */
 function reason(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string')
+    return error.code;
   return 'unknown reason';
 }

@@ -1,7 +1,8 @@
 /**
- * A local file through the synchronous `libsql` binding. Reads run at once. Writes of one turn of the event loop share one
- * `BEGIN IMMEDIATE … COMMIT`, each list behind a savepoint of its own, for what costs is the disk's flush; every promise settles
- * after the commit that it speaks of. Since the write lock is taken first, SQLITE_BUSY can come nowhere else, where it would leave a
+ * A local file through the synchronous `libsql` binding. Reads run at once. Writes of one turn of
+ * the event loop share one `BEGIN IMMEDIATE … COMMIT`, each list behind a savepoint of its own, for
+ * what costs is the disk's flush; every promise settles after the commit that it speaks of. Since
+ * the write lock is taken first, SQLITE_BUSY can come nowhere else, where it would leave a
  * statement behind that swallows later writes (security.md T11).
  */
 import type { Clock } from '../lib/clock.ts';
@@ -67,7 +68,10 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
     }
     return current;
   };
-  /** After an error whose effect on the connection isn't known: a new one, the old one's transaction undone first. */
+  /**
+   * After an error whose effect on the connection isn't known: a new one, the old one's transaction
+   * undone first.
+   */
   const drop = (): void => {
     const old = current;
     current = undefined;
@@ -76,7 +80,10 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
     attempt(() => old.close());
   };
 
-  /** Calls again while somebody else holds the lock, waiting by timers, so that nothing else waits. @throws {DatabaseBusy} */
+  /**
+   * Calls again while somebody else holds the lock, waiting by timers, so that nothing else waits.
+   * @throws {DatabaseBusy}
+   */
   async function patiently<T>(call: () => T): Promise<T> {
     const deadline = clock.monotonic() + busyTimeoutMs;
     for (;;) {
@@ -85,7 +92,8 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
       } catch (error) {
         if (!isBusy(error)) throw error;
         drop();
-        if (clock.monotonic() >= deadline) throw new DatabaseBusy('another process holds the database', { cause: error });
+        if (clock.monotonic() >= deadline)
+          throw new DatabaseBusy('another process holds the database', { cause: error });
         await pause();
       }
     }
@@ -132,7 +140,8 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
       waitingSince = undefined;
       const late = queue;
       queue = [];
-      for (const job of late) job.reject(new DatabaseBusy('another process holds the write lock', { cause }));
+      for (const job of late)
+        job.reject(new DatabaseBusy('another process holds the write lock', { cause }));
       return;
     }
     scheduled = true;
@@ -162,7 +171,8 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
           return waitForLock(jobs, error);
         }
         if (!db.inTransaction || error instanceof Broken) {
-          // The engine has undone the whole transaction (disk full, an I/O error): the others get another one.
+          // The engine has undone the whole transaction (disk full, an I/O error): the others get
+          // another one.
           if (db.inTransaction) drop();
           waitingSince = undefined;
           job.reject(error instanceof Broken ? error.cause : error);
@@ -178,9 +188,13 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
       if (isBusy(error)) return waitForLock(jobs, error);
       waitingSince = undefined;
       // A deferred constraint speaks at COMMIT alone and doesn't say whose it is.
-      if (isConstraint(error) && jobs.length > 1) return requeue(jobs.map((job) => ({ ...job, alone: true })));
+      if (isConstraint(error) && jobs.length > 1)
+        return requeue(jobs.map((job) => ({ ...job, alone: true })));
       for (const { job, error: own } of refused) job.reject(storeError(own));
-      return rejectAll(done.map(({ job }) => job), error);
+      return rejectAll(
+        done.map(({ job }) => job),
+        error,
+      );
     }
     waitingSince = undefined;
     for (const { job, error } of refused) job.reject(storeError(error));
@@ -204,7 +218,9 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
       let params: SqlValue[];
       const run = (): Row[] => {
         const { sql, atMostOne } = statement;
-        return statement.map(atMostOne === true ? connection().first(sql, params) : connection().run(sql, params).rows);
+        return statement.map(
+          atMostOne === true ? connection().first(sql, params) : connection().run(sql, params).rows,
+        );
       };
       try {
         if (closed) throw new Error('the database is closed');
@@ -215,11 +231,20 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
         return isBusy(error) ? patiently(run) : Promise.reject(error);
       }
     },
-    write<const L extends readonly Statement[]>(statements: L, patienceMs?: number): Promise<Results<L>> {
+    write<const L extends readonly Statement[]>(
+      statements: L,
+      patienceMs?: number,
+    ): Promise<Results<L>> {
       return new Promise<unknown[][]>((resolve, reject) => {
         if (closed) throw new Error('the database is closed');
         if (statements.length === 0) return resolve([]);
-        queue.push({ statements, params: statements.map((statement) => bindable(statement.params)), resolve, reject, alone: false });
+        queue.push({
+          statements,
+          params: statements.map((statement) => bindable(statement.params)),
+          resolve,
+          reject,
+          alone: false,
+        });
         schedule(patienceMs);
         // Each statement's own `map` made its rows, which the compiler can't follow through a list.
       }) as Promise<Results<L>>;
@@ -249,7 +274,8 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
 class Broken extends Error {}
 
 function runList(db: Connection, { statements, params }: Job): unknown[][] {
-  // One statement undoes itself when it fails, and has nothing to undo when its guard finds that it changed nothing.
+  // One statement undoes itself when it fails, and has nothing to undo when its guard finds that it
+  // changed nothing.
   const savepoint = statements.length > 1;
   let ran = 0;
   try {
@@ -264,7 +290,8 @@ function runList(db: Connection, { statements, params }: Job): unknown[][] {
     return results;
   } catch (error) {
     if (!db.inTransaction || isBusy(error)) throw error;
-    if (!savepoint) throw ran === 0 ? error : new Broken('its rows could not be read', { cause: error });
+    if (!savepoint)
+      throw ran === 0 ? error : new Broken('its rows could not be read', { cause: error });
     try {
       db.exec('ROLLBACK TO list; RELEASE list');
     } catch {

@@ -1,7 +1,8 @@
 /**
- * Brings a database to this program's tables. The list is embedded (a bundle has no folder), and each run is one atomic list that
- * checks again inside its transaction what it saw before: of two instances that start together one migrates and the
- * other finds it done (security.md T12). Migrations only go forward.
+ * Brings a database to this program's tables. The list is embedded (a bundle has no folder), and
+ * each run is one atomic list that checks again inside its transaction what it saw before: of two
+ * instances that start together one migrates and the other finds it done (security.md T12).
+ * Migrations only go forward.
  */
 import type { Clock } from '../lib/clock.ts';
 import { DatabaseRefused, NothingChanged, UniqueViolation } from './database.ts';
@@ -24,9 +25,16 @@ const hasTable = raw<{ ours: number; others: number }>(
    FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'libsql%' AND name NOT LIKE '\\_%' ESCAPE '\\'`,
   ['ours', 'others'],
 );
-const applied = raw<{ tag: string; checksum: string }>('SELECT tag, checksum FROM migration ORDER BY tag', ['tag', 'checksum']);
-const createTable = raw('CREATE TABLE IF NOT EXISTS migration (tag TEXT PRIMARY KEY NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT');
-const record = raw('INSERT INTO migration (tag, checksum, applied_at) SELECT :tag, :checksum, :now WHERE (SELECT count(*) FROM migration) = :before');
+const applied = raw<{ tag: string; checksum: string }>(
+  'SELECT tag, checksum FROM migration ORDER BY tag',
+  ['tag', 'checksum'],
+);
+const createTable = raw(
+  'CREATE TABLE IF NOT EXISTS migration (tag TEXT PRIMARY KEY NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT',
+);
+const record = raw(
+  'INSERT INTO migration (tag, checksum, applied_at) SELECT :tag, :checksum, :now WHERE (SELECT count(*) FROM migration) = :before',
+);
 
 const OVERTAKEN = 'another instance has migrated';
 
@@ -34,21 +42,35 @@ const OVERTAKEN = 'another instance has migrated';
  * The migrations that this database still needs, in order.
  *
  * @param name what to call the database in a message
- * @throws {DatabaseRefused} it was written by a newer program, by another one, or its migrations were altered
+ * @throws {DatabaseRefused} it was written by a newer program, by another one, or its migrations
+ *   were altered
  */
-export async function pendingMigrations(db: Database, migrations: readonly Migration[], name: string): Promise<readonly Migration[]> {
+export async function pendingMigrations(
+  db: Database,
+  migrations: readonly Migration[],
+  name: string,
+): Promise<readonly Migration[]> {
   const [tables] = await db.read(hasTable());
   if (tables === undefined || tables.ours === 0) {
-    if ((tables?.others ?? 0) > 0) throw new DatabaseRefused(`${name} holds the tables of another program. Nothing was changed.`);
+    if ((tables?.others ?? 0) > 0)
+      throw new DatabaseRefused(
+        `${name} holds the tables of another program. Nothing was changed.`,
+      );
     return migrations;
   }
   const done = new Map((await db.read(applied())).map(({ tag, checksum }) => [tag, checksum]));
   const known = new Set(migrations.map(({ tag }) => tag));
   for (const tag of done.keys()) {
-    if (!known.has(tag)) throw new DatabaseRefused(`${name} was written by a newer postern (it has migration ${tag}). Run that version or a later one; nothing was changed.`);
+    if (!known.has(tag))
+      throw new DatabaseRefused(
+        `${name} was written by a newer postern (it has migration ${tag}). Run that version or a later one; nothing was changed.`,
+      );
   }
   for (const { tag, checksum } of migrations) {
-    if (done.has(tag) && done.get(tag) !== checksum) throw new DatabaseRefused(`${name} has migration ${tag} in another form than this postern. Run the version that wrote it; nothing was changed.`);
+    if (done.has(tag) && done.get(tag) !== checksum)
+      throw new DatabaseRefused(
+        `${name} has migration ${tag} in another form than this postern. Run the version that wrote it; nothing was changed.`,
+      );
   }
   return migrations.filter(({ tag }) => !done.has(tag));
 }
@@ -60,7 +82,12 @@ export async function pendingMigrations(db: Database, migrations: readonly Migra
  * @throws {DatabaseRefused} as {@link pendingMigrations}
  * @throws {DatabaseBusy} another process held the write lock past the deadline
  */
-export async function migrate(db: Database, migrations: readonly Migration[], clock: Pick<Clock, 'now'>, name: string): Promise<readonly string[]> {
+export async function migrate(
+  db: Database,
+  migrations: readonly Migration[],
+  clock: Pick<Clock, 'now'>,
+  name: string,
+): Promise<readonly string[]> {
   for (let round = 0; round < ROUNDS; round++) {
     const pending = await pendingMigrations(db, migrations, name);
     if (pending.length === 0) return [];
@@ -68,7 +95,11 @@ export async function migrate(db: Database, migrations: readonly Migration[], cl
       await db.write(listOf(pending, migrations.length - pending.length, clock.now()));
       return pending.map(({ tag }) => tag);
     } catch (error) {
-      if (!(error instanceof NothingChanged && error.guard === OVERTAKEN) && !(error instanceof UniqueViolation && error.columns[0] === 'migration.tag')) throw error;
+      if (
+        !(error instanceof NothingChanged && error.guard === OVERTAKEN) &&
+        !(error instanceof UniqueViolation && error.columns[0] === 'migration.tag')
+      )
+        throw error;
     }
   }
   throw new Error('other instances kept migrating');

@@ -1,5 +1,6 @@
 /**
- * Opens the database that the configuration names: a file through the synchronous binding, anything else through @libsql/client.
+ * Opens the database that the configuration names: a file through the synchronous binding, anything
+ * else through @libsql/client.
  */
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
@@ -41,9 +42,14 @@ export interface OpenDatabase extends Database {
   readonly location: string;
   /** Whether there was nothing in it. */
   readonly isNew: boolean;
-  /** Applies what is pending, all of it or nothing; gives the tags. @throws {DatabaseRefused} a newer program wrote it */
+  /**
+   * Applies what is pending, all of it or nothing; gives the tags. @throws {DatabaseRefused} a
+   * newer program wrote it
+   */
   migrate(): Promise<readonly string[]>;
-  /** The tags that {@link migrate} would apply. @throws {DatabaseRefused} a newer program wrote it */
+  /**
+   * The tags that {@link migrate} would apply. @throws {DatabaseRefused} a newer program wrote it
+   */
   pendingMigrations(): Promise<readonly string[]>;
 }
 
@@ -69,7 +75,10 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   const warn = options.warn ?? (() => {});
 
   if (REMOTE.test(url)) {
-    if (encryptionKey !== undefined) throw new DatabaseRefused('database.encryption_key is for a file; a remote database is encrypted where it lives. Remove the setting.');
+    if (encryptionKey !== undefined)
+      throw new DatabaseRefused(
+        'database.encryption_key is for a file; a remote database is encrypted where it lives. Remove the setting.',
+      );
     const db = await openRemote(url, { ...options, warn });
     const { protocol, host } = new URL(url);
     const location = `${protocol}//${host}`;
@@ -83,7 +92,15 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
     const { isNew, warnings } = prepareFile(path, encryptionKey);
     warnings.forEach(warn);
     try {
-      return finish(await openRemote(`file:${encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent)}`, { ...options, warn }), path, name, isNew);
+      return finish(
+        await openRemote(`file:${encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent)}`, {
+          ...options,
+          warn,
+        }),
+        path,
+        name,
+        isNew,
+      );
     } catch (error) {
       throw isNotADatabase(error) ? unreadable(path, encryptionKey, error) : error;
     }
@@ -93,23 +110,39 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   return finish(db, path, name, db.isNew);
 }
 
-/** Where the file of this URL is; null for a remote database. @throws {DatabaseRefused} it is neither */
+/**
+ * Where the file of this URL is; null for a remote database. @throws {DatabaseRefused} it is
+ * neither
+ */
 export function databaseFile(url: string): string | null {
   return REMOTE.test(url) ? null : filePath(url);
 }
 
-/** The absolute path of a path or `file:` URL. @throws {DatabaseRefused} it is another kind of URL */
+/**
+ * The absolute path of a path or `file:` URL. @throws {DatabaseRefused} it is another kind of URL
+ */
 function filePath(url: string): string {
   const isUrl = /^file:/i.test(url);
   if (!isUrl && SCHEME.test(url) && !existsSync(url)) {
-    throw new DatabaseRefused(`database.url starts with ${url.slice(0, url.indexOf(':') + 1)}, which is none that postern knows. Write a path, or file:, libsql:, https:, http:, wss: or ws:.`);
+    throw new DatabaseRefused(
+      `database.url starts with ${url.slice(0, url.indexOf(':') + 1)}, which is none that postern knows. Write a path, or file:, libsql:, https:, http:, wss: or ws:.`,
+    );
   }
-  if (url === '' || url === ':memory:' || /^file::memory:/i.test(url)) throw new DatabaseRefused('database.url names no file. Write a path such as ./data/postern.db.');
+  if (url === '' || url === ':memory:' || /^file::memory:/i.test(url))
+    throw new DatabaseRefused(
+      'database.url names no file. Write a path such as ./data/postern.db.',
+    );
   if (!isUrl) return real(resolve(url));
   const rest = url.slice('file:'.length);
-  if (/[?#]/.test(rest)) throw new DatabaseRefused('database.url has a "?" or "#", which a file has no use for. Write the path alone.');
+  if (/[?#]/.test(rest))
+    throw new DatabaseRefused(
+      'database.url has a "?" or "#", which a file has no use for. Write the path alone.',
+    );
   const local = rest.replace(/^\/\/(?:localhost)?(?=\/)/i, '');
-  if (local.startsWith('//')) throw new DatabaseRefused('database.url names another host. A file is file:/absolute/path or file:relative/path.');
+  if (local.startsWith('//'))
+    throw new DatabaseRefused(
+      'database.url names another host. A file is file:/absolute/path or file:relative/path.',
+    );
   try {
     return real(resolve(decodeURIComponent(local)));
   } catch (cause) {

@@ -1,6 +1,7 @@
 /**
- * Compiles queries once. A drizzle query prepared here costs what the hand-written statement costs; building its SQL anew at each
- * call would cost five times as much. Nothing in here executes: a {@link Statement} goes to `Database.read` or `.write`.
+ * Compiles queries once. A drizzle query prepared here costs what the hand-written statement costs;
+ * building its SQL anew at each call would cost five times as much. Nothing in here executes: a
+ * {@link Statement} goes to `Database.read` or `.write`.
  */
 import { is, Param, Placeholder } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/sqlite-proxy';
@@ -9,7 +10,9 @@ import type { SqlValue, Statement } from './database.ts';
 import { isRead, sqlValue } from './values.ts';
 
 /** Where drizzle queries are built. It never executes: hand what it builds to {@link prepare}. */
-export const query = drizzle(() => Promise.reject(new Error('a query was awaited instead of prepared')));
+export const query = drizzle(() =>
+  Promise.reject(new Error('a query was awaited instead of prepared')),
+);
 
 /** What drizzle's `prepare()` gives; only its SQL and its row mapping are used. */
 interface Prepared {
@@ -21,19 +24,31 @@ interface Builder {
   prepare(): Prepared;
 }
 type PreparedOf<Q> = Q extends { prepare(): infer P } ? P : Q;
-type RowOf<Q> = PreparedOf<Q> extends { all(values?: Record<string, unknown>): Promise<infer Rows> } ? (Rows extends (infer Row)[] ? Row : never) : never;
+type RowOf<Q> =
+  PreparedOf<Q> extends { all(values?: Record<string, unknown>): Promise<infer Rows> }
+    ? Rows extends (infer Row)[]
+      ? Row
+      : never
+    : never;
 
-/** Gives the statement of these values. @throws {Error} a placeholder has no value, or one that no column can take */
+/**
+ * Gives the statement of these values. @throws {Error} a placeholder has no value, or one that no
+ * column can take
+ */
 export type Prepare<Row> = (values?: Record<string, unknown>) => Statement<Row>;
 
-/** Compiles a drizzle query (select, insert, update, delete; with `sql.placeholder`) for any number of uses. */
+/**
+ * Compiles a drizzle query (select, insert, update, delete; with `sql.placeholder`) for any number
+ * of uses.
+ */
 export function prepare<Q extends Builder | Prepared>(builder: Q): Prepare<RowOf<Q>> {
   const prepared: Prepared = 'prepare' in builder ? builder.prepare() : builder;
   const { sql, params } = prepared.getQuery();
   const fillers = params.map(filler);
   const returns = isRead(sql) || RETURNING.test(sql);
   // drizzle's mapping is untyped; the type comes from the same query's `all`.
-  const map = (rows: SqlValue[][]): RowOf<Q>[] => (returns ? (prepared.mapAllResult(rows) as RowOf<Q>[]) : []);
+  const map = (rows: SqlValue[][]): RowOf<Q>[] =>
+    returns ? (prepared.mapAllResult(rows) as RowOf<Q>[]) : [];
   const atMostOne = isRead(sql) && /\slimit \?$/i.test(sql) && params.at(-1) === 1;
   return (values = {}) => {
     const filled = new Array<SqlValue>(fillers.length);
@@ -46,8 +61,9 @@ export function prepare<Q extends Builder | Prepared>(builder: Q): Prepare<RowOf
 const RETURNING = /\sreturning\s/i;
 
 /**
- * One parameter of a compiled query. It differs from drizzle's `fillPlaceholders` in NULL, which that one hands to the column's
- * encoder: a nullable JSON column would store the text `null`, a nullable date would throw.
+ * One parameter of a compiled query. It differs from drizzle's `fillPlaceholders` in NULL, which
+ * that one hands to the column's encoder: a nullable JSON column would store the text `null`, a
+ * nullable date would throw.
  */
 function filler(param: unknown): (values: Record<string, unknown>) => SqlValue {
   if (is(param, Placeholder)) {
@@ -59,21 +75,28 @@ function filler(param: unknown): (values: Record<string, unknown>) => SqlValue {
     const { encoder } = param;
     return (values) => {
       const value = values[name];
-      return value === null || value === undefined ? sqlValue(value, name) : sqlValue(encoder.mapToDriverValue(value), name);
+      return value === null || value === undefined
+        ? sqlValue(value, name)
+        : sqlValue(encoder.mapToDriverValue(value), name);
     };
   }
   const constant = sqlValue(param, '(constant)');
   return () => constant;
 }
 
-/** How a row of hand-written SQL becomes an object: the names of its columns in order, or a function. */
+/**
+ * How a row of hand-written SQL becomes an object: the names of its columns in order, or a
+ * function.
+ */
 type Shape<Row> = readonly (keyof Row & string)[] | ((row: SqlValue[]) => Row);
 
 /**
- * Compiles hand-written SQL with `:name` placeholders; one name may stand in several places. The values of columns arrive as SQLite
- * has them (integer, real, text, blob, null): `Row` is what the SQL promises.
+ * Compiles hand-written SQL with `:name` placeholders; one name may stand in several places. The
+ * values of columns arrive as SQLite has them (integer, real, text, blob, null): `Row` is what the
+ * SQL promises.
  *
- * @param shape the row's property names in column order, or a function of the row; leave it out when no rows come
+ * @param shape the row's property names in column order, or a function of the row; leave it out
+ *   when no rows come
  */
 export function raw<Row>(sql: string, shape: Shape<Row> = []): Prepare<Row> {
   const { text, names } = numberPlaceholders(sql);
@@ -81,7 +104,13 @@ export function raw<Row>(sql: string, shape: Shape<Row> = []): Prepare<Row> {
   const toRow = typeof shape === 'function' ? shape : named<Row>(shape);
   const map = (rows: SqlValue[][]): Row[] => rows.map(toRow);
   const atMostOne = isRead(sql) && /\slimit 1\s*$/i.test(sql);
-  return (values = {}) => ({ sql: text, params: names.map((name) => sqlValue(values[name], name)), map, returns, atMostOne });
+  return (values = {}) => ({
+    sql: text,
+    params: names.map((name) => sqlValue(values[name], name)),
+    map,
+    returns,
+    atMostOne,
+  });
 }
 
 function named<Row>(columns: readonly (keyof Row & string)[]): (row: SqlValue[]) => Row {
@@ -107,8 +136,8 @@ function numberPlaceholders(sql: string): { text: string; names: string[] } {
 }
 
 /**
- * Makes a list conditional on this statement: when it changes no row, the whole list is undone and rejects with
- * `NothingChanged` carrying `word`.
+ * Makes a list conditional on this statement: when it changes no row, the whole list is undone and
+ * rejects with `NothingChanged` carrying `word`.
  *
  * @throws {Error} the statement only reads, so that it could never hold
  */

@@ -1,7 +1,7 @@
 /**
- * Any database that @libsql/client reaches: `libsql://` and `http(s)://` (a libSQL server, Turso), and, mostly for the test suite,
- * a file. A list goes out as one batch, guards included, so that each decision falls at the primary without a read that
- * another machine could overtake.
+ * Any database that @libsql/client reaches: `libsql://` and `http(s)://` (a libSQL server, Turso),
+ * and, mostly for the test suite, a file. A list goes out as one batch, guards included, so that
+ * each decision falls at the primary without a read that another machine could overtake.
  */
 import type { Client, InStatement, ResultSet } from '@libsql/client';
 import type { Clock } from '../lib/clock.ts';
@@ -13,18 +13,31 @@ import type { Commit } from './local.ts';
 
 /** Milliseconds between two tries for a lock, chosen at random within. */
 const RETRY_MS = { file: 12, network: 120 };
-/** What the client may wait inside a call on a file: it blocks the event loop, so that waiting is done by timers. */
+/**
+ * What the client may wait inside a call on a file: it blocks the event loop, so that waiting is
+ * done by timers.
+ */
 const BLOCKING_WAIT_MS = 5;
 /** A request that is never answered must not hold its caller for ever. */
 const REQUEST_TIMEOUT_MS = 20_000;
 
-const FILE_PRAGMAS = ['journal_mode=WAL', 'synchronous=FULL', 'foreign_keys=ON', 'trusted_schema=OFF', 'temp_store=MEMORY'];
+const FILE_PRAGMAS = [
+  'journal_mode=WAL',
+  'synchronous=FULL',
+  'foreign_keys=ON',
+  'trusted_schema=OFF',
+  'temp_store=MEMORY',
+];
 
 /**
- * Stands behind a guarded statement in the batch and fails it when that statement changed nothing: there is no such path as
- * `nothing`. The value depends on changes(), so that no planner works it out ahead; and SQLite counts RETURNING alike.
+ * Stands behind a guarded statement in the batch and fails it when that statement changed nothing:
+ * there is no such path as `nothing`. The value depends on changes(), so that no planner works it
+ * out ahead; and SQLite counts RETURNING alike.
  */
-const ASSERTION: InStatement = { sql: `SELECT json_extract('{}', iif(changes() = 0, 'nothing', '$'))`, args: [] };
+const ASSERTION: InStatement = {
+  sql: `SELECT json_extract('{}', iif(changes() = 0, 'nothing', '$'))`,
+  args: [],
+};
 
 export interface RemoteOptions {
   readonly authToken?: string | undefined;
@@ -58,9 +71,11 @@ export async function openRemote(url: string, options: RemoteOptions): Promise<D
       } catch (error) {
         const cutOff = isFile && !closed && isClientClosed(error);
         if (!isBusy(error) && !cutOff) throw error;
-        // A connection that met BUSY goes on "succeeding" in a transaction that never commits (T11).
+        // A connection that met BUSY goes on "succeeding" in a transaction that never commits
+        // (T11).
         if (isFile && !cutOff) await reconnect();
-        if (clock.monotonic() >= deadline) throw new DatabaseBusy('another process holds the database', { cause: error });
+        if (clock.monotonic() >= deadline)
+          throw new DatabaseBusy('another process holds the database', { cause: error });
         await pause(isFile ? RETRY_MS.file : RETRY_MS.network);
       }
     }
@@ -104,7 +119,11 @@ export async function openRemote(url: string, options: RemoteOptions): Promise<D
       const run = async (): Promise<ResultSet[]> => {
         const started = clock.monotonic();
         const results = await patiently(() => client.batch(batch.statements, 'write'));
-        options.onCommit?.({ lists: 1, statements: statements.length, durationMs: clock.monotonic() - started });
+        options.onCommit?.({
+          lists: 1,
+          statements: statements.length,
+          durationMs: clock.monotonic() - started,
+        });
         return results;
       };
       if (statements.length === 0) return [] as Results<L>;
@@ -113,7 +132,9 @@ export async function openRemote(url: string, options: RemoteOptions): Promise<D
       try {
         const results = await written;
         // Each statement's own `map` made its rows, which the compiler can't follow through a list.
-        return statements.map((statement, at) => statement.map(rowsOf(results[batch.places[at] ?? -1]))) as Results<L>;
+        return statements.map((statement, at) =>
+          statement.map(rowsOf(results[batch.places[at] ?? -1])),
+        ) as Results<L>;
       } catch (error) {
         const guard = batch.guards.get(failedAt(error));
         throw guard === undefined || isBusy(error) ? storeError(error) : new NothingChanged(guard);
@@ -144,11 +165,17 @@ async function connect(url: string, options: RemoteOptions, isFile: boolean): Pr
   } catch (cause) {
     if (isBusy(cause)) throw new DatabaseBusy('another process holds the database', { cause });
     if (isNotADatabase(cause)) throw cause;
-    throw new DatabaseRefused(`database.url can't be used: ${where(url)} is refused by the driver.`, { cause });
+    throw new DatabaseRefused(
+      `database.url can't be used: ${where(url)} is refused by the driver.`,
+      { cause },
+    );
   }
 }
 
-/** The client sets no time limit of its own. A write cut off here may or may not have happened, as after any lost connection. */
+/**
+ * The client sets no time limit of its own. A write cut off here may or may not have happened, as
+ * after any lost connection.
+ */
 function fetchInTime(request: Request): Promise<Response> {
   return fetch(request, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
 }
@@ -157,11 +184,17 @@ async function meet(client: Client, url: string, warn: (message: string) => void
   try {
     await client.execute('SELECT 1');
   } catch (cause) {
-    throw new DatabaseRefused(`The database at ${where(url)} doesn't answer, or not to this database.auth_token.`, { cause });
+    throw new DatabaseRefused(
+      `The database at ${where(url)} doesn't answer, or not to this database.auth_token.`,
+      { cause },
+    );
   }
   try {
     const [enforced] = rowsOf(await client.execute('PRAGMA foreign_keys'));
-    if (enforced?.[0] === 0) warn(`The database at ${where(url)} doesn't enforce foreign keys: what belongs to a deleted user stays.`);
+    if (enforced?.[0] === 0)
+      warn(
+        `The database at ${where(url)} doesn't enforce foreign keys: what belongs to a deleted user stays.`,
+      );
   } catch {
     // A server may refuse every PRAGMA; libSQL's own enforces foreign keys by default.
   }

@@ -1,9 +1,18 @@
 /**
- * The tables that the core owns. Times are integer milliseconds, secrets are hashes or sealed, canonical names are UNIQUE
- * from the first migration on. These are storage shapes and never API shapes.
+ * The tables that the core owns. Times are integer milliseconds, secrets are hashes or sealed,
+ * canonical names are UNIQUE from the first migration on. These are storage shapes and never API
+ * shapes.
  */
 import { sql } from 'drizzle-orm';
-import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import {
+  index,
+  integer,
+  primaryKey,
+  real,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core';
 
 export type JsonObject = { [key: string]: unknown };
 
@@ -14,7 +23,10 @@ export const user = sqliteTable(
     username: text(),
     /** NFKC, case-folded: what makes two names one (core/identifier). */
     usernameCanonical: text('username_canonical'),
-    /** The proved address. An address nobody proved stands in pending_email, where it reserves nothing (G10). */
+    /**
+     * The proved address. An address nobody proved stands in pending_email, where it reserves
+     * nothing (G10).
+     */
     email: text(),
     emailCanonical: text('email_canonical'),
     pendingEmail: text('pending_email'),
@@ -23,7 +35,10 @@ export const user = sqliteTable(
     userMetadata: text('user_metadata', { mode: 'json' }).$type<JsonObject>().notNull().default({}),
     /** What an administrator adds to the user's access tokens. */
     claims: text({ mode: 'json' }).$type<JsonObject>().notNull().default({}),
-    /** Moves with every change that must void what was begun before it: password, factors, disabling. */
+    /**
+     * Moves with every change that must void what was begun before it: password, factors,
+     * disabling.
+     */
     epoch: integer().notNull().default(0),
     disabledAt: integer('disabled_at'),
     /** When it was demanded that the password be changed; null when it is as good as any. */
@@ -44,7 +59,10 @@ export const passwordCredential = sqliteTable('password_credential', {
     .primaryKey()
     .references(() => user.id, { onDelete: 'cascade' }),
   passwordHash: text('password_hash').notNull(),
-  /** How the text was normalised before hashing (N2), so that a later change of rule can tell old from new. */
+  /**
+   * How the text was normalised before hashing (N2), so that a later change of rule can tell old
+   * from new.
+   */
   normalization: text().notNull().default('NFC'),
   changedAt: integer('changed_at').notNull(),
 });
@@ -70,7 +88,9 @@ export const session = sqliteTable(
     userId: text('user_id')
       .notNull()
       .references(() => user.id, { onDelete: 'cascade' }),
-    /** The generation of the one live refresh token; rotation is one conditional statement on it. */
+    /**
+     * The generation of the one live refresh token; rotation is one conditional statement on it.
+     */
     generation: integer().notNull().default(0),
     rotatedAt: integer('rotated_at').notNull(),
     authTime: integer('auth_time').notNull(),
@@ -89,7 +109,10 @@ export const session = sqliteTable(
   ],
 );
 
-/** Ended sessions for as long as an access token of theirs could live. Other processes read on from the last `seq` they saw. */
+/**
+ * Ended sessions for as long as an access token of theirs could live. Other processes read on from
+ * the last `seq` they saw.
+ */
 export const revocation = sqliteTable(
   'revocation',
   {
@@ -116,8 +139,9 @@ export const throttle = sqliteTable(
 );
 
 /**
- * Signing keys of two purposes: `access` (published in the JWKS) and `internal` (HS256, in no JWKS). The generation is UNIQUE
- * within purpose and algorithm, so that of two instances that make the next key one wins.
+ * Signing keys of two purposes: `access` (published in the JWKS) and `internal` (HS256, in no
+ * JWKS). The generation is UNIQUE within purpose and algorithm, so that of two instances that make
+ * the next key one wins.
  */
 export const signingKey = sqliteTable(
   'signing_key',
@@ -134,12 +158,14 @@ export const signingKey = sqliteTable(
     /** Set when it must not be trusted any more whatever its tokens say. */
     withdrawnAt: integer('withdrawn_at'),
   },
-  (table) => [uniqueIndex('signing_key_generation').on(table.purpose, table.algorithm, table.generation)],
+  (table) => [
+    uniqueIndex('signing_key_generation').on(table.purpose, table.algorithm, table.generation),
+  ],
 );
 
 /**
- * One-time things: codes and links, of every purpose. Spent is a state and not a time, so that a clock set back revives nothing
- * (G11); secrets are hashes only.
+ * One-time things: codes and links, of every purpose. Spent is a state and not a time, so that a
+ * clock set back revives nothing (G11); secrets are hashes only.
  */
 export const oneTime = sqliteTable(
   'one_time',
@@ -170,13 +196,19 @@ export const oneTime = sqliteTable(
   ],
 );
 
-/** Letters that are to go out, written in the commit that they speak of. The content is sealed, for it carries codes and links. */
+/**
+ * Letters that are to go out, written in the commit that they speak of. The content is sealed, for
+ * it carries codes and links.
+ */
 export const outbox = sqliteTable(
   'outbox',
   {
     id: text().primaryKey(),
     letter: text().notNull(),
-    /** What shares an interval: the same group for the letters that answer one kind of request, whatever they say. */
+    /**
+     * What shares an interval: the same group for the letters that answer one kind of request,
+     * whatever they say.
+     */
     limitGroup: text('limit_group').notNull().default(''),
     /** The address as it was typed: mail always goes there (G2). */
     recipient: text().notNull(),
@@ -217,13 +249,18 @@ export const totp = sqliteTable('totp', {
     .primaryKey()
     .references(() => user.id, { onDelete: 'cascade' }),
   secretSealed: text('secret_sealed').notNull(),
-  /** The newest time step of which a code was accepted: none up to it is accepted again (RFC 6238 §5.2). */
+  /**
+   * The newest time step of which a code was accepted: none up to it is accepted again (RFC 6238
+   * §5.2).
+   */
   lastStep: integer('last_step').notNull(),
   createdAt: integer('created_at').notNull(),
   lastUsedAt: integer('last_used_at'),
 });
 
-/** A TOTP authenticator that was shown to its user and has yet to answer; it does nothing till then. */
+/**
+ * A TOTP authenticator that was shown to its user and has yet to answer; it does nothing till then.
+ */
 export const totpEnrolment = sqliteTable('totp_enrolment', {
   userId: text('user_id')
     .primaryKey()
@@ -233,7 +270,10 @@ export const totpEnrolment = sqliteTable('totp_enrolment', {
   expiresAt: integer('expires_at').notNull(),
 });
 
-/** Recovery codes that are left. The first letter of a code picks the row; the rest is a password hash (ASVS 6.5.2). */
+/**
+ * Recovery codes that are left. The first letter of a code picks the row; the rest is a password
+ * hash (ASVS 6.5.2).
+ */
 export const recoveryCode = sqliteTable(
   'recovery_code',
   {
@@ -247,7 +287,10 @@ export const recoveryCode = sqliteTable(
   (table) => [primaryKey({ columns: [table.userId, table.selector] })],
 );
 
-/** Passkeys (WebAuthn L3 §4 "credential record"). A credential id belongs to one account (§7.1 step 26). */
+/**
+ * Passkeys (WebAuthn L3 §4 "credential record"). A credential id belongs to one account (§7.1 step
+ * 26).
+ */
 export const passkey = sqliteTable(
   'passkey',
   {
@@ -271,5 +314,8 @@ export const passkey = sqliteTable(
     /** When a counter came that was used before: there may be two of it. */
     cloneSuspectedAt: integer('clone_suspected_at'),
   },
-  (table) => [uniqueIndex('passkey_credential_id').on(table.credentialId), index('passkey_user').on(table.userId)],
+  (table) => [
+    uniqueIndex('passkey_credential_id').on(table.credentialId),
+    index('passkey_user').on(table.userId),
+  ],
 );

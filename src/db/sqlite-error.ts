@@ -1,6 +1,6 @@
 /**
- * What an error of SQLite means, whichever driver raised it: `libsql` has `code` and `rawCode`; @libsql/client `code` and
- * `extendedCode`, and over the network often the message alone.
+ * What an error of SQLite means, whichever driver raised it: `libsql` has `code` and `rawCode`;
+ * @libsql/client `code` and `extendedCode`, and over the network often the message alone.
  */
 import { UniqueViolation } from './database.ts';
 
@@ -12,7 +12,9 @@ function textOf(error: unknown, property: 'code' | 'extendedCode'): string {
 
 function isCode(error: unknown, code: string): boolean {
   const found = textOf(error, 'code');
-  return found === code || found.startsWith(`${code}_`) || textOf(error, 'extendedCode').startsWith(code);
+  return (
+    found === code || found.startsWith(`${code}_`) || textOf(error, 'extendedCode').startsWith(code)
+  );
 }
 
 function messageOf(error: unknown): string {
@@ -38,7 +40,9 @@ export function isClientClosed(error: unknown): boolean {
   return isCode(error, 'CLIENT_CLOSED');
 }
 
-/** The error that a store sees: a refused UNIQUE constraint by its columns, anything else as it is. */
+/**
+ * The error that a store sees: a refused UNIQUE constraint by its columns, anything else as it is.
+ */
 export function storeError(error: unknown): unknown {
   const columns = /UNIQUE constraint failed: (.+)$/.exec(messageOf(error))?.[1];
   return columns === undefined ? error : new UniqueViolation(columns.split(', '), { cause: error });

@@ -1,15 +1,18 @@
 /**
- * What may cross into SQLite. A value that would not be read back as it was written is refused here, last of all: callers
- * have checked their input long before, so that a refusal is a bug of ours and a plain Error.
+ * What may cross into SQLite. A value that would not be read back as it was written is refused
+ * here, last of all: callers have checked their input long before, so that a refusal is a bug of
+ * ours and a plain Error.
  */
 import type { SqlValue } from './database.ts';
 
 /**
- * Values as both drivers must be given them. Integers become bigint, since both bind every JS number as REAL, which turns
- * `n / 1000` into another number and `1` into the text `1.0`. A boolean would abort the process (libsql 0.5.29).
+ * Values as both drivers must be given them. Integers become bigint, since both bind every JS
+ * number as REAL, which turns `n / 1000` into another number and `1` into the text `1.0`. A boolean
+ * would abort the process (libsql 0.5.29).
  *
- * @throws {Error} a text with NUL, which libSQL reads back cut (T3), or with a lone surrogate, which it replaces (T4);
- *   a number that isn't finite; an integer outside 64 bits; or a value of no SQL type
+ * @throws {Error} a text with NUL, which libSQL reads back cut (T3), or with a lone surrogate,
+ *   which it replaces (T4); a number that isn't finite; an integer outside 64 bits; or a value of
+ *   no SQL type
  */
 export function bindable(params: readonly SqlValue[]): SqlValue[] {
   const bound = new Array<SqlValue>(params.length);
@@ -31,26 +34,41 @@ function bindableValue(value: SqlValue | undefined, at: number): SqlValue {
     return value;
   }
   if (typeof value === 'bigint') {
-    if (value !== BigInt.asIntN(64, value)) throw new Error(`SQL parameter ${at + 1} has more than 64 bits`);
+    if (value !== BigInt.asIntN(64, value))
+      throw new Error(`SQL parameter ${at + 1} has more than 64 bits`);
     return value;
   }
   if (value === null || value instanceof Uint8Array) return value;
   throw new Error(`SQL parameter ${at + 1} is ${typeof value}, which has no SQL type`);
 }
 
-/** The SQL value of what a store was given: a boolean is 0 or 1. @throws {Error} it has none; a missing value is no NULL */
+/**
+ * The SQL value of what a store was given: a boolean is 0 or 1. @throws {Error} it has none; a
+ * missing value is no NULL
+ */
 export function sqlValue(value: unknown, name: string): SqlValue {
-  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') return value;
+  if (
+    value === null ||
+    typeof value === 'string' ||
+    typeof value === 'number' ||
+    typeof value === 'bigint'
+  )
+    return value;
   if (typeof value === 'boolean') return value ? 1 : 0;
   if (value instanceof Uint8Array) return value;
-  throw new Error(`SQL placeholder ${name} was given ${value === undefined ? 'nothing' : typeof value}`);
+  throw new Error(
+    `SQL placeholder ${name} was given ${value === undefined ? 'nothing' : typeof value}`,
+  );
 }
 
 const READS = /^\s*(?:select|values|pragma|explain)\b/i;
 const WITH = /^\s*with\b/i;
 const WRITES = /\b(?:insert|update|delete|replace)\b/i;
 
-/** Whether a statement changes nothing, by its text; {@link Database.read} takes no other. A write behind WITH is seen. */
+/**
+ * Whether a statement changes nothing, by its text; {@link Database.read} takes no other. A write
+ * behind WITH is seen.
+ */
 export function isRead(sql: string): boolean {
   return READS.test(sql) || (WITH.test(sql) && !WRITES.test(sql));
 }

@@ -1,6 +1,8 @@
 /**
- * Takes letters from the outbox and hands them over: at least once, by the first transport that works, again later when none does, with waits that grow
- * and jitter, given up after a bounded number of tries for an operator to see. A slow server changes no answer's time, for nobody waits for it.
+ * Takes letters from the outbox and hands them over: at least once, by the first transport that
+ * works, again later when none does, with waits that grow and jitter, given up after a bounded
+ * number of tries for an operator to see. A slow server changes no answer's time, for nobody waits
+ * for it.
  */
 import type { Database } from '../db/database.ts';
 import type { Sealer } from '../crypto/seal.ts';
@@ -37,14 +39,20 @@ export interface Courier {
 
 const POLL_MS = 1_000;
 const BATCH = 8;
-/** Longer than all transports together take for one letter, since a batch goes out side by side; a letter of a killed process waits so long. */
+/**
+ * Longer than all transports together take for one letter, since a batch goes out side by side; a
+ * letter of a killed process waits so long.
+ */
 const LEASE_MS = 2 * 60_000;
 const FIRST_WAIT_MS = 15_000;
 const MAX_WAIT_MS = 30 * 60_000;
 export const MAX_ATTEMPTS = 12;
 const CLOSE_WAIT_MS = 3_000;
 
-/** The wait after a failed try: doubled each time, bounded, give or take a quarter, so that letters don't come back as one crowd. */
+/**
+ * The wait after a failed try: doubled each time, bounded, give or take a quarter, so that letters
+ * don't come back as one crowd.
+ */
 export function waitAfter(attempts: number, random: Random): number {
   const base = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.max(0, attempts - 1));
   return Math.round(base * (0.75 + (random.bytes(2).readUInt16BE(0) / 65_536) * 0.5));
@@ -72,7 +80,14 @@ export function createCourier(deps: CourierDeps): Courier {
       return;
     }
     running = round()
-      .catch((error: unknown) => log.write('error', 'outbox.failed', 'the outbox could not be read; it is tried again', exceptionFields(error)))
+      .catch((error: unknown) =>
+        log.write(
+          'error',
+          'outbox.failed',
+          'the outbox could not be read; it is tried again',
+          exceptionFields(error),
+        ),
+      )
       .finally(() => (running = undefined));
   };
   const timer = setInterval(wake, POLL_MS);
@@ -86,7 +101,11 @@ export function createCourier(deps: CourierDeps): Courier {
     close: async () => {
       closed = true;
       clearInterval(timer);
-      if (running !== undefined) await Promise.race([running, new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref())]);
+      if (running !== undefined)
+        await Promise.race([
+          running,
+          new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref()),
+        ]);
       for (const transport of deps.transports) transport.close();
     },
   };
@@ -98,13 +117,26 @@ async function deliver(deps: CourierDeps, letter: ClaimedLetter): Promise<void> 
   try {
     await settleLetter(db, letter.id, settlement, clock.now());
   } catch (error) {
-    log.write('error', 'outbox.failed', 'what became of a letter could not be noted; it may go out twice', exceptionFields(error));
+    log.write(
+      'error',
+      'outbox.failed',
+      'what became of a letter could not be noted; it may go out twice',
+      exceptionFields(error),
+    );
     return;
   }
   const about = { letter: letter.letter, count: letter.attempts };
-  if (settlement.outcome === 'sent') log.write('info', 'letter.sent', 'a letter was handed over', about);
-  else if (settlement.outcome === 'later') log.write('warn', 'letter.delayed', settlement.error, about);
-  else log.write('error', 'letter.dead', `${settlement.error}; it was given up. postern outbox list shows it, postern outbox retry sends it again`, about);
+  if (settlement.outcome === 'sent')
+    log.write('info', 'letter.sent', 'a letter was handed over', about);
+  else if (settlement.outcome === 'later')
+    log.write('warn', 'letter.delayed', settlement.error, about);
+  else
+    log.write(
+      'error',
+      'letter.dead',
+      `${settlement.error}; it was given up. postern outbox list shows it, postern outbox retry sends it again`,
+      about,
+    );
 }
 
 async function attempt(deps: CourierDeps, letter: ClaimedLetter): Promise<Settlement> {
@@ -114,14 +146,29 @@ async function attempt(deps: CourierDeps, letter: ClaimedLetter): Promise<Settle
   const errors: DeliveryError[] = [];
   for (const transport of transports) {
     try {
-      await transport.send({ id, letter: letter.letter, to: recipient, values: letter.values, ...rendered });
+      await transport.send({
+        id,
+        letter: letter.letter,
+        to: recipient,
+        values: letter.values,
+        ...rendered,
+      });
       return { outcome: 'sent' };
     } catch (error) {
-      errors.push(error instanceof DeliveryError ? error : new DeliveryError(`${transport.name}: an unexpected error`, false, { cause: error }));
+      errors.push(
+        error instanceof DeliveryError
+          ? error
+          : new DeliveryError(`${transport.name}: an unexpected error`, false, { cause: error }),
+      );
     }
   }
-  const error = errors.map(({ message }) => message).join('; ').slice(0, 500) || 'there is no transport';
-  if (errors.length > 0 && errors.every(({ isPermanent }) => isPermanent)) return { outcome: 'dead', error };
+  const error =
+    errors
+      .map(({ message }) => message)
+      .join('; ')
+      .slice(0, 500) || 'there is no transport';
+  if (errors.length > 0 && errors.every(({ isPermanent }) => isPermanent))
+    return { outcome: 'dead', error };
   if (letter.attempts >= MAX_ATTEMPTS) return { outcome: 'dead', error };
   return { outcome: 'later', nextAt: clock.now() + waitAfter(letter.attempts, random), error };
 }

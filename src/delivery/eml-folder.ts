@@ -1,4 +1,7 @@
-/** Letters as .eml files in a folder of the owner's alone: for a first minute without a mail server, and for tests. */
+/**
+ * Letters as .eml files in a folder of the owner's alone: for a first minute without a mail server,
+ * and for tests.
+ */
 import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from './smtp.ts';
@@ -6,7 +9,10 @@ import type { Sender } from './smtp.ts';
 import { DeliveryError } from './transport.ts';
 import type { Transport } from './transport.ts';
 
-export function folderTransport(options: { readonly dir: string; readonly from: Sender }): Transport {
+export function folderTransport(options: {
+  readonly dir: string;
+  readonly from: Sender;
+}): Transport {
   return {
     name: 'file',
     send: async (letter) => {

@@ -1,6 +1,7 @@
 /**
- * Letters by SMTP, through nodemailer's pool. TLS is required unless the configuration says otherwise, certificates are verified, every
- * step has its time-out, and the recipient is an address object: a text would be read as a list (T7).
+ * Letters by SMTP, through nodemailer's pool. TLS is required unless the configuration says
+ * otherwise, certificates are verified, every step has its time-out, and the recipient is an
+ * address object: a text would be read as a list (T7).
  */
 import type { Transporter } from 'nodemailer';
 import type { SentMessageInfo } from 'nodemailer/lib/smtp-pool/index.js';
@@ -51,22 +52,28 @@ export function smtpTransport(options: SmtpOptions): Transport {
   const connect = async (): Promise<Transporter<SentMessageInfo>> => {
     const { createTransport } = await import('nodemailer');
     return (transporter ??= createTransport({
-    pool: true,
-    maxConnections: 2,
-    maxMessages: 50,
-    host,
-    port,
-    secure: tls === 'implicit',
-    requireTLS: tls === 'starttls',
-    ignoreTLS: tls === 'none',
-    tls: { minVersion: 'TLSv1.2', rejectUnauthorized: true, ...(options.ca === undefined ? {} : { ca: options.ca }) },
-    ...(username === undefined || password === undefined ? {} : { auth: { user: username, pass: password } }),
-    connectionTimeout: timeoutMs,
-    greetingTimeout: timeoutMs,
-    socketTimeout: timeoutMs,
-    dnsTimeout: timeoutMs,
-    disableFileAccess: true,
-    disableUrlAccess: true,
+      pool: true,
+      maxConnections: 2,
+      maxMessages: 50,
+      host,
+      port,
+      secure: tls === 'implicit',
+      requireTLS: tls === 'starttls',
+      ignoreTLS: tls === 'none',
+      tls: {
+        minVersion: 'TLSv1.2',
+        rejectUnauthorized: true,
+        ...(options.ca === undefined ? {} : { ca: options.ca }),
+      },
+      ...(username === undefined || password === undefined
+        ? {}
+        : { auth: { user: username, pass: password } }),
+      connectionTimeout: timeoutMs,
+      greetingTimeout: timeoutMs,
+      socketTimeout: timeoutMs,
+      dnsTimeout: timeoutMs,
+      disableFileAccess: true,
+      disableUrlAccess: true,
     }));
   };
   const server = `${host}:${port}`;
@@ -87,7 +94,10 @@ export function smtpTransport(options: SmtpOptions): Transport {
 async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(Object.assign(new Error('too slow'), { code: 'ETIMEDOUT' })), milliseconds);
+    timer = setTimeout(
+      () => reject(Object.assign(new Error('too slow'), { code: 'ETIMEDOUT' })),
+      milliseconds,
+    );
   });
   work.catch(() => undefined); // when the time is over first, its end is nobody's any more
   try {
@@ -101,23 +111,44 @@ async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
 function explain(server: string, error: unknown): DeliveryError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const status = error instanceof Error && 'responseCode' in error ? Number(error.responseCode) : 0;
-  // For good only what is said of this letter: a refused STARTTLS or sign-in is a matter of settings, and can be mended.
+  // For good only what is said of this letter: a refused STARTTLS or sign-in is a matter of
+  // settings, and can be mended.
   const isOfLetter = code === 'EENVELOPE' || code === 'EMESSAGE';
-  if (isOfLetter && status >= 500) return new DeliveryError(`${server} refused the letter for good (${status})`, true, { cause: error });
-  if (isOfLetter && status >= 400) return new DeliveryError(`${server} put the letter off (${status})`, false, { cause: error });
+  if (isOfLetter && status >= 500)
+    return new DeliveryError(`${server} refused the letter for good (${status})`, true, {
+      cause: error,
+    });
+  if (isOfLetter && status >= 400)
+    return new DeliveryError(`${server} put the letter off (${status})`, false, { cause: error });
   switch (code) {
     case 'ECONNREFUSED':
     case 'ESOCKET':
-      return new DeliveryError(`${server} refused the connection, or its certificate could not be verified`, false, { cause: error });
+      return new DeliveryError(
+        `${server} refused the connection, or its certificate could not be verified`,
+        false,
+        { cause: error },
+      );
     case 'ETIMEDOUT':
       return new DeliveryError(`${server} did not answer in time`, false, { cause: error });
     case 'EAUTH':
-      return new DeliveryError(`${server} did not take mail.smtp.username and mail.smtp.password`, false, { cause: error });
+      return new DeliveryError(
+        `${server} did not take mail.smtp.username and mail.smtp.password`,
+        false,
+        { cause: error },
+      );
     case 'ETLS':
-      return new DeliveryError(`${server} offers no TLS that can be verified; mail.smtp.tls asks for it`, false, { cause: error });
+      return new DeliveryError(
+        `${server} offers no TLS that can be verified; mail.smtp.tls asks for it`,
+        false,
+        { cause: error },
+      );
     case 'EDNS':
       return new DeliveryError(`${server}: there is no such host`, false, { cause: error });
     default:
-      return new DeliveryError(`${server}: the letter could not be handed over (${code === '' ? 'unknown' : code})`, false, { cause: error });
+      return new DeliveryError(
+        `${server}: the letter could not be handed over (${code === '' ? 'unknown' : code})`,
+        false,
+        { cause: error },
+      );
   }
 }

@@ -1,7 +1,8 @@
 /**
- * Letters posted as JSON to a program of the operator's. The signature covers the time and the body, so that neither can be changed
- * or played again: `Postern-Signature: t=<seconds>,v1=<hex HMAC-SHA-256 of "<seconds>.<body>">`; the letter's id is the idempotency
- * key, for a letter may come twice. No redirect is followed (ASVS 15.3.2).
+ * Letters posted as JSON to a program of the operator's. The signature covers the time and the
+ * body, so that neither can be changed or played again: `Postern-Signature: t=<seconds>,v1=<hex
+ * HMAC-SHA-256 of "<seconds>.<body>">`; the letter's id is the idempotency key, for a letter may
+ * come twice. No redirect is followed (ASVS 15.3.2).
  */
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
@@ -17,7 +18,12 @@ export interface WebhookOptions {
 
 const TIMEOUT_MS = 10_000;
 
-export function webhookTransport({ url, secret, clock, timeoutMs = TIMEOUT_MS }: WebhookOptions): Transport {
+export function webhookTransport({
+  url,
+  secret,
+  clock,
+  timeoutMs = TIMEOUT_MS,
+}: WebhookOptions): Transport {
   const { host } = new URL(url);
   return {
     name: 'webhook',
@@ -31,17 +37,28 @@ export function webhookTransport({ url, secret, clock, timeoutMs = TIMEOUT_MS }:
           method: 'POST',
           redirect: 'manual',
           signal: AbortSignal.timeout(timeoutMs),
-          headers: { 'content-type': 'application/json', 'idempotency-key': id, 'postern-signature': `t=${seconds},v1=${signature}` },
+          headers: {
+            'content-type': 'application/json',
+            'idempotency-key': id,
+            'postern-signature': `t=${seconds},v1=${signature}`,
+          },
           body,
         });
         status = response.status;
         await response.body?.cancel();
       } catch (cause) {
-        throw new DeliveryError(`${host} could not be reached, or did not answer in ${timeoutMs / 1000} s`, false, { cause });
+        throw new DeliveryError(
+          `${host} could not be reached, or did not answer in ${timeoutMs / 1000} s`,
+          false,
+          { cause },
+        );
       }
       if (status >= 200 && status < 300) return;
       // 4xx is for good, but for "too early", "slow down" and the like.
-      throw new DeliveryError(`${host} answered ${status}`, status >= 400 && status < 500 && ![401, 403, 404, 408, 409, 425, 429].includes(status));
+      throw new DeliveryError(
+        `${host} answered ${status}`,
+        status >= 400 && status < 500 && ![401, 403, 404, 408, 409, 425, 429].includes(status),
+      );
     },
     close: () => undefined,
   };

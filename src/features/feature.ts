@@ -1,6 +1,6 @@
 /**
- * What a feature is to the house: factors and routes. A feature that is off contributes an empty value: no route, no factor, no
- * OpenAPI path.
+ * What a feature is to the house: factors and routes. A feature that is off contributes an empty
+ * value: no route, no factor, no OpenAPI path.
  */
 import type { App, FeatureFactor } from '../capabilities.ts';
 import type { AnyRoute } from '../http/route.ts';

@@ -1,6 +1,6 @@
 /**
- * The one place that writes to a socket. Headers that never change are kept as one list of Node's raw form, so that an answer
- * costs a concatenation and not a Headers object.
+ * The one place that writes to a socket. Headers that never change are kept as one list of Node's
+ * raw form, so that an answer costs a concatenation and not a Headers object.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Problem, PROBLEMS } from '../problem.ts';
@@ -14,7 +14,10 @@ export interface Answer {
   readonly body?: string | Buffer;
 }
 
-/** No document of ours has an address yet, so the type is a name and not a link (RFC 9457 §3.1.1 allows both). */
+/**
+ * No document of ours has an address yet, so the type is a name and not a link (RFC 9457 §3.1.1
+ * allows both).
+ */
 const TYPE_BASE = 'urn:postern:problem:';
 
 /** The `type` of a problem; docs/errors.md has a heading for each code. */
@@ -30,7 +33,8 @@ export function problemAnswer(problem: Problem, requestId: string, challenge: bo
   const { status, title, detail } = PROBLEMS[problem.code];
   const { options } = problem;
   const headers = ['content-type', 'application/problem+json', 'cache-control', 'no-store'];
-  if (options.retryAfterSeconds !== undefined) headers.push('retry-after', String(options.retryAfterSeconds));
+  if (options.retryAfterSeconds !== undefined)
+    headers.push('retry-after', String(options.retryAfterSeconds));
   if (challenge && status === 401) headers.push('www-authenticate', bearerChallenge(problem));
   const body = JSON.stringify({
     type: problemType(problem.code),
@@ -45,7 +49,9 @@ export function problemAnswer(problem: Problem, requestId: string, challenge: bo
   return { status, headers, body };
 }
 
-/** A Problem thrown because no token came at all; the challenge then names no error (RFC 6750 §3.1). */
+/**
+ * A Problem thrown because no token came at all; the challenge then names no error (RFC 6750 §3.1).
+ */
 export class MissingToken extends Problem {
   constructor() {
     super('invalid_token', { detail: 'Send an access token: Authorization: Bearer <token>.' });
@@ -63,8 +69,16 @@ function bearerChallenge(problem: Problem): string {
   return 'Bearer error="invalid_token", error_description="The token is not valid here"';
 }
 
-/** Writes an answer; an answer after the head went out is dropped, for then the socket is the only thing left to end. */
-export function send(request: IncomingMessage, response: ServerResponse, common: readonly string[], answer: Answer): void {
+/**
+ * Writes an answer; an answer after the head went out is dropped, for then the socket is the only
+ * thing left to end.
+ */
+export function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  common: readonly string[],
+  answer: Answer,
+): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
@@ -74,11 +88,14 @@ export function send(request: IncomingMessage, response: ServerResponse, common:
   // A 204 has no content and no Content-Length (RFC 9110 §8.6).
   const length = body === undefined ? 0 : Buffer.byteLength(body);
   if (status !== 204 && status !== 304) headers.push('content-length', String(length));
-  // A body that nobody read would be taken for the next request: end the connection instead of draining without bound. What
-  // announces no body is as good as complete, though Node may say so only after this answer.
-  if (!request.complete && hasContent(request) && !answer.headers.includes('connection')) headers.push('connection', 'close');
+  // A body that nobody read would be taken for the next request: end the connection instead of
+  // draining without bound. What announces no body is as good as complete, though Node may say so
+  // only after this answer.
+  if (!request.complete && hasContent(request) && !answer.headers.includes('connection'))
+    headers.push('connection', 'close');
   response.writeHead(status, headers);
-  // A text of ASCII alone goes out as one string with its head, in one write and without a look at its encoding.
+  // A text of ASCII alone goes out as one string with its head, in one write and without a look at
+  // its encoding.
   if (body !== undefined && length === body.length) response.end(body, 'latin1');
   else response.end(body);
 }

@@ -1,7 +1,8 @@
 /**
- * The refresh token in a cookie: `__Host-` (Secure, Path=/, no Domain), HttpOnly, SameSite=Strict (ASVS 3.3.1–3.3.4), beside the
- * device token in one of its own. A request that brings the cookie must come from a listed Origin: SameSite knows sites, and a
- * sibling host of the site may be an attacker's (CSRF).
+ * The refresh token in a cookie: `__Host-` (Secure, Path=/, no Domain), HttpOnly, SameSite=Strict
+ * (ASVS 3.3.1–3.3.4), beside the device token in one of its own. A request that brings the cookie
+ * must come from a listed Origin: SameSite knows sites, and a sibling host of the site may be an
+ * attacker's (CSRF).
  */
 import { Problem } from '../problem.ts';
 

@@ -1,6 +1,7 @@
 /**
- * CORS from an exact list (ASVS 3.4.2): an origin is compared as a whole, `*` is never sent, and `Vary: Origin` is on every
- * answer of a service that has a list at all, so that no shared cache mixes callers.
+ * CORS from an exact list (ASVS 3.4.2): an origin is compared as a whole, `*` is never sent, and
+ * `Vary: Origin` is on every answer of a service that has a list at all, so that no shared cache
+ * mixes callers.
  */
 export interface Cors {
   /** Headers of an ordinary answer to this Origin. */
@@ -22,11 +23,18 @@ export function createCors(origins: readonly string[], credentialed: readonly st
   const vary: readonly string[] = ['vary', 'Origin'];
   const forOrigin = new Map<string, readonly string[]>();
   for (const origin of allowed) {
-    const headers = [...vary, 'access-control-allow-origin', origin, 'access-control-expose-headers', 'Retry-After, WWW-Authenticate, X-Request-Id'];
+    const headers = [
+      ...vary,
+      'access-control-allow-origin',
+      origin,
+      'access-control-expose-headers',
+      'Retry-After, WWW-Authenticate, X-Request-Id',
+    ];
     if (withCookies.has(origin)) headers.push('access-control-allow-credentials', 'true');
     forOrigin.set(origin, headers);
   }
-  const headers = (origin: string | undefined): readonly string[] => (origin === undefined ? vary : (forOrigin.get(origin) ?? vary));
+  const headers = (origin: string | undefined): readonly string[] =>
+    origin === undefined ? vary : (forOrigin.get(origin) ?? vary);
   return {
     headers,
     preflight: (origin, methods) => {

@@ -4,7 +4,10 @@ import type { DocumentBytes } from './route.ts';
 
 export function documentBytes(content: string): DocumentBytes {
   const bytes = Buffer.from(content, 'utf8');
-  return { body: bytes.length === content.length ? content : bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"` };
+  return {
+    body: bytes.length === content.length ? content : bytes,
+    etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
+  };
 }
 
 export function jsonDocument(value: unknown): DocumentBytes {

@@ -1,4 +1,7 @@
-/** One request and its answer: id, caller's address, extra headers, the answer written once, the log line at its end. */
+/**
+ * One request and its answer: id, caller's address, extra headers, the answer written once, the log
+ * line at its end.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Problem } from '../problem.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -22,13 +25,24 @@ export interface ExchangeShared {
   readonly requestId: (given: string | string[] | undefined) => string;
   readonly addressOf: AddressOf;
   readonly unixListener: boolean;
-  readonly onRequest: ((route: string, method: string, status: number, durationMs: number) => void) | undefined;
+  readonly onRequest:
+    | ((route: string, method: string, status: number, durationMs: number) => void)
+    | undefined;
 }
 
 /** Probes would fill the log with lines that say nothing. */
 const QUIET_ROUTES = new Set(['/healthz', '/readyz', '/metrics']);
 
-const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'PUT', 'TRACE']);
+const KNOWN_METHODS = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'PUT',
+  'TRACE',
+]);
 
 export class Exchange implements Call<unknown> {
   readonly incoming: IncomingMessage;
@@ -44,7 +58,12 @@ export class Exchange implements Call<unknown> {
   #requester: Requester | undefined;
   #abort: AbortController | undefined;
 
-  constructor(shared: ExchangeShared, incoming: IncomingMessage, outgoing: ServerResponse, route: string) {
+  constructor(
+    shared: ExchangeShared,
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    route: string,
+  ) {
     this.#shared = shared;
     this.incoming = incoming;
     this.#outgoing = outgoing;
@@ -54,10 +73,18 @@ export class Exchange implements Call<unknown> {
   }
 
   get requester(): Requester {
-    return (this.#requester ??= requesterOf(this.incoming, this.requestId, this.#shared.addressOf, this.#shared.unixListener));
+    return (this.#requester ??= requesterOf(
+      this.incoming,
+      this.requestId,
+      this.#shared.addressOf,
+      this.#shared.unixListener,
+    ));
   }
 
-  /** What the handler is given: this, with what was read for it. No object of its own, for the hot path pays for each. */
+  /**
+   * What the handler is given: this, with what was read for it. No object of its own, for the hot
+   * path pays for each.
+   */
   call(body: unknown, params: Params, principal: Principal | undefined): this {
     this.body = body;
     this.params = params;
@@ -100,14 +127,23 @@ export class Exchange implements Call<unknown> {
 
   refuse(problem: Problem, headers: readonly string[] = []): void {
     const answer = problemAnswer(problem, this.requestId, true);
-    this.answer(headers.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...headers] }, problem);
+    this.answer(
+      headers.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...headers] },
+      problem,
+    );
   }
 
   preflight(methods: readonly string[]): void {
     const { common, cors } = this.#shared;
     send(this.incoming, this.#outgoing, common.concat('x-request-id', this.requestId), {
       status: 204,
-      headers: ['allow', methods.join(', '), 'cache-control', 'no-store', ...cors.preflight(this.incoming.headers.origin, methods)],
+      headers: [
+        'allow',
+        methods.join(', '),
+        'cache-control',
+        'no-store',
+        ...cors.preflight(this.incoming.headers.origin, methods),
+      ],
     });
     this.#finish(204, undefined);
   }
@@ -136,10 +172,19 @@ export class Exchange implements Call<unknown> {
   /** One line a request, at its end. */
   #finish(status: number, problem: Problem | undefined): void {
     const { log, clock, onRequest } = this.#shared;
-    const method = KNOWN_METHODS.has(this.incoming.method ?? '') ? (this.incoming.method ?? '_OTHER') : '_OTHER';
+    const method = KNOWN_METHODS.has(this.incoming.method ?? '')
+      ? (this.incoming.method ?? '_OTHER')
+      : '_OTHER';
     const durationMs = clock.monotonic() - this.#started;
     onRequest?.(this.#route, method, status, durationMs);
-    const level: LogLevel = status >= 500 && status !== 503 ? 'error' : status === 503 || status === 429 ? 'warn' : QUIET_ROUTES.has(this.#route) ? 'debug' : 'info';
+    const level: LogLevel =
+      status >= 500 && status !== 503
+        ? 'error'
+        : status === 503 || status === 429
+          ? 'warn'
+          : QUIET_ROUTES.has(this.#route)
+            ? 'debug'
+            : 'info';
     if (!log.enabled(level)) return;
     const { ip, userAgent } = this.requester;
     log.request(level, {

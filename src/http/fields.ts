@@ -1,6 +1,6 @@
 /**
- * Fields that bodies are made of, and how a schema's refusal is told: a pointer, a stable code, and a sentence that says what
- * to write instead and never repeats what was sent.
+ * Fields that bodies are made of, and how a schema's refusal is told: a pointer, a stable code, and
+ * a sentence that says what to write instead and never repeats what was sent.
  */
 import * as z from 'zod';
 import type { InputFault } from '../problem.ts';
@@ -12,20 +12,34 @@ export interface TextLimits {
   readonly max: number;
 }
 
-/** Text that can be stored and shown: well-formed Unicode without control characters (G1), counted in code points. */
+/**
+ * Text that can be stored and shown: well-formed Unicode without control characters (G1), counted
+ * in code points.
+ */
 export function text(limits: TextLimits): z.ZodString {
   return z.string().superRefine((value, context) => {
     // Bytes first: counting code points of a megabyte would be work for nothing.
-    if (value.length > 2 * limits.max) return fault(context, 'too_long', `Use at most ${limits.max} characters.`);
+    if (value.length > 2 * limits.max)
+      return fault(context, 'too_long', `Use at most ${limits.max} characters.`);
     if (!isWellFormed(value)) return fault(context, 'ill_formed_text', 'Use well-formed Unicode.');
-    if (hasControlCharacters(value)) return fault(context, 'forbidden_characters', 'Leave out control characters.');
+    if (hasControlCharacters(value))
+      return fault(context, 'forbidden_characters', 'Leave out control characters.');
     const length = codePointCount(value);
-    if (length < limits.min) return fault(context, 'too_short', `Use at least ${limits.min} ${limits.min === 1 ? 'character' : 'characters'}.`);
-    if (length > limits.max) return fault(context, 'too_long', `Use at most ${limits.max} characters.`);
+    if (length < limits.min)
+      return fault(
+        context,
+        'too_short',
+        `Use at least ${limits.min} ${limits.min === 1 ? 'character' : 'characters'}.`,
+      );
+    if (length > limits.max)
+      return fault(context, 'too_long', `Use at most ${limits.max} characters.`);
   });
 }
 
-/** A password as it comes in: any text; what it must be is the policy's to say (`features/password`). */
+/**
+ * A password as it comes in: any text; what it must be is the policy's to say
+ * (`features/password`).
+ */
 export function passwordText(): z.ZodString {
   return z.string().superRefine((value, context) => {
     if (value.length > 1_024) return fault(context, 'too_long', 'Use at most 128 characters.');
@@ -36,39 +50,57 @@ export function passwordText(): z.ZodString {
 export function tokenText(): z.ZodString {
   return z.string().superRefine((value, context) => {
     if (value.length === 0) return fault(context, 'too_short', 'The token is empty.');
-    if (value.length > 16_384) return fault(context, 'too_long', 'No token of this service is that long.');
+    if (value.length > 16_384)
+      return fault(context, 'too_long', 'No token of this service is that long.');
   });
 }
 
 const MAX_METADATA_BYTES = 8_192;
 
-/** A JSON object that the front-end keeps with a user; bounded, and stored as data that is never interpreted. */
+/**
+ * A JSON object that the front-end keeps with a user; bounded, and stored as data that is never
+ * interpreted.
+ */
 export function metadata(): z.ZodType<Record<string, unknown>> {
   return z.record(z.string(), z.unknown()).superRefine((value, context) => {
     const stored = JSON.stringify(value);
-    if (Buffer.byteLength(stored) > MAX_METADATA_BYTES) return fault(context, 'too_long', `Use at most ${MAX_METADATA_BYTES} bytes of JSON.`);
-    if (/\\u0000|\\ud[89a-f]/i.test(stored)) return fault(context, 'ill_formed_text', 'Use well-formed Unicode without NUL.');
+    if (Buffer.byteLength(stored) > MAX_METADATA_BYTES)
+      return fault(context, 'too_long', `Use at most ${MAX_METADATA_BYTES} bytes of JSON.`);
+    if (/\\u0000|\\ud[89a-f]/i.test(stored))
+      return fault(context, 'ill_formed_text', 'Use well-formed Unicode without NUL.');
   });
 }
 
 /** A time in answers: RFC 3339, UTC, milliseconds. */
-export const timestamp = z.iso.datetime({ precision: 3 }).meta({ description: 'RFC 3339, UTC, milliseconds' });
+export const timestamp = z.iso
+  .datetime({ precision: 3 })
+  .meta({ description: 'RFC 3339, UTC, milliseconds' });
 
 export function rfc3339(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }
 
-function fault(context: z.RefinementCtx<string | Record<string, unknown>>, code: string, message: string): void {
+function fault(
+  context: z.RefinementCtx<string | Record<string, unknown>>,
+  code: string,
+  message: string,
+): void {
   context.addIssue({ code: 'custom', message, params: { code } });
 }
 
 const MAX_FAULTS = 20;
 
-/** One RFC 6901 reference token; a stranger's member name is cut, and what could break a log or a page is not repeated. */
+/**
+ * One RFC 6901 reference token; a stranger's member name is cut, and what could break a log or a
+ * page is not repeated.
+ */
 function pointerToken(token: PropertyKey): string {
   const name = String(token);
   const shown = name.length > 64 ? `${name.slice(0, 64)}…` : name;
-  return `/${shown.replace(/[^\P{C}]/gu, '?').replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return `/${shown
+    .replace(/[^\P{C}]/gu, '?')
+    .replaceAll('~', '~0')
+    .replaceAll('/', '~1')}`;
 }
 
 /** Turns a schema's refusal into the faults of a problem document. */
@@ -79,7 +111,12 @@ export function inputFaults(error: z.core.$ZodError): InputFault[] {
     const pointer = issue.path.map(pointerToken).join('');
     switch (issue.code) {
       case 'unrecognized_keys':
-        for (const key of issue.keys.slice(0, MAX_FAULTS)) faults.push({ pointer: `${pointer}${pointerToken(key)}`, code: 'unknown_member', detail: 'There is no such member here. Leave it out.' });
+        for (const key of issue.keys.slice(0, MAX_FAULTS))
+          faults.push({
+            pointer: `${pointer}${pointerToken(key)}`,
+            code: 'unknown_member',
+            detail: 'There is no such member here. Leave it out.',
+          });
         break;
       case 'invalid_type':
         faults.push(
@@ -90,7 +127,11 @@ export function inputFaults(error: z.core.$ZodError): InputFault[] {
         break;
       case 'custom': {
         const code = issue.params?.['code'];
-        faults.push({ pointer, code: typeof code === 'string' ? code : 'invalid', detail: issue.message });
+        faults.push({
+          pointer,
+          code: typeof code === 'string' ? code : 'invalid',
+          detail: issue.message,
+        });
         break;
       }
       case 'too_small':
@@ -100,7 +141,11 @@ export function inputFaults(error: z.core.$ZodError): InputFault[] {
         faults.push({ pointer, code: 'too_long', detail: issue.message });
         break;
       default:
-        faults.push({ pointer, code: 'invalid', detail: 'This does not fit; see /openapi.json for what does.' });
+        faults.push({
+          pointer,
+          code: 'invalid',
+          detail: 'This does not fit; see /openapi.json for what does.',
+        });
     }
   }
   return faults.slice(0, MAX_FAULTS);

@@ -1,6 +1,7 @@
 /**
- * Listeners: TCP, Unix sockets, sockets handed over by systemd; several at once. A path that holds anything but a dead socket of
- * ours is never touched, and what we did not make we do not delete (A06).
+ * Listeners: TCP, Unix sockets, sockets handed over by systemd; several at once. A path that holds
+ * anything but a dead socket of ours is never touched, and what we did not make we do not delete
+ * (A06).
  *
  * @see https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
  */
@@ -44,8 +45,16 @@ export class ListenRefused extends Error {
 
 const MAX_HEADER_BYTES = 16_384;
 
-/** @throws {ListenRefused} an address is taken, forbidden, or a path that is not ours to use; nothing listens then */
-export async function listen(server: HttpServer, addresses: readonly ListenAddress[], limits: ListenLimits, edge: ProcessEdge): Promise<Listeners> {
+/**
+ * @throws {ListenRefused} an address is taken, forbidden, or a path that is not ours to use;
+ *   nothing listens then
+ */
+export async function listen(
+  server: HttpServer,
+  addresses: readonly ListenAddress[],
+  limits: ListenLimits,
+  edge: ProcessEdge,
+): Promise<Listeners> {
   const open: { server: Server; sockets: Set<Socket> }[] = [];
   const shown: string[] = [];
   const close = async (deadlineMs: number): Promise<void> => {
@@ -62,7 +71,10 @@ export async function listen(server: HttpServer, addresses: readonly ListenAddre
             headersTimeout: limits.headerTimeoutMs,
             requestTimeout: limits.requestTimeoutMs,
             keepAliveTimeout: limits.keepAliveTimeoutMs,
-            connectionsCheckingInterval: Math.max(250, Math.min(limits.headerTimeoutMs, limits.requestTimeoutMs) / 10),
+            connectionsCheckingInterval: Math.max(
+              250,
+              Math.min(limits.headerTimeoutMs, limits.requestTimeoutMs) / 10,
+            ),
             insecureHTTPParser: false,
             requireHostHeader: false,
             noDelay: true,
@@ -72,22 +84,28 @@ export async function listen(server: HttpServer, addresses: readonly ListenAddre
         http.maxConnections = limits.maxConnections;
         http.maxHeadersCount = 0; // counted by the server itself: Node would cut the list without a word
         http.on('clientError', (error, socket) => refuseUnparsed(server, error, socket));
-        http.on('connect', (_request, socket) => endWith(socket, server.unparsed('unknown_method')));
-        // Node would answer 417 by itself, bare; an expectation that we don't know is none (RFC 9110 §10.1.1).
+        http.on('connect', (_request, socket) =>
+          endWith(socket, server.unparsed('unknown_method')),
+        );
+        // Node would answer 417 by itself, bare; an expectation that we don't know is none (RFC
+        // 9110 §10.1.1).
         http.on('checkExpectation', listener);
         const sockets = new Set<Socket>();
         http.on('connection', (socket) => {
           sockets.add(socket);
-          // Node takes its own listener away from a socket that it hands over (connect, upgrade, clientError): without this one, a reset
-          // by the peer would then be an uncaught exception (T15).
+          // Node takes its own listener away from a socket that it hands over (connect, upgrade,
+          // clientError): without this one, a reset by the peer would then be an uncaught exception
+          // (T15).
           socket.on('error', () => undefined);
           socket.once('close', () => sockets.delete(socket));
         });
         open.push({ server: http, sockets });
         await start(http, target, edge);
-        // accept(2) can fail later, for want of descriptors or memory: that connection is lost, the listener goes on.
+        // accept(2) can fail later, for want of descriptors or memory: that connection is lost, the
+        // listener goes on.
         http.on('error', (error) => server.acceptFailed(error));
-        // What systemd handed over tells what it is once it is open: a Unix socket has no address here.
+        // What systemd handed over tells what it is once it is open: a Unix socket has no address
+        // here.
         if (target.kind === 'fd' && http.address() === null) serve = server.listener('unix');
         shown.push(describe(http, target));
       }
@@ -99,11 +117,16 @@ export async function listen(server: HttpServer, addresses: readonly ListenAddre
   return { addresses: shown, close };
 }
 
-type Target = Exclude<ListenAddress, { kind: 'systemd' }> | { readonly kind: 'fd'; readonly fd: number };
+type Target =
+  | Exclude<ListenAddress, { kind: 'systemd' }>
+  | { readonly kind: 'fd'; readonly fd: number };
 
 function targets(address: ListenAddress, inherited: number): readonly Target[] {
   if (address.kind !== 'systemd') return [address];
-  if (inherited === 0) throw new ListenRefused('server.listen has systemd: but systemd handed over no socket (LISTEN_FDS). Start it by its socket unit, or write tcp:// or unix: there.');
+  if (inherited === 0)
+    throw new ListenRefused(
+      'server.listen has systemd: but systemd handed over no socket (LISTEN_FDS). Start it by its socket unit, or write tcp:// or unix: there.',
+    );
   return Array.from({ length: inherited }, (_, index) => ({ kind: 'fd', fd: 3 + index }) as const);
 }
 
@@ -119,8 +142,14 @@ async function start(http: Server, target: Target, edge: ProcessEdge): Promise<v
     }
     if (group !== undefined) giveToGroup(target.path, group);
     chmodSync(target.path, target.mode);
-  } else if (target.kind === 'fd') await listening(http, { fd: target.fd }, `descriptor ${target.fd}`);
-  else await listening(http, { host: target.host, port: target.port }, `${target.host}:${target.port}`);
+  } else if (target.kind === 'fd')
+    await listening(http, { fd: target.fd }, `descriptor ${target.fd}`);
+  else
+    await listening(
+      http,
+      { host: target.host, port: target.port },
+      `${target.host}:${target.port}`,
+    );
 }
 
 /** Only the superuser gives a file to a group that it is not in itself. */
@@ -128,13 +157,21 @@ function giveToGroup(path: string, group: number): void {
   try {
     chownSync(path, -1, group);
   } catch (cause) {
-    throw new ListenRefused(`${path} can't be given to group ${group}, of which this user is no member. Make it one, or change group= in server.listen (POSTERN_SERVER_LISTEN).`, { cause });
+    throw new ListenRefused(
+      `${path} can't be given to group ${group}, of which this user is no member. Make it one, or change group= in server.listen (POSTERN_SERVER_LISTEN).`,
+      { cause },
+    );
   }
 }
 
-function listening(http: Server, options: { path: string } | { fd: number } | { host: string; port: number }, name: string): Promise<void> {
+function listening(
+  http: Server,
+  options: { path: string } | { fd: number } | { host: string; port: number },
+  name: string,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const refuse = (error: NodeJS.ErrnoException): void => reject(new ListenRefused(listenMessage(error.code, name), { cause: error }));
+    const refuse = (error: NodeJS.ErrnoException): void =>
+      reject(new ListenRefused(listenMessage(error.code, name), { cause: error }));
     http.once('error', refuse);
     http.listen({ ...options, backlog: 1024 }, () => {
       http.off('error', refuse);
@@ -159,7 +196,9 @@ function listenMessage(code: string | undefined, name: string): string {
   }
 }
 
-/** Removes a socket that nobody answers on. @throws {ListenRefused} it is answered, or is no socket */
+/**
+ * Removes a socket that nobody answers on. @throws {ListenRefused} it is answered, or is no socket
+ */
 async function clearStaleSocket(path: string): Promise<void> {
   let stat;
   try {
@@ -167,21 +206,35 @@ async function clearStaleSocket(path: string): Promise<void> {
   } catch {
     return;
   }
-  if (!stat.isSocket()) throw new ListenRefused(`${path} exists and is not a socket. Nothing was deleted; move it away or change server.listen (POSTERN_SERVER_LISTEN).`);
+  if (!stat.isSocket())
+    throw new ListenRefused(
+      `${path} exists and is not a socket. Nothing was deleted; move it away or change server.listen (POSTERN_SERVER_LISTEN).`,
+    );
   const answer = await new Promise<'answered' | 'refused' | 'unknown'>((resolve) => {
     const probe = connect({ path });
     probe.once('connect', () => {
       probe.destroy();
       resolve('answered');
     });
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED' ? 'refused' : 'unknown'));
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      resolve(error.code === 'ECONNREFUSED' ? 'refused' : 'unknown'),
+    );
   });
-  if (answer === 'answered') throw new ListenRefused(`${path} is already served by a running program. Stop it, or change server.listen (POSTERN_SERVER_LISTEN).`);
-  if (answer === 'unknown') throw new ListenRefused(`${path} is a socket that this user can't open. Nothing was deleted; change its mode, or server.listen (POSTERN_SERVER_LISTEN).`);
+  if (answer === 'answered')
+    throw new ListenRefused(
+      `${path} is already served by a running program. Stop it, or change server.listen (POSTERN_SERVER_LISTEN).`,
+    );
+  if (answer === 'unknown')
+    throw new ListenRefused(
+      `${path} is a socket that this user can't open. Nothing was deleted; change its mode, or server.listen (POSTERN_SERVER_LISTEN).`,
+    );
   unlinkSync(path);
 }
 
-/** The id of a group name: a number as it is, a name by /etc/group, else by getent (LDAP and the like). */
+/**
+ * The id of a group name: a number as it is, a name by /etc/group, else by getent (LDAP and the
+ * like).
+ */
 function groupId(group: string): number {
   if (/^\d+$/.test(group)) return Number(group);
   const find = (lines: string): number | undefined => {
@@ -189,12 +242,16 @@ function groupId(group: string): number {
     return line === undefined ? undefined : Number(line.split(':')[2]);
   };
   try {
-    const id = find(readFileSync('/etc/group', 'utf8')) ?? find(execFileSync('getent', ['group', group], { encoding: 'utf8' }));
+    const id =
+      find(readFileSync('/etc/group', 'utf8')) ??
+      find(execFileSync('getent', ['group', group], { encoding: 'utf8' }));
     if (id !== undefined && Number.isInteger(id)) return id;
   } catch {
     // falls through to the message
   }
-  throw new ListenRefused(`there is no group ${group}. Make it, or change group= in server.listen (POSTERN_SERVER_LISTEN).`);
+  throw new ListenRefused(
+    `there is no group ${group}. Make it, or change group= in server.listen (POSTERN_SERVER_LISTEN).`,
+  );
 }
 
 function describe(http: Server, target: Target): string {
@@ -204,13 +261,21 @@ function describe(http: Server, target: Target): string {
   return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
 }
 
-/** What Node's parser refuses never becomes a request: answered by hand, in the same form, and the connection ends (H08). */
-function refuseUnparsed(server: HttpServer, error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex): void {
+/**
+ * What Node's parser refuses never becomes a request: answered by hand, in the same form, and the
+ * connection ends (H08).
+ */
+function refuseUnparsed(
+  server: HttpServer,
+  error: NodeJS.ErrnoException & { rawPacket?: Buffer },
+  socket: Duplex,
+): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  // The request was answered from its headers, and what follows them is what could not be read: one answer is enough.
+  // The request was answered from its headers, and what follows them is what could not be read: one
+  // answer is enough.
   if (isAnswered(socket)) endWith(socket, '');
   else endWith(socket, server.unparsed(unparsedFault(error)));
 }
@@ -226,19 +291,36 @@ function endWith(socket: Duplex, bytes: string): void {
   socket.end(bytes, () => socket.destroy());
 }
 
-/** Whether the head of an answer that is not at its end yet has gone out; Node's own handler asks the same way. */
+/**
+ * Whether the head of an answer that is not at its end yet has gone out; Node's own handler asks
+ * the same way.
+ */
 function isAnswered(socket: Duplex): boolean {
   const message: unknown = Reflect.get(socket, '_httpMessage');
   return message instanceof ServerResponse && message.headersSent;
 }
 
-/** A request line that is one but for its method: a method that nobody knows is a 405, not noise (ASVS 4.1.4). */
+/**
+ * A request line that is one but for its method: a method that nobody knows is a 405, not noise
+ * (ASVS 4.1.4).
+ */
 const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [!-~]+ HTTP\/1\.[01]\r\n/;
 
-function unparsedFault({ code, rawPacket }: { code?: string | undefined; rawPacket?: Buffer }): UnparsedFault {
+function unparsedFault({
+  code,
+  rawPacket,
+}: {
+  code?: string | undefined;
+  rawPacket?: Buffer;
+}): UnparsedFault {
   if (code === 'HPE_HEADER_OVERFLOW') return 'header_too_large';
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'timed_out';
-  if (code === 'HPE_INVALID_METHOD' && rawPacket !== undefined && REQUEST_LINE.test(rawPacket.toString('latin1', 0, 16_384))) return 'unknown_method';
+  if (
+    code === 'HPE_INVALID_METHOD' &&
+    rawPacket !== undefined &&
+    REQUEST_LINE.test(rawPacket.toString('latin1', 0, 16_384))
+  )
+    return 'unknown_method';
   return 'malformed';
 }
 
@@ -253,8 +335,8 @@ function closeOne(http: Server, sockets: Set<Socket>, deadlineMs: number): Promi
     }, deadlineMs);
     // A kept-alive connection becomes idle when its last answer is out; look until all are gone.
     const sweep = setInterval(() => http.closeIdleConnections(), 25);
-    // A connection on which nobody says anything (a browser's preconnect) is not in flight, though Node counts it so; what has been
-    // said and not been read yet is read by then.
+    // A connection on which nobody says anything (a browser's preconnect) is not in flight, though
+    // Node counts it so; what has been said and not been read yet is read by then.
     const hush = setTimeout(() => {
       for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     }, SILENT_MS);

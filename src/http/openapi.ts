@@ -1,6 +1,6 @@
 /**
- * The OpenAPI document, made of the route values: what a route takes, answers and refuses is what the server runs, so the document
- * can't say something else.
+ * The OpenAPI document, made of the route values: what a route takes, answers and refuses is what
+ * the server runs, so the document can't say something else.
  *
  * @see https://spec.openapis.org/oas/v3.1.1
  */
@@ -14,7 +14,12 @@ import type { AnyRoute, DocumentBytes, Route } from './route.ts';
 
 type Json = { [key: string]: unknown };
 
-const BODY_PROBLEMS: readonly ProblemCode[] = ['malformed_request', 'content_too_large', 'unsupported_media_type', 'invalid_request'];
+const BODY_PROBLEMS: readonly ProblemCode[] = [
+  'malformed_request',
+  'content_too_large',
+  'unsupported_media_type',
+  'invalid_request',
+];
 
 const ProblemSchema = z
   .object({
@@ -25,25 +30,55 @@ const ProblemSchema = z
     code: z.string().meta({ description: 'Stable: what programs switch on.' }),
     request_id: z.string(),
     errors: z
-      .array(z.object({ pointer: z.string().meta({ description: 'RFC 6901, into the body.' }), code: z.string(), detail: z.string() }))
+      .array(
+        z.object({
+          pointer: z.string().meta({ description: 'RFC 6901, into the body.' }),
+          code: z.string(),
+          detail: z.string(),
+        }),
+      )
       .optional()
       .meta({ description: 'With invalid_request: each fault of the input.' }),
-    reset_token: z.string().optional().meta({ description: 'With password_change_required: what POST /password/reset takes.' }),
-    factors: z.array(z.string()).optional().meta({ description: 'With insufficient_user_authentication of a user who has a second factor: those that POST /reauthenticate would take.' }),
-    expires_in: z.number().int().optional().meta({ description: 'With password_change_required: seconds until reset_token ends.' }),
-    unknown_credential: z.object({ rpId: z.string(), credentialId: z.string() }).optional().meta({ description: 'With invalid_credentials after a passkey that is not from here: the argument of PublicKeyCredential.signalUnknownCredential().' }),
-    reasons: z.array(z.string()).optional().meta({ description: 'With not_ready: what is missing.' }),
+    reset_token: z
+      .string()
+      .optional()
+      .meta({ description: 'With password_change_required: what POST /password/reset takes.' }),
+    factors: z.array(z.string()).optional().meta({
+      description:
+        'With insufficient_user_authentication of a user who has a second factor: those that POST /reauthenticate would take.',
+    }),
+    expires_in: z
+      .number()
+      .int()
+      .optional()
+      .meta({ description: 'With password_change_required: seconds until reset_token ends.' }),
+    unknown_credential: z.object({ rpId: z.string(), credentialId: z.string() }).optional().meta({
+      description:
+        'With invalid_credentials after a passkey that is not from here: the argument of PublicKeyCredential.signalUnknownCredential().',
+    }),
+    reasons: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'With not_ready: what is missing.' }),
   })
   .meta({ id: 'Problem' });
 
 /** The document of these routes; `issuer` becomes its server. */
-export function openapi(routes: readonly AnyRoute[], info: { title: string; version: string; issuer: string }): Json {
+export function openapi(
+  routes: readonly AnyRoute[],
+  info: { title: string; version: string; issuer: string },
+): Json {
   const paths: Record<string, Json> = {};
   const components = new Map<string, unknown>();
-  const schema = (type: z.ZodType, io: 'input' | 'output'): unknown => componentsOut(z.toJSONSchema(type, { io, unrepresentable: 'any', target: 'draft-2020-12' }), components);
+  const schema = (type: z.ZodType, io: 'input' | 'output'): unknown =>
+    componentsOut(
+      z.toJSONSchema(type, { io, unrepresentable: 'any', target: 'draft-2020-12' }),
+      components,
+    );
   schema(ProblemSchema, 'output');
   for (const route of routes) {
-    const operation = route.kind === 'document' ? documentOperation(route) : operationOf(route, schema);
+    const operation =
+      route.kind === 'document' ? documentOperation(route) : operationOf(route, schema);
     (paths[route.path] ??= {})[route.method] = operation;
   }
   return {
@@ -52,25 +87,40 @@ export function openapi(routes: readonly AnyRoute[], info: { title: string; vers
       title: info.title,
       version: info.version,
       summary: 'Headless authentication: accounts, sessions, tokens.',
-      description: 'Every refusal is application/problem+json (RFC 9457) with a stable `code`. Unknown members of a body are refused. Every answer carries X-Request-Id.',
+      description:
+        'Every refusal is application/problem+json (RFC 9457) with a stable `code`. Unknown members of a body are refused. Every answer carries X-Request-Id.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: info.issuer }],
     paths,
     components: {
       schemas: Object.fromEntries(components),
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token (RFC 9068).' } },
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'An access token (RFC 9068).',
+        },
+      },
     },
   };
 }
 
 function operationId(route: AnyRoute): string {
   const words = route.path.split(/[^A-Za-z0-9]+/).filter((word) => word !== '');
-  return [route.method, ...words].map((word, index) => (index === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1))).join('');
+  return [route.method, ...words]
+    .map((word, index) => (index === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1)))
+    .join('');
 }
 
 function common(route: AnyRoute): Json {
-  const parameters = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+  const parameters = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
   return {
     operationId: operationId(route),
     tags: [route.tag],
@@ -85,34 +135,68 @@ function documentOperation(route: Extract<AnyRoute, { kind: 'document' }>): Json
     ...common(route),
     security: [],
     responses: {
-      200: { description: route.summary, headers: { ETag: { schema: { type: 'string' } } }, content: { [route.contentType]: {} } },
+      200: {
+        description: route.summary,
+        headers: { ETag: { schema: { type: 'string' } } },
+        content: { [route.contentType]: {} },
+      },
       304: { description: 'The caller has it already (If-None-Match).' },
       ...problemResponses(route.problems),
     },
   };
 }
 
-function operationOf(route: Route, schema: (type: z.ZodType, io: 'input' | 'output') => unknown): Json {
+function operationOf(
+  route: Route,
+  schema: (type: z.ZodType, io: 'input' | 'output') => unknown,
+): Json {
   const fresh = route.security !== 'public' && route.security.fresh;
   const problems = new Set<ProblemCode>([...BODY_PROBLEMS, 'overloaded', ...route.problems]);
   if (route.security !== 'public') {
     problems.add('invalid_token').add('session_revoked');
     if (fresh) problems.add('insufficient_user_authentication');
   }
-  const headers = Object.fromEntries(Object.entries(route.headers ?? {}).map(([name, description]) => [name, { description, schema: { type: 'string' } }]));
+  const headers = Object.fromEntries(
+    Object.entries(route.headers ?? {}).map(([name, description]) => [
+      name,
+      { description, schema: { type: 'string' } },
+    ]),
+  );
   const base = common(route);
   return {
     ...base,
-    ...(fresh ? { description: [route.description, 'Needs a fresh authentication (sessions.fresh_for).'].filter((line) => line !== undefined).join(' ') } : {}),
+    ...(fresh
+      ? {
+          description: [route.description, 'Needs a fresh authentication (sessions.fresh_for).']
+            .filter((line) => line !== undefined)
+            .join(' '),
+        }
+      : {}),
     security: route.security === 'public' ? [] : [{ bearer: [] }],
-    ...(route.body === undefined ? {} : { requestBody: { required: route.bodyOptional !== true, content: { 'application/json': { schema: schema(route.body, 'input') } } } }),
+    ...(route.body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: route.bodyOptional !== true,
+            content: { 'application/json': { schema: schema(route.body, 'input') } },
+          },
+        }),
     responses: {
       [route.status]: {
         description: route.reply === undefined ? 'Done.' : route.summary,
         ...(Object.keys(headers).length === 0 ? {} : { headers }),
-        ...(route.reply === undefined ? {} : { content: { 'application/json': { schema: schema(route.reply, 'output') } } }),
+        ...(route.reply === undefined
+          ? {}
+          : { content: { 'application/json': { schema: schema(route.reply, 'output') } } }),
       },
-      ...(route.accepted === undefined ? {} : { 202: { description: 'Accepted; the answer says what is next.', content: { 'application/json': { schema: schema(route.accepted.reply, 'output') } } } }),
+      ...(route.accepted === undefined
+        ? {}
+        : {
+            202: {
+              description: 'Accepted; the answer says what is next.',
+              content: { 'application/json': { schema: schema(route.accepted.reply, 'output') } },
+            },
+          }),
       ...problemResponses([...problems]),
     },
   };
@@ -121,17 +205,32 @@ function operationOf(route: Route, schema: (type: z.ZodType, io: 'input' | 'outp
 /** Problems by status; each names its codes and shows the document of the first. */
 function problemResponses(codes: readonly ProblemCode[]): Json {
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of codes) byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
+  for (const code of codes)
+    byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
   const responses: Json = {};
   for (const [status, ofStatus] of [...byStatus].sort(([a], [b]) => a - b)) {
     responses[status] = {
       description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code].detail}`).join(' '),
-      ...(status === 429 || status === 503 ? { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } } : {}),
-      ...(status === 401 ? { headers: { 'WWW-Authenticate': { schema: { type: 'string' } } } } : {}),
+      ...(status === 429 || status === 503
+        ? { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } }
+        : {}),
+      ...(status === 401
+        ? { headers: { 'WWW-Authenticate': { schema: { type: 'string' } } } }
+        : {}),
       content: {
         'application/problem+json': {
-          schema: { allOf: [{ $ref: '#/components/schemas/Problem' }, { properties: { code: { enum: ofStatus } } }] },
-          examples: Object.fromEntries(ofStatus.map((code) => [code, { value: { type: problemType(code), status, code, ...exampleOf(code) } }])),
+          schema: {
+            allOf: [
+              { $ref: '#/components/schemas/Problem' },
+              { properties: { code: { enum: ofStatus } } },
+            ],
+          },
+          examples: Object.fromEntries(
+            ofStatus.map((code) => [
+              code,
+              { value: { type: problemType(code), status, code, ...exampleOf(code) } },
+            ]),
+          ),
         },
       },
     };
@@ -140,7 +239,11 @@ function problemResponses(codes: readonly ProblemCode[]): Json {
 }
 
 function exampleOf(code: ProblemCode): Json {
-  return { title: PROBLEMS[code].title, detail: PROBLEMS[code].detail, request_id: 'b1946ac92492-1' };
+  return {
+    title: PROBLEMS[code].title,
+    detail: PROBLEMS[code].detail,
+    request_id: 'b1946ac92492-1',
+  };
 }
 
 /** Moves a schema's own `$defs` into the document's components, and names what has an id. */
@@ -152,8 +255,10 @@ function componentsOut(json: unknown, components: Map<string, unknown>): unknown
   for (const [key, value] of Object.entries(json)) {
     if (key === '$schema') continue;
     if (key === '$defs' && typeof value === 'object' && value !== null) {
-      for (const [name, definition] of Object.entries(value)) components.set(name, componentsOut(definition, components));
-    } else if (key === '$ref' && typeof value === 'string') rewritten[key] = value.replace('#/$defs/', '#/components/schemas/');
+      for (const [name, definition] of Object.entries(value))
+        components.set(name, componentsOut(definition, components));
+    } else if (key === '$ref' && typeof value === 'string')
+      rewritten[key] = value.replace('#/$defs/', '#/components/schemas/');
     else if (key === 'id' && typeof value === 'string' && 'type' in json) id = value;
     else rewritten[key] = componentsOut(value, components);
   }
@@ -163,7 +268,10 @@ function componentsOut(json: unknown, components: Map<string, unknown>): unknown
 }
 
 /** The routes with one more that serves the document of all of them. */
-export function withOpenapi(routes: readonly AnyRoute[], info: { title: string; version: string; issuer: string }): readonly AnyRoute[] {
+export function withOpenapi(
+  routes: readonly AnyRoute[],
+  info: { title: string; version: string; issuer: string },
+): readonly AnyRoute[] {
   const own = document({
     path: '/openapi.json',
     tag: 'Operations',

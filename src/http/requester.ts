@@ -1,15 +1,21 @@
 /**
- * The client's address. It decides limits and stands in logs, so it must not be forgeable (ASVS 4.1.3, 15.3.4): forwarded
- * headers count only when the peer is a configured proxy or the listener is a Unix socket, and then they are walked from the
- * right, each hop believed only as long as the one that wrote it is trusted.
+ * The client's address. It decides limits and stands in logs, so it must not be forgeable (ASVS
+ * 4.1.3, 15.3.4): forwarded headers count only when the peer is a configured proxy or the listener
+ * is a Unix socket, and then they are walked from the right, each hop believed only as long as the
+ * one that wrote it is trusted.
  */
 import { BlockList, isIP } from 'node:net';
 
-export type AddressOf = (peer: string | undefined, unixListener: boolean, forwardedFor: string | undefined) => string | null;
+export type AddressOf = (
+  peer: string | undefined,
+  unixListener: boolean,
+  forwardedFor: string | undefined,
+) => string | null;
 
 /**
- * The one spelling of an address (RFC 5952): of the many that an IPv6 address has, and IPv4-mapped IPv6 as the IPv4 address it
- * stands for, so that one client has one bucket (attack L01). Null for what is none.
+ * The one spelling of an address (RFC 5952): of the many that an IPv6 address has, and IPv4-mapped
+ * IPv6 as the IPv4 address it stands for, so that one client has one bucket (attack L01). Null for
+ * what is none.
  */
 export function canonicalAddress(address: string): string | null {
   const bare = address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address;
@@ -17,7 +23,10 @@ export function canonicalAddress(address: string): string | null {
   if (version === 0) return null;
   if (version === 4) return bare;
   const zone = bare.indexOf('%');
-  const canonical = new URL(`http://[${zone < 0 ? bare : bare.slice(0, zone)}]`).hostname.slice(1, -1);
+  const canonical = new URL(`http://[${zone < 0 ? bare : bare.slice(0, zone)}]`).hostname.slice(
+    1,
+    -1,
+  );
   const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical) ?? [];
   if (high === undefined || low === undefined) return canonical;
   const bits = [parseInt(high, 16), parseInt(low, 16)];
@@ -37,7 +46,8 @@ export function addressReader(trustedProxies: readonly string[]): AddressOf {
     if (prefix === undefined) trusted.addAddress(address, family);
     else trusted.addSubnet(address, Number(prefix), family);
   }
-  const isTrusted = (address: string): boolean => trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  const isTrusted = (address: string): boolean =>
+    trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
   const none = trustedProxies.length === 0;
   let lastPeer: string | undefined;
   let lastAddress: string | null = null;

@@ -1,6 +1,6 @@
 /**
- * What the server knows of a request besides its body: its id, when it came, who sent it. Made once per request and cheap, for
- * the hot path pays for it.
+ * What the server knows of a request besides its body: its id, when it came, who sent it. Made once
+ * per request and cheap, for the hot path pays for it.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Random } from '../lib/id.ts';
@@ -9,29 +9,49 @@ import type { AddressOf } from './requester.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
-/** Request ids: a process's random prefix and a counter. They find lines in a log and guard nothing. */
+/**
+ * Request ids: a process's random prefix and a counter. They find lines in a log and guard nothing.
+ */
 export function requestIds(random: Random): (given: string | string[] | undefined) => string {
   const prefix = random.bytes(6).toString('hex');
   let counter = 0;
-  return (given) => (typeof given === 'string' && REQUEST_ID.test(given) ? given : `${prefix}-${(++counter).toString(36)}`);
+  return (given) =>
+    typeof given === 'string' && REQUEST_ID.test(given)
+      ? given
+      : `${prefix}-${(++counter).toString(36)}`;
 }
 
 const MAX_USER_AGENT = 256;
 
 /** The sender as the domain knows it. */
-export function requesterOf(request: IncomingMessage, requestId: string, addressOf: AddressOf, unixListener: boolean): Requester {
+export function requesterOf(
+  request: IncomingMessage,
+  requestId: string,
+  addressOf: AddressOf,
+  unixListener: boolean,
+): Requester {
   const { headers } = request;
   const forwarded = headers['x-forwarded-for'];
   const agent = headers['user-agent'];
   return {
     requestId,
-    ip: addressOf(request.socket.remoteAddress, unixListener, Array.isArray(forwarded) ? forwarded.join(',') : forwarded),
+    ip: addressOf(
+      request.socket.remoteAddress,
+      unixListener,
+      Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
+    ),
     userAgent: agent === undefined ? null : printable(agent),
-    locale: /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?(?=[,;]|$)/.exec(headers['accept-language'] ?? '')?.[0] ?? null,
+    locale:
+      /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?(?=[,;]|$)/.exec(
+        headers['accept-language'] ?? '',
+      )?.[0] ?? null,
   };
 }
 
-/** Cut, and without what could forge a line or a letter (H10, H14). Header text is Latin-1, so C1 controls can come. */
+/**
+ * Cut, and without what could forge a line or a letter (H10, H14). Header text is Latin-1, so C1
+ * controls can come.
+ */
 function printable(text: string): string {
   const cut = text.slice(0, MAX_USER_AGENT);
   return /^[\x20-\x7e]*$/.test(cut) ? cut : cut.replace(/[^\x20-\x7e\xa0-\xff]/g, '?');

@@ -1,6 +1,7 @@
 /**
- * A route is one value: method, path, who may call it, what goes in, what comes out, what it refuses. The server and the
- * OpenAPI document are both made of these values, so neither can say something that the other does not.
+ * A route is one value: method, path, who may call it, what goes in, what comes out, what it
+ * refuses. The server and the OpenAPI document are both made of these values, so neither can say
+ * something that the other does not.
  */
 import type * as z from 'zod';
 import type { ProblemCode } from '../problem.ts';
@@ -29,7 +30,10 @@ export interface Call<Body> {
   readonly requester: Requester;
   /** A request header, or null; several lines of one name are joined with ", " as HTTP has it. */
   header(name: string): string | null;
-  /** How many lines of a header came; Node keeps the first of two Authorization lines without a word. */
+  /**
+   * How many lines of a header came; Node keeps the first of two Authorization lines without a
+   * word.
+   */
   headerLines(name: string): number;
   /** Sets a header of the answer. */
   setHeader(name: string, value: string): void;
@@ -43,9 +47,15 @@ export interface PrincipalCall<Body> extends Call<Body> {
   readonly principal: Principal;
 }
 
-type CallFor<S extends Security, Body> = S extends BearerSecurity ? PrincipalCall<Body> : Call<Body>;
+type CallFor<S extends Security, Body> = S extends BearerSecurity
+  ? PrincipalCall<Body>
+  : Call<Body>;
 
-export interface RouteDefinition<S extends Security, B extends z.ZodType | undefined, R extends z.ZodType | undefined> {
+export interface RouteDefinition<
+  S extends Security,
+  B extends z.ZodType | undefined,
+  R extends z.ZodType | undefined,
+> {
   readonly method: Method;
   readonly path: `/${string}`;
   /** One line for the OpenAPI document. */
@@ -58,7 +68,10 @@ export interface RouteDefinition<S extends Security, B extends z.ZodType | undef
   /** When true the body may be left out altogether, and stands as `{}` before the schema. */
   readonly bodyOptional?: true;
   readonly status: 200 | 201 | 202 | 204 | 302;
-  /** The JSON answer; parsed on the way out, so that a new column can't leak. Without one the answer is empty. */
+  /**
+   * The JSON answer; parsed on the way out, so that a new column can't leak. Without one the answer
+   * is empty.
+   */
   readonly reply?: R;
   /** For answers that only accept: which ones they are, and their schema; they are 202. */
   readonly accepted?: { readonly reply: z.ZodType; readonly when: (reply: unknown) => boolean };
@@ -66,7 +79,9 @@ export interface RouteDefinition<S extends Security, B extends z.ZodType | undef
   readonly problems: readonly ProblemCode[];
   /** Headers that a successful answer carries, for the document. */
   readonly headers?: Readonly<Record<string, string>>;
-  readonly handle: (call: CallFor<S, B extends z.ZodType ? z.output<B> : undefined>) => Promise<R extends z.ZodType ? z.input<R> : void> | (R extends z.ZodType ? z.input<R> : void);
+  readonly handle: (
+    call: CallFor<S, B extends z.ZodType ? z.output<B> : undefined>,
+  ) => Promise<R extends z.ZodType ? z.input<R> : void> | (R extends z.ZodType ? z.input<R> : void);
 }
 
 /** A route as the server runs it. */
@@ -89,15 +104,20 @@ export interface Route {
 }
 
 /** Makes the value of a route; its types tie body, principal and reply to the handler. */
-export function route<const S extends Security, B extends z.ZodType | undefined = undefined, R extends z.ZodType | undefined = undefined>(
-  definition: RouteDefinition<S, B, R>,
-): Route {
-  // The one cast of the house: the server hands each handler a call whose body went through that route's own schema, and a
-  // principal whenever its security asks for one.
+export function route<
+  const S extends Security,
+  B extends z.ZodType | undefined = undefined,
+  R extends z.ZodType | undefined = undefined,
+>(definition: RouteDefinition<S, B, R>): Route {
+  // The one cast of the house: the server hands each handler a call whose body went through that
+  // route's own schema, and a principal whenever its security asks for one.
   return { kind: 'operation', ...definition } as unknown as Route;
 }
 
-/** Bytes served as they are: made once, sent with an ETag, answered with 304 when the caller has them. */
+/**
+ * Bytes served as they are: made once, sent with an ETag, answered with 304 when the caller has
+ * them.
+ */
 export interface DocumentBytes {
   readonly body: string | Buffer;
   /** A strong entity tag with its quotes (RFC 9110 §8.8.3). */

@@ -7,7 +7,10 @@ export const UserReply = z
   .object({
     id: z.string(),
     username: z.string().nullable(),
-    email: z.string().nullable().meta({ description: 'The proved address; when there is none, the pending one, with email_verified false.' }),
+    email: z.string().nullable().meta({
+      description:
+        'The proved address; when there is none, the pending one, with email_verified false.',
+    }),
     email_verified: z.boolean(),
     phone: z.string().nullable(),
     phone_verified: z.boolean(),
@@ -42,11 +45,23 @@ export const AuthenticatedReply = z
     token_type: z.literal('Bearer'),
     access_token: z.string(),
     expires_in: z.number().int().meta({ description: 'Seconds until the access token ends.' }),
-    refresh_token: z.string().optional().meta({ description: 'Left out when the request asked for the cookie.' }),
-    refresh_token_expires_in: z.number().int().meta({ description: 'Seconds until the refresh token ends if it is not used.' }),
+    refresh_token: z
+      .string()
+      .optional()
+      .meta({ description: 'Left out when the request asked for the cookie.' }),
+    refresh_token_expires_in: z
+      .number()
+      .int()
+      .meta({ description: 'Seconds until the refresh token ends if it is not used.' }),
     session_id: z.string(),
-    mfa_due_at: timestamp.optional().meta({ description: 'The user has no second factor and is asked for one: until then it can be put off.' }),
-    device_token: z.string().optional().meta({ description: 'Of a sign-in: send it along with later ones, and an attack on the account does not keep this device out. Good for nothing else.' }),
+    mfa_due_at: timestamp.optional().meta({
+      description:
+        'The user has no second factor and is asked for one: until then it can be put off.',
+    }),
+    device_token: z.string().optional().meta({
+      description:
+        'Of a sign-in: send it along with later ones, and an attack on the account does not keep this device out. Good for nothing else.',
+    }),
   })
   .meta({ id: 'Authenticated' });
 
@@ -60,8 +75,15 @@ export const MfaRequiredReply = z
   .meta({ id: 'MfaRequired' });
 
 /** A right first factor is a 200 whether or not a second one is due; `status` says which. */
-export const AuthenticationReply = z.discriminatedUnion('status', [AuthenticatedReply, MfaRequiredReply]).meta({ id: 'Authentication' });
+export const AuthenticationReply = z
+  .discriminatedUnion('status', [AuthenticatedReply, MfaRequiredReply])
+  .meta({ id: 'Authentication' });
 
 export const RecoveryCodesReply = z
-  .object({ recovery_codes: z.array(z.string()).length(10).meta({ description: 'Shown this once, each good once in the place of a second factor.' }) })
+  .object({
+    recovery_codes: z
+      .array(z.string())
+      .length(10)
+      .meta({ description: 'Shown this once, each good once in the place of a second factor.' }),
+  })
   .meta({ id: 'RecoveryCodes' });

@@ -1,6 +1,7 @@
 /**
- * Answers to what never became a request: bytes that are no HTTP, headers past their limit, a peer that never came to an end, a
- * method that no route can have. They carry what every answer carries and end the connection.
+ * Answers to what never became a request: bytes that are no HTTP, headers past their limit, a peer
+ * that never came to an end, a method that no route can have. They carry what every answer carries
+ * and end the connection.
  */
 import { PROBLEMS } from '../problem.ts';
 import type { ProblemCode } from '../problem.ts';
@@ -18,10 +19,19 @@ interface Shape {
 
 const SHAPES: Readonly<Record<UnparsedFault, Shape>> = {
   malformed: { status: 400, reason: 'Bad Request', code: 'malformed_request' },
-  header_too_large: { status: 431, reason: 'Request Header Fields Too Large', code: 'header_too_large' },
+  header_too_large: {
+    status: 431,
+    reason: 'Request Header Fields Too Large',
+    code: 'header_too_large',
+  },
   timed_out: { status: 408, reason: 'Request Timeout', code: 'request_timeout' },
   // Which path it was is not known here: these are the methods that there are.
-  unknown_method: { status: 405, reason: 'Method Not Allowed', code: 'method_not_allowed', headers: 'allow: GET, HEAD, POST, PATCH, DELETE, OPTIONS\r\n' },
+  unknown_method: {
+    status: 405,
+    reason: 'Method Not Allowed',
+    code: 'method_not_allowed',
+    headers: 'allow: GET, HEAD, POST, PATCH, DELETE, OPTIONS\r\n',
+  },
 };
 
 interface Shared {
@@ -32,14 +42,30 @@ interface Shared {
 }
 
 /** Makes whole answers, status line to body. */
-export function unparsedAnswers({ common, log, requestId }: Shared): (fault: UnparsedFault) => string {
+export function unparsedAnswers({
+  common,
+  log,
+  requestId,
+}: Shared): (fault: UnparsedFault) => string {
   let always = '';
   for (let i = 0; i < common.length; i += 2) always += `${common[i]}: ${common[i + 1]}\r\n`;
   return (fault) => {
     const { status, reason, code, headers = '' } = SHAPES[fault];
     const id = requestId(undefined);
-    const body = JSON.stringify({ type: problemType(code), title: PROBLEMS[code].title, status, detail: PROBLEMS[code].detail, code, request_id: id });
-    log.write('info', 'http.unparsed', '', { request_id: id, 'http.response.status_code': status, 'error.type': code, reason: fault });
+    const body = JSON.stringify({
+      type: problemType(code),
+      title: PROBLEMS[code].title,
+      status,
+      detail: PROBLEMS[code].detail,
+      code,
+      request_id: id,
+    });
+    log.write('info', 'http.unparsed', '', {
+      request_id: id,
+      'http.response.status_code': status,
+      'error.type': code,
+      reason: fault,
+    });
     return (
       `HTTP/1.1 ${status} ${reason}\r\n${always}x-request-id: ${id}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n${headers}` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`

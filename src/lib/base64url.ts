@@ -1,6 +1,7 @@
 /**
- * Base64url without padding (RFC 4648 §5), strictly: one text for each byte string. Node's own decoder skips what it does
- * not know, takes `+` and `/` too and ignores spare bits, so that many texts would name the same bytes (T1).
+ * Base64url without padding (RFC 4648 §5), strictly: one text for each byte string. Node's own
+ * decoder skips what it does not know, takes `+` and `/` too and ignores spare bits, so that many
+ * texts would name the same bytes (T1).
  *
  * @see https://www.rfc-editor.org/rfc/rfc4648#section-3.5
  */
@@ -9,7 +10,8 @@ const ALPHABET = /^[A-Za-z0-9_-]*$/;
 
 /** The bytes of a canonical base64url text, or undefined for any other text. */
 export function decodeBase64url(text: string): Buffer | undefined {
-  // The expression comes first: a text of two-byte characters would make the comparison below the slower way to say no.
+  // The expression comes first: a text of two-byte characters would make the comparison below the
+  // slower way to say no.
   if (!ALPHABET.test(text)) return undefined;
   const bytes = Buffer.from(text, 'base64url');
   return bytes.toString('base64url') === text ? bytes : undefined;

@@ -1,6 +1,6 @@
 /**
- * Lengths of time as an operator writes them: a number and its unit, as in "15m". A bare number is no duration: whether 15 are
- * seconds or minutes is a guess that a lifetime must not rest on.
+ * Lengths of time as an operator writes them: a number and its unit, as in "15m". A bare number is
+ * no duration: whether 15 are seconds or minutes is a guess that a lifetime must not rest on.
  */
 
 const UNITS = [
@@ -13,7 +13,10 @@ const UNITS = [
 
 const FORM = /^(\d{1,15})(ms|[smhd])$/;
 
-/** Milliseconds of a text such as "250ms", "30s", "15m", "12h" or "90d", or undefined for any other text. */
+/**
+ * Milliseconds of a text such as "250ms", "30s", "15m", "12h" or "90d", or undefined for any other
+ * text.
+ */
 export function parseDuration(text: string): number | undefined {
   const [, count, unit] = FORM.exec(text) ?? [];
   const scale = UNITS.find(([name]) => name === unit)?.[1];
@@ -22,7 +25,9 @@ export function parseDuration(text: string): number | undefined {
   return Number.isSafeInteger(ms) ? ms : undefined;
 }
 
-/** The shortest text that {@link parseDuration} reads back as the same number of whole milliseconds. */
+/**
+ * The shortest text that {@link parseDuration} reads back as the same number of whole milliseconds.
+ */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0s';
   const [unit, scale] = UNITS.find(([, size]) => ms % size === 0) ?? ['ms', 1];

@@ -9,9 +9,10 @@ const LOCAL_PART = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_
 const DOMAIN_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
- * The canonical form of an e-mail address (G2): ASCII atoms before the @, case-folded; the domain in lower-case ASCII (IDNA).
- * Dots and plus signs stay: only the owner's server knows what they mean. Null when it is not an address that we take: no
- * quoted local parts, comments, lists, groups or IP literals.
+ * The canonical form of an e-mail address (G2): ASCII atoms before the @, case-folded; the domain
+ * in lower-case ASCII (IDNA). Dots and plus signs stay: only the owner's server knows what they
+ * mean. Null when it is not an address that we take: no quoted local parts, comments, lists, groups
+ * or IP literals.
  *
  * @see https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2
  */
@@ -22,11 +23,17 @@ export function canonicalEmail(text: string): string | null {
   const local = text.slice(0, at);
   if (local.length > MAX_EMAIL_LOCAL || !LOCAL_PART.test(local)) return null;
   const typedDomain = text.slice(at + 1);
-  // domainToASCII drops tabs, newlines and soft hyphens, and decodes %-escapes: nothing that it would repair is taken.
+  // domainToASCII drops tabs, newlines and soft hyphens, and decodes %-escapes: nothing that it
+  // would repair is taken.
   if (/[\s%\u00ad\u200b-\u200f\u2060\ufeff\\/:?#[\]<>^|]/u.test(typedDomain)) return null;
   const domain = domainToASCII(typedDomain);
   const labels = domain.split('.');
-  if (labels.length < 2 || !labels.every((label) => DOMAIN_LABEL.test(label)) || /^\d+$/.test(labels[labels.length - 1] ?? '')) return null;
+  if (
+    labels.length < 2 ||
+    !labels.every((label) => DOMAIN_LABEL.test(label)) ||
+    /^\d+$/.test(labels[labels.length - 1] ?? '')
+  )
+    return null;
   const canonical = `${local.toLowerCase()}@${domain}`;
   return canonical.length <= MAX_EMAIL_CHARACTERS ? canonical : null;
 }

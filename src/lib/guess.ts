@@ -1,4 +1,7 @@
-/** What somebody meant who mistyped a name: the nearest of those that exist, by optimal string alignment (Damerau-Levenshtein). */
+/**
+ * What somebody meant who mistyped a name: the nearest of those that exist, by optimal string
+ * alignment (Damerau-Levenshtein).
+ */
 
 /** The nearest candidate, or undefined when none is near enough to be meant. */
 export function guess(typed: string, candidates: Iterable<string>): string | undefined {
@@ -14,7 +17,10 @@ export function guess(typed: string, candidates: Iterable<string>): string | und
   return best;
 }
 
-/** How many letters were left out, added, swapped with their neighbour or replaced between two words. */
+/**
+ * How many letters were left out, added, swapped with their neighbour or replaced between two
+ * words.
+ */
 export function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let above = Array.from({ length: b.length + 1 }, (_, column) => column);
@@ -23,7 +29,8 @@ export function editDistance(a: string, b: string): number {
     for (let column = 1; column <= b.length; column += 1) {
       const replaced = (above[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
       let least = Math.min(replaced, (above[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1);
-      const isSwap = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      const isSwap =
+        row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
       if (isSwap) least = Math.min(least, (before[column - 2] ?? 0) + 1);
       current.push(least);
     }

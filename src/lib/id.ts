@@ -1,5 +1,6 @@
 /**
- * UUIDv7 ids: sortable by creation, opaque to callers, never used as secrets (ASVS 11.5.1: a UUID is no unguessable value).
+ * UUIDv7 ids: sortable by creation, opaque to callers, never used as secrets (ASVS 11.5.1: a UUID
+ * is no unguessable value).
  *
  * @see https://www.rfc-editor.org/rfc/rfc9562#section-5.7
  */
@@ -11,8 +12,9 @@ export interface Random {
 }
 
 /**
- * Makes a generator of UUIDv7 texts. Ids of one generator strictly increase even within a millisecond and across a clock
- * that jumps back (RFC 9562 §6.2, method 1: a 12-bit counter in rand_a that carries into the timestamp).
+ * Makes a generator of UUIDv7 texts. Ids of one generator strictly increase even within a
+ * millisecond and across a clock that jumps back (RFC 9562 §6.2, method 1: a 12-bit counter in
+ * rand_a that carries into the timestamp).
  */
 export function createIds(clock: Pick<Clock, 'now'>, random: Random): () => string {
   let lastMs = -1;

@@ -1,15 +1,24 @@
 /**
- * JSON of strangers. `JSON.parse` settles syntax and values; a single linear scan beside it refuses what `JSON.parse` lets
- * through and two readers may understand differently: a member named twice (also when one is spelled with escapes), nesting
- * without end, text that is no Unicode, NUL, and a member called `__proto__`. (R2, G1, G3, T5, J09, H02, H04)
+ * JSON of strangers. `JSON.parse` settles syntax and values; a single linear scan beside it refuses
+ * what `JSON.parse` lets through and two readers may understand differently: a member named twice
+ * (also when one is spelled with escapes), nesting without end, text that is no Unicode, NUL, and a
+ * member called `__proto__`. (R2, G1, G3, T5, J09, H02, H04)
  *
  * @see https://www.rfc-editor.org/rfc/rfc8259#section-4
  * @see https://www.rfc-editor.org/rfc/rfc7493#section-2 (I-JSON)
  */
 
-export type JsonErrorCode = 'syntax' | 'duplicate_member' | 'too_deep' | 'ill_formed' | 'forbidden_member';
+export type JsonErrorCode =
+  | 'syntax'
+  | 'duplicate_member'
+  | 'too_deep'
+  | 'ill_formed'
+  | 'forbidden_member';
 
-/** Why a text was refused. The message carries no input; `pointer` (RFC 6901) says where, as far as that is known. */
+/**
+ * Why a text was refused. The message carries no input; `pointer` (RFC 6901) says where, as far as
+ * that is known.
+ */
 export class JsonError extends Error {
   readonly code: JsonErrorCode;
   readonly pointer: string;
@@ -71,7 +80,10 @@ const LETTER_U = 0x75;
 const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
 
-/** Walks a text that `JSON.parse` has accepted, which is why it looks only at quotes, brackets and commas. */
+/**
+ * Walks a text that `JSON.parse` has accepted, which is why it looks only at quotes, brackets and
+ * commas.
+ */
 function scan(text: string, maxDepth: number): void {
   const stack: Frame[] = [];
   let frame: Frame | undefined;
@@ -124,13 +136,19 @@ function checkEscape(text: string, at: number, stack: readonly Frame[]): number 
   if (unit === 0) throw new JsonError('ill_formed', pointerOf(stack));
   if ((unit & 0xf800) !== 0xd800) return 6;
   // A half written raw has been refused with the text, so the other half can only be an escape too.
-  const paired = unit < 0xdc00 && text.startsWith('\\u', at + 6) && (unitAt(text, at + 6) & 0xfc00) === 0xdc00;
+  const paired =
+    unit < 0xdc00 && text.startsWith('\\u', at + 6) && (unitAt(text, at + 6) & 0xfc00) === 0xdc00;
   if (!paired) throw new JsonError('ill_formed', pointerOf(stack));
   return 12;
 }
 
 function unitAt(text: string, at: number): number {
-  return (hexAt(text, at + 2) << 12) | (hexAt(text, at + 3) << 8) | (hexAt(text, at + 4) << 4) | hexAt(text, at + 5);
+  return (
+    (hexAt(text, at + 2) << 12) |
+    (hexAt(text, at + 3) << 8) |
+    (hexAt(text, at + 4) << 4) |
+    hexAt(text, at + 5)
+  );
 }
 
 function hexAt(text: string, at: number): number {
@@ -161,7 +179,11 @@ function addName(frame: Frame, name: string, stack: readonly Frame[]): void {
 function pointerOf(stack: readonly Frame[]): string {
   let pointer = '';
   for (const frame of stack) {
-    pointer += '/' + (frame.isObject ? frame.key.replaceAll('~', '~0').replaceAll('/', '~1') : String(frame.index));
+    pointer +=
+      '/' +
+      (frame.isObject
+        ? frame.key.replaceAll('~', '~0').replaceAll('/', '~1')
+        : String(frame.index));
   }
   return pointer;
 }

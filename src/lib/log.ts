@@ -1,6 +1,7 @@
 /**
- * Log lines: one event, one JSON object, one line. Field names are OpenTelemetry's; the fields are an allow-list by type, so
- * that a secret can't slip in by way of an object that happens to have it (G12).
+ * Log lines: one event, one JSON object, one line. Field names are OpenTelemetry's; the fields are
+ * an allow-list by type, so that a secret can't slip in by way of an object that happens to have it
+ * (G12).
  */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
@@ -37,7 +38,10 @@ export interface LogFields {
   readonly config?: string;
 }
 
-/** The line of one finished request. It is written for each of them, so its fields are fixed and its writer is by hand. */
+/**
+ * The line of one finished request. It is written for each of them, so its fields are fixed and its
+ * writer is by hand.
+ */
 export interface RequestLine {
   readonly requestId: string;
   /** Of the known methods, or `_OTHER`. */
@@ -82,10 +86,19 @@ export interface Log {
   enabled(level: LogLevel): boolean;
 }
 
-/** The fields of an unexpected error. Its message may name our own code and SQL, never a value: statements are parameterised. */
+/**
+ * The fields of an unexpected error. Its message may name our own code and SQL, never a value:
+ * statements are parameterised.
+ */
 export function exceptionFields(error: unknown): LogFields {
-  if (!(error instanceof Error)) return { 'exception.type': typeof error, 'exception.message': 'not an Error' };
+  if (!(error instanceof Error))
+    return { 'exception.type': typeof error, 'exception.message': 'not an Error' };
   const chain: string[] = [];
-  for (let e: unknown = error; e instanceof Error && chain.length < 5; e = e.cause) chain.push(`${e.name}: ${e.message}`);
-  return { 'exception.type': error.name, 'exception.message': chain.join(' <- '), ...(error.stack === undefined ? {} : { 'exception.stacktrace': error.stack }) };
+  for (let e: unknown = error; e instanceof Error && chain.length < 5; e = e.cause)
+    chain.push(`${e.name}: ${e.message}`);
+  return {
+    'exception.type': error.name,
+    'exception.message': chain.join(' <- '),
+    ...(error.stack === undefined ? {} : { 'exception.stacktrace': error.stack }),
+  };
 }

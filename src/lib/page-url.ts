@@ -5,6 +5,20 @@ import type { Reading } from './setting.ts';
 /** Reads the address of a page or a program: https, or http on loopback. */
 export function readPageUrl(text: string): Reading<string> {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const fits = url !== undefined && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) && url.username === '' && url.password === '' && url.hash === '';
-  return fits ? { value: text } : { refusals: [{ problem: 'is not an https URL without user name and fragment', remedy: 'Write one such as "https://app.example.com/page".' }] };
+  const fits =
+    url !== undefined &&
+    (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) &&
+    url.username === '' &&
+    url.password === '' &&
+    url.hash === '';
+  return fits
+    ? { value: text }
+    : {
+        refusals: [
+          {
+            problem: 'is not an https URL without user name and fragment',
+            remedy: 'Write one such as "https://app.example.com/page".',
+          },
+        ],
+      };
 }

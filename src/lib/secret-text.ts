@@ -1,29 +1,46 @@
 /**
- * Secrets that people type: long enough, and not something that stands in a tutorial (A05). A secret that fails is never
- * repeated, nor is anything counted of it.
+ * Secrets that people type: long enough, and not something that stands in a tutorial (A05). A
+ * secret that fails is never repeated, nor is anything counted of it.
  */
 import type { Reading } from './setting.ts';
 
-// 16 random characters of the poorest usual alphabet, hexadecimal, have fewer than 6 different ones about once in a million.
+// 16 random characters of the poorest usual alphabet, hexadecimal, have fewer than 6 different ones
+// about once in a million.
 const MIN_DISTINCT = 6;
-const PLACEHOLDER = /change.?(me|this|it)|example|placeholder|your.?(own|secret|key|pepper)|secret|passw|default|postern|12345678|abcdefgh|qwerty/i;
+const PLACEHOLDER =
+  /change.?(me|this|it)|example|placeholder|your.?(own|secret|key|pepper)|secret|passw|default|postern|12345678|abcdefgh|qwerty/i;
 
 /** Reads a secret text of at least so many bytes of UTF-8. */
 export function readSecretText(minBytes: number): (text: string) => Reading<string> {
   const remedy = `Write at least ${minBytes} bytes drawn at random; make them with: openssl rand -base64 32`;
   return (text) => {
-    if (text === '') return { refusals: [{ problem: 'is empty', remedy: `${remedy}, or leave it out` }] };
-    if (Buffer.byteLength(text, 'utf8') < minBytes) return { refusals: [{ problem: `has fewer than ${minBytes} bytes`, remedy }] };
-    if (!text.isWellFormed() || /\p{Cc}/u.test(text)) return { refusals: [{ problem: 'has control characters or more than one line', remedy }] };
-    const typed = PLACEHOLDER.test(text) || new Set(text).size < Math.min(MIN_DISTINCT, minBytes) || isRepetition(text);
-    return typed ? { refusals: [{ problem: 'looks typed, not drawn at random', remedy }] } : { value: text };
+    if (text === '')
+      return { refusals: [{ problem: 'is empty', remedy: `${remedy}, or leave it out` }] };
+    if (Buffer.byteLength(text, 'utf8') < minBytes)
+      return { refusals: [{ problem: `has fewer than ${minBytes} bytes`, remedy }] };
+    if (!text.isWellFormed() || /\p{Cc}/u.test(text))
+      return { refusals: [{ problem: 'has control characters or more than one line', remedy }] };
+    const typed =
+      PLACEHOLDER.test(text) ||
+      new Set(text).size < Math.min(MIN_DISTINCT, minBytes) ||
+      isRepetition(text);
+    return typed
+      ? { refusals: [{ problem: 'looks typed, not drawn at random', remedy }] }
+      : { value: text };
   };
 }
 
 /** Reads a credential that somebody else made; it only has to be there. */
 export function readForeignSecret(text: string): Reading<string> {
   if (text !== '' && text.isWellFormed() && !/[\p{Cc}\s]/u.test(text)) return { value: text };
-  return { refusals: [{ problem: 'is empty or has spaces or line ends', remedy: 'Write the token as it was issued, or leave it out.' }] };
+  return {
+    refusals: [
+      {
+        problem: 'is empty or has spaces or line ends',
+        remedy: 'Write the token as it was issued, or leave it out.',
+      },
+    ],
+  };
 }
 
 /** Whether a text is a shorter one over and over. */

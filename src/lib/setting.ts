@@ -1,6 +1,7 @@
 /**
- * Settings: zod schemas that know how to speak. Each carries its sentence, unit, default and kind in a registry, from which the
- * example file, the reference page, the environment names and the messages are made; none of them can go stale.
+ * Settings: zod schemas that know how to speak. Each carries its sentence, unit, default and kind
+ * in a registry, from which the example file, the reference page, the environment names and the
+ * messages are made; none of them can go stale.
  */
 import * as z from 'zod';
 import { formatDuration, parseDuration } from './duration.ts';
@@ -9,11 +10,26 @@ import { formatSize, parseSize } from './size.ts';
 /** A value as TOML has it, before it is read. */
 export type RawValue = string | number | boolean | readonly string[];
 
-export type SettingKind = 'duration' | 'size' | 'integer' | 'boolean' | 'choice' | 'text' | 'list' | 'secret' | 'secret_list';
+export type SettingKind =
+  | 'duration'
+  | 'size'
+  | 'integer'
+  | 'boolean'
+  | 'choice'
+  | 'text'
+  | 'list'
+  | 'secret'
+  | 'secret_list';
 
-/** Why a value won't do, as parts of a sentence: `<key> is <value>, which <problem>. <remedy>`. Never carries a secret. */
+/**
+ * Why a value won't do, as parts of a sentence: `<key> is <value>, which <problem>. <remedy>`.
+ * Never carries a secret.
+ */
 export interface Refusal {
-  /** A verb and what follows it, as in "has no scheme". Without it the value simply is none of those that exist. */
+  /**
+   * A verb and what follows it, as in "has no scheme". Without it the value simply is none of those
+   * that exist.
+   */
   readonly problem?: string;
   /** A whole sentence that says what to write, in TOML's spelling (texts in quotes). */
   readonly remedy: string;
@@ -59,14 +75,27 @@ const refuse = (problem: string | undefined, remedy: string): { refusals: readon
   refusals: [problem === undefined ? { remedy } : { problem, remedy }],
 });
 
-function describe<S extends z.ZodType>(schema: S, description: Description, read: (raw: unknown) => Reading<unknown>): S {
+function describe<S extends z.ZodType>(
+  schema: S,
+  description: Description,
+  read: (raw: unknown) => Reading<unknown>,
+): S {
   const { kind, sentence, unit, defaultValue, absent, example } = description;
   const secret = kind === 'secret' || kind === 'secret_list';
   const refusals = (raw: unknown): readonly Refusal[] => {
     const reading = read(raw);
     return 'refusals' in reading ? reading.refusals : [];
   };
-  settingRegistry.add(schema, { kind, sentence, unit, defaultValue, absent, example, secret, refusals });
+  settingRegistry.add(schema, {
+    kind,
+    sentence,
+    unit,
+    defaultValue,
+    absent,
+    example,
+    secret,
+    refusals,
+  });
   return schema;
 }
 
@@ -74,23 +103,33 @@ function reader<T>(read: (raw: unknown) => Reading<T>): z.ZodType<T> {
   return z.unknown().transform((raw, context): T => {
     const reading = read(raw);
     if ('value' in reading) return reading.value;
-    for (const { remedy } of reading.refusals) context.addIssue({ code: 'custom', message: remedy });
+    for (const { remedy } of reading.refusals)
+      context.addIssue({ code: 'custom', message: remedy });
     return z.NEVER;
   });
 }
 
 /** A setting that always has a value. */
-export function settingWithDefault<T>(description: Description & { defaultValue: RawValue }, read: (raw: unknown) => Reading<T>): z.ZodType<T> {
+export function settingWithDefault<T>(
+  description: Description & { defaultValue: RawValue },
+  read: (raw: unknown) => Reading<T>,
+): z.ZodType<T> {
   return describe(reader(read).prefault(description.defaultValue), description, read);
 }
 
 /** A setting that may be absent. */
-export function settingWithoutDefault<T>(description: Description, read: (raw: unknown) => Reading<T>): z.ZodType<T | undefined> {
+export function settingWithoutDefault<T>(
+  description: Description,
+  read: (raw: unknown) => Reading<T>,
+): z.ZodType<T | undefined> {
   return describe(reader(read).optional(), description, read);
 }
 
 /** A section: a sentence and its settings. */
-export function section<Shape extends z.core.$ZodShape>(sentence: string, shape: Shape): z.ZodObject<Shape> {
+export function section<Shape extends z.core.$ZodShape>(
+  sentence: string,
+  shape: Shape,
+): z.ZodObject<Shape> {
   const schema = z.object(shape);
   sectionRegistry.add(schema, { sentence });
   return schema;
@@ -103,25 +142,42 @@ interface Range {
   max: string;
 }
 
-function ranged(kind: 'duration' | 'size', unit: string, range: Range, parse: (text: string) => number | undefined, sample: string): z.ZodType<number> {
+function ranged(
+  kind: 'duration' | 'size',
+  unit: string,
+  range: Range,
+  parse: (text: string) => number | undefined,
+  sample: string,
+): z.ZodType<number> {
   const min = parse(range.min);
   const max = parse(range.max);
-  if (min === undefined || max === undefined) throw new Error(`a range that is none: ${range.sentence}`);
+  if (min === undefined || max === undefined)
+    throw new Error(`a range that is none: ${range.sentence}`);
   const what = `Write a ${kind} from "${range.min}" to "${range.max}", such as "${sample}".`;
-  return settingWithDefault({ kind, sentence: range.sentence, unit, defaultValue: range.default }, (raw) => {
-    if (typeof raw === 'number' || (typeof raw === 'string' && /^\d+$/.test(raw))) return refuse('has no unit', what);
-    const value = typeof raw === 'string' ? parse(raw) : undefined;
-    if (value === undefined) return refuse(`is not a ${kind}`, what);
-    if (value < min) return refuse(`is less than ${range.min}`, what);
-    if (value > max) return refuse(`is more than ${range.max}`, what);
-    return { value };
-  });
+  return settingWithDefault(
+    { kind, sentence: range.sentence, unit, defaultValue: range.default },
+    (raw) => {
+      if (typeof raw === 'number' || (typeof raw === 'string' && /^\d+$/.test(raw)))
+        return refuse('has no unit', what);
+      const value = typeof raw === 'string' ? parse(raw) : undefined;
+      if (value === undefined) return refuse(`is not a ${kind}`, what);
+      if (value < min) return refuse(`is less than ${range.min}`, what);
+      if (value > max) return refuse(`is more than ${range.max}`, what);
+      return { value };
+    },
+  );
 }
 
 /** A length of time within bounds, both included. Read as milliseconds. */
 export function duration(range: Range): z.ZodType<number> {
   const unit = `a duration (ms, s, m, h, d), ${range.min} to ${range.max}`;
-  return ranged('duration', unit, range, parseDuration, formatDuration(parseDuration(range.default) ?? 0));
+  return ranged(
+    'duration',
+    unit,
+    range,
+    parseDuration,
+    formatDuration(parseDuration(range.default) ?? 0),
+  );
 }
 
 /** An amount of memory within bounds, both included. Read as bytes. */
@@ -131,29 +187,57 @@ export function size(range: Range): z.ZodType<number> {
 }
 
 /** A whole number within bounds, both included. */
-export function integer(range: { sentence: string; default: number; min: number; max: number; unit?: string }): z.ZodType<number> {
+export function integer(range: {
+  sentence: string;
+  default: number;
+  min: number;
+  max: number;
+  unit?: string;
+}): z.ZodType<number> {
   const { sentence, min, max } = range;
   const unit = `${range.unit === undefined ? 'a whole number' : range.unit}, ${min} to ${max}`;
   const what = `Write a whole number from ${min} to ${max}.`;
-  return settingWithDefault({ kind: 'integer', sentence, unit, defaultValue: range.default }, (raw) => {
-    if (typeof raw !== 'number' || !Number.isSafeInteger(raw)) return refuse('is not a whole number', what);
-    if (raw < min) return refuse(`is less than ${min}`, what);
-    if (raw > max) return refuse(`is more than ${max}`, what);
-    return { value: raw };
-  });
+  return settingWithDefault(
+    { kind: 'integer', sentence, unit, defaultValue: range.default },
+    (raw) => {
+      if (typeof raw !== 'number' || !Number.isSafeInteger(raw))
+        return refuse('is not a whole number', what);
+      if (raw < min) return refuse(`is less than ${min}`, what);
+      if (raw > max) return refuse(`is more than ${max}`, what);
+      return { value: raw };
+    },
+  );
 }
 
 /** Yes or no. */
 export function boolean(options: { sentence: string; default: boolean }): z.ZodType<boolean> {
-  return settingWithDefault({ kind: 'boolean', sentence: options.sentence, unit: 'true or false', defaultValue: options.default }, (raw) =>
-    typeof raw === 'boolean' ? { value: raw } : refuse('is neither true nor false', 'Write true or false.'),
+  return settingWithDefault(
+    {
+      kind: 'boolean',
+      sentence: options.sentence,
+      unit: 'true or false',
+      defaultValue: options.default,
+    },
+    (raw) =>
+      typeof raw === 'boolean'
+        ? { value: raw }
+        : refuse('is neither true nor false', 'Write true or false.'),
   );
 }
 
 /** One word out of a list. */
-export function choice<const Word extends string>(options: { sentence: string; default: NoInfer<Word>; of: readonly Word[] }): z.ZodType<Word> {
+export function choice<const Word extends string>(options: {
+  sentence: string;
+  default: NoInfer<Word>;
+  of: readonly Word[];
+}): z.ZodType<Word> {
   const words = options.of.join(', ');
-  const description: Description & { defaultValue: RawValue } = { kind: 'choice', sentence: options.sentence, unit: `one of ${words}`, defaultValue: options.default };
+  const description: Description & { defaultValue: RawValue } = {
+    kind: 'choice',
+    sentence: options.sentence,
+    unit: `one of ${words}`,
+    defaultValue: options.default,
+  };
   return settingWithDefault(description, (raw) => {
     const value = options.of.find((word) => word === raw);
     return value === undefined ? refuse(undefined, `Write one of ${words}.`) : { value };
@@ -161,45 +245,92 @@ export function choice<const Word extends string>(options: { sentence: string; d
 }
 
 /** A text that `read` understands; without `read` any text of 1 to 100 visible characters. */
-export function text(options: { sentence: string; default: string; unit?: string; read?: (text: string) => Reading<string> }): z.ZodType<string> {
+export function text(options: {
+  sentence: string;
+  default: string;
+  unit?: string;
+  read?: (text: string) => Reading<string>;
+}): z.ZodType<string> {
   const read = options.read ?? readPlainText;
-  return settingWithDefault({ kind: 'text', sentence: options.sentence, unit: options.unit, defaultValue: options.default }, (raw) =>
-    typeof raw === 'string' ? read(raw) : refuse('is not a text', `Write a text in quotes, such as "${options.default}".`),
+  return settingWithDefault(
+    { kind: 'text', sentence: options.sentence, unit: options.unit, defaultValue: options.default },
+    (raw) =>
+      typeof raw === 'string'
+        ? read(raw)
+        : refuse('is not a text', `Write a text in quotes, such as "${options.default}".`),
   );
 }
 
 /** A text that may be absent. */
-export function optionalText(options: { sentence: string; absent: string; example: string; unit?: string; read: (text: string) => Reading<string> }): z.ZodType<string | undefined> {
+export function optionalText(options: {
+  sentence: string;
+  absent: string;
+  example: string;
+  unit?: string;
+  read: (text: string) => Reading<string>;
+}): z.ZodType<string | undefined> {
   return settingWithoutDefault({ kind: 'text', ...options }, (raw) =>
-    typeof raw === 'string' ? options.read(raw) : refuse('is not a text', `Write a text in quotes, such as "${options.example}".`),
+    typeof raw === 'string'
+      ? options.read(raw)
+      : refuse('is not a text', `Write a text in quotes, such as "${options.example}".`),
   );
 }
 
 function readPlainText(raw: string): Reading<string> {
-  const fits = raw.isWellFormed() && raw.trim() === raw && raw.length > 0 && raw.length <= 100 && !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(raw);
-  return fits ? { value: raw } : refuse('is empty, too long, padded or has invisible characters', 'Write 1 to 100 visible characters.');
+  const fits =
+    raw.isWellFormed() &&
+    raw.trim() === raw &&
+    raw.length > 0 &&
+    raw.length <= 100 &&
+    !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(raw);
+  return fits
+    ? { value: raw }
+    : refuse(
+        'is empty, too long, padded or has invisible characters',
+        'Write 1 to 100 visible characters.',
+      );
 }
 
 /** Several texts, each understood by `read`; none twice. */
-export function list<T>(options: { sentence: string; default: readonly string[]; unit: string; min?: number; read: (text: string) => Reading<T> }): z.ZodType<T[]> {
+export function list<T>(options: {
+  sentence: string;
+  default: readonly string[];
+  unit: string;
+  min?: number;
+  read: (text: string) => Reading<T>;
+}): z.ZodType<T[]> {
   const what = `Write a list of texts: ${options.unit}.`;
-  return settingWithDefault({ kind: 'list', sentence: options.sentence, unit: `a list: ${options.unit}`, defaultValue: options.default }, (raw) =>
-    readList(raw, what, options.min ?? 0, options.read),
+  return settingWithDefault(
+    {
+      kind: 'list',
+      sentence: options.sentence,
+      unit: `a list: ${options.unit}`,
+      defaultValue: options.default,
+    },
+    (raw) => readList(raw, what, options.min ?? 0, options.read),
   );
 }
 
 /** A list's entry that is any plain text. */
 export const plainText = readPlainText;
 
-function readList<T>(raw: unknown, what: string, min: number, read: (text: string) => Reading<T>): Reading<T[]> {
+function readList<T>(
+  raw: unknown,
+  what: string,
+  min: number,
+  read: (text: string) => Reading<T>,
+): Reading<T[]> {
   if (!Array.isArray(raw)) return refuse('is not a list', what);
   const value: T[] = [];
   const refusals: Refusal[] = [];
   const seen = new Set<unknown>();
   for (const entry of raw) {
-    const reading: Reading<T> = typeof entry === 'string' ? read(entry) : refuse('is not a text', what);
-    if ('refusals' in reading) refusals.push(...reading.refusals.map((refusal) => ({ ...refusal, entry })));
-    else if (seen.has(entry)) refusals.push({ problem: 'stands there twice', remedy: 'Write it once.', entry });
+    const reading: Reading<T> =
+      typeof entry === 'string' ? read(entry) : refuse('is not a text', what);
+    if ('refusals' in reading)
+      refusals.push(...reading.refusals.map((refusal) => ({ ...refusal, entry })));
+    else if (seen.has(entry))
+      refusals.push({ problem: 'stands there twice', remedy: 'Write it once.', entry });
     else value.push(reading.value);
     seen.add(entry);
   }
@@ -207,16 +338,34 @@ function readList<T>(raw: unknown, what: string, min: number, read: (text: strin
   return value.length < min ? refuse('is empty', what) : { value };
 }
 
-/** A secret; it has four spellings (see config/secrets.ts) and is shown nowhere. `read` must not repeat it in a refusal. */
-export function secret<T>(options: { sentence: string; unit: string; absent: string; read: (text: string) => Reading<T> }): z.ZodType<T | undefined> {
+/**
+ * A secret; it has four spellings (see config/secrets.ts) and is shown nowhere. `read` must not
+ * repeat it in a refusal.
+ */
+export function secret<T>(options: {
+  sentence: string;
+  unit: string;
+  absent: string;
+  read: (text: string) => Reading<T>;
+}): z.ZodType<T | undefined> {
   return settingWithoutDefault({ kind: 'secret', ...options }, (raw) =>
     typeof raw === 'string' ? options.read(raw) : refuse('is not a text', `Write ${options.unit}.`),
   );
 }
 
 /** Several secrets, none by default. */
-export function secretList<T>(options: { sentence: string; unit: string; read: (text: string) => Reading<T> }): z.ZodType<T[]> {
-  return settingWithDefault({ kind: 'secret_list', sentence: options.sentence, unit: `a list: ${options.unit}`, defaultValue: [] }, (raw) =>
-    readList(raw, `Write a list: ${options.unit}.`, 0, options.read),
+export function secretList<T>(options: {
+  sentence: string;
+  unit: string;
+  read: (text: string) => Reading<T>;
+}): z.ZodType<T[]> {
+  return settingWithDefault(
+    {
+      kind: 'secret_list',
+      sentence: options.sentence,
+      unit: `a list: ${options.unit}`,
+      defaultValue: [],
+    },
+    (raw) => readList(raw, `Write a list: ${options.unit}.`, 0, options.read),
   );
 }

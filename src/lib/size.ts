@@ -1,6 +1,6 @@
 /**
- * Amounts of memory as an operator writes them: a number and a binary unit, as in "19MiB". Decimal units are refused, so that
- * nobody's "MB" is 5 % less than meant.
+ * Amounts of memory as an operator writes them: a number and a binary unit, as in "19MiB". Decimal
+ * units are refused, so that nobody's "MB" is 5 % less than meant.
  */
 
 const UNITS = [

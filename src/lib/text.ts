@@ -1,6 +1,7 @@
 /**
- * What a text from outside must be before it is stored, compared or shown (G1): Unicode without holes, without characters
- * that steer terminals, logs, headers or databases. Nothing here repairs; it says yes or no.
+ * What a text from outside must be before it is stored, compared or shown (G1): Unicode without
+ * holes, without characters that steer terminals, logs, headers or databases. Nothing here repairs;
+ * it says yes or no.
  *
  * @see https://www.unicode.org/versions/Unicode16.0.0/core-spec/chapter-23/ (control codes)
  */
@@ -10,7 +11,10 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 // The separators that some readers take for line ends; U+0085 is a C1 control already.
 const LINE_BREAK = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
-/** Whether a text has no lone surrogate: those become U+FFFD in UTF-8, so that different texts would end up the same (T4). */
+/**
+ * Whether a text has no lone surrogate: those become U+FFFD in UTF-8, so that different texts would
+ * end up the same (T4).
+ */
 export function isWellFormed(text: string): boolean {
   return text.isWellFormed();
 }
@@ -20,12 +24,17 @@ export function hasControlCharacters(text: string): boolean {
   return CONTROL.test(text);
 }
 
-/** Whether a text could break a line or a header: control characters and the separators U+2028 and U+2029 (H10). */
+/**
+ * Whether a text could break a line or a header: control characters and the separators U+2028 and
+ * U+2029 (H10).
+ */
 export function hasLineBreak(text: string): boolean {
   return LINE_BREAK.test(text);
 }
 
-/** How many code points a text has, in linear time and without a copy. A lone surrogate counts one. */
+/**
+ * How many code points a text has, in linear time and without a copy. A lone surrogate counts one.
+ */
 export function codePointCount(text: string): number {
   let count = text.length;
   for (let at = 1; at < text.length; at += 1) {

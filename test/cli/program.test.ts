@@ -17,7 +17,11 @@ const serve: Verb = {
   options: [LISTEN_OPTION, LOG_LEVEL_OPTION],
   run: (call) => {
     const { config, path } = loadConfig(call);
-    call.output.answerJson({ listen: config.server.listen, level: config.log.level, path: path ?? null });
+    call.output.answerJson({
+      listen: config.server.listen,
+      level: config.log.level,
+      path: path ?? null,
+    });
     return EXIT.done;
   },
 };
@@ -25,7 +29,10 @@ const echo: Verb = {
   name: 'thing echo',
   summary: 'Prints what it is given.',
   examples: ['postern thing echo a', 'postern thing echo a b'],
-  arguments: [{ name: '<first>', sentence: 'the first' }, { name: '[second]', sentence: 'the second' }],
+  arguments: [
+    { name: '<first>', sentence: 'the first' },
+    { name: '[second]', sentence: 'the second' },
+  ],
   options: [{ flags: '-l, --loud', sentence: 'in capitals' }, JSON_OPTION],
   run: ({ arguments: given, output, has }) => {
     output.answer(has('loud') ? given.join(' ').toUpperCase() : given.join(' '));
@@ -43,21 +50,38 @@ describe('the verb', () => {
   });
 
   it('has its options before or after it', async () => {
-    expect(await run('--config a serve', { verbs, files })).toEqual(await run('serve --config a', { verbs, files }));
-    expect(await run('--config=a serve', { verbs, files })).toEqual(await run('serve --config=a', { verbs, files }));
+    expect(await run('--config a serve', { verbs, files })).toEqual(
+      await run('serve --config a', { verbs, files }),
+    );
+    expect(await run('--config=a serve', { verbs, files })).toEqual(
+      await run('serve --config=a', { verbs, files }),
+    );
   });
 
   it('flags win over variables, variables over the file; --listen may be repeated', async () => {
-    const env = { POSTERN_CONFIG: 'a', POSTERN_LOG_LEVEL: 'warn', POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:9' };
-    expect((await run('serve', { verbs, files, env })).stdout).toBe('{"listen":[{"kind":"tcp","host":"127.0.0.1","port":9}],"level":"warn","path":"a"}\n');
-    const flagged = await run('serve --log-level error --listen tcp://127.0.0.1:1 --listen systemd:', { verbs, files, env });
-    expect(flagged.stdout).toBe('{"listen":[{"kind":"tcp","host":"127.0.0.1","port":1},{"kind":"systemd"}],"level":"error","path":"a"}\n');
+    const env = {
+      POSTERN_CONFIG: 'a',
+      POSTERN_LOG_LEVEL: 'warn',
+      POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:9',
+    };
+    expect((await run('serve', { verbs, files, env })).stdout).toBe(
+      '{"listen":[{"kind":"tcp","host":"127.0.0.1","port":9}],"level":"warn","path":"a"}\n',
+    );
+    const flagged = await run(
+      'serve --log-level error --listen tcp://127.0.0.1:1 --listen systemd:',
+      { verbs, files, env },
+    );
+    expect(flagged.stdout).toBe(
+      '{"listen":[{"kind":"tcp","host":"127.0.0.1","port":1},{"kind":"systemd"}],"level":"error","path":"a"}\n',
+    );
   });
 
   it('with a noun alone is a short help and wrong usage', async () => {
     const { code, stdout, stderr } = await run('thing', { verbs });
     expect([code, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(/^usage: postern thing <verb> \[options\]\n\nverbs:\n {2}thing echo {2}Prints/);
+    expect(stderr).toMatch(
+      /^usage: postern thing <verb> \[options\]\n\nverbs:\n {2}thing echo {2}Prints/,
+    );
   });
 
   it('takes arguments and options in any order', async () => {
@@ -71,8 +95,14 @@ describe('wrong usage is told with a guess and the help to see, and ends with 2'
   it.each([
     ['srve', 'unknown verb srve. Did you mean serve?\nsee: postern --help\n'],
     ['frobnicate', 'unknown verb frobnicate\nsee: postern --help\n'],
-    ['config chekc', 'unknown verb config chekc. Did you mean check?\nsee: postern config --help\n'],
-    ['serve --confg x', 'unknown option --confg. Did you mean --config?\nsee: postern serve --help\n'],
+    [
+      'config chekc',
+      'unknown verb config chekc. Did you mean check?\nsee: postern config --help\n',
+    ],
+    [
+      'serve --confg x',
+      'unknown option --confg. Did you mean --config?\nsee: postern serve --help\n',
+    ],
     ['--confg', 'unknown option --confg. Did you mean --config?\nsee: postern serve --help\n'],
     ['serve --listen', '--listen needs a value\nsee: postern serve --help\n'],
     ['serve now', 'too many arguments\nsee: postern serve --help\n'],
@@ -107,11 +137,19 @@ more: docs/cli.md#postern-serve
 
   it('is there by -h, --help and help, anywhere', async () => {
     const text = (await run('serve --help', { verbs })).stdout;
-    for (const args of ['serve -h', '-h serve', '--help serve', 'help serve', 'serve --log-level warn --help']) expect((await run(args, { verbs })).stdout).toBe(text);
+    for (const args of [
+      'serve -h',
+      '-h serve',
+      '--help serve',
+      'help serve',
+      'serve --log-level warn --help',
+    ])
+      expect((await run(args, { verbs })).stdout).toBe(text);
     const whole = (await run('--help', { verbs })).stdout;
     expect((await run('help', { verbs })).stdout).toBe(whole);
     const width = Math.max(...verbs.map(({ name }) => name.length));
-    for (const { name, summary } of verbs) expect(whole.split('\n')).toContain(`  ${name.padEnd(width)}  ${summary}`);
+    for (const { name, summary } of verbs)
+      expect(whole.split('\n')).toContain(`  ${name.padEnd(width)}  ${summary}`);
     expect((await run('thing --help', { verbs })).code).toBe(0);
   });
 
@@ -128,16 +166,25 @@ describe('ends', () => {
 
   it('a refused configuration: its faults to stderr, 78', async () => {
     const env = { POSTERN_LOG_LEVEL: 'loud', POSTERN_NOPE: '1' };
-    const expected = 'POSTERN_LOG_LEVEL  "loud" is not known here. Write one of trace, debug, info, warn, error.\nPOSTERN_NOPE  is not a setting.\n';
+    const expected =
+      'POSTERN_LOG_LEVEL  "loud" is not known here. Write one of trace, debug, info, warn, error.\nPOSTERN_NOPE  is not a setting.\n';
     expect(await run('serve', { verbs, env })).toEqual({ code: 78, stdout: '', stderr: expected });
-    expect(await run('serve --config /nope', { verbs })).toEqual({ code: 78, stdout: '', stderr: '--config  "/nope" does not exist.\n' });
+    expect(await run('serve --config /nope', { verbs })).toEqual({
+      code: 78,
+      stdout: '',
+      stderr: '--config  "/nope" does not exist.\n',
+    });
   });
 
   it('a foreseen end: its sentences, its code, no stack', async () => {
     const refused = ending(() => {
       throw new CliRefusal(EXIT.failed, '127.0.0.1:7400 is taken by another program.');
     });
-    expect(await run('serve', { verbs: [refused] })).toEqual({ code: 1, stdout: '', stderr: '127.0.0.1:7400 is taken by another program.\n' });
+    expect(await run('serve', { verbs: [refused] })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: '127.0.0.1:7400 is taken by another program.\n',
+    });
   });
 
   it('a bug: one line, 1', async () => {
@@ -150,9 +197,17 @@ describe('ends', () => {
   });
 
   it('a reader of stdout that went away: quietly, 0', async () => {
-    const gone = (): Writable => new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })) });
+    const gone = (): Writable =>
+      new Writable({
+        write: (_chunk, _encoding, done) =>
+          done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
+      });
     const codes: number[] = [];
-    const output = createOutput({ stdout: gone(), stderr: gone(), exit: (code) => codes.push(code) });
+    const output = createOutput({
+      stdout: gone(),
+      stderr: gone(),
+      exit: (code) => codes.push(code),
+    });
     output.progress('x');
     await new Promise((resolve) => setImmediate(resolve));
     expect(codes).toEqual([]);

@@ -1,4 +1,6 @@
-/** The command line run in process: arguments, environment and files in, streams and exit code out. */
+/**
+ * The command line run in process: arguments, environment and files in, streams and exit code out.
+ */
 import { Readable, Writable } from 'node:stream';
 import type { CliContext } from '../../src/cli/context.ts';
 import { runProgram } from '../../src/cli/program.ts';
@@ -12,7 +14,8 @@ export interface Run {
   stderr: string;
 }
 
-export interface Machine extends Partial<Omit<CliContext, 'args' | 'stdout' | 'stderr' | 'readFile'>> {
+export interface Machine
+  extends Partial<Omit<CliContext, 'args' | 'stdout' | 'stderr' | 'readFile'>> {
   files?: Record<string, string>;
   isReadableByOthers?: boolean;
   verbs?: readonly Verb[];

@@ -1,11 +1,14 @@
-/** config.example.toml and docs/configuration.md are made from the schema, and what they say is so. */
+/**
+ * config.example.toml and docs/configuration.md are made from the schema, and what they say is so.
+ */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { configurationPage, exampleConfig } from '../../src/config/example.ts';
 import { SETTINGS } from '../../src/config/schema.ts';
 import { parse } from './given.ts';
 
-const fileOf = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const fileOf = (path: string): string =>
+  readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 describe('config.example.toml', () => {
   it('is what the schema makes (node scripts/write-docs.mjs)', () => {
@@ -17,8 +20,12 @@ describe('config.example.toml', () => {
     expect(parse(exampleConfig()).config).toEqual(parse().config);
     const parsed = parse(uncommented);
     expect(parsed.config).toEqual(parse().config);
-    const withDefault = [...SETTINGS.values()].filter(({ defaultValue, secret }) => defaultValue !== undefined && !secret);
-    expect([...parsed.origins].filter(([, { isSet }]) => isSet).map(([key]) => key)).toEqual(withDefault.map(({ key }) => key));
+    const withDefault = [...SETTINGS.values()].filter(
+      ({ defaultValue, secret }) => defaultValue !== undefined && !secret,
+    );
+    expect([...parsed.origins].filter(([, { isSet }]) => isSet).map(([key]) => key)).toEqual(
+      withDefault.map(({ key }) => key),
+    );
   });
 
   it('has a sentence, the variable and a spelling for each setting', () => {
@@ -31,7 +38,10 @@ describe('config.example.toml', () => {
   });
 
   it('its examples are taken', () => {
-    expect(parse('[server]\npublic_url = "https://auth.example.com"\n[mail]\ntransports = ["smtp"]').config.server.public_url).toBe('https://auth.example.com');
+    expect(
+      parse('[server]\npublic_url = "https://auth.example.com"\n[mail]\ntransports = ["smtp"]')
+        .config.server.public_url,
+    ).toBe('https://auth.example.com');
   });
 });
 

@@ -21,8 +21,15 @@ export function filesOf(files: Record<string, string>, isReadableByOthers = fals
 }
 
 export function parse(given: Given | string = {}): ParsedConfig {
-  const { toml, env = {}, files = {}, isReadableByOthers = false, ...rest } = typeof given === 'string' ? { toml: given } : given;
-  const file = toml === undefined ? undefined : { path: './config.toml', text: toml, isReadableByOthers };
+  const {
+    toml,
+    env = {},
+    files = {},
+    isReadableByOthers = false,
+    ...rest
+  } = typeof given === 'string' ? { toml: given } : given;
+  const file =
+    toml === undefined ? undefined : { path: './config.toml', text: toml, isReadableByOthers };
   return parseConfig({ file, env, readSecretFile: filesOf(files, isReadableByOthers), ...rest });
 }
 

@@ -1,4 +1,7 @@
-/** A secret is in no message, warning or listing, however it was set and whatever is wrong with it (A05, A07). */
+/**
+ * A secret is in no message, warning or listing, however it was set and whatever is wrong with it
+ * (A05, A07).
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigRefused } from '../../src/config/fault.ts';
@@ -14,26 +17,54 @@ const secrets = [...SETTINGS.values()].filter(({ secret }) => secret);
 function everythingSaid(given: Given): string {
   try {
     const parsed = parse(given);
-    return [...parsed.warnings, showToml(parsed, { origins: 'with' }), JSON.stringify(showSettings(parsed)), JSON.stringify([...parsed.origins])].join('\n');
+    return [
+      ...parsed.warnings,
+      showToml(parsed, { origins: 'with' }),
+      JSON.stringify(showSettings(parsed)),
+      JSON.stringify([...parsed.origins]),
+    ].join('\n');
   } catch (error) {
-    if (error instanceof ConfigRefused) return [error.message, error.stack, JSON.stringify(error.faults), String(error.cause)].join('\n');
+    if (error instanceof ConfigRefused)
+      return [error.message, error.stack, JSON.stringify(error.faults), String(error.cause)].join(
+        '\n',
+      );
     throw error;
   }
 }
 
 const ways: Record<string, (setting: Setting, text: string) => Given> = {
   variable: ({ env }, text) => ({ env: { [env]: text } }),
-  'file of a variable': ({ env }, text) => ({ env: { [`${env}_FILE`]: '/s' }, files: { '/s': `${text}\n` } }),
+  'file of a variable': ({ env }, text) => ({
+    env: { [`${env}_FILE`]: '/s' },
+    files: { '/s': `${text}\n` },
+  }),
   'the secret where its path belongs': ({ env }, text) => ({ env: { [`${env}_FILE`]: text } }),
-  'the secret where its path belongs, in the TOML': ({ section, name }, text) => ({ toml: `[${section}]\n${name}_file = ${JSON.stringify(text)}` }),
-  'file of the TOML': ({ section, name }, text) => ({ toml: `[${section}]\n${name}_file = "/s"`, files: { '/s': text } }),
+  'the secret where its path belongs, in the TOML': ({ section, name }, text) => ({
+    toml: `[${section}]\n${name}_file = ${JSON.stringify(text)}`,
+  }),
+  'file of the TOML': ({ section, name }, text) => ({
+    toml: `[${section}]\n${name}_file = "/s"`,
+    files: { '/s': text },
+  }),
   credential: ({ key }, text) => ({ credentialsDirectory: '/c', files: { [`/c/${key}`]: text } }),
-  'text in the TOML': ({ section, name }, text) => ({ toml: `[${section}]\n${name} = ${JSON.stringify(text)}`, isReadableByOthers: true }),
-  'list in the TOML': ({ section, name }, text) => ({ toml: `[${section}]\n${name} = [${JSON.stringify(text)}, ${JSON.stringify(text)}]` }),
-  'table in the TOML': ({ section, name }, text) => ({ toml: `[${section}]\n${name} = { x = ${JSON.stringify(text)} }` }),
+  'text in the TOML': ({ section, name }, text) => ({
+    toml: `[${section}]\n${name} = ${JSON.stringify(text)}`,
+    isReadableByOthers: true,
+  }),
+  'list in the TOML': ({ section, name }, text) => ({
+    toml: `[${section}]\n${name} = [${JSON.stringify(text)}, ${JSON.stringify(text)}]`,
+  }),
+  'table in the TOML': ({ section, name }, text) => ({
+    toml: `[${section}]\n${name} = { x = ${JSON.stringify(text)} }`,
+  }),
   'text without quotes': ({ section, name }, text) => ({ toml: `[${section}]\n${name} = ${text}` }),
-  'text without its last quote': ({ section, name }, text) => ({ toml: `[${section}]\n${name} = "${text}\nother = 1` }),
-  'two at once': ({ env, section, name }, text) => ({ env: { [env]: text }, toml: `[${section}]\n${name} = ${JSON.stringify(text)}` }),
+  'text without its last quote': ({ section, name }, text) => ({
+    toml: `[${section}]\n${name} = "${text}\nother = 1`,
+  }),
+  'two at once': ({ env, section, name }, text) => ({
+    env: { [env]: text },
+    toml: `[${section}]\n${name} = ${JSON.stringify(text)}`,
+  }),
 };
 
 const CANARY = 'cAnaRy77';
@@ -67,7 +98,9 @@ describe('secrets are shown nowhere', () => {
   });
 
   it('what is in force says [set] for a secret, and never more', () => {
-    const parsed = parse({ env: { POSTERN_PASSWORD_PEPPER: SECRET, POSTERN_PASSWORD_PREVIOUS_PEPPERS: SEAL_KEY } });
+    const parsed = parse({
+      env: { POSTERN_PASSWORD_PEPPER: SECRET, POSTERN_PASSWORD_PREVIOUS_PEPPERS: SEAL_KEY },
+    });
     const shown = showSettings(parsed);
     expect(shown['password.pepper']).toEqual({ value: '[set]', origin: 'POSTERN_PASSWORD_PEPPER' });
     expect(shown['password.previous_peppers']?.value).toBe('[set]');
@@ -78,11 +111,16 @@ describe('secrets are shown nowhere', () => {
 
 describe('what is in force', () => {
   it('can be written to a file that has the same effect', () => {
-    const parsed = parse('[tokens]\naccess_ttl = "5m"\n[server]\nlisten = ["tcp://[::1]:80"]\nname = "a \\"b\\" # c"');
-    for (const origins of ['with', 'without'] as const) expect(parse(showToml(parsed, { origins })).config).toEqual(parsed.config);
+    const parsed = parse(
+      '[tokens]\naccess_ttl = "5m"\n[server]\nlisten = ["tcp://[::1]:80"]\nname = "a \\"b\\" # c"',
+    );
+    for (const origins of ['with', 'without'] as const)
+      expect(parse(showToml(parsed, { origins })).config).toEqual(parsed.config);
   });
 
   it('has the public URL that was worked out', () => {
-    expect(showSettings(parse('[server]\nlisten = ["systemd:", "tcp://[::1]:80"]'))['server.public_url']).toEqual({ value: 'http://[::1]', origin: 'default' });
+    expect(
+      showSettings(parse('[server]\nlisten = ["systemd:", "tcp://[::1]:80"]'))['server.public_url'],
+    ).toEqual({ value: 'http://[::1]', origin: 'default' });
   });
 });

@@ -3,7 +3,8 @@ import { describe, expect, it, test } from 'vitest';
 import { isInScope, relyingPartyScope } from '../../src/features/passkey/config.ts';
 import { parse, refusal } from './given.ts';
 
-const head = (url: string): string => `[server]\npublic_url = "${url}"\n[mail]\ntransports = ["smtp"]\n[passkeys]\n`;
+const head = (url: string): string =>
+  `[server]\npublic_url = "${url}"\n[mail]\ntransports = ["smtp"]\n[passkeys]\n`;
 
 describe('where passkeys belong when nothing is said', () => {
   it.each([
@@ -15,13 +16,19 @@ describe('where passkeys belong when nothing is said', () => {
     ['http://localhost:7400', 'localhost', 'http://localhost:7400'],
     ['http://auth.localhost:7400', 'auth.localhost', 'http://auth.localhost:7400'],
   ])('%s: %s, pages of %s', (publicUrl, id, origin) => {
-    expect(relyingPartyScope({ publicUrl, rpId: undefined, origins: [] })).toEqual({ id, origins: [origin] });
+    expect(relyingPartyScope({ publicUrl, rpId: undefined, origins: [] })).toEqual({
+      id,
+      origins: [origin],
+    });
   });
 
-  it.each(['https://10.0.0.7', 'https://[2001:db8::1]', 'http://auth.example.com', ''])('%s: nowhere', (publicUrl) => {
-    expect(relyingPartyScope({ publicUrl, rpId: undefined, origins: [] })).toBeNull();
-    expect(relyingPartyScope({ publicUrl, rpId: 'example.com', origins: [] })).toBeNull();
-  });
+  it.each(['https://10.0.0.7', 'https://[2001:db8::1]', 'http://auth.example.com', ''])(
+    '%s: nowhere',
+    (publicUrl) => {
+      expect(relyingPartyScope({ publicUrl, rpId: undefined, origins: [] })).toBeNull();
+      expect(relyingPartyScope({ publicUrl, rpId: 'example.com', origins: [] })).toBeNull();
+    },
+  );
 });
 
 test.each([
@@ -35,25 +42,60 @@ test.each([
   ['localhost', 'http://localhost:5173', true],
   ['localhost', 'http://127.0.0.1:5173', false],
   ['example.com', 'http://example.com', false],
-])('W02: %s is used by pages of %s: %s', (id, origin, expected) => expect(isInScope(id, origin)).toBe(expected));
+])('W02: %s is used by pages of %s: %s', (id, origin, expected) =>
+  expect(isInScope(id, origin)).toBe(expected),
+);
 
 describe('what can not work is refused, with what to write', () => {
   it.each([
-    ['another domain', `${head('https://auth.example.com')}origins = ["https://app.example.com"]`, /^config\.toml:6:11  passkeys\.origins has "https:\/\/app\.example\.com", and its host is neither auth\.example\.com nor under it, the domain of passkeys\.rp_id\. Write passkeys\.rp_id = /],
-    ['a domain of somebody else', `${head('https://auth.example.com')}rp_id = "example.org"`, /^config\.toml:6:9  passkeys\.origins is empty, which means https:\/\/auth\.example\.com, and its host is neither example\.org nor under it/],
-    ['plain http', `${head('https://auth.example.com')}origins = ["http://auth.example.com"]`, /^config\.toml:6:11  passkeys\.origins has "http:\/\/auth\.example\.com", and browsers use passkeys over https alone\. Write "https:\/\/auth\.example\.com"\./],
-    ['a whole top-level domain', `${head('https://auth.example.com')}rp_id = "com"`, /its host is neither com, the domain/],
+    [
+      'another domain',
+      `${head('https://auth.example.com')}origins = ["https://app.example.com"]`,
+      /^config\.toml:6:11  passkeys\.origins has "https:\/\/app\.example\.com", and its host is neither auth\.example\.com nor under it, the domain of passkeys\.rp_id\. Write passkeys\.rp_id = /,
+    ],
+    [
+      'a domain of somebody else',
+      `${head('https://auth.example.com')}rp_id = "example.org"`,
+      /^config\.toml:6:9  passkeys\.origins is empty, which means https:\/\/auth\.example\.com, and its host is neither example\.org nor under it/,
+    ],
+    [
+      'plain http',
+      `${head('https://auth.example.com')}origins = ["http://auth.example.com"]`,
+      /^config\.toml:6:11  passkeys\.origins has "http:\/\/auth\.example\.com", and browsers use passkeys over https alone\. Write "https:\/\/auth\.example\.com"\./,
+    ],
+    [
+      'a whole top-level domain',
+      `${head('https://auth.example.com')}rp_id = "com"`,
+      /its host is neither com, the domain/,
+    ],
   ])('%s', (_, toml, expected) => expect(refusal(toml)).toEqual([expect.stringMatching(expected)]));
 
   it('a domain above all its pages is taken', () => {
-    expect(parse(`${head('https://auth.example.com')}rp_id = "example.com"\norigins = ["https://app.example.com", "https://example.com"]`).warnings).toEqual([]);
+    expect(
+      parse(
+        `${head('https://auth.example.com')}rp_id = "example.com"\norigins = ["https://app.example.com", "https://example.com"]`,
+      ).warnings,
+    ).toEqual([]);
   });
 
   it('an address without a domain starts, with a warning that says what to write', () => {
-    expect(parse(head('https://10.0.0.7')).warnings).toEqual([expect.stringMatching(/^config\.toml:2:14  Passkeys are off: .* Write passkeys\.rp_id = "example\.com" and passkeys\.origins = /)]);
+    expect(parse(head('https://10.0.0.7')).warnings).toEqual([
+      expect.stringMatching(
+        /^config\.toml:2:14  Passkeys are off: .* Write passkeys\.rp_id = "example\.com" and passkeys\.origins = /,
+      ),
+    ]);
     expect(parse(`${head('https://10.0.0.7')}enabled = false`).warnings).toEqual([]);
-    expect(parse(`${head('https://10.0.0.7')}rp_id = "example.com"\norigins = ["https://app.example.com"]`).warnings).toEqual([]);
+    expect(
+      parse(
+        `${head('https://10.0.0.7')}rp_id = "example.com"\norigins = ["https://app.example.com"]`,
+      ).warnings,
+    ).toEqual([]);
   });
 
-  it('what is off is not asked', () => expect(refusal(`${head('https://auth.example.com')}enabled = false\norigins = ["https://else.example.org"]`)).toEqual([]));
+  it('what is off is not asked', () =>
+    expect(
+      refusal(
+        `${head('https://auth.example.com')}enabled = false\norigins = ["https://else.example.org"]`,
+      ),
+    ).toEqual([]));
 });

@@ -1,4 +1,7 @@
-/** The Dockerfile against the package: no engine is needed to see that what it names is there and that what must not be in it is not. */
+/**
+ * The Dockerfile against the package: no engine is needed to see that what it names is there and
+ * that what must not be in it is not.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +19,10 @@ interface Instruction {
 
 /** The stages, each from its FROM on. */
 const stages: Instruction[][] = [];
-for (const line of readFileSync(join(ROOT, 'Dockerfile'), 'utf8').replace(/^#.*\n/gm, '').replace(/\\\n\s*/g, ' ').split('\n')) {
+for (const line of readFileSync(join(ROOT, 'Dockerfile'), 'utf8')
+  .replace(/^#.*\n/gm, '')
+  .replace(/\\\n\s*/g, ' ')
+  .split('\n')) {
   const [, name, text] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
   if (name === undefined || text === undefined) {
     if (line.trim() !== '') throw new Error(`not an instruction: ${line}`);
@@ -26,31 +32,44 @@ for (const line of readFileSync(join(ROOT, 'Dockerfile'), 'utf8').replace(/^#.*\
   stages.at(-1)?.push({ name, text });
 }
 const [build = [], final = []] = stages;
-const all = (stage: readonly Instruction[], name: string): string[] => stage.filter((one) => one.name === name).map(({ text }) => text);
+const all = (stage: readonly Instruction[], name: string): string[] =>
+  stage.filter((one) => one.name === name).map(({ text }) => text);
 const only = (stage: readonly Instruction[], name: string): string => {
   const found = all(stage, name);
   expect([name, found.length]).toEqual([name, 1]);
   return found[0] ?? '';
 };
 /** The paths that COPY takes, without its options and its target. */
-const copied = (text: string): string[] => text.split(/\s+/).filter((word) => !word.startsWith('--')).slice(0, -1);
+const copied = (text: string): string[] =>
+  text
+    .split(/\s+/)
+    .filter((word) => !word.startsWith('--'))
+    .slice(0, -1);
 const json = (text: string): string[] => JSON.parse(text);
 
 describe('the Dockerfile', () => {
   test('has two stages on Node 24, which package.json takes, and the last one is not the one that builds', () => {
     expect(stages).toHaveLength(2);
-    for (const stage of stages) expect(only(stage, 'FROM')).toMatch(/^node:24(\.\d+)*-\S+( AS \w+)?$/);
+    for (const stage of stages)
+      expect(only(stage, 'FROM')).toMatch(/^node:24(\.\d+)*-\S+( AS \w+)?$/);
     expect(about.engines.node).toMatch(/^>=20/);
     expect(all(final, 'RUN').join(' ')).not.toMatch(/npm|esbuild/);
   });
 
   test('copies only what is in the repository or comes out of the build', () => {
-    const fromRepository = [...all(build, 'COPY'), ...all(final, 'COPY').filter((text) => !text.includes('--from='))].flatMap(copied);
-    for (const path of fromRepository) expect([path, existsSync(join(ROOT, path))]).toEqual([path, true]);
-    const fromBuild = all(final, 'COPY').filter((text) => text.includes('--from=')).flatMap(copied);
+    const fromRepository = [
+      ...all(build, 'COPY'),
+      ...all(final, 'COPY').filter((text) => !text.includes('--from=')),
+    ].flatMap(copied);
+    for (const path of fromRepository)
+      expect([path, existsSync(join(ROOT, path))]).toEqual([path, true]);
+    const fromBuild = all(final, 'COPY')
+      .filter((text) => text.includes('--from='))
+      .flatMap(copied);
     const name = / AS (\w+)$/.exec(only(build, 'FROM'))?.[1];
     const workdir = only(build, 'WORKDIR');
-    for (const text of all(final, 'COPY').filter((one) => one.includes('--from='))) expect(text).toContain(`--from=${name} `);
+    for (const text of all(final, 'COPY').filter((one) => one.includes('--from=')))
+      expect(text).toContain(`--from=${name} `);
     expect(fromBuild.sort()).toEqual([`${workdir}/dist`, `${workdir}/node_modules`]);
   });
 
@@ -58,16 +77,23 @@ describe('the Dockerfile', () => {
     const at = (part: RegExp): number => build.findIndex(({ text }) => part.test(text));
     expect(at(/package-lock\.json/)).toBeLessThan(at(/^npm ci/));
     expect(at(/^npm ci/)).toBeGreaterThan(-1);
-    for (const folder of ['scripts', 'src']) expect(build.findIndex(({ name, text }) => name === 'COPY' && copied(text).includes(folder))).toBeLessThan(at(/npm run build/));
+    for (const folder of ['scripts', 'src'])
+      expect(
+        build.findIndex(({ name, text }) => name === 'COPY' && copied(text).includes(folder)),
+      ).toBeLessThan(at(/npm run build/));
     expect(about.scripts.build).toBe('node scripts/build.mjs');
     expect(all(build, 'RUN').join(' ')).toMatch(/npm prune --omit=dev/);
     // What the bundle leaves outside is a dependency, so that pruning keeps it.
-    expect(Object.keys(about.dependencies)).toEqual(expect.arrayContaining(['libsql', '@libsql/client', '@node-rs/argon2']));
+    expect(Object.keys(about.dependencies)).toEqual(
+      expect.arrayContaining(['libsql', '@libsql/client', '@node-rs/argon2']),
+    );
   });
 
   test('runs as a user without rights, from the moment that nothing has to be made any more', () => {
     expect(only(final, 'USER')).toMatch(/^(node|nonroot|\d{4,}(:\d+)?)$/);
-    const after = final.slice(final.findIndex(({ name }) => name === 'USER') + 1).map(({ name }) => name);
+    const after = final
+      .slice(final.findIndex(({ name }) => name === 'USER') + 1)
+      .map(({ name }) => name);
     expect(after).not.toContain('RUN');
     expect(after).not.toContain('COPY');
   });
@@ -79,14 +105,25 @@ describe('the Dockerfile', () => {
     const made = all(final, 'RUN').join(' ');
     expect(made).toContain(`mkdir -m 0700 ${volume}`);
     expect(made).toMatch(new RegExp(`chown ${only(final, 'USER')}\\S* ${volume}`));
-    expect(final.findIndex(({ name }) => name === 'RUN')).toBeLessThan(final.findIndex(({ name }) => name === 'VOLUME'));
+    expect(final.findIndex(({ name }) => name === 'RUN')).toBeLessThan(
+      final.findIndex(({ name }) => name === 'VOLUME'),
+    );
   });
 
   test('listens where EXPOSE says, on every address of the container, and the settings it has are settings', () => {
     const env = environment();
     expect(env['POSTERN_SERVER_LISTEN']).toBe(`tcp://0.0.0.0:${only(final, 'EXPOSE')}`);
-    const settings = Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('POSTERN_')));
-    const { config } = parseConfig({ env: { ...settings, POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com', POSTERN_MAIL_TRANSPORTS: 'smtp' }, readSecretFile: () => ({ text: '', isReadableByOthers: false }) });
+    const settings = Object.fromEntries(
+      Object.entries(env).filter(([name]) => name.startsWith('POSTERN_')),
+    );
+    const { config } = parseConfig({
+      env: {
+        ...settings,
+        POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com',
+        POSTERN_MAIL_TRANSPORTS: 'smtp',
+      },
+      readSecretFile: () => ({ text: '', isReadableByOthers: false }),
+    });
     expect(config.server.listen).toEqual([{ kind: 'tcp', host: '0.0.0.0', port: 7_400 }]);
   });
 
@@ -99,13 +136,26 @@ describe('the Dockerfile', () => {
   });
 
   test('holds no secret, and .dockerignore keeps state, configuration and history out of the context', () => {
-    const words = stages.flat().filter(({ name }) => name === 'ENV' || name === 'ARG').map(({ text }) => text).join(' ');
+    const words = stages
+      .flat()
+      .filter(({ name }) => name === 'ENV' || name === 'ARG')
+      .map(({ text }) => text)
+      .join(' ');
     expect(words).not.toMatch(/KEY|TOKEN|SECRET|PEPPER|PASSWORD/);
-    const ignored = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n').map((line) => line.replace(/^\/|\/$/g, ''));
-    if (!ignored.includes('*')) expect(ignored).toEqual(expect.arrayContaining(['node_modules', 'data', 'config.toml', '.git']));
+    const ignored = readFileSync(join(ROOT, '.dockerignore'), 'utf8')
+      .split('\n')
+      .map((line) => line.replace(/^\/|\/$/g, ''));
+    if (!ignored.includes('*'))
+      expect(ignored).toEqual(
+        expect.arrayContaining(['node_modules', 'data', 'config.toml', '.git']),
+      );
   });
 });
 
 function environment(): Record<string, string> {
-  return Object.fromEntries(all(final, 'ENV').flatMap((text) => text.split(/\s+/)).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+  return Object.fromEntries(
+    all(final, 'ENV')
+      .flatMap((text) => text.split(/\s+/))
+      .map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+  );
 }

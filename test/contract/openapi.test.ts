@@ -14,8 +14,19 @@ interface Operation {
   readonly summary: string;
   readonly tags: readonly string[];
   readonly security: readonly unknown[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
-  readonly responses: Readonly<Record<string, { readonly description: string; readonly headers?: Readonly<Record<string, unknown>>; readonly content?: Readonly<Record<string, { readonly schema?: object }>> }>>;
+  readonly requestBody?: {
+    readonly content: Readonly<Record<string, { readonly schema: object }>>;
+  };
+  readonly responses: Readonly<
+    Record<
+      string,
+      {
+        readonly description: string;
+        readonly headers?: Readonly<Record<string, unknown>>;
+        readonly content?: Readonly<Record<string, { readonly schema?: object }>>;
+      }
+    >
+  >;
 }
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
@@ -26,7 +37,9 @@ let app: TestApp;
 let document: Document;
 let ajv: Ajv2020;
 beforeAll(async () => {
-  app = await createTestApp({ config: '[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n' });
+  app = await createTestApp({
+    config: '[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n',
+  });
   document = (await app.call('GET', '/openapi.json')).body;
   ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
   ajv.addSchema({ $id: 'postern', components: document.components });
@@ -34,27 +47,43 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 const operations = (): { name: string; path: string; method: string; operation: Operation }[] =>
-  Object.entries(document.paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, method, operation })));
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({
+      name: `${method.toUpperCase()} ${path}`,
+      path,
+      method,
+      operation,
+    })),
+  );
 
 /** The schema with its references pointing into the document's components. */
-const rooted = (schema: object): object => JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"postern#/components'));
+const rooted = (schema: object): object =>
+  JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"postern#/components'));
 
 describe('the document', () => {
   test('is valid OpenAPI 3.1', async () => {
-    const { valid, errors } = await new Validator().validate(structuredClone(document) as unknown as Record<string, unknown>);
+    const { valid, errors } = await new Validator().validate(
+      structuredClone(document) as unknown as Record<string, unknown>,
+    );
     expect(errors ?? []).toEqual([]);
     expect(valid).toBe(true);
   });
 
   test('has every route of the service and nothing else', () => {
-    expect(operations().map(({ name }) => name).sort()).toEqual(app.routes.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort());
+    expect(
+      operations()
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(app.routes.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort());
   });
 
   test('says of each who may call it, and names no two alike', () => {
     const ids = operations().map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
     for (const { name, operation, method, path } of operations()) {
-      const route = app.routes.find((candidate) => candidate.method === method && candidate.path === path);
+      const route = app.routes.find(
+        (candidate) => candidate.method === method && candidate.path === path,
+      );
       const isPublic = route?.kind === 'document' || route?.security === 'public';
       expect([name, operation.security]).toEqual([name, isPublic ? [] : [{ bearer: [] }]]);
       if (!isPublic) expect([name, operation.responses['401'] !== undefined]).toEqual([name, true]);
@@ -66,59 +95,100 @@ describe('the document', () => {
   test('refuses unknown members wherever a body is taken (ASVS 15.3.3)', () => {
     for (const { name, operation } of operations()) {
       const schema = operation.requestBody?.content['application/json']?.schema;
-      if (schema !== undefined) expect([name, schema]).toEqual([name, expect.objectContaining({ additionalProperties: false })]);
+      if (schema !== undefined)
+        expect([name, schema]).toEqual([
+          name,
+          expect.objectContaining({ additionalProperties: false }),
+        ]);
     }
   });
 
   test('points nowhere that is not there, and keeps nothing that nobody points to', () => {
     const text = JSON.stringify(document);
-    const referred = new Set([...text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name));
-    expect([...referred].filter((name) => document.components.schemas[name ?? ''] === undefined)).toEqual([]);
-    expect(Object.keys(document.components.schemas).filter((name) => !referred.has(name))).toEqual([]);
-    for (const schema of Object.values(document.components.schemas)) expect(() => ajv.compile(rooted(schema))).not.toThrow();
+    const referred = new Set(
+      [...text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name),
+    );
+    expect(
+      [...referred].filter((name) => document.components.schemas[name ?? ''] === undefined),
+    ).toEqual([]);
+    expect(Object.keys(document.components.schemas).filter((name) => !referred.has(name))).toEqual(
+      [],
+    );
+    for (const schema of Object.values(document.components.schemas))
+      expect(() => ajv.compile(rooted(schema))).not.toThrow();
   });
 
   test('every status of trouble that has to say when, or who, says so', () => {
     for (const { name, operation } of operations()) {
-      for (const [status, header] of [['429', 'Retry-After'], ['401', 'WWW-Authenticate']] as const) {
-        if (operation.responses[status] !== undefined) expect([name, status, operation.responses[status].headers?.[header] !== undefined]).toEqual([name, status, true]);
+      for (const [status, header] of [
+        ['429', 'Retry-After'],
+        ['401', 'WWW-Authenticate'],
+      ] as const) {
+        if (operation.responses[status] !== undefined)
+          expect([
+            name,
+            status,
+            operation.responses[status].headers?.[header] !== undefined,
+          ]).toEqual([name, status, true]);
       }
     }
   });
 });
 
 describe('a feature that is off', () => {
-  test.each(features.map(({ name }) => name))('%s: no path in the document, 404 at each, and the others as before', async (name) => {
-    const own = await createTestApp({ features: features.filter((feature) => feature.name !== name) });
-    const left = new Set(own.routes.map(({ method, path }) => `${method} ${path}`));
-    const gone = app.routes.filter(({ method, path }) => !left.has(`${method} ${path}`));
-    expect(gone.length).toBeGreaterThan(0);
-    const { body } = await own.call('GET', '/openapi.json');
-    const paths = new Set(own.routes.map(({ path }) => path));
-    for (const { method, path } of gone) {
-      expect([path, body.paths[path]?.[method]]).toEqual([path, undefined]);
-      const reply = await own.call(method.toUpperCase(), path.replace('{id}', 'x').replace('{kid}', 'x'), method === 'post' ? { body: {} } : {});
-      expect([method, path, reply.status]).toEqual([method, path, paths.has(path) ? 405 : 404]);
-    }
-    expect((await new Validator().validate(body)).valid).toBe(true);
-    await own.stop();
-  });
+  test.each(features.map(({ name }) => name))(
+    '%s: no path in the document, 404 at each, and the others as before',
+    async (name) => {
+      const own = await createTestApp({
+        features: features.filter((feature) => feature.name !== name),
+      });
+      const left = new Set(own.routes.map(({ method, path }) => `${method} ${path}`));
+      const gone = app.routes.filter(({ method, path }) => !left.has(`${method} ${path}`));
+      expect(gone.length).toBeGreaterThan(0);
+      const { body } = await own.call('GET', '/openapi.json');
+      const paths = new Set(own.routes.map(({ path }) => path));
+      for (const { method, path } of gone) {
+        expect([path, body.paths[path]?.[method]]).toEqual([path, undefined]);
+        const reply = await own.call(
+          method.toUpperCase(),
+          path.replace('{id}', 'x').replace('{kid}', 'x'),
+          method === 'post' ? { body: {} } : {},
+        );
+        expect([method, path, reply.status]).toEqual([method, path, paths.has(path) ? 405 : 404]);
+      }
+      expect((await new Validator().validate(body)).valid).toBe(true);
+      await own.stop();
+    },
+  );
 });
 
 describe('every answer is one that the document declares', () => {
   /** Finds the operation, and holds the answer against it. */
   function expectDeclared(method: string, path: string, reply: Reply): void {
-    const template = Object.keys(document.paths).find((candidate) => new RegExp(`^${candidate.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`).test(path)) ?? '';
+    const template =
+      Object.keys(document.paths).find((candidate) =>
+        new RegExp(`^${candidate.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`).test(path),
+      ) ?? '';
     const operation = document.paths[template]?.[method.toLowerCase()];
     const response = operation?.responses[String(reply.status)];
-    expect([`${method} ${template}`, reply.status, response !== undefined]).toEqual([`${method} ${template}`, reply.status, true]);
+    expect([`${method} ${template}`, reply.status, response !== undefined]).toEqual([
+      `${method} ${template}`,
+      reply.status,
+      true,
+    ]);
     const type = reply.headers.get('content-type');
     if (type === null) {
       expect([reply.body, response?.content]).toEqual(['', undefined]);
       return;
     }
     const media = response?.content?.[type];
-    expect([method, template, reply.status, type, media !== undefined]).toEqual([method, template, reply.status, type, true]);
+    expect([method, template, reply.status, type, media !== undefined]).toEqual([
+      method,
+      template,
+      reply.status,
+      type,
+      true,
+    ]);
     if (media?.schema === undefined) return;
     const validate = ajv.compile(rooted(media.schema));
     expect([validate(reply.body), validate.errors ?? []]).toEqual([true, []]);
@@ -126,17 +196,35 @@ describe('every answer is one that the document declares', () => {
 
   /** A body that the schema takes. */
   const bodies: Readonly<Record<string, () => object>> = {
-    'POST /register': () => ({ username: `walk-${Math.random().toString(36).slice(2)}`, password: PASSWORD, display_name: 'Walk', email: 'walk@example.com', user_metadata: { a: 1 } }),
+    'POST /register': () => ({
+      username: `walk-${Math.random().toString(36).slice(2)}`,
+      password: PASSWORD,
+      display_name: 'Walk',
+      email: 'walk@example.com',
+      user_metadata: { a: 1 },
+    }),
     'POST /login': () => ({ username: 'walker', password: PASSWORD }),
     'POST /reauthenticate': () => ({ password: PASSWORD }),
     'POST /login/mfa': () => ({ challenge_token: 'x.y.z', totp: '000000' }),
     'POST /me/totp/confirm': () => ({ code: '000000' }),
-    'POST /me/passkeys': () => ({ challenge_id: 'x.y.z', credential: create({ challenge: 'AAAA', user: { id: 'AAAA' } }).credential, name: 'x' }),
+    'POST /me/passkeys': () => ({
+      challenge_id: 'x.y.z',
+      credential: create({ challenge: 'AAAA', user: { id: 'AAAA' } }).credential,
+      name: 'x',
+    }),
     'PATCH /me/passkeys/{id}': () => ({ name: 'x' }),
     'POST /login/passkey/options': () => ({ username: 'walker' }),
-    'POST /login/passkey': () => ({ challenge_id: 'x.y.z', credential: assert(create({ challenge: 'AAAA', user: { id: 'AAAA' } }).made, { challenge: 'AAAA' }) }),
+    'POST /login/passkey': () => ({
+      challenge_id: 'x.y.z',
+      credential: assert(create({ challenge: 'AAAA', user: { id: 'AAAA' } }).made, {
+        challenge: 'AAAA',
+      }),
+    }),
     'POST /login/mfa/passkey/options': () => ({ challenge_token: 'x.y.z' }),
-    'POST /me/password': () => ({ current_password: PASSWORD, new_password: 'another horse battery staple' }),
+    'POST /me/password': () => ({
+      current_password: PASSWORD,
+      new_password: 'another horse battery staple',
+    }),
     'POST /password/check': () => ({ password: PASSWORD }),
     'PATCH /me': () => ({ display_name: 'x' }),
     'POST /register/verify': () => ({ registration_id: 'x', code: '000000' }),
@@ -157,7 +245,9 @@ describe('every answer is one that the document declares', () => {
       const seen = new Set<number>();
       statuses.set(name, seen);
       const send = async (options: CallOptions, target = path) => {
-        const filled = target.replace('{id}', '00000000-0000-7000-8000-000000000000').replace('{kid}', app.app.keys.published()[0]?.jwk.kid ?? '');
+        const filled = target
+          .replace('{id}', '00000000-0000-7000-8000-000000000000')
+          .replace('{kid}', app.app.keys.published()[0]?.jwk.kid ?? '');
         const reply = await app.call(method.toUpperCase(), filled, options);
         expectDeclared(method.toUpperCase(), filled, reply);
         seen.add(reply.status);
@@ -169,11 +259,19 @@ describe('every answer is one that the document declares', () => {
       if (hasBody) expect([name, bodies[name] !== undefined]).toEqual([name, true]);
       const token = isBearer ? { token: user.access } : {};
       if (method !== 'get' || isBearer) {
-        for (const options of [{ raw: '{' }, { raw: '[]' }, { raw: '{"unknown":1}' }, { raw: 'x', headers: { 'content-type': 'text/plain' } }, { raw: `"${'a'.repeat(70_000)}"` }]) {
+        for (const options of [
+          { raw: '{' },
+          { raw: '[]' },
+          { raw: '{"unknown":1}' },
+          { raw: 'x', headers: { 'content-type': 'text/plain' } },
+          { raw: `"${'a'.repeat(70_000)}"` },
+        ]) {
           if (method !== 'get') await send({ ...token, ...options });
         }
       }
-      if (isBearer) for (const options of [{}, { token: 'x.y.z' }, { token: user.refresh }]) await send({ ...body, ...options });
+      if (isBearer)
+        for (const options of [{}, { token: 'x.y.z' }, { token: user.refresh }])
+          await send({ ...body, ...options });
       if (method === 'get') await send({ ...token, headers: { 'if-none-match': '*' } });
       if (isBearer) {
         app.clock.advance(6 * 60_000);
@@ -187,9 +285,30 @@ describe('every answer is one that the document declares', () => {
       } else await send(body);
       if (path.includes('{kid}')) await send({}, path.replace('{kid}', 'none'));
     }
-    // Every operation came to its success here, but those that take a token or a code; these have theirs below.
-    const without = operations().filter(({ name }) => ![...(statuses.get(name) ?? [])].some((status) => status < 300)).map(({ name }) => name);
-    expect(without.sort()).toEqual(['DELETE /me/passkeys/{id}', 'DELETE /me/totp', 'GET /verify', 'PATCH /me/passkeys/{id}', 'POST /email/verify', 'POST /login/mfa', 'POST /login/mfa/passkey/options', 'POST /login/passkey', 'POST /logout', 'POST /me/passkeys', 'POST /me/recovery-codes', 'POST /me/totp/confirm', 'POST /password/reset', 'POST /password/reset/check', 'POST /reauthenticate/passkey/options', 'POST /refresh', 'POST /register/verify']);
+    // Every operation came to its success here, but those that take a token or a code; these have
+    // theirs below.
+    const without = operations()
+      .filter(({ name }) => ![...(statuses.get(name) ?? [])].some((status) => status < 300))
+      .map(({ name }) => name);
+    expect(without.sort()).toEqual([
+      'DELETE /me/passkeys/{id}',
+      'DELETE /me/totp',
+      'GET /verify',
+      'PATCH /me/passkeys/{id}',
+      'POST /email/verify',
+      'POST /login/mfa',
+      'POST /login/mfa/passkey/options',
+      'POST /login/passkey',
+      'POST /logout',
+      'POST /me/passkeys',
+      'POST /me/recovery-codes',
+      'POST /me/totp/confirm',
+      'POST /password/reset',
+      'POST /password/reset/check',
+      'POST /reauthenticate/passkey/options',
+      'POST /refresh',
+      'POST /register/verify',
+    ]);
   });
 
   test('the answers that need a story', async () => {
@@ -200,31 +319,63 @@ describe('every answer is one that the document declares', () => {
       return reply;
     };
     const origin = { origin: 'https://web.example.com' };
-    expect((await send('POST', '/verify', { body: { token: user.access } })).body.verified).toBe(true);
+    expect((await send('POST', '/verify', { body: { token: user.access } })).body.verified).toBe(
+      true,
+    );
     expect((await send('GET', '/verify', { token: user.access })).status).toBe(204);
-    await send('POST', '/login', { body: { username: user.username, password: PASSWORD, cookie: true }, headers: origin });
-    await send('POST', '/login', { body: { username: user.username, password: PASSWORD, cookie: true } });
+    await send('POST', '/login', {
+      body: { username: user.username, password: PASSWORD, cookie: true },
+      headers: origin,
+    });
+    await send('POST', '/login', {
+      body: { username: user.username, password: PASSWORD, cookie: true },
+    });
     await send('POST', '/register', { body: { username: user.username, password: PASSWORD } });
     const refreshed = await send('POST', '/refresh', { body: { refresh_token: user.refresh } });
     expect(refreshed.status).toBe(200);
     await send('POST', '/refresh', { token: refreshed.body.refresh_token });
     await send('POST', '/refresh', { body: { refresh_token: user.refresh } });
     await send('POST', '/refresh', { body: { refresh_token: refreshed.body.refresh_token } });
-    expect((await send('GET', '/verify', { token: user.access })).body.code).toBe('session_revoked');
-    expect((await send('POST', '/verify', { body: { token: user.access } })).body.code).toBe('session_revoked');
+    expect((await send('GET', '/verify', { token: user.access })).body.code).toBe(
+      'session_revoked',
+    );
+    expect((await send('POST', '/verify', { body: { token: user.access } })).body.code).toBe(
+      'session_revoked',
+    );
     expect((await send('GET', '/me', { token: user.access })).body.code).toBe('session_revoked');
     const old = await app.register();
     app.clock.advance(8 * 86_400_000);
-    expect((await send('POST', '/refresh', { body: { refresh_token: old.refresh } })).body.code).toBe('refresh_token_expired');
-    expect((await send('POST', '/logout', { body: { refresh_token: old.refresh } })).status).toBe(204);
-    expect((await send('POST', '/verify', { body: { token: old.access } })).body.code).toBe('token_expired');
+    expect(
+      (await send('POST', '/refresh', { body: { refresh_token: old.refresh } })).body.code,
+    ).toBe('refresh_token_expired');
+    expect((await send('POST', '/logout', { body: { refresh_token: old.refresh } })).status).toBe(
+      204,
+    );
+    expect((await send('POST', '/verify', { body: { token: old.access } })).body.code).toBe(
+      'token_expired',
+    );
     const gone = await app.register();
     await disableAccount(app.app, gone.userId);
-    expect((await send('POST', '/refresh', { body: { refresh_token: gone.refresh } })).body.code).toBe('account_disabled');
-    expect((await send('POST', '/login', { body: { username: gone.username, password: PASSWORD } })).status).toBe(403);
-    for (let i = 0; i < 12; i++) await send('POST', '/login', { body: { username: 'walked-over', password: 'wrong horse battery' } });
+    expect(
+      (await send('POST', '/refresh', { body: { refresh_token: gone.refresh } })).body.code,
+    ).toBe('account_disabled');
+    expect(
+      (await send('POST', '/login', { body: { username: gone.username, password: PASSWORD } }))
+        .status,
+    ).toBe(403);
+    for (let i = 0; i < 12; i++)
+      await send('POST', '/login', {
+        body: { username: 'walked-over', password: 'wrong horse battery' },
+      });
     const twice = await app.register();
-    await Promise.all(Array.from({ length: 9 }, (_, i) => send('POST', '/me/password', { token: twice.access, body: { current_password: PASSWORD, new_password: `horse number ${i} battery staple` } })));
+    await Promise.all(
+      Array.from({ length: 9 }, (_, i) =>
+        send('POST', '/me/password', {
+          token: twice.access,
+          body: { current_password: PASSWORD, new_password: `horse number ${i} battery staple` },
+        }),
+      ),
+    );
   });
 
   test('the answers that need a second factor', async () => {
@@ -236,19 +387,49 @@ describe('every answer is one that the document declares', () => {
     const user = await app.register();
     const { secret } = (await send('POST', '/me/totp', { token: user.access })).body;
     const code = () => codeAt(secret, app.clock.now());
-    const confirmed = await send('POST', '/me/totp/confirm', { token: user.access, body: { code: code() } });
+    const confirmed = await send('POST', '/me/totp/confirm', {
+      token: user.access,
+      body: { code: code() },
+    });
     expect(confirmed.body.recovery_codes).toHaveLength(10);
-    expect((await send('GET', '/me/factors', { token: user.access })).body.recovery_codes_left).toBe(10);
+    expect(
+      (await send('GET', '/me/factors', { token: user.access })).body.recovery_codes_left,
+    ).toBe(10);
     app.clock.advance(60_000);
-    const first = await send('POST', '/login', { body: { username: user.username, password: PASSWORD } });
-    expect((await send('POST', '/login/mfa', { body: { challenge_token: first.body.challenge_token, totp: '12345x' } })).status).toBe(401);
-    expect((await send('POST', '/login/mfa', { body: { challenge_token: first.body.challenge_token, totp: code() } })).status).toBe(200);
-    expect((await send('POST', '/reauthenticate', { token: user.access, body: { password: PASSWORD } })).status).toBe(401);
-    expect((await send('POST', '/reauthenticate', { token: user.access, body: { recovery_code: confirmed.body.recovery_codes[0] } })).status).toBe(200);
+    const first = await send('POST', '/login', {
+      body: { username: user.username, password: PASSWORD },
+    });
+    expect(
+      (
+        await send('POST', '/login/mfa', {
+          body: { challenge_token: first.body.challenge_token, totp: '12345x' },
+        })
+      ).status,
+    ).toBe(401);
+    expect(
+      (
+        await send('POST', '/login/mfa', {
+          body: { challenge_token: first.body.challenge_token, totp: code() },
+        })
+      ).status,
+    ).toBe(200);
+    expect(
+      (await send('POST', '/reauthenticate', { token: user.access, body: { password: PASSWORD } }))
+        .status,
+    ).toBe(401);
+    expect(
+      (
+        await send('POST', '/reauthenticate', {
+          token: user.access,
+          body: { recovery_code: confirmed.body.recovery_codes[0] },
+        })
+      ).status,
+    ).toBe(200);
     expect((await send('POST', '/me/recovery-codes', { token: user.access })).status).toBe(200);
     expect((await send('DELETE', '/me/totp', { token: user.access })).status).toBe(204);
     expect((await send('DELETE', '/me/totp', { token: user.access })).status).toBe(404);
-    for (let i = 0; i < 12; i++) await send('POST', '/me/totp/confirm', { token: user.access, body: { code: '12345' } });
+    for (let i = 0; i < 12; i++)
+      await send('POST', '/me/totp/confirm', { token: user.access, body: { code: '12345' } });
   });
 
   test('the answers that need an authenticator', async () => {
@@ -261,20 +442,66 @@ describe('every answer is one that the document declares', () => {
     const token = user.access;
     const begun = (await send('POST', '/me/passkeys/options', { token })).body;
     const { made, credential } = create(begun.options, { counter: 1 });
-    const added = await send('POST', '/me/passkeys', { token, body: { challenge_id: begun.challenge_id, credential } });
+    const added = await send('POST', '/me/passkeys', {
+      token,
+      body: { challenge_id: begun.challenge_id, credential },
+    });
     expect(added.status).toBe(201);
-    expect((await send('PATCH', `/me/passkeys/${added.body.id}`, { token, body: { name: 'Renamed' } })).body.name).toBe('Renamed');
+    expect(
+      (await send('PATCH', `/me/passkeys/${added.body.id}`, { token, body: { name: 'Renamed' } }))
+        .body.name,
+    ).toBe('Renamed');
     expect((await send('GET', '/me/factors', { token })).body.passkeys).toHaveLength(1);
     const options = (await send('POST', '/login/passkey/options')).body;
-    const signedIn = await send('POST', '/login/passkey', { body: { challenge_id: options.challenge_id, credential: assert(made, options.options) } });
+    const signedIn = await send('POST', '/login/passkey', {
+      body: { challenge_id: options.challenge_id, credential: assert(made, options.options) },
+    });
     expect(signedIn.body.status).toBe('authenticated');
-    const foreign = (await send('POST', '/login/passkey/options', { body: { username: user.username } })).body;
-    expect((await send('POST', '/login/passkey', { body: { challenge_id: foreign.challenge_id, credential: assert({ ...made, id: 'AAAA' }, foreign.options) } })).body.unknown_credential.credentialId).toBe('AAAA');
-    const first = await send('POST', '/login', { body: { username: user.username, password: PASSWORD } });
-    const second = (await send('POST', '/login/mfa/passkey/options', { body: { challenge_token: first.body.challenge_token } })).body;
-    expect((await send('POST', '/login/mfa', { body: { challenge_token: first.body.challenge_token, passkey: { challenge_id: second.challenge_id, credential: assert(made, second.options) } } })).status).toBe(200);
+    const foreign = (
+      await send('POST', '/login/passkey/options', { body: { username: user.username } })
+    ).body;
+    expect(
+      (
+        await send('POST', '/login/passkey', {
+          body: {
+            challenge_id: foreign.challenge_id,
+            credential: assert({ ...made, id: 'AAAA' }, foreign.options),
+          },
+        })
+      ).body.unknown_credential.credentialId,
+    ).toBe('AAAA');
+    const first = await send('POST', '/login', {
+      body: { username: user.username, password: PASSWORD },
+    });
+    const second = (
+      await send('POST', '/login/mfa/passkey/options', {
+        body: { challenge_token: first.body.challenge_token },
+      })
+    ).body;
+    expect(
+      (
+        await send('POST', '/login/mfa', {
+          body: {
+            challenge_token: first.body.challenge_token,
+            passkey: {
+              challenge_id: second.challenge_id,
+              credential: assert(made, second.options),
+            },
+          },
+        })
+      ).status,
+    ).toBe(200);
     const again = (await send('POST', '/reauthenticate/passkey/options', { token })).body;
-    expect((await send('POST', '/reauthenticate', { token, body: { passkey: { challenge_id: again.challenge_id, credential: assert(made, again.options) } } })).status).toBe(200);
+    expect(
+      (
+        await send('POST', '/reauthenticate', {
+          token,
+          body: {
+            passkey: { challenge_id: again.challenge_id, credential: assert(made, again.options) },
+          },
+        })
+      ).status,
+    ).toBe(200);
     expect((await send('DELETE', `/me/passkeys/${added.body.id}`, { token })).status).toBe(204);
   });
 
@@ -285,28 +512,66 @@ describe('every answer is one that the document declares', () => {
       return [reply.status, reply.body] as const;
     };
     const address = 'story@example.com';
-    const [begun, { registration_id: id }] = await send('POST', '/register', { body: { email: address, password: PASSWORD } });
+    const [begun, { registration_id: id }] = await send('POST', '/register', {
+      body: { email: address, password: PASSWORD },
+    });
     const registered = (await app.letters(address))[0]?.values;
     const cookie = { cookie: true };
     expect(begun).toBe(202);
-    expect((await send('POST', '/register/verify', { body: { registration_id: id, code: registered?.['code'], ...cookie } }))[1].code).toBe('origin_not_allowed');
-    expect((await send('POST', '/register/resend', { body: { registration_id: id } }))[0]).toBe(202);
-    const [made, { access_token: token }] = await send('POST', '/register/verify', { body: { registration_id: id, code: registered?.['code'] } });
+    expect(
+      (
+        await send('POST', '/register/verify', {
+          body: { registration_id: id, code: registered?.['code'], ...cookie },
+        })
+      )[1].code,
+    ).toBe('origin_not_allowed');
+    expect((await send('POST', '/register/resend', { body: { registration_id: id } }))[0]).toBe(
+      202,
+    );
+    const [made, { access_token: token }] = await send('POST', '/register/verify', {
+      body: { registration_id: id, code: registered?.['code'] },
+    });
     expect(made).toBe(201);
-    expect((await send('POST', '/register/verify', { body: { token: 'x', password: PASSWORD } }))[1].code).toBe('token_spent_or_expired');
-    expect((await send('PATCH', '/me', { token, body: { email: 'story.moved@example.com' } }))[0]).toBe(200);
+    expect(
+      (await send('POST', '/register/verify', { body: { token: 'x', password: PASSWORD } }))[1]
+        .code,
+    ).toBe('token_spent_or_expired');
+    expect(
+      (await send('PATCH', '/me', { token, body: { email: 'story.moved@example.com' } }))[0],
+    ).toBe(200);
     expect((await send('POST', '/email/verify/resend', { token }))[0]).toBe(202);
     const moved = (await app.letters('story.moved@example.com'))[0]?.values;
-    expect((await send('POST', '/email/verify', { token, body: { code: moved?.['code'] } }))[0]).toBe(200);
-    for (let i = 0; i < 12; i++) await send('POST', '/email/verify', { token, body: { code: moved?.['code'] } });
-    expect((await send('POST', '/password/forgot', { body: { username: 'story.moved@example.com' } }))[0]).toBe(202);
-    const reset = (await app.letters('story.moved@example.com')).find(({ letter }) => letter === 'reset_password')?.values['token'];
+    expect(
+      (await send('POST', '/email/verify', { token, body: { code: moved?.['code'] } }))[0],
+    ).toBe(200);
+    for (let i = 0; i < 12; i++)
+      await send('POST', '/email/verify', { token, body: { code: moved?.['code'] } });
+    expect(
+      (
+        await send('POST', '/password/forgot', { body: { username: 'story.moved@example.com' } })
+      )[0],
+    ).toBe(202);
+    const reset = (await app.letters('story.moved@example.com')).find(
+      ({ letter }) => letter === 'reset_password',
+    )?.values['token'];
     expect((await send('POST', '/password/reset/check', { body: { token: reset } }))[0]).toBe(204);
-    expect((await send('POST', '/password/reset', { body: { token: reset, password: 'short' } }))[1].code).toBe('invalid_request');
-    expect((await send('POST', '/password/reset', { body: { token: reset, password: 'another horse battery staple' } }))[0]).toBe(204);
+    expect(
+      (await send('POST', '/password/reset', { body: { token: reset, password: 'short' } }))[1]
+        .code,
+    ).toBe('invalid_request');
+    expect(
+      (
+        await send('POST', '/password/reset', {
+          body: { token: reset, password: 'another horse battery staple' },
+        })
+      )[0],
+    ).toBe(204);
     const forced = await app.register();
     await demandPasswordChangeOf(app.app, forced.userId);
-    expect((await send('POST', '/login', { body: { username: forced.username, password: PASSWORD } }))[1].code).toBe('password_change_required');
+    expect(
+      (await send('POST', '/login', { body: { username: forced.username, password: PASSWORD } }))[1]
+        .code,
+    ).toBe('password_change_required');
   });
 
   test('what is not ready says why', async () => {
@@ -321,7 +586,9 @@ describe('every answer is one that the document declares', () => {
   test('closed registration is a document and an answer of its own', async () => {
     const closed = await createTestApp({ config: '[registration]\nenabled = false\n' });
     const { body } = await closed.call('GET', '/openapi.json');
-    const reply = await closed.call('POST', '/register', { body: { username: 'a', password: PASSWORD } });
+    const reply = await closed.call('POST', '/register', {
+      body: { username: 'a', password: PASSWORD },
+    });
     expect([reply.status, reply.body.code]).toEqual([403, 'registration_closed']);
     expect(Object.keys(body.paths['/register'].post.responses)).toContain('403');
     expect((await new Validator().validate(body)).valid).toBe(true);

@@ -1,4 +1,7 @@
-/** The catalogue of problems against the routes that declare them and the tests that bring them about. */
+/**
+ * The catalogue of problems against the routes that declare them and the tests that bring them
+ * about.
+ */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { demandPasswordChangeOf, disableAccount } from '../../src/core/account-state.ts';
@@ -12,20 +15,43 @@ import { request, sendRaw } from '../support/raw.ts';
 
 const CODES = Object.keys(PROBLEMS).filter((code): code is ProblemCode => code in PROBLEMS);
 /** What the server refuses with before or beside any handler. */
-const FRONT_DOOR: readonly ProblemCode[] = ['malformed_request', 'unsupported_media_type', 'content_too_large', 'invalid_request', 'not_found', 'method_not_allowed', 'request_timeout', 'header_too_large', 'internal_error'];
-const BEARER: readonly ProblemCode[] = ['invalid_token', 'session_revoked', 'insufficient_user_authentication'];
+const FRONT_DOOR: readonly ProblemCode[] = [
+  'malformed_request',
+  'unsupported_media_type',
+  'content_too_large',
+  'invalid_request',
+  'not_found',
+  'method_not_allowed',
+  'request_timeout',
+  'header_too_large',
+  'internal_error',
+];
+const BEARER: readonly ProblemCode[] = [
+  'invalid_token',
+  'session_revoked',
+  'insufficient_user_authentication',
+];
 
 let app: TestApp;
 let closed: TestApp;
 let busy: TestApp;
 beforeAll(async () => {
   app = await createTestApp();
-  closed = await createTestApp({ config: '[registration]\nenabled = false\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n' });
-  busy = await createTestApp({ config: '[password]\nmemory = "64MiB"\npasses = 3\nthreads = 1\nqueue_length = 1\n' });
+  closed = await createTestApp({
+    config:
+      '[registration]\nenabled = false\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n',
+  });
+  busy = await createTestApp({
+    config: '[password]\nmemory = "64MiB"\npasses = 3\nthreads = 1\nqueue_length = 1\n',
+  });
 });
 afterAll(() => Promise.all([app.stop(), closed.stop(), busy.stop()]));
 
-const until = async (code: ProblemCode, send: (i: number) => Promise<Reply>, most: number): Promise<Reply> => {
+const until = async (
+  code: ProblemCode,
+  send: (i: number) => Promise<Reply>,
+  most: number,
+): Promise<Reply> => {
   for (let i = 0; ; i++) {
     const reply = await send(i);
     if (reply.body.code === code || i >= most) return reply;
@@ -75,16 +101,27 @@ const PRODUCED: Readonly<Partial<Record<ProblemCode, () => Promise<Reply>>>> = {
     await disableAccount(app.app, userId);
     return app.login(username);
   },
-  registration_closed: () => closed.call('POST', '/register', { body: { username: 'a', password: PASSWORD } }),
+  registration_closed: () =>
+    closed.call('POST', '/register', { body: { username: 'a', password: PASSWORD } }),
   origin_not_allowed: () => closed.login('a', PASSWORD, { cookie: true }),
   not_found: () => app.call('GET', '/nope'),
   method_not_allowed: () => app.call('PUT', '/me'),
-  username_taken: async () => app.call('POST', '/register', { body: { username: (await app.register()).username, password: PASSWORD } }),
+  username_taken: async () =>
+    app.call('POST', '/register', {
+      body: { username: (await app.register()).username, password: PASSWORD },
+    }),
   conflict: async () => {
     for (let round = 0; ; round++) {
       const { access } = await app.register();
-      const change = (i: number) => app.call('POST', '/me/password', { token: access, body: { current_password: PASSWORD, new_password: `horse number ${i} battery staple` } });
-      const reply = await anyOf('conflict', Array.from({ length: 9 }, (_, i) => change(i)));
+      const change = (i: number) =>
+        app.call('POST', '/me/password', {
+          token: access,
+          body: { current_password: PASSWORD, new_password: `horse number ${i} battery staple` },
+        });
+      const reply = await anyOf(
+        'conflict',
+        Array.from({ length: 9 }, (_, i) => change(i)),
+      );
       if (reply.body.code === 'conflict' || round === 20) return reply;
     }
   },
@@ -96,7 +133,8 @@ const PRODUCED: Readonly<Partial<Record<ProblemCode, () => Promise<Reply>>>> = {
     await own.stop();
     return reply;
   },
-  no_second_factor: async () => app.call('POST', '/me/recovery-codes', { token: (await app.register()).access }),
+  no_second_factor: async () =>
+    app.call('POST', '/me/recovery-codes', { token: (await app.register()).access }),
   last_second_factor: async () => {
     const own = await createTestApp({ config: '[mfa]\nrequired = "all"\n' });
     const { access } = await own.register();
@@ -121,24 +159,33 @@ const PRODUCED: Readonly<Partial<Record<ProblemCode, () => Promise<Reply>>>> = {
     for (let i = 0; i < 20; i++) await addPasskey(app, user);
     return app.call('POST', '/me/passkeys/options', { token: user.access });
   },
-  invalid_code: () => app.call('POST', '/register/verify', { body: { registration_id: 'x', code: '000000' } }),
+  invalid_code: () =>
+    app.call('POST', '/register/verify', { body: { registration_id: 'x', code: '000000' } }),
   token_spent_or_expired: () => app.call('POST', '/password/reset/check', { body: { token: 'x' } }),
   password_change_required: async () => {
     const { userId, username } = await app.register();
     await demandPasswordChangeOf(app.app, userId);
     return app.login(username);
   },
-  header_too_large: () => bytes(app.url, request('GET /healthz', [`X-Long: ${'a'.repeat(32_000)}`])),
+  header_too_large: () =>
+    bytes(app.url, request('GET /healthz', [`X-Long: ${'a'.repeat(32_000)}`])),
   request_timeout: async () => {
-    const own = await createTestApp({ config: '[server]\nheader_timeout = "1s"\nrequest_timeout = "1s"\n' });
+    const own = await createTestApp({
+      config: '[server]\nheader_timeout = "1s"\nrequest_timeout = "1s"\n',
+    });
     const reply = await bytes(own.url, 'GET /healthz HTTP/1.1\r\nHost: a\r\n');
     await own.stop();
     return reply;
   },
   content_too_large: () => app.call('POST', '/login', { raw: `"${'a'.repeat(70_000)}"` }),
-  unsupported_media_type: () => app.call('POST', '/login', { raw: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } }),
+  unsupported_media_type: () =>
+    app.call('POST', '/login', {
+      raw: 'a=b',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    }),
   invalid_request: () => app.call('POST', '/login', { body: {} }),
-  too_many_attempts: () => until('too_many_attempts', () => app.login('tried-often', 'wrong horse battery'), 20),
+  too_many_attempts: () =>
+    until('too_many_attempts', () => app.login('tried-often', 'wrong horse battery'), 20),
   internal_error: async () => {
     const own = await createTestApp();
     const { access } = await own.register();
@@ -147,7 +194,11 @@ const PRODUCED: Readonly<Partial<Record<ProblemCode, () => Promise<Reply>>>> = {
     await own.stop().catch(() => undefined);
     return reply;
   },
-  overloaded: () => anyOf('overloaded', Array.from({ length: 8 }, (_, i) => busy.login(`busy-${i}`))),
+  overloaded: () =>
+    anyOf(
+      'overloaded',
+      Array.from({ length: 8 }, (_, i) => busy.login(`busy-${i}`)),
+    ),
   not_ready: async () => {
     const own = await createTestApp();
     await own.db.close();
@@ -159,12 +210,20 @@ const PRODUCED: Readonly<Partial<Record<ProblemCode, () => Promise<Reply>>>> = {
 
 describe('the catalogue', () => {
   test('every code is declared by a route or belongs to the front door', () => {
-    const declared = new Set<string>([...FRONT_DOOR, ...BEARER, ...[...app.routes, ...closed.routes].flatMap(({ problems }) => problems)]);
+    const declared = new Set<string>([
+      ...FRONT_DOOR,
+      ...BEARER,
+      ...[...app.routes, ...closed.routes].flatMap(({ problems }) => problems),
+    ]);
     expect(CODES.filter((code) => !declared.has(code))).toEqual([]);
   });
 
   test('every code that can be answered is brought about below', () => {
-    const declared = new Set<string>([...FRONT_DOOR, ...BEARER, ...[...app.routes, ...closed.routes].flatMap(({ problems }) => problems)]);
+    const declared = new Set<string>([
+      ...FRONT_DOOR,
+      ...BEARER,
+      ...[...app.routes, ...closed.routes].flatMap(({ problems }) => problems),
+    ]);
     expect([...declared].filter((code) => !(code in PRODUCED)).sort()).toEqual([]);
   });
 
@@ -173,9 +232,20 @@ describe('the catalogue', () => {
     if (made === undefined) throw new Error('not in the catalogue');
     const reply = await PRODUCED[made]?.();
     const { status, title } = PROBLEMS[made];
-    expect(reply?.body).toMatchObject({ type: `urn:postern:problem:${code}`, code, status, title, detail: expect.any(String), request_id: reply?.headers.get('x-request-id') });
-    expect([reply?.status, reply?.headers.get('content-type')]).toEqual([status, 'application/problem+json']);
-    if (status === 429 || code === 'overloaded') expect(reply?.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+    expect(reply?.body).toMatchObject({
+      type: `urn:postern:problem:${code}`,
+      code,
+      status,
+      title,
+      detail: expect.any(String),
+      request_id: reply?.headers.get('x-request-id'),
+    });
+    expect([reply?.status, reply?.headers.get('content-type')]).toEqual([
+      status,
+      'application/problem+json',
+    ]);
+    if (status === 429 || code === 'overloaded')
+      expect(reply?.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
     if (status === 405) expect(reply?.headers.get('allow')).toBeTruthy();
     if (status === 401) expect(reply?.headers.get('www-authenticate')).toMatch(/^Bearer/);
     expect(reply?.body.detail).toMatch(/\.$/);
@@ -184,7 +254,11 @@ describe('the catalogue', () => {
   test('codes are snake_case, and their words say no more than they should', () => {
     for (const [code, { title, detail, status }] of Object.entries(PROBLEMS)) {
       expect(code).toMatch(/^[a-z]+(?:_[a-z]+)*$/);
-      expect([status >= 400 && status < 600, title.length > 0, detail.endsWith('.')]).toEqual([true, true, true]);
+      expect([status >= 400 && status < 600, title.length > 0, detail.endsWith('.')]).toEqual([
+        true,
+        true,
+        true,
+      ]);
     }
   });
 });
@@ -280,9 +354,19 @@ describe('each refusal that a route declares', () => {
   const UNPROVOKED: readonly string[] = ['POST /refresh overloaded', 'POST /logout overloaded'];
 
   test('has a test, and no test is listed for what nobody declares', () => {
-    const declared = new Set([...app.routes, ...closed.routes].flatMap(({ method, path, problems }) => problems.map((code) => `${method.toUpperCase()} ${path} ${code}`)));
-    expect([...declared].filter((pair) => TESTED[pair] === undefined && !UNPROVOKED.includes(pair)).sort()).toEqual([]);
-    expect([...Object.keys(TESTED), ...UNPROVOKED].filter((pair) => !declared.has(pair)).sort()).toEqual([]);
+    const declared = new Set(
+      [...app.routes, ...closed.routes].flatMap(({ method, path, problems }) =>
+        problems.map((code) => `${method.toUpperCase()} ${path} ${code}`),
+      ),
+    );
+    expect(
+      [...declared]
+        .filter((pair) => TESTED[pair] === undefined && !UNPROVOKED.includes(pair))
+        .sort(),
+    ).toEqual([]);
+    expect(
+      [...Object.keys(TESTED), ...UNPROVOKED].filter((pair) => !declared.has(pair)).sort(),
+    ).toEqual([]);
   });
 
   test.each(Object.entries(TESTED))('%s: %s', (pair, file) => {

@@ -1,4 +1,6 @@
-/** Every way to a token, against the page that tells their strength and against the code that mints. */
+/**
+ * Every way to a token, against the page that tells their strength and against the code that mints.
+ */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
@@ -11,21 +13,45 @@ beforeAll(async () => void (app = await createTestApp()));
 afterAll(() => app.stop());
 
 function givesTokens(reply: z.ZodType | undefined): boolean {
-  return reply !== undefined && JSON.stringify(z.toJSONSchema(reply, { io: 'output', unrepresentable: 'any' })).includes('"access_token"');
+  return (
+    reply !== undefined &&
+    JSON.stringify(z.toJSONSchema(reply, { io: 'output', unrepresentable: 'any' })).includes(
+      '"access_token"',
+    )
+  );
 }
 
 test('ASVS 6.1.3, 6.3.4: every route that gives a token is documented with its strength, and no other', () => {
   const page = readFileSync(new URL('../../docs/factors.md', import.meta.url), 'utf8');
-  const table = page.slice(page.indexOf('## Sign-in paths and their strength'), page.indexOf('## Stepping up'));
-  const documented = new Set([...table.matchAll(/^\| (POST|GET) `(\/[^`]+)`/gm)].map(([, method, path]) => `${method} ${path}`));
-  const giving = app.routes.flatMap((route) => (route.kind === 'operation' && givesTokens(route.reply) ? [`${route.method.toUpperCase()} ${route.path}`] : []));
+  const table = page.slice(
+    page.indexOf('## Sign-in paths and their strength'),
+    page.indexOf('## Stepping up'),
+  );
+  const documented = new Set(
+    [...table.matchAll(/^\| (POST|GET) `(\/[^`]+)`/gm)].map(
+      ([, method, path]) => `${method} ${path}`,
+    ),
+  );
+  const giving = app.routes.flatMap((route) =>
+    route.kind === 'operation' && givesTokens(route.reply)
+      ? [`${route.method.toUpperCase()} ${route.path}`]
+      : [],
+  );
   expect([...documented].sort()).toEqual(giving.sort());
 });
 
 test('ASVS 6.3.4: all of them come to it by three functions of the core, which make the same checks; nothing else mints', () => {
-  const using = (name: string): string[] => readModules().filter(({ imports }) => imports.some(({ names }) => names.includes(name))).map(({ path }) => path).sort();
+  const using = (name: string): string[] =>
+    readModules()
+      .filter(({ imports }) => imports.some(({ names }) => names.includes(name)))
+      .map(({ path }) => path)
+      .sort();
   expect(using('authenticated')).toEqual(['core/authentication.ts', 'core/reauthentication.ts']);
-  expect([...using('completeFactor'), ...using('completeFactors')].filter((path) => !/^features\/(?:password|mfa|passkey)\//.test(path))).toEqual([]);
+  expect(
+    [...using('completeFactor'), ...using('completeFactors')].filter(
+      (path) => !/^features\/(?:password|mfa|passkey)\//.test(path),
+    ),
+  ).toEqual([]);
   expect(using('reauthenticate').filter((path) => !/^features\/mfa\//.test(path))).toEqual([]);
   expect(using('refreshSession').filter((path) => !/^features\/session\//.test(path))).toEqual([]);
 });

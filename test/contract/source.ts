@@ -30,18 +30,31 @@ export function readModules(): Module[] {
     .map((path) => readModule(path, readFileSync(root + path, 'utf8')));
 }
 
-const IMPORT = /^\s*(import|export)\s+(type\s+)?(?:([^'";]*?)\s+from\s+)?'([^']+)'(?:\s+with\s+\{[^}]*\})?;/gm;
+const IMPORT =
+  /^\s*(import|export)\s+(type\s+)?(?:([^'";]*?)\s+from\s+)?'([^']+)'(?:\s+with\s+\{[^}]*\})?;/gm;
 
 export function readModule(path: string, text: string): Module {
   const imports: Import[] = [];
   for (const [, , type, clause = '', specifier = ''] of text.matchAll(IMPORT)) {
     const isOurs = specifier.startsWith('.');
-    const names = [...clause.matchAll(/\b([A-Za-z_$][\w$]*)(?:\s+as\s+[\w$]+)?/g)].map(([, name = '']) => name).filter((name) => name !== 'type');
-    imports.push({ target: isOurs ? posix.normalize(posix.join(posix.dirname(path), specifier)) : specifier, isOurs, isType: type !== undefined, names });
+    const names = [...clause.matchAll(/\b([A-Za-z_$][\w$]*)(?:\s+as\s+[\w$]+)?/g)]
+      .map(([, name = '']) => name)
+      .filter((name) => name !== 'type');
+    imports.push({
+      target: isOurs ? posix.normalize(posix.join(posix.dirname(path), specifier)) : specifier,
+      isOurs,
+      isType: type !== undefined,
+      names,
+    });
   }
   for (const [, specifier = ''] of text.matchAll(/\bimport\(\s*'([^']+)'\s*\)/g)) {
     const isOurs = specifier.startsWith('.');
-    imports.push({ target: isOurs ? posix.normalize(posix.join(posix.dirname(path), specifier)) : specifier, isOurs, isType: path.endsWith('.mjs'), names: [] });
+    imports.push({
+      target: isOurs ? posix.normalize(posix.join(posix.dirname(path), specifier)) : specifier,
+      isOurs,
+      isType: path.endsWith('.mjs'),
+      names: [],
+    });
   }
   return { path, lines: text.split('\n').length - 1, text, code: blank(text), imports };
 }
@@ -53,9 +66,19 @@ export function blank(text: string): string {
   for (let at = 0; at < text.length; ) {
     const rest = text.slice(at);
     const [token = ''] =
-      /^\/\/[^\n]*/.exec(rest) ?? /^\/\*[\s\S]*?\*\//.exec(rest) ?? /^'(?:\\.|[^'\\\n])*'/.exec(rest) ?? /^"(?:\\.|[^"\\\n])*"/.exec(rest) ?? (mayBeginValue(last) ? /^\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*/.exec(rest) : null) ?? [];
+      /^\/\/[^\n]*/.exec(rest) ??
+      /^\/\*[\s\S]*?\*\//.exec(rest) ??
+      /^'(?:\\.|[^'\\\n])*'/.exec(rest) ??
+      /^"(?:\\.|[^"\\\n])*"/.exec(rest) ??
+      (mayBeginValue(last)
+        ? /^\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*/.exec(rest)
+        : null) ??
+      [];
     if (token !== '') {
-      out += token.startsWith('/') && (token[1] === '/' || token[1] === '*') ? token.replace(/[^\n]/g, ' ') : `0${' '.repeat(token.length - 1)}`;
+      out +=
+        token.startsWith('/') && (token[1] === '/' || token[1] === '*')
+          ? token.replace(/[^\n]/g, ' ')
+          : `0${' '.repeat(token.length - 1)}`;
       if (!/^\/[/*]/.test(token)) last = '0';
       at += token.length;
     } else if (rest.startsWith('`')) {
@@ -74,7 +97,11 @@ export function blank(text: string): string {
 }
 
 function mayBeginValue(last: string): boolean {
-  return last === '' || /^[([{,;:=!&|?+\-*%<>~^]$/.test(last) || /^(?:return|typeof|case|in|of|await|throw|else)$/.test(last);
+  return (
+    last === '' ||
+    /^[([{,;:=!&|?+\-*%<>~^]$/.test(last) ||
+    /^(?:return|typeof|case|in|of|await|throw|else)$/.test(last)
+  );
 }
 
 /** A template literal and the code in its holes. */

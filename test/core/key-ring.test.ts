@@ -9,7 +9,10 @@ describe('signing keys by schedule', () => {
   let app: TestApp;
   beforeAll(async () => void (app = await createTestApp()));
   afterAll(() => app.stop());
-  const kids = async (): Promise<string[]> => (await app.call('GET', '/.well-known/jwks.json')).body.keys.map((key: { kid: string }) => key.kid);
+  const kids = async (): Promise<string[]> =>
+    (await app.call('GET', '/.well-known/jwks.json')).body.keys.map(
+      (key: { kid: string }) => key.kid,
+    );
 
   test('the next key is published a day ahead, signs when its time has come, and the old one goes when its last token has expired', async () => {
     const [first] = await kids();
@@ -23,10 +26,14 @@ describe('signing keys by schedule', () => {
     expect(both).toHaveLength(2);
     expect(both[0]).toBe(first);
     const before = await app.register();
-    expect(JSON.parse(Buffer.from(before.access.split('.')[0] ?? '', 'base64url').toString()).kid).toBe(first);
+    expect(
+      JSON.parse(Buffer.from(before.access.split('.')[0] ?? '', 'base64url').toString()).kid,
+    ).toBe(first);
     app.clock.advance(1 * DAY);
     const after = await app.register();
-    expect(JSON.parse(Buffer.from(after.access.split('.')[0] ?? '', 'base64url').toString()).kid).toBe(both[1]);
+    expect(
+      JSON.parse(Buffer.from(after.access.split('.')[0] ?? '', 'base64url').toString()).kid,
+    ).toBe(both[1]);
     expect((await kids())[0]).toBe(both[1]);
     app.clock.advance(17 * MINUTE);
     expect(await kids()).toEqual([both[1]]);
@@ -36,7 +43,11 @@ describe('signing keys by schedule', () => {
     const own = await createTestApp();
     const other = await createTestApp({ directory: own.directory, clock: own.clock });
     own.clock.advance(89 * DAY + MINUTE);
-    await Promise.all([own.app.keys.ensureNext(), other.app.keys.ensureNext(), own.app.keys.ensureNext()]);
+    await Promise.all([
+      own.app.keys.ensureNext(),
+      other.app.keys.ensureNext(),
+      own.app.keys.ensureNext(),
+    ]);
     expect(own.app.keys.list().filter(({ purpose }) => purpose === 'access')).toHaveLength(2);
     expect(other.app.keys.list()).toEqual(own.app.keys.list());
     await other.stop();
@@ -48,7 +59,9 @@ describe('signing keys by schedule', () => {
     const other = await createTestApp({ directory: own.directory, clock: own.clock });
     await own.app.keys.rotate('access', 0);
     const user = await own.register();
-    await expect.poll(async () => (await other.call('GET', '/verify', { token: user.access })).status).toBe(204);
+    await expect
+      .poll(async () => (await other.call('GET', '/verify', { token: user.access })).status)
+      .toBe(204);
     await other.stop();
     await own.stop();
   });
@@ -56,11 +69,19 @@ describe('signing keys by schedule', () => {
   test('a new algorithm in the configuration signs at once, and tokens of the old one live out their time', async () => {
     const own = await createTestApp();
     const user = await own.register();
-    const eddsa = await createTestApp({ directory: own.directory, clock: own.clock, config: '[tokens]\nalgorithm = "EdDSA"\n' });
+    const eddsa = await createTestApp({
+      directory: own.directory,
+      clock: own.clock,
+      config: '[tokens]\nalgorithm = "EdDSA"\n',
+    });
     const fresh = await eddsa.login(user.username);
-    expect(JSON.parse(Buffer.from(fresh.body.access_token.split('.')[0], 'base64url').toString()).alg).toBe('EdDSA');
+    expect(
+      JSON.parse(Buffer.from(fresh.body.access_token.split('.')[0], 'base64url').toString()).alg,
+    ).toBe('EdDSA');
     expect((await eddsa.call('GET', '/verify', { token: user.access })).status).toBe(204);
-    expect((await eddsa.call('GET', '/verify', { token: fresh.body.access_token })).status).toBe(204);
+    expect((await eddsa.call('GET', '/verify', { token: fresh.body.access_token })).status).toBe(
+      204,
+    );
     await eddsa.stop();
     await own.stop();
   });
@@ -73,9 +94,15 @@ describe('signing keys by schedule', () => {
     expect(next.status).toBe(200);
     // The lost answer comes out the same, letter for letter, though the key is another now.
     await own.app.keys.rotate('internal', 0);
-    expect((await own.call('POST', '/refresh', { body: { refresh_token: user.refresh } })).body.refresh_token).toBe(next.body.refresh_token);
+    expect(
+      (await own.call('POST', '/refresh', { body: { refresh_token: user.refresh } })).body
+        .refresh_token,
+    ).toBe(next.body.refresh_token);
     await own.app.keys.rotate('internal', 0, { withdraw: true });
-    expect((await own.call('POST', '/refresh', { body: { refresh_token: next.body.refresh_token } })).body.code).toBe('invalid_token');
+    expect(
+      (await own.call('POST', '/refresh', { body: { refresh_token: next.body.refresh_token } }))
+        .body.code,
+    ).toBe('invalid_token');
     await own.stop();
   });
 });
@@ -95,8 +122,15 @@ test('of two password changes at once with the same old password, one holds', as
   const own = await createTestApp();
   const user = await own.register();
   const second = await own.login(user.username);
-  const change = (token: string, password: string) => own.call('POST', '/me/password', { token, body: { current_password: 'correct horse battery staple', new_password: password } });
-  const [a, b] = await Promise.all([change(user.access, 'the first new passphrase'), change(second.body.access_token, 'the second new passphrase')]);
+  const change = (token: string, password: string) =>
+    own.call('POST', '/me/password', {
+      token,
+      body: { current_password: 'correct horse battery staple', new_password: password },
+    });
+  const [a, b] = await Promise.all([
+    change(user.access, 'the first new passphrase'),
+    change(second.body.access_token, 'the second new passphrase'),
+  ]);
   const codes = [a, b].map(({ status, body }) => (status === 204 ? 204 : body.code)).sort();
   expect(codes[0]).toBe(204);
   expect(['conflict', 'invalid_credentials', 'session_revoked']).toContain(codes[1]);

@@ -34,7 +34,15 @@ describe('O07: 100,000 codes', () => {
     expect(zeros).toBeLessThan(10_600);
     expect(codes.some((code) => code.startsWith('000'))).toBe(true);
     for (let place = 0; place < 6; place++) {
-      expect(isUniform(() => draw().reduce<number[]>((counts, code) => counts.with(Number(code[place]), (counts[Number(code[place])] ?? 0) + 1), Array<number>(10).fill(0)))).toBe(true);
+      expect(
+        isUniform(() =>
+          draw().reduce<number[]>(
+            (counts, code) =>
+              counts.with(Number(code[place]), (counts[Number(code[place])] ?? 0) + 1),
+            Array<number>(10).fill(0),
+          ),
+        ),
+      ).toBe(true);
     }
     expect(
       isUniform(() => {
@@ -48,7 +56,8 @@ describe('O07: 100,000 codes', () => {
       isUniform(() => {
         const counts = Array<number>(100).fill(0);
         const drawn = draw();
-        for (let i = 1; i < drawn.length; i += 2) counts[10 * Number(drawn[i - 1]?.[5]) + Number(drawn[i]?.[5])]! += 1;
+        for (let i = 1; i < drawn.length; i += 2)
+          counts[10 * Number(drawn[i - 1]?.[5]) + Number(drawn[i]?.[5])]! += 1;
         return counts;
       }),
     ).toBe(true);

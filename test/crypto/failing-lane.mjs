@@ -1,4 +1,7 @@
-/** A hash lane that dies of the passwords "die" and "throw", for the tests of what happens then; otherwise the real one. */
+/**
+ * A hash lane that dies of the passwords "die" and "throw", for the tests of what happens then;
+ * otherwise the real one.
+ */
 import { parentPort } from 'node:worker_threads';
 
 if (parentPort !== null) {

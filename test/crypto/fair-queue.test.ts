@@ -9,13 +9,26 @@ const never = (): never => {
 describe('the fair queue', () => {
   test('G5: accounts are served in turn, each in its own order', () => {
     const queue = createFairQueue<string>(10, 10);
-    for (const item of ['a1', 'a2', 'a3', 'b1', 'c1', 'b2']) queue.push('here', item[0] ?? '', item, never);
-    expect(Array.from({ length: 7 }, () => queue.next())).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3', undefined]);
+    for (const item of ['a1', 'a2', 'a3', 'b1', 'c1', 'b2'])
+      queue.push('here', item[0] ?? '', item, never);
+    expect(Array.from({ length: 7 }, () => queue.next())).toEqual([
+      'a1',
+      'b1',
+      'c1',
+      'a2',
+      'b2',
+      'a3',
+      undefined,
+    ]);
   });
 
   test('G5: one account fills its share and no more; then the queue is full for all', () => {
     const queue = createFairQueue<number>(3, 2);
-    expect([queue.push('here', 'a', 1, never), queue.push('here', 'a', 2, never)].every((place) => typeof place === 'object')).toBe(true);
+    expect(
+      [queue.push('here', 'a', 1, never), queue.push('here', 'a', 2, never)].every(
+        (place) => typeof place === 'object',
+      ),
+    ).toBe(true);
     expect(queue.push('here', 'a', 3, never)).toBe('account_full');
     expect(queue.push('here', 'b', 4, never)).toBeTypeOf('object');
     expect(queue.push('here', 'c', 5, never)).toBe('queue_full');
@@ -50,7 +63,9 @@ describe('the fair queue', () => {
             expect(item === undefined ? waiting.size === 0 : waiting.delete(item)).toBe(true);
           }
           expect(queue.depth).toBe(waiting.size);
-          expect([...queue.byAge()].map(({ item }) => item)).toEqual([...waiting].toSorted((a, b) => a - b));
+          expect([...queue.byAge()].map(({ item }) => item)).toEqual(
+            [...waiting].toSorted((a, b) => a - b),
+          );
         }
       }),
     );
@@ -58,15 +73,26 @@ describe('the fair queue', () => {
 
   test('clients are served in turn, however many names one of them tries', () => {
     const queue = createFairQueue<string>(10, 10);
-    for (const item of ['x1', 'x2', 'x3', 'x4', 'y1', 'z1', 'y2']) queue.push(item[0] ?? '', item, item, never);
-    expect(Array.from({ length: 8 }, () => queue.next())).toEqual(['x1', 'y1', 'z1', 'x2', 'y2', 'x3', 'x4', undefined]);
+    for (const item of ['x1', 'x2', 'x3', 'x4', 'y1', 'z1', 'y2'])
+      queue.push(item[0] ?? '', item, item, never);
+    expect(Array.from({ length: 8 }, () => queue.next())).toEqual([
+      'x1',
+      'y1',
+      'z1',
+      'x2',
+      'y2',
+      'x3',
+      'x4',
+      undefined,
+    ]);
   });
 
   test('when it is full, the newest entry of whoever has most makes room for one who has less; for one who would have as much, nobody does', () => {
     const queue = createFairQueue<string>(4, 10);
     for (const item of ['x1', 'x2', 'x3', 'y1']) queue.push(item[0] ?? '', item, item, never);
     const crowdedOut: string[] = [];
-    const push = (item: string) => queue.push(item[0] ?? '', item, item, (place) => void crowdedOut.push(place.item));
+    const push = (item: string) =>
+      queue.push(item[0] ?? '', item, item, (place) => void crowdedOut.push(place.item));
     expect(push('z1')).toBeTypeOf('object');
     expect(crowdedOut).toEqual(['x3']);
     // Two of x, one each of y and z: another of z would be as many as x has.
@@ -75,12 +101,19 @@ describe('the fair queue', () => {
     expect(push('w1')).toBeTypeOf('object');
     expect(crowdedOut).toEqual(['x3', 'x2']);
     expect(push('v1')).toBe('queue_full');
-    expect([queue.depth, [...queue.byAge()].map(({ item }) => item)]).toEqual([4, ['x1', 'y1', 'z1', 'w1']]);
+    expect([queue.depth, [...queue.byAge()].map(({ item }) => item)]).toEqual([
+      4,
+      ['x1', 'y1', 'z1', 'w1'],
+    ]);
   });
 
   test('an account’s cap holds over all clients', () => {
     const queue = createFairQueue<number>(10, 2);
-    expect([queue.push('x', 'ada', 1, never), queue.push('y', 'ada', 2, never)].every((place) => typeof place === 'object')).toBe(true);
+    expect(
+      [queue.push('x', 'ada', 1, never), queue.push('y', 'ada', 2, never)].every(
+        (place) => typeof place === 'object',
+      ),
+    ).toBe(true);
     expect(queue.push('z', 'ada', 3, never)).toBe('account_full');
     queue.next();
     expect(queue.push('z', 'ada', 4, never)).toBeTypeOf('object');

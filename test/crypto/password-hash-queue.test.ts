@@ -11,32 +11,57 @@ const FAILING_LANE = new URL('./failing-lane.mjs', import.meta.url);
 async function ending(promise: Promise<unknown>): Promise<string> {
   return promise.then(
     () => 'fulfilled',
-    (error: unknown) => (error instanceof Problem ? error.code : error instanceof Error ? error.name : 'unknown'),
+    (error: unknown) =>
+      error instanceof Problem ? error.code : error instanceof Error ? error.name : 'unknown',
   );
 }
 
 describe('the queue in front', () => {
   test('G5, P07: past its length the answer is overloaded with a Retry-After, at once and without work', async () => {
     const { hasher, done } = rig({ queueLength: 4, queueLengthPerAccount: 4 });
-    const endings = await Promise.all(Array.from({ length: 9 }, (_, n) => ending(hasher.verify(null, 'x', { account: `${n}`, client: 'here' }))));
+    const endings = await Promise.all(
+      Array.from({ length: 9 }, (_, n) =>
+        ending(hasher.verify(null, 'x', { account: `${n}`, client: 'here' })),
+      ),
+    );
     expect(endings).toEqual([...Array(5).fill('fulfilled'), ...Array(4).fill('overloaded')]);
     expect(done).toHaveLength(5);
-    expect(hasher.stats()).toMatchObject({ depth: 0, running: 0, rejected: 4, rejectedBy: { queue_full: 4 } });
-    const burst = Array.from({ length: 6 }, (_, n) => hasher.hash('x', { account: `${n}`, client: 'here' }));
+    expect(hasher.stats()).toMatchObject({
+      depth: 0,
+      running: 0,
+      rejected: 4,
+      rejectedBy: { queue_full: 4 },
+    });
+    const burst = Array.from({ length: 6 }, (_, n) =>
+      hasher.hash('x', { account: `${n}`, client: 'here' }),
+    );
     const [last] = await Promise.allSettled(burst.slice(5));
-    expect(last).toMatchObject({ status: 'rejected', reason: { code: 'overloaded', options: { retryAfterSeconds: 1 } } });
+    expect(last).toMatchObject({
+      status: 'rejected',
+      reason: { code: 'overloaded', options: { retryAfterSeconds: 1 } },
+    });
     await Promise.all(burst.slice(0, 5));
   });
 
   test('G5: one name fills its share and no more, and others go before its crowd', async () => {
     const { hasher } = rig({ queueLength: 64, queueLengthPerAccount: 5 });
     const order: string[] = [];
-    const run = (account: string): Promise<string> => ending(hasher.verify(null, 'x', { account, client: 'here' }).then(() => order.push(account)));
+    const run = (account: string): Promise<string> =>
+      ending(hasher.verify(null, 'x', { account, client: 'here' }).then(() => order.push(account)));
     const crowd = Array.from({ length: 10 }, () => run('mallory'));
     const others = ['ada', 'bob'].map(run);
     expect((await Promise.all(crowd)).filter((code) => code === 'overloaded')).toHaveLength(4);
     await Promise.all(others);
-    expect(order).toEqual(['mallory', 'mallory', 'ada', 'bob', 'mallory', 'mallory', 'mallory', 'mallory']);
+    expect(order).toEqual([
+      'mallory',
+      'mallory',
+      'ada',
+      'bob',
+      'mallory',
+      'mallory',
+      'mallory',
+      'mallory',
+    ]);
     expect(hasher.stats().rejectedBy.account_full).toBe(4);
   });
 
@@ -44,7 +69,9 @@ describe('the queue in front', () => {
     let now = 0;
     const { hasher, done } = rig({ clock: { monotonic: () => now }, deadlineMs: 100 });
     const first = hasher.verify(null, 'x', CTX);
-    const waiting = Array.from({ length: 3 }, (_, n) => ending(hasher.verify(null, 'x', { account: `${n}`, client: 'here' })));
+    const waiting = Array.from({ length: 3 }, (_, n) =>
+      ending(hasher.verify(null, 'x', { account: `${n}`, client: 'here' })),
+    );
     now = 100;
     const late = ending(hasher.verify(null, 'x', { account: 'late', client: 'here' }));
     await first;
@@ -68,12 +95,18 @@ describe('the queue in front', () => {
     const { hasher, done } = rig({ queueLength: 8, queueLengthPerAccount: 8 });
     const first = hasher.verify(null, 'x', CTX);
     const aborts = Array.from({ length: 8 }, () => new AbortController());
-    const dropped = aborts.map(({ signal }) => ending(hasher.verify(null, 'x', { account: 'gone', client: 'here', signal })));
+    const dropped = aborts.map(({ signal }) =>
+      ending(hasher.verify(null, 'x', { account: 'gone', client: 'here', signal })),
+    );
     expect(hasher.stats().depth).toBe(8);
     for (const abort of aborts) abort.abort();
     expect(hasher.stats().depth).toBe(0);
     expect(await Promise.all(dropped)).toEqual(Array(8).fill('AbortError'));
-    expect(await ending(hasher.verify(null, 'x', { account: 'gone', client: 'here', signal: AbortSignal.abort() }))).toBe('AbortError');
+    expect(
+      await ending(
+        hasher.verify(null, 'x', { account: 'gone', client: 'here', signal: AbortSignal.abort() }),
+      ),
+    ).toBe('AbortError');
     await Promise.all([first, hasher.verify(null, 'x', CTX)]);
     expect(done).toHaveLength(2);
   });
@@ -92,7 +125,10 @@ describe('the queue in front', () => {
     let most = 0;
     const results = await Promise.all(
       Array.from({ length: 200 }, async (_, n) => {
-        const { ok } = await hasher.verify(stored[n % 2] ?? null, n % 3 === 0 ? 'one' : 'two', { account: `${n % 7}`, client: 'here' });
+        const { ok } = await hasher.verify(stored[n % 2] ?? null, n % 3 === 0 ? 'one' : 'two', {
+          account: `${n % 7}`,
+          client: 'here',
+        });
         most = Math.max(most, hasher.stats().running);
         return ok;
       }),
@@ -102,23 +138,52 @@ describe('the queue in front', () => {
   });
 
   test('a lane is given several at once only while many wait and a hash is short', () => {
-    expect([0, 1, 5, 6, 12, 18, 1000].map((waiting) => handful(waiting, 10))).toEqual([1, 1, 1, 2, 3, 4, 4]);
+    expect([0, 1, 5, 6, 12, 18, 1000].map((waiting) => handful(waiting, 10))).toEqual([
+      1, 1, 1, 2, 3, 4, 4,
+    ]);
     expect([20, 30, 31, 60, 500].map((usualMs) => handful(1000, usualMs))).toEqual([3, 2, 1, 1, 1]);
   });
 
   test('of those that a lane was given at once each gets its own answer', async () => {
     const { hasher, done } = rig({ queueLength: 64, queueLengthPerAccount: 64 });
     const stored = await hasher.hash('right', CTX);
-    const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => hasher.verify(stored, n % 3 === 0 ? 'right' : `wrong ${n}`, { account: `${n % 7}`, client: 'here' })));
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, n) =>
+        hasher.verify(stored, n % 3 === 0 ? 'right' : `wrong ${n}`, {
+          account: `${n % 7}`,
+          client: 'here',
+        }),
+      ),
+    );
     expect(answers.map(({ ok }) => ok)).toEqual(answers.map((_, n) => n % 3 === 0));
     expect(done).toHaveLength(41);
   });
 
   test('of those that a lane was given at once the one that fails fails alone', async () => {
-    const lanes = createLanes({ threads: 1, laneUrl: new URL('../../src/crypto/hash-lane.mjs', import.meta.url), onFree: () => undefined });
-    const make = (saltBytes: number) => ({ password: 'x', check: null, make: { memoryKiB: 64, passes: 1, lanes: 1, salt: new Uint8Array(saltBytes), secret: null, length: 32 }, pad: null });
+    const lanes = createLanes({
+      threads: 1,
+      laneUrl: new URL('../../src/crypto/hash-lane.mjs', import.meta.url),
+      onFree: () => undefined,
+    });
+    const make = (saltBytes: number) => ({
+      password: 'x',
+      check: null,
+      make: {
+        memoryKiB: 64,
+        passes: 1,
+        lanes: 1,
+        salt: new Uint8Array(saltBytes),
+        secret: null,
+        length: 32,
+      },
+      pad: null,
+    });
     const replies = await lanes.run([make(16), make(4), make(16)]);
-    expect(replies.map(({ made, error }) => [made?.length ?? null, error === null])).toEqual([[32, true], [null, false], [32, true]]);
+    expect(replies.map(({ made, error }) => [made?.length ?? null, error === null])).toEqual([
+      [32, true],
+      [null, false],
+      [32, true],
+    ]);
     await lanes.close();
   });
 
@@ -128,37 +193,50 @@ describe('the queue in front', () => {
     const waiting = ending(hasher.hash('x', CTX));
     const closed = hasher.close();
     const late = ending(hasher.hash('x', CTX));
-    expect(await Promise.all([running, waiting, late])).toEqual(['fulfilled', 'overloaded', 'overloaded']);
+    expect(await Promise.all([running, waiting, late])).toEqual([
+      'fulfilled',
+      'overloaded',
+      'overloaded',
+    ]);
     await closed;
     expect(hasher.stats().rejectedBy.closed).toBe(2);
   });
 });
 
 describe('the lanes', () => {
-  test.each(['die', 'throw'])('a lane that dies of %j loses its own work alone; another takes its place', async (cause) => {
-    const { hasher } = rig({ laneUrl: FAILING_LANE });
-    await hasher.ready();
-    const lost = hasher.hash(cause, CTX);
-    const next = [hasher.hash('kept', CTX), hasher.hash('kept too', { account: 'bob', client: 'here' })];
-    await expect(lost).rejects.toThrow(/^a hash lane died/);
-    for (const stored of await Promise.all(next)) expect(stored).toMatch(/^\$argon2id/);
-    expect(hasher.stats()).toMatchObject({ depth: 0, running: 0, rejected: 0 });
-  });
+  test.each(['die', 'throw'])(
+    'a lane that dies of %j loses its own work alone; another takes its place',
+    async (cause) => {
+      const { hasher } = rig({ laneUrl: FAILING_LANE });
+      await hasher.ready();
+      const lost = hasher.hash(cause, CTX);
+      const next = [
+        hasher.hash('kept', CTX),
+        hasher.hash('kept too', { account: 'bob', client: 'here' }),
+      ];
+      await expect(lost).rejects.toThrow(/^a hash lane died/);
+      for (const stored of await Promise.all(next)) expect(stored).toMatch(/^\$argon2id/);
+      expect(hasher.stats()).toMatchObject({ depth: 0, running: 0, rejected: 0 });
+    },
+  );
 
   test('a lane that can not even load is told by ready, so that the start can say so', async () => {
     const { hasher } = rig({ laneUrl: new URL('./no-such-lane.mjs', import.meta.url) });
     await expect(hasher.ready()).rejects.toThrow(/^a hash lane died/);
   });
 
-  test.runIf(process.platform === 'linux')('each lane is niced to 10, and the event loop’s thread is not (Linux)', async () => {
-    const { hasher } = rig({ threads: 3 });
-    await hasher.ready();
-    const niceness = (task: string): number => {
-      const stat = readFileSync(`/proc/self/task/${task}/stat`, 'utf8');
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
-    };
-    const tasks = readdirSync('/proc/self/task');
-    expect(tasks.filter((task) => niceness(task) === 10).length).toBeGreaterThanOrEqual(3);
-    expect(niceness(String(process.pid))).toBe(0);
-  });
+  test.runIf(process.platform === 'linux')(
+    'each lane is niced to 10, and the event loop’s thread is not (Linux)',
+    async () => {
+      const { hasher } = rig({ threads: 3 });
+      await hasher.ready();
+      const niceness = (task: string): number => {
+        const stat = readFileSync(`/proc/self/task/${task}/stat`, 'utf8');
+        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+      };
+      const tasks = readdirSync('/proc/self/task');
+      expect(tasks.filter((task) => niceness(task) === 10).length).toBeGreaterThanOrEqual(3);
+      expect(niceness(String(process.pid))).toBe(0);
+    },
+  );
 });

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { constantTimeEqual, hashSecret, randomToken, systemRandom } from '../../src/crypto/secret.ts';
+import {
+  constantTimeEqual,
+  hashSecret,
+  randomToken,
+  systemRandom,
+} from '../../src/crypto/secret.ts';
 
 describe('secrets', () => {
   test('ASVS 11.5.2: 10^6 draws of 128 bits have no duplicate', () => {
@@ -10,7 +15,8 @@ describe('secrets', () => {
   });
 
   test('draws have the length asked for, across the pool and beyond it', () => {
-    for (const length of [0, 1, 12, 16, 31, 64, 65, 4_096, 10_000]) expect(systemRandom.bytes(length)).toHaveLength(length);
+    for (const length of [0, 1, 12, 16, 31, 64, 65, 4_096, 10_000])
+      expect(systemRandom.bytes(length)).toHaveLength(length);
   });
 
   test('a draw belongs to its caller: no other draw is seen through its buffer', () => {
@@ -25,7 +31,12 @@ describe('secrets', () => {
   });
 
   test('FIPS 180-2 B.1: the digest of "abc", in base64url', () => {
-    expect(hashSecret('abc')).toBe(Buffer.from('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', 'hex').toString('base64url'));
+    expect(hashSecret('abc')).toBe(
+      Buffer.from(
+        'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+        'hex',
+      ).toString('base64url'),
+    );
   });
 
   test('T10: texts of unequal length are unequal, without an exception; equal ones are equal', () => {

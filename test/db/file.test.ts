@@ -8,7 +8,9 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { addQuietly, migrations, names, open, temporaryDirectory } from './support.ts';
 
 const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
-const refused = (url: string, options: Partial<OpenOptions> = {}) => expect(openDatabase({ url, busyTimeoutMs: 100, clock: systemClock, migrations, ...options })).rejects;
+const refused = (url: string, options: Partial<OpenOptions> = {}) =>
+  expect(openDatabase({ url, busyTimeoutMs: 100, clock: systemClock, migrations, ...options }))
+    .rejects;
 
 describe.each(['auto', 'client'] as const)('driver %s', (driver) => {
   test('a new file, its log and its index are 0600, and directories made for it 0700', async () => {
@@ -17,7 +19,10 @@ describe.each(['auto', 'client'] as const)('driver %s', (driver) => {
     const db = await open(path, { driver });
     await db.write([addQuietly({ name: 'a' })]);
     expect([path, `${path}-wal`, `${path}-shm`].map(mode)).toEqual(['600', '600', '600']);
-    expect([join(directory, 'var'), join(directory, 'var', 'data')].map(mode)).toEqual(['700', '700']);
+    expect([join(directory, 'var'), join(directory, 'var', 'data')].map(mode)).toEqual([
+      '700',
+      '700',
+    ]);
     expect(db).toMatchObject({ isNew: true, location: path });
   });
 
@@ -31,7 +36,9 @@ describe.each(['auto', 'client'] as const)('driver %s', (driver) => {
     const warnings: string[] = [];
     const db = await open(path, { driver, warn: (message) => warnings.push(message) });
     expect([mode(directory), mode(path)]).toEqual(['755', '644']);
-    expect(warnings).toEqual([`${path} can be read by every account of this machine (mode 644). Set it to 0600.`]);
+    expect(warnings).toEqual([
+      `${path} can be read by every account of this machine (mode 644). Set it to 0600.`,
+    ]);
     expect(db.isNew).toBe(false);
   });
 });
@@ -42,7 +49,12 @@ test('a path, a file: URL in its spellings, and a symbolic link name the same da
   const db = await open(path);
   await db.write([addQuietly({ name: 'a' })]);
   symlinkSync(path, join(directory, 'link.db'));
-  for (const url of [`file:${directory}/a%20b.db`, `file://${directory}/a%20b.db`, `file://localhost${directory}/a%20b.db`, join(directory, 'link.db')]) {
+  for (const url of [
+    `file:${directory}/a%20b.db`,
+    `file://${directory}/a%20b.db`,
+    `file://localhost${directory}/a%20b.db`,
+    join(directory, 'link.db'),
+  ]) {
     const again = await open(url);
     expect(again.location).toBe(path);
     expect(await again.read(names())).toEqual([{ name: 'a' }]);
@@ -57,21 +69,33 @@ test.each([
   [':memory:', /names no file/],
   ['', /names no file/],
 ])('%s is refused in words', async (url, message) => {
-  await refused(url).toMatchObject({ name: 'DatabaseRefused', message: expect.stringMatching(message) });
+  await refused(url).toMatchObject({
+    name: 'DatabaseRefused',
+    message: expect.stringMatching(message),
+  });
 });
 
 test('a key for a remote database is refused', async () => {
-  await refused('https://db.example.com', { encryptionKey: 'k' }).toMatchObject({ name: 'DatabaseRefused', message: expect.stringMatching(/^database\.encryption_key is for a file/) });
+  await refused('https://db.example.com', { encryptionKey: 'k' }).toMatchObject({
+    name: 'DatabaseRefused',
+    message: expect.stringMatching(/^database\.encryption_key is for a file/),
+  });
 });
 
 test('a directory is no database', async () => {
-  await refused(temporaryDirectory()).toMatchObject({ name: 'DatabaseRefused', message: expect.stringMatching(/is no regular file/) });
+  await refused(temporaryDirectory()).toMatchObject({
+    name: 'DatabaseRefused',
+    message: expect.stringMatching(/is no regular file/),
+  });
 });
 
 test('a log without its database is refused: SQLite would delete it, and it may hold the last commits', async () => {
   const path = join(temporaryDirectory(), 'test.db');
   writeFileSync(`${path}-wal`, 'frames');
-  await refused(path).toMatchObject({ name: 'DatabaseRefused', message: expect.stringMatching(/test\.db-wal is there, but test\.db is missing or empty/) });
+  await refused(path).toMatchObject({
+    name: 'DatabaseRefused',
+    message: expect.stringMatching(/test\.db-wal is there, but test\.db is missing or empty/),
+  });
   expect(existsSync(path)).toBe(false);
   writeFileSync(path, '');
   await refused(path).toMatchObject({ name: 'DatabaseRefused' });

@@ -1,4 +1,7 @@
-/** The group commit of a local file: what shares a commit, what fails alone, and when a promise settles. */
+/**
+ * The group commit of a local file: what shares a commit, what fails alone, and when a promise
+ * settles.
+ */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import Libsql from 'libsql';
@@ -17,7 +20,13 @@ async function counted(): Promise<{ db: OpenDatabase; commits: Commit[]; path: s
 
 test('the lists of one turn are one commit, with one among them that fails', async () => {
   const { db, commits } = await counted();
-  const lists = Array.from({ length: 21 }, (_, at) => db.write(at === 10 ? [addQuietly({ name: 'x' }), addQuietly({ name: 'n0' })] : [addQuietly({ name: `n${at}` })]));
+  const lists = Array.from({ length: 21 }, (_, at) =>
+    db.write(
+      at === 10
+        ? [addQuietly({ name: 'x' }), addQuietly({ name: 'n0' })]
+        : [addQuietly({ name: `n${at}` })],
+    ),
+  );
   const settled = await Promise.allSettled(lists);
   expect(settled.filter(({ status }) => status === 'rejected')).toHaveLength(1);
   expect(commits).toEqual([{ lists: 20, statements: 20, durationMs: expect.any(Number) }]);
@@ -42,8 +51,16 @@ test('nothing that shares a commit with a failing list sees a part of it', async
   const { db } = await counted();
   const [, failed, later] = await Promise.allSettled([
     db.write([addThing({ name: 'a' })]),
-    db.write([addThing({ name: 'b' }), guarded(raw('UPDATE thing SET count = 1 WHERE id = 99')(), 'g')]),
-    db.write([raw<{ n: number }>('INSERT INTO part (thing_id) SELECT id FROM thing RETURNING (SELECT count(*) FROM thing)', ['n'])()]),
+    db.write([
+      addThing({ name: 'b' }),
+      guarded(raw('UPDATE thing SET count = 1 WHERE id = 99')(), 'g'),
+    ]),
+    db.write([
+      raw<{ n: number }>(
+        'INSERT INTO part (thing_id) SELECT id FROM thing RETURNING (SELECT count(*) FROM thing)',
+        ['n'],
+      )(),
+    ]),
   ]);
   expect(failed?.status).toBe('rejected');
   expect(later).toMatchObject({ status: 'fulfilled', value: [[{ n: 1 }]] });
@@ -60,22 +77,37 @@ test('a list whose rows can’t be read as promised is undone, and its neighbour
     db.write([addQuietly({ name: 'with' }), unreadable({ name: 'another' })]),
     db.write([addQuietly({ name: 'b' })]),
   ]);
-  expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);
+  expect(settled.map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'rejected',
+    'rejected',
+    'fulfilled',
+  ]);
   expect((await db.read(names())).map(({ name }) => name).sort()).toEqual(['a', 'b']);
 });
 
 test('a statement that rolls the whole transaction back takes no other list with it', async () => {
   const { db } = await counted();
   const rude = raw("INSERT OR ROLLBACK INTO thing (name) VALUES ('a')");
-  const settled = await Promise.allSettled([db.write([addQuietly({ name: 'a' })]), db.write([addQuietly({ name: 'b' }), rude()]), db.write([addQuietly({ name: 'c' })])]);
+  const settled = await Promise.allSettled([
+    db.write([addQuietly({ name: 'a' })]),
+    db.write([addQuietly({ name: 'b' }), rude()]),
+    db.write([addQuietly({ name: 'c' })]),
+  ]);
   expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   expect((await db.read(names())).map(({ name }) => name).sort()).toEqual(['a', 'c']);
 });
 
 test('a constraint that speaks at COMMIT rejects the list that broke it alone', async () => {
   const { db } = await counted();
-  await db.write([raw('CREATE TABLE late (id integer REFERENCES thing(id) DEFERRABLE INITIALLY DEFERRED)')()]);
-  const settled = await Promise.allSettled([db.write([addQuietly({ name: 'a' })]), db.write([raw('INSERT INTO late VALUES (99)')()]), db.write([addQuietly({ name: 'b' })])]);
+  await db.write([
+    raw('CREATE TABLE late (id integer REFERENCES thing(id) DEFERRABLE INITIALLY DEFERRED)')(),
+  ]);
+  const settled = await Promise.allSettled([
+    db.write([addQuietly({ name: 'a' })]),
+    db.write([raw('INSERT INTO late VALUES (99)')()]),
+    db.write([addQuietly({ name: 'b' })]),
+  ]);
   expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   expect((await db.read(names())).map(({ name }) => name)).toEqual(['a', 'b']);
 });
@@ -89,8 +121,12 @@ test('many lists are split over commits, and the event loop turns in between', a
 
 test('lists are committed in the order in which they came', async () => {
   const { db } = await counted();
-  await Promise.all(Array.from({ length: 300 }, (_, at) => db.write([addQuietly({ name: `n${at}` })])));
-  expect((await db.read(names())).map(({ name }) => name)).toEqual(Array.from({ length: 300 }, (_, at) => `n${at}`));
+  await Promise.all(
+    Array.from({ length: 300 }, (_, at) => db.write([addQuietly({ name: `n${at}` })])),
+  );
+  expect((await db.read(names())).map(({ name }) => name)).toEqual(
+    Array.from({ length: 300 }, (_, at) => `n${at}`),
+  );
 });
 
 test("the change mark stays for one's own commits", async () => {
@@ -125,8 +161,13 @@ test('lists with patience are as conditional as any: of many at once one wins', 
   const { db, commits } = await counted();
   await db.write([addQuietly({ name: 'a' })]);
   commits.length = 0;
-  const spend = raw<{ id: number }>('UPDATE thing SET count = 1 WHERE name = :name AND count = 0 RETURNING id', ['id']);
-  const won = await Promise.all(Array.from({ length: 30 }, () => db.write([spend({ name: 'a' })], 10)));
+  const spend = raw<{ id: number }>(
+    'UPDATE thing SET count = 1 WHERE name = :name AND count = 0 RETURNING id',
+    ['id'],
+  );
+  const won = await Promise.all(
+    Array.from({ length: 30 }, () => db.write([spend({ name: 'a' })], 10)),
+  );
   expect(won.filter(([rows]) => rows.length > 0)).toHaveLength(1);
   expect(commits).toHaveLength(1);
 });

@@ -1,6 +1,7 @@
 /**
- * So much of a libSQL server as @libsql/client asks of it: Hrana 2 over HTTP, each request a stream of its own, its steps run in
- * order on one connection under their conditions. It lets the suite send real batches over a socket.
+ * So much of a libSQL server as @libsql/client asks of it: Hrana 2 over HTTP, each request a stream
+ * of its own, its steps run in order on one connection under their conditions. It lets the suite
+ * send real batches over a socket.
  *
  * @see https://github.com/tursodatabase/libsql/blob/main/docs/HRANA_2_SPEC.md
  */
@@ -8,8 +9,18 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Libsql from 'libsql';
 
-type Value = { type: 'null' } | { type: 'integer' | 'text'; value: string } | { type: 'float'; value: number } | { type: 'blob'; base64: string };
-type Condition = { type: 'ok'; step: number } | { type: 'error'; step: number } | { type: 'not'; cond: Condition } | { type: 'and'; conds: Condition[] } | { type: 'or'; conds: Condition[] } | { type: 'is_autocommit' };
+type Value =
+  | { type: 'null' }
+  | { type: 'integer' | 'text'; value: string }
+  | { type: 'float'; value: number }
+  | { type: 'blob'; base64: string };
+type Condition =
+  | { type: 'ok'; step: number }
+  | { type: 'error'; step: number }
+  | { type: 'not'; cond: Condition }
+  | { type: 'and'; conds: Condition[] }
+  | { type: 'or'; conds: Condition[] }
+  | { type: 'is_autocommit' };
 interface Stmt {
   sql?: string;
   sql_id?: number;
@@ -40,10 +51,15 @@ export async function startHranaServer(path: string, token?: string): Promise<Hr
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) return response.writeHead(401).end('{"error":"no"}');
+      if (token !== undefined && request.headers.authorization !== `Bearer ${token}`)
+        return response.writeHead(401).end('{"error":"no"}');
       if (request.url !== '/v2/pipeline') return response.writeHead(404).end();
       const body: { requests: Request[] } = JSON.parse(Buffer.concat(chunks).toString());
-      return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ baton: null, base_url: null, results: serve(path, body.requests, log) }));
+      return response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(
+          JSON.stringify({ baton: null, base_url: null, results: serve(path, body.requests, log) }),
+        );
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -68,11 +84,22 @@ function serve(path: string, requests: Request[], log: string[]): unknown[] {
     log.push(sql);
     const statement = db.prepare(sql);
     const args = (stmt.args ?? []).map(fromHrana);
-    if (!statement.reader) return { cols: [], rows: [], affected_row_count: statement.run(args).changes, last_insert_rowid: '0' };
+    if (!statement.reader)
+      return {
+        cols: [],
+        rows: [],
+        affected_row_count: statement.run(args).changes,
+        last_insert_rowid: '0',
+      };
     const cols = statement.columns().map(({ name, type }) => ({ name, decltype: type }));
     statement.safeIntegers(true);
     const rows = statement.raw(true).all(args) as unknown[][];
-    return { cols, rows: rows.map((row) => row.map(toHrana)), affected_row_count: 0, last_insert_rowid: null };
+    return {
+      cols,
+      rows: rows.map((row) => row.map(toHrana)),
+      affected_row_count: 0,
+      last_insert_rowid: null,
+    };
   };
   const handle = (request: Request): unknown => {
     if (request.type === 'store_sql') texts.set(request.sql_id, request.sql);
@@ -116,7 +143,10 @@ function serve(path: string, requests: Request[], log: string[]): unknown[] {
 /** As a libSQL server words it: the base code, and SQLite's sentence behind its own words. */
 function errorOf(error: unknown): { message: string; code: string } {
   const { message, code } = error as { message: string; code: string };
-  return { message: `SQLite error: ${message}`, code: /^SQLITE_[A-Z]+/.exec(code)?.[0] ?? 'UNKNOWN' };
+  return {
+    message: `SQLite error: ${message}`,
+    code: /^SQLITE_[A-Z]+/.exec(code)?.[0] ?? 'UNKNOWN',
+  };
 }
 
 function fromHrana(value: Value): unknown {
@@ -129,5 +159,7 @@ function toHrana(value: unknown): Value {
   if (value === null) return { type: 'null' };
   if (typeof value === 'bigint') return { type: 'integer', value: value.toString() };
   if (typeof value === 'number') return { type: 'float', value };
-  return value instanceof Uint8Array ? { type: 'blob', base64: Buffer.from(value).toString('base64') } : { type: 'text', value: String(value) };
+  return value instanceof Uint8Array
+    ? { type: 'blob', base64: Buffer.from(value).toString('base64') }
+    : { type: 'text', value: String(value) };
 }

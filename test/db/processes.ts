@@ -14,7 +14,15 @@ export async function bundleChild(): Promise<string> {
   const directory = `${root}node_modules/.cache/postern-test-db`;
   mkdirSync(directory, { recursive: true });
   const outfile = `${directory}/child-${process.pid}.mjs`;
-  await build({ entryPoints: [`${root}test/db/child.ts`], outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external', logLevel: 'error' });
+  await build({
+    entryPoints: [`${root}test/db/child.ts`],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    logLevel: 'error',
+  });
   return outfile;
 }
 
@@ -27,14 +35,29 @@ export interface Child {
   kill(): Promise<void>;
 }
 
-export function start(bundle: string, args: readonly (string | number)[], options: { env?: NodeJS.ProcessEnv; fileBlocks?: number } = {}): Child {
+export function start(
+  bundle: string,
+  args: readonly (string | number)[],
+  options: { env?: NodeJS.ProcessEnv; fileBlocks?: number } = {},
+): Child {
   const argv = [bundle, ...args.map(String)];
   const env = { ...process.env, ...options.env };
-  // A limit on file size is a full disk that no other process feels; with SIGXFSZ ignored the write fails by an error.
+  // A limit on file size is a full disk that no other process feels; with SIGXFSZ ignored the write
+  // fails by an error.
   const child: ChildProcessWithoutNullStreams =
     options.fileBlocks === undefined
       ? spawn(process.execPath, argv, { env })
-      : spawn('/bin/sh', ['-c', `trap '' XFSZ; ulimit -S -f ${options.fileBlocks}; exec "$@"`, 'sh', process.execPath, ...argv], { env });
+      : spawn(
+          '/bin/sh',
+          [
+            '-c',
+            `trap '' XFSZ; ulimit -S -f ${options.fileBlocks}; exec "$@"`,
+            'sh',
+            process.execPath,
+            ...argv,
+          ],
+          { env },
+        );
   const said: string[] = [];
   const waiting: ((line: string | undefined) => void)[] = [];
   let errors = '';
@@ -56,7 +79,13 @@ export function start(bundle: string, args: readonly (string | number)[], option
   });
   return {
     async next() {
-      const line = said.shift() ?? (await new Promise<string | undefined>((resolve) => (child.exitCode === null && child.signalCode === null ? waiting.push(resolve) : resolve(undefined))));
+      const line =
+        said.shift() ??
+        (await new Promise<string | undefined>((resolve) =>
+          child.exitCode === null && child.signalCode === null
+            ? waiting.push(resolve)
+            : resolve(undefined),
+        ));
       if (line === undefined) throw new Error(`the child ended: ${errors}`);
       return JSON.parse(line);
     },

@@ -1,4 +1,6 @@
-/** A schema of the database tests' own, and databases that are closed and removed after each test. */
+/**
+ * A schema of the database tests' own, and databases that are closed and removed after each test.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +35,12 @@ export const migrations: readonly Migration[] = [
   },
 ];
 
-export const addThing = prepare(query.insert(thing).values({ name: sql.placeholder('name') }).returning({ id: thing.id }));
+export const addThing = prepare(
+  query
+    .insert(thing)
+    .values({ name: sql.placeholder('name') })
+    .returning({ id: thing.id }),
+);
 export const addQuietly = raw('INSERT INTO thing (name) VALUES (:name)');
 export const names = raw<{ name: string }>('SELECT name FROM thing ORDER BY id', ['name']);
 
@@ -46,7 +53,13 @@ export function temporaryDirectory(): string {
 
 /** Opens and migrates; closed when the test ends. */
 export async function open(url: string, options: Partial<OpenOptions> = {}): Promise<OpenDatabase> {
-  const db = await openDatabase({ url, busyTimeoutMs: 5000, clock: systemClock, migrations, ...options });
+  const db = await openDatabase({
+    url,
+    busyTimeoutMs: 5000,
+    clock: systemClock,
+    migrations,
+    ...options,
+  });
   onTestFinished(() => db.close());
   await db.migrate();
   return db;

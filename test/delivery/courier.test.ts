@@ -26,7 +26,16 @@ afterEach(async () => {
 });
 
 function courier(...transports: Transport[]): Courier {
-  const made = createCourier({ db: app.db, sealer: app.app.sealer, clock: app.clock, random: systemRandom, log: app.app.log, transports, findTemplate: () => null, service: 'postern' });
+  const made = createCourier({
+    db: app.db,
+    sealer: app.app.sealer,
+    clock: app.clock,
+    random: systemRandom,
+    log: app.app.log,
+    transports,
+    findTemplate: () => null,
+    service: 'postern',
+  });
   couriers.push(made);
   return made;
 }
@@ -45,7 +54,8 @@ function recorder(fault?: () => DeliveryError | undefined): Transport & { sent: 
   };
 }
 
-const ask = (email = 'ada@example.com') => app.call('POST', '/register', { body: { email, password: PASSWORD } });
+const ask = (email = 'ada@example.com') =>
+  app.call('POST', '/register', { body: { email, password: PASSWORD } });
 const later = () => new DeliveryError('mail.example.com:25 put the letter off (450)', false);
 
 describe('the courier', () => {
@@ -54,15 +64,29 @@ describe('the courier', () => {
     const way = recorder();
     await courier(way).deliverDue();
     await courier(way).deliverDue();
-    expect(way.sent.map(({ to, letter }) => [to, letter])).toEqual([['ada@example.com', 'verify_registration']]);
-    const rows = await app.db.read({ sql: 'SELECT payload_sealed FROM outbox', params: [], map: (r) => r.map((c) => c[0]), returns: true });
+    expect(way.sent.map(({ to, letter }) => [to, letter])).toEqual([
+      ['ada@example.com', 'verify_registration'],
+    ]);
+    const rows = await app.db.read({
+      sql: 'SELECT payload_sealed FROM outbox',
+      params: [],
+      map: (r) => r.map((c) => c[0]),
+      returns: true,
+    });
     expect(rows).toEqual([null]);
   });
 
   test('tries again later when nobody takes it, with waits that grow, and gives up for an operator to see', async () => {
     await ask();
     // A letter that lives long enough to be given up.
-    await app.db.write([{ sql: 'UPDATE outbox SET expires_at = expires_at + 1000000000', params: [], map: () => [], returns: false }]);
+    await app.db.write([
+      {
+        sql: 'UPDATE outbox SET expires_at = expires_at + 1000000000',
+        params: [],
+        map: () => [],
+        returns: false,
+      },
+    ]);
     const way = recorder(later);
     const one = courier(way);
     for (let i = 0; i < MAX_ATTEMPTS; i++) {
@@ -70,7 +94,11 @@ describe('the courier', () => {
       app.clock.advance(45 * 60_000);
     }
     const [entry] = await listOutbox(app.db);
-    expect([entry?.state, entry?.attempts, entry?.lastError]).toEqual(['dead', MAX_ATTEMPTS, 'mail.example.com:25 put the letter off (450)']);
+    expect([entry?.state, entry?.attempts, entry?.lastError]).toEqual([
+      'dead',
+      MAX_ATTEMPTS,
+      'mail.example.com:25 put the letter off (450)',
+    ]);
     expect(app.log.some(({ event }) => event === 'letter.dead')).toBe(true);
     expect(await retryOutbox(app.db, app.clock.now(), '')).toBe(1);
     const good = recorder();
@@ -82,7 +110,9 @@ describe('the courier', () => {
     const waits = Array.from({ length: 12 }, (_, i) => waitAfter(i + 1, systemRandom));
     expect(waits[0]).toBeGreaterThanOrEqual(11_250);
     expect(Math.max(...waits)).toBeLessThanOrEqual(30 * 60_000 * 1.25);
-    expect(new Set(Array.from({ length: 20 }, () => waitAfter(3, systemRandom))).size).toBeGreaterThan(1);
+    expect(
+      new Set(Array.from({ length: 20 }, () => waitAfter(3, systemRandom))).size,
+    ).toBeGreaterThan(1);
   });
 
   test('falls back to the next way when the first does not work', async () => {
@@ -122,7 +152,16 @@ describe('the courier', () => {
     for (let i = 0; i < 20; i++) await ask(`many${i}@example.com`);
     const other = await createTestApp({ directory: app.directory, clock: app.clock });
     const way = recorder();
-    const second = createCourier({ db: other.db, sealer: other.app.sealer, clock: app.clock, random: systemRandom, log: other.app.log, transports: [way], findTemplate: () => null, service: 'postern' });
+    const second = createCourier({
+      db: other.db,
+      sealer: other.app.sealer,
+      clock: app.clock,
+      random: systemRandom,
+      log: other.app.log,
+      transports: [way],
+      findTemplate: () => null,
+      service: 'postern',
+    });
     await Promise.all([courier(way).deliverDue(), second.deliverDue()]);
     expect(way.sent).toHaveLength(20);
     expect(new Set(way.sent.map(({ to }) => to)).size).toBe(20);
@@ -131,7 +170,11 @@ describe('the courier', () => {
   });
 
   test('a dead mail server changes no answer', async () => {
-    courier({ name: 'hanging', send: () => new Promise(() => undefined), close: () => undefined }).wake();
+    courier({
+      name: 'hanging',
+      send: () => new Promise(() => undefined),
+      close: () => undefined,
+    }).wake();
     const { status } = await ask('patient@example.com');
     expect(status).toBe(202);
   });
@@ -146,19 +189,42 @@ describe('the ways', () => {
       request.on('data', (chunk: Buffer) => (body += chunk.toString()));
       request.on('end', () => {
         got.push({ headers: request.headers, body });
-        response.writeHead(status, status === 302 ? { location: 'http://169.254.169.254/' } : {}).end();
+        response
+          .writeHead(status, status === 302 ? { location: 'http://169.254.169.254/' } : {})
+          .end();
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const secret = 'x'.repeat(32);
-    const way = webhookTransport({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/letters`, secret, clock: app.clock });
-    const letter: OutgoingLetter = { id: 'l1', letter: 'test', to: 'ada@example.com', values: { code: '123456' }, ...renderLetter('test', {}, 'postern', () => null) };
+    const way = webhookTransport({
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/letters`,
+      secret,
+      clock: app.clock,
+    });
+    const letter: OutgoingLetter = {
+      id: 'l1',
+      letter: 'test',
+      to: 'ada@example.com',
+      values: { code: '123456' },
+      ...renderLetter('test', {}, 'postern', () => null),
+    };
     await way.send(letter);
-    const [, seconds = '', mac = ''] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(got[0]?.headers['postern-signature'])) ?? [];
-    expect(mac).toBe(createHmac('sha256', secret).update(`${seconds}.${got[0]?.body}`).digest('hex'));
+    const [, seconds = '', mac = ''] =
+      /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(got[0]?.headers['postern-signature'])) ?? [];
+    expect(mac).toBe(
+      createHmac('sha256', secret).update(`${seconds}.${got[0]?.body}`).digest('hex'),
+    );
     expect(got[0]?.headers['idempotency-key']).toBe('l1');
-    expect(JSON.parse(got[0]?.body ?? '')).toMatchObject({ to: 'ada@example.com', values: { code: '123456' } });
-    for (const [code, isPermanent] of [[302, false], [500, false], [429, false], [422, true]] as const) {
+    expect(JSON.parse(got[0]?.body ?? '')).toMatchObject({
+      to: 'ada@example.com',
+      values: { code: '123456' },
+    });
+    for (const [code, isPermanent] of [
+      [302, false],
+      [500, false],
+      [429, false],
+      [422, true],
+    ] as const) {
       status = code;
       await expect(way.send(letter)).rejects.toMatchObject({ isPermanent });
     }
@@ -169,9 +235,13 @@ describe('the ways', () => {
   test('file: .eml files for their owner alone', async () => {
     const dir = join(mkdtempSync(join(tmpdir(), 'postern-eml-')), 'mail');
     await ask();
-    await courier(folderTransport({ dir, from: { address: 'auth@example.com', name: 'postern' } })).deliverDue();
+    await courier(
+      folderTransport({ dir, from: { address: 'auth@example.com', name: 'postern' } }),
+    ).deliverDue();
     const [file = ''] = readdirSync(dir);
-    expect([statSync(dir).mode & 0o777, statSync(join(dir, file)).mode & 0o777]).toEqual([0o700, 0o600]);
+    expect([statSync(dir).mode & 0o777, statSync(join(dir, file)).mode & 0o777]).toEqual([
+      0o700, 0o600,
+    ]);
     expect(readFileSync(join(dir, file), 'utf8')).toMatch(/^To: ada@example\.com$/m);
     rmSync(join(dir, '..'), { recursive: true });
   });
@@ -179,8 +249,20 @@ describe('the ways', () => {
 
 describe('letters', () => {
   test('H12: what a value holds is escaped in HTML, literal in text, and never a template', () => {
-    for (const evil of ['{{code}}', '{{7*7}}', '${7*7}', '<img src=x onerror=alert(1)>', '"><script>', "' onload='"]) {
-      const { html, text } = renderLetter('address_change_requested', { new_address: evil, code: 'SECRET' }, 'postern', () => null);
+    for (const evil of [
+      '{{code}}',
+      '{{7*7}}',
+      '${7*7}',
+      '<img src=x onerror=alert(1)>',
+      '"><script>',
+      "' onload='",
+    ]) {
+      const { html, text } = renderLetter(
+        'address_change_requested',
+        { new_address: evil, code: 'SECRET' },
+        'postern',
+        () => null,
+      );
       expect(text).toContain(evil);
       expect(html).toContain(escapeHtml(evil));
       expect(html).not.toMatch(/<img|<script|SECRET/);
@@ -189,14 +271,28 @@ describe('letters', () => {
   });
 
   test('H10: no value makes a second line of a subject or of the text', () => {
-    const { subject, text } = renderLetter('verify_address', { code: '1\r\nBcc: eve@example.com\u2028x\u0085y' }, 'po\nstern', () => null);
+    const { subject, text } = renderLetter(
+      'verify_address',
+      { code: '1\r\nBcc: eve@example.com\u2028x\u0085y' },
+      'po\nstern',
+      () => null,
+    );
     expect(subject).not.toMatch(/[\r\n\u2028\u0085]/);
     expect(text).not.toMatch(/^Bcc:/m);
   });
 
   test("an operator's own letter takes the place of ours, by locale, then language, then English", () => {
-    const find = (letter: string, locale: string) => (letter === 'test' && locale === 'de' ? { text: 'Subject: Hallo von {{service}}\n\nNur {{service}}.', html: '<b>{{service}}</b>' } : null);
-    expect(renderLetter('test', { locale: 'de-AT' }, 'po<stern', find)).toEqual({ subject: 'Hallo von po<stern', text: 'Nur po<stern.', html: '<b>po&#60;stern</b>' });
-    expect(renderLetter('test', { locale: 'fr' }, 'postern', find).subject).toBe('A test letter from postern');
+    const find = (letter: string, locale: string) =>
+      letter === 'test' && locale === 'de'
+        ? { text: 'Subject: Hallo von {{service}}\n\nNur {{service}}.', html: '<b>{{service}}</b>' }
+        : null;
+    expect(renderLetter('test', { locale: 'de-AT' }, 'po<stern', find)).toEqual({
+      subject: 'Hallo von po<stern',
+      text: 'Nur po<stern.',
+      html: '<b>po&#60;stern</b>',
+    });
+    expect(renderLetter('test', { locale: 'fr' }, 'postern', find).subject).toBe(
+      'A test letter from postern',
+    );
   });
 });

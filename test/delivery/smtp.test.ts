@@ -13,10 +13,25 @@ afterEach(async () => {
   for (const one of open.splice(0)) await ('stop' in one ? one.stop() : one.close());
 });
 
-const LETTER: OutgoingLetter = { id: '01a1', letter: 'test', to: 'ada@example.com', values: {}, ...renderLetter('test', {}, 'postern', () => null) };
+const LETTER: OutgoingLetter = {
+  id: '01a1',
+  letter: 'test',
+  to: 'ada@example.com',
+  values: {},
+  ...renderLetter('test', {}, 'postern', () => null),
+};
 
 function transport(port: number, options: Partial<SmtpOptions> = {}): Transport {
-  const made = smtpTransport({ host: '127.0.0.1', port, tls: 'none', username: undefined, password: undefined, from: { address: 'auth@example.com', name: 'postern' }, timeoutMs: 700, ...options });
+  const made = smtpTransport({
+    host: '127.0.0.1',
+    port,
+    tls: 'none',
+    username: undefined,
+    password: undefined,
+    from: { address: 'auth@example.com', name: 'postern' },
+    timeoutMs: 700,
+    ...options,
+  });
   open.push(made);
   return made;
 }
@@ -57,9 +72,16 @@ describe('the smtp transport', () => {
     expect(got?.raw).toMatch(/^Auto-Submitted: auto-generated\r?$/m);
   });
 
-  test.each(['ada@example.com, eve@example.com', 'ada@example.com\r\nBcc: eve@example.com', 'Ada <ada@example.com>, eve@example.com', 'a: ada@example.com, eve@example.com;'])('T7, H10: %j is never two recipients, nor a header', async (to) => {
+  test.each([
+    'ada@example.com, eve@example.com',
+    'ada@example.com\r\nBcc: eve@example.com',
+    'Ada <ada@example.com>, eve@example.com',
+    'a: ada@example.com, eve@example.com;',
+  ])('T7, H10: %j is never two recipients, nor a header', async (to) => {
     const server = await sink();
-    await transport(server.port).send({ ...LETTER, to }).catch(() => undefined);
+    await transport(server.port)
+      .send({ ...LETTER, to })
+      .catch(() => undefined);
     for (const { to: recipients, raw } of server.received) {
       expect(recipients).toHaveLength(1);
       expect(raw).not.toMatch(/^bcc:/im);
@@ -69,14 +91,23 @@ describe('the smtp transport', () => {
   test('puts off what is answered 4xx and gives up what is answered 5xx', async () => {
     const server = await sink({ refuse: [450, 550] });
     const way = transport(server.port);
-    await expect(way.send(LETTER)).rejects.toMatchObject({ isPermanent: false, message: expect.stringContaining('(450)') });
-    await expect(way.send(LETTER)).rejects.toMatchObject({ isPermanent: true, message: expect.stringContaining('(550)') });
+    await expect(way.send(LETTER)).rejects.toMatchObject({
+      isPermanent: false,
+      message: expect.stringContaining('(450)'),
+    });
+    await expect(way.send(LETTER)).rejects.toMatchObject({
+      isPermanent: true,
+      message: expect.stringContaining('(550)'),
+    });
     await way.send(LETTER);
     expect(server.received).toHaveLength(1);
   });
 
   test('a server that is not there: says so, and can be tried again', async () => {
-    await expect(transport(1).send(LETTER)).rejects.toMatchObject({ isPermanent: false, message: expect.stringContaining('127.0.0.1:1 refused the connection') });
+    await expect(transport(1).send(LETTER)).rejects.toMatchObject({
+      isPermanent: false,
+      message: expect.stringContaining('127.0.0.1:1 refused the connection'),
+    });
   });
 
   test('a server that hangs after the content is left in time', async () => {
@@ -98,15 +129,21 @@ describe('the smtp transport', () => {
 
   test('STARTTLS is required: a server without it gets no letter (ASVS 12.3.1)', async () => {
     const server = await sink();
-    await expect(transport(server.port, { tls: 'starttls' }).send(LETTER)).rejects.toMatchObject({ isPermanent: false });
+    await expect(transport(server.port, { tls: 'starttls' }).send(LETTER)).rejects.toMatchObject({
+      isPermanent: false,
+    });
     expect(server.received).toEqual([]);
   });
 
   test('a certificate that can not be verified gets no letter; one that can, does (ASVS 12.3.2)', async () => {
     const server = await sink({ tls: true });
-    await expect(transport(server.port, { tls: 'starttls' }).send(LETTER)).rejects.toMatchObject({ isPermanent: false });
+    await expect(transport(server.port, { tls: 'starttls' }).send(LETTER)).rejects.toMatchObject({
+      isPermanent: false,
+    });
     expect(server.received).toEqual([]);
-    await transport(server.port, { tls: 'starttls', host: 'localhost', ca: server.ca }).send(LETTER);
+    await transport(server.port, { tls: 'starttls', host: 'localhost', ca: server.ca }).send(
+      LETTER,
+    );
     expect(server.received[0]?.secure).toBe(true);
   });
 });

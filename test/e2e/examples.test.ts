@@ -1,6 +1,13 @@
 /** The files of examples/, run as they are but for addresses and folders. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SignJWT, exportSPKI, generateKeyPair } from 'jose';
@@ -14,7 +21,11 @@ import type { Peer } from '../support/peers.ts';
 const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
 const example = (name: string): string => readFileSync(join(EXAMPLES, name), 'utf8');
 
-type Proxy = { call(method: string, path: string, options?: CallOptions): Promise<Reply>; peer: Peer; echo: Awaited<ReturnType<typeof startEcho>> };
+type Proxy = {
+  call(method: string, path: string, options?: CallOptions): Promise<Reply>;
+  peer: Peer;
+  echo: Awaited<ReturnType<typeof startEcho>>;
+};
 
 /** Headers that callers write themselves, to be somebody. */
 const FORGED = { 'x-auth-user': 'root', 'x-auth-session': 'forged', 'x-auth-acr': 'aal2' };
@@ -26,23 +37,38 @@ beforeAll(async () => {
   const directory = newDirectory();
   // The proxies' workers may be another user.
   chmodSync(directory, 0o755);
-  server = await startServer({ directory, env: { POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0,unix:./postern.sock?mode=0666', POSTERN_TOKENS_PROFILE_CLAIMS: 'preferred_username' } });
+  server = await startServer({
+    directory,
+    env: {
+      POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0,unix:./postern.sock?mode=0666',
+      POSTERN_TOKENS_PROFILE_CLAIMS: 'preferred_username',
+    },
+  });
   socket = join(directory, 'postern.sock');
   ada = await server.register('ada');
 });
 afterAll(() => server.stop());
 
-async function proxyOf(command: (directory: string, places: { port: number; app: number }) => readonly string[]): Promise<Proxy> {
+async function proxyOf(
+  command: (directory: string, places: { port: number; app: number }) => readonly string[],
+): Promise<Proxy> {
   const echo = await startEcho();
   const port = await freePort();
   const directory = newDirectory();
   const peer = await startPeer(command(directory, { port, app: echo.port }), directory, port);
-  return { peer, echo, call: (method, path, options) => ask({ host: '127.0.0.1', port }, method, path, options) };
+  return {
+    peer,
+    echo,
+    call: (method, path, options) => ask({ host: '127.0.0.1', port }, method, path, options),
+  };
 }
 
 describe('verify.mjs', () => {
   const verify = (token: string, env: Record<string, string> = {}): ReturnType<typeof spawnSync> =>
-    spawnSync(process.execPath, [join(EXAMPLES, 'verify.mjs'), token], { env: { JWKS_URL: `${server.url}/.well-known/jwks.json`, ...env }, encoding: 'utf8' });
+    spawnSync(process.execPath, [join(EXAMPLES, 'verify.mjs'), token], {
+      env: { JWKS_URL: `${server.url}/.well-known/jwks.json`, ...env },
+      encoding: 'utf8',
+    });
 
   test('prints the claims of a good token', () => {
     const { status, stdout } = verify(ada.access);
@@ -57,13 +83,20 @@ describe('verify.mjs', () => {
     ['a token for another audience', () => verify(ada.access, { AUDIENCE: 'other' })],
     ['a token of another issuer', () => verify(ada.access, { ISSUER: 'https://auth.example.com' })],
     ['a token of another algorithm', () => verify(ada.access, { ALGORITHM: 'RS256' })],
-    ['an altered token', () => verify(ada.access.replace(/\.[^.]+\./, (payload) => payload.replace(/[a-y]/, 'z')))],
+    [
+      'an altered token',
+      () => verify(ada.access.replace(/\.[^.]+\./, (payload) => payload.replace(/[a-y]/, 'z'))),
+    ],
   ])('refuses %s', (_, run) => {
     expect(run().status).not.toBe(0);
   });
 
   test('has at most six lines of code', () => {
-    expect(example('verify.mjs').split('\n').filter((line) => line.trim() !== '' && !line.startsWith('//')).length).toBeLessThanOrEqual(6);
+    expect(
+      example('verify.mjs')
+        .split('\n')
+        .filter((line) => line.trim() !== '' && !line.startsWith('//')).length,
+    ).toBeLessThanOrEqual(6);
   });
 });
 
@@ -71,11 +104,31 @@ describe.skipIf(isMissing('nginx'))('nginx', () => {
   let proxy: Proxy;
   beforeAll(async () => {
     proxy = await proxyOf((directory, { port, app }) => {
-      writeFileSync(join(directory, 'postern.conf'), relocated(example('nginx/postern.conf'), { '/run/postern/postern.sock': socket, '127.0.0.1:8080': `127.0.0.1:${port}`, '127.0.0.1:3000': `127.0.0.1:${app}` }));
+      writeFileSync(
+        join(directory, 'postern.conf'),
+        relocated(example('nginx/postern.conf'), {
+          '/run/postern/postern.sock': socket,
+          '127.0.0.1:8080': `127.0.0.1:${port}`,
+          '127.0.0.1:3000': `127.0.0.1:${app}`,
+        }),
+      );
       mkdirSync(join(directory, 'temp'));
-      const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${directory}/temp/${name};`).join(' ');
-      writeFileSync(join(directory, 'nginx.conf'), `daemon off; master_process off; pid ${directory}/nginx.pid; error_log stderr warn; events {} http { access_log off; ${temps} include ${directory}/postern.conf; }`);
-      return [PEERS.nginx.path, '-e', 'stderr', '-p', directory, '-c', join(directory, 'nginx.conf')];
+      const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+        .map((name) => `${name}_temp_path ${directory}/temp/${name};`)
+        .join(' ');
+      writeFileSync(
+        join(directory, 'nginx.conf'),
+        `daemon off; master_process off; pid ${directory}/nginx.pid; error_log stderr warn; events {} http { access_log off; ${temps} include ${directory}/postern.conf; }`,
+      );
+      return [
+        PEERS.nginx.path,
+        '-e',
+        'stderr',
+        '-p',
+        directory,
+        '-c',
+        join(directory, 'nginx.conf'),
+      ];
     });
   });
   afterAll(async () => {
@@ -84,22 +137,47 @@ describe.skipIf(isMissing('nginx'))('nginx', () => {
   });
 
   test('a good token goes through with the identity of the token, whatever the caller wrote', async () => {
-    const { status, body } = await proxy.call('GET', '/orders?x=1', { token: ada.access, headers: { ...FORGED, 'x-auth-email': 'root@example.com', 'x-auth-username': 'root', 'x-forwarded-for': '203.0.113.7' } });
+    const { status, body } = await proxy.call('GET', '/orders?x=1', {
+      token: ada.access,
+      headers: {
+        ...FORGED,
+        'x-auth-email': 'root@example.com',
+        'x-auth-username': 'root',
+        'x-forwarded-for': '203.0.113.7',
+      },
+    });
     expect([status, body.path]).toEqual([200, '/orders?x=1']);
-    expect(body.headers).toMatchObject({ 'x-auth-user': ada.userId, 'x-auth-session': ada.sessionId, 'x-auth-acr': 'aal1', 'x-auth-username': 'ada', 'x-forwarded-for': '127.0.0.1' });
+    expect(body.headers).toMatchObject({
+      'x-auth-user': ada.userId,
+      'x-auth-session': ada.sessionId,
+      'x-auth-acr': 'aal1',
+      'x-auth-username': 'ada',
+      'x-forwarded-for': '127.0.0.1',
+    });
     expect(body.headers['x-auth-email']).toBeUndefined();
   });
 
   test('POST bodies reach the application, and the check of the token does not eat them', async () => {
-    const { status, body } = await proxy.call('POST', '/orders', { token: ada.access, body: { item: 'x'.repeat(5_000) } });
+    const { status, body } = await proxy.call('POST', '/orders', {
+      token: ada.access,
+      body: { item: 'x'.repeat(5_000) },
+    });
     expect([status, body.headers['content-length']]).toEqual([200, '5011']);
   });
 
   test('no token, a bad one, a refresh token: 401 with the challenge, and nothing reaches the application', async () => {
     const before = proxy.echo.last();
-    for (const headers of [FORGED, { authorization: 'Bearer x.y.z' }, { authorization: `Bearer ${ada.refresh}` }, { authorization: 'Basic YTpi' }]) {
+    for (const headers of [
+      FORGED,
+      { authorization: 'Bearer x.y.z' },
+      { authorization: `Bearer ${ada.refresh}` },
+      { authorization: 'Basic YTpi' },
+    ]) {
       const { status, headers: answered } = await proxy.call('GET', '/orders', { headers });
-      expect([status, answered['www-authenticate']]).toEqual([401, expect.stringMatching(/^Bearer/)]);
+      expect([status, answered['www-authenticate']]).toEqual([
+        401,
+        expect.stringMatching(/^Bearer/),
+      ]);
     }
     expect(proxy.echo.last()).toBe(before);
   });
@@ -108,12 +186,24 @@ describe.skipIf(isMissing('nginx'))('nginx', () => {
     expect((await proxy.call('GET', '/_verify', { token: ada.access })).status).toBe(404);
   });
 
-  test('/auth/ is postern: sign-in with the client\'s real address, refused as postern refuses', async () => {
-    const { status, body } = await proxy.call('POST', '/auth/login', { body: { username: 'ada', password: PASSWORD }, headers: { 'x-forwarded-for': '203.0.113.7', 'user-agent': 'through nginx' } });
+  test("/auth/ is postern: sign-in with the client's real address, refused as postern refuses", async () => {
+    const { status, body } = await proxy.call('POST', '/auth/login', {
+      body: { username: 'ada', password: PASSWORD },
+      headers: { 'x-forwarded-for': '203.0.113.7', 'user-agent': 'through nginx' },
+    });
     expect([status, body.status]).toEqual([200, 'authenticated']);
-    const { body: listed } = await proxy.call('GET', '/auth/me/sessions', { token: body.access_token });
-    expect(listed.sessions.find((session: { user_agent: string }) => session.user_agent === 'through nginx').ip).toBe('127.0.0.1');
-    expect((await proxy.call('POST', '/auth/login', { body: { username: 'ada', password: 'wrong' } })).body.code).toBe('invalid_credentials');
+    const { body: listed } = await proxy.call('GET', '/auth/me/sessions', {
+      token: body.access_token,
+    });
+    expect(
+      listed.sessions.find(
+        (session: { user_agent: string }) => session.user_agent === 'through nginx',
+      ).ip,
+    ).toBe('127.0.0.1');
+    expect(
+      (await proxy.call('POST', '/auth/login', { body: { username: 'ada', password: 'wrong' } }))
+        .body.code,
+    ).toBe('invalid_credentials');
   });
 
   test('a session that ended is refused at once', async () => {
@@ -134,7 +224,13 @@ describe.skipIf(isMissing('haproxy'))('haproxy', () => {
       writeFileSync(pemPath, pem);
       writeFileSync(
         join(directory, 'haproxy.cfg'),
-        relocated(example('haproxy/haproxy.cfg'), { '/run/postern/postern.sock': socket, '/etc/haproxy/postern.pem': pemPath, 'https://auth.example.com': issuer, '127.0.0.1:8080': `127.0.0.1:${port}`, '127.0.0.1:3000': `127.0.0.1:${app}` }),
+        relocated(example('haproxy/haproxy.cfg'), {
+          '/run/postern/postern.sock': socket,
+          '/etc/haproxy/postern.pem': pemPath,
+          'https://auth.example.com': issuer,
+          '127.0.0.1:8080': `127.0.0.1:${port}`,
+          '127.0.0.1:3000': `127.0.0.1:${app}`,
+        }),
       );
       return [PEERS.haproxy.path, '-db', '-f', join(directory, 'haproxy.cfg')];
     });
@@ -149,35 +245,67 @@ describe.skipIf(isMissing('haproxy'))('haproxy', () => {
   });
 
   test('a good token goes through with the identity of the token, whatever the caller wrote', async () => {
-    const { status, body } = await proxy.call('GET', '/orders', { token: ada.access, headers: { ...FORGED, 'x-forwarded-for': '203.0.113.7' } });
+    const { status, body } = await proxy.call('GET', '/orders', {
+      token: ada.access,
+      headers: { ...FORGED, 'x-forwarded-for': '203.0.113.7' },
+    });
     expect(status).toBe(200);
-    expect(body.headers).toMatchObject({ 'x-auth-user': ada.userId, 'x-auth-session': ada.sessionId, 'x-auth-acr': 'aal1', 'x-forwarded-for': '127.0.0.1' });
+    expect(body.headers).toMatchObject({
+      'x-auth-user': ada.userId,
+      'x-auth-session': ada.sessionId,
+      'x-auth-acr': 'aal1',
+      'x-forwarded-for': '127.0.0.1',
+    });
   });
 
   test('no token, a bad one, a refresh token, an altered one: 401, and nothing reaches the application', async () => {
     const before = proxy.echo.last();
     const [header, payload, signature = ''] = ada.access.split('.');
     const altered = `${header}.${payload}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`;
-    for (const headers of [FORGED, { authorization: 'Bearer x.y.z' }, { authorization: `Bearer ${ada.refresh}` }, { authorization: `Bearer ${altered}` }, { authorization: 'Bearer ' }]) {
+    for (const headers of [
+      FORGED,
+      { authorization: 'Bearer x.y.z' },
+      { authorization: `Bearer ${ada.refresh}` },
+      { authorization: `Bearer ${altered}` },
+      { authorization: 'Bearer ' },
+    ]) {
       const { status, headers: answered } = await proxy.call('GET', '/orders', { headers });
       expect([status, answered['www-authenticate']]).toEqual([401, 'Bearer error="invalid_token"']);
     }
     expect(proxy.echo.last()).toBe(before);
   });
 
-  test('/auth/ is postern, over its Unix socket, with the client\'s real address', async () => {
-    const { status, body } = await proxy.call('POST', '/auth/login', { body: { username: 'ada', password: PASSWORD }, headers: { 'x-forwarded-for': '203.0.113.7', 'user-agent': 'through haproxy' } });
+  test("/auth/ is postern, over its Unix socket, with the client's real address", async () => {
+    const { status, body } = await proxy.call('POST', '/auth/login', {
+      body: { username: 'ada', password: PASSWORD },
+      headers: { 'x-forwarded-for': '203.0.113.7', 'user-agent': 'through haproxy' },
+    });
     expect(status).toBe(200);
-    const { body: listed } = await proxy.call('GET', '/auth/me/sessions', { token: body.access_token });
-    expect(listed.sessions.find((session: { user_agent: string }) => session.user_agent === 'through haproxy').ip).toBe('127.0.0.1');
+    const { body: listed } = await proxy.call('GET', '/auth/me/sessions', {
+      token: body.access_token,
+    });
+    expect(
+      listed.sessions.find(
+        (session: { user_agent: string }) => session.user_agent === 'through haproxy',
+      ).ip,
+    ).toBe('127.0.0.1');
   });
 
   test('a token with a right signature is still refused by type, issuer, audience and expiry, each by itself', async () => {
     const forger = await start(await exportSPKI(own.publicKey), ISSUER);
     const now = Math.floor(Date.now() / 1_000);
-    const good = { iss: ISSUER, aud: 'postern', sub: 'somebody', sid: 's', acr: 'aal1', exp: now + 60 };
+    const good = {
+      iss: ISSUER,
+      aud: 'postern',
+      sub: 'somebody',
+      sid: 's',
+      acr: 'aal1',
+      exp: now + 60,
+    };
     const statusOf = async (claims: Record<string, unknown>, typ = 'at+jwt'): Promise<number> => {
-      const token = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', typ }).sign(own.privateKey);
+      const token = await new SignJWT(claims)
+        .setProtectedHeader({ alg: 'ES256', typ })
+        .sign(own.privateKey);
       return (await forger.call('GET', '/', { token })).status;
     };
     const { exp: _, ...endless } = good;
@@ -189,9 +317,12 @@ describe.skipIf(isMissing('haproxy'))('haproxy', () => {
       await statusOf({ ...good, exp: now - 1 }),
       await statusOf(endless),
     ]).toEqual([200, 401, 401, 401, 401, 401]);
-    const hmac = await new SignJWT(good).setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' }).sign(new TextEncoder().encode(await exportSPKI(own.publicKey)));
+    const hmac = await new SignJWT(good)
+      .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
+      .sign(new TextEncoder().encode(await exportSPKI(own.publicKey)));
     const none = `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${Buffer.from(JSON.stringify(good)).toString('base64url')}.`;
-    for (const token of [hmac, none]) expect((await forger.call('GET', '/', { token })).status).toBe(401);
+    for (const token of [hmac, none])
+      expect((await forger.call('GET', '/', { token })).status).toBe(401);
     await forger.peer.stop();
     await forger.echo.stop();
   });
@@ -228,31 +359,60 @@ describe('systemd', () => {
       'Service.SystemCallFilter': ['@system-service', '~@privileged'],
     });
     expect(service['Service.MemoryDenyWriteExecute']).toBeUndefined();
-    expect(parsed('postern.socket')).toMatchObject({ 'Socket.ListenStream': ['/run/postern/postern.sock'], 'Socket.SocketMode': ['0660'] });
+    expect(parsed('postern.socket')).toMatchObject({
+      'Socket.ListenStream': ['/run/postern/postern.sock'],
+      'Socket.SocketMode': ['0660'],
+    });
   });
 
-  test('its settings are settings: the configuration takes the unit\'s environment', async () => {
-    const env = Object.fromEntries((parsed('postern.service')['Service.Environment'] ?? []).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  test("its settings are settings: the configuration takes the unit's environment", async () => {
+    const env = Object.fromEntries(
+      (parsed('postern.service')['Service.Environment'] ?? []).map((line) => [
+        line.slice(0, line.indexOf('=')),
+        line.slice(line.indexOf('=') + 1),
+      ]),
+    );
     const run = await server.cli(['config', 'check'], { env });
     expect([run.code, run.stderr]).toEqual([0, '']);
   });
 
   const analyze = existsSync('/usr/bin/systemd-analyze');
-  test.skipIf(!analyze)('systemd-analyze verify finds nothing but what is not installed here', () => {
-    const { stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...UNITS.map((name) => join(EXAMPLES, 'systemd', name))], { encoding: 'utf8' });
-    const said = `${stdout}${stderr}`.split('\n').filter((line) => line !== '' && !/is not executable|No such file/.test(line));
-    expect(said).toEqual([]);
-  });
+  test.skipIf(!analyze)(
+    'systemd-analyze verify finds nothing but what is not installed here',
+    () => {
+      const { stdout, stderr } = spawnSync(
+        'systemd-analyze',
+        ['verify', '--man=no', ...UNITS.map((name) => join(EXAMPLES, 'systemd', name))],
+        { encoding: 'utf8' },
+      );
+      const said = `${stdout}${stderr}`
+        .split('\n')
+        .filter((line) => line !== '' && !/is not executable|No such file/.test(line));
+      expect(said).toEqual([]);
+    },
+  );
 
   test.skipIf(!analyze)('systemd-analyze security: exposure of at most 1.5', () => {
-    const said = execFileSync('systemd-analyze', ['security', '--offline=true', join(EXAMPLES, 'systemd/postern.service')], { encoding: 'utf8', env: { ...process.env, SYSTEMD_COLORS: '0' } });
-    expect(Number(/exposure level for postern\.service: ([\d.]+)/.exec(said)?.[1])).toBeLessThanOrEqual(1.5);
+    const said = execFileSync(
+      'systemd-analyze',
+      ['security', '--offline=true', join(EXAMPLES, 'systemd/postern.service')],
+      { encoding: 'utf8', env: { ...process.env, SYSTEMD_COLORS: '0' } },
+    );
+    expect(
+      Number(/exposure level for postern\.service: ([\d.]+)/.exec(said)?.[1]),
+    ).toBeLessThanOrEqual(1.5);
   });
 });
 
 test('each folder of examples/ says in about ten lines what it is and what to do', () => {
-  for (const name of readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
+  for (const name of readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  )) {
     const lines = example(`${name.name}/README.md`).trim().split('\n');
-    expect([name.name, lines[0]?.startsWith('# '), lines.length <= 20]).toEqual([name.name, true, true]);
+    expect([name.name, lines[0]?.startsWith('# '), lines.length <= 20]).toEqual([
+      name.name,
+      true,
+      true,
+    ]);
   }
 });

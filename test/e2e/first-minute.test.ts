@@ -1,4 +1,7 @@
-/** The first minute of a newcomer: README's commands, as they stand there, in a fresh clone. Only `npm ci` is left out: its folder is lent. */
+/**
+ * The first minute of a newcomer: README's commands, as they stand there, in a fresh clone. Only
+ * `npm ci` is left out: its folder is lent.
+ */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -31,13 +34,22 @@ const placed = (text: string): string => text.replaceAll('127.0.0.1:7400', `127.
 const environment = (): Record<string, string> => ({
   PATH: process.env['PATH'] ?? '',
   HOME: clone,
-  ...(port === 7_400 ? {} : { POSTERN_SERVER_LISTEN: `tcp://127.0.0.1:${port}`, ISSUER: `http://127.0.0.1:${port}` }),
+  ...(port === 7_400
+    ? {}
+    : { POSTERN_SERVER_LISTEN: `tcp://127.0.0.1:${port}`, ISSUER: `http://127.0.0.1:${port}` }),
 });
 
 beforeAll(async () => {
   clone = join(newDirectory(), 'postern');
-  const trust = { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*' };
-  execFileSync('git', ['clone', '--quiet', ROOT, clone], { env: { PATH: process.env['PATH'], ...trust }, stdio: 'pipe' });
+  const trust = {
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: 'safe.directory',
+    GIT_CONFIG_VALUE_0: '*',
+  };
+  execFileSync('git', ['clone', '--quiet', ROOT, clone], {
+    env: { PATH: process.env['PATH'], ...trust },
+    stdio: 'pipe',
+  });
   symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
   readme = readFileSync(join(clone, 'README.md'), 'utf8');
   port = (await isFree(7_400)) ? 7_400 : await freePort();
@@ -45,12 +57,20 @@ beforeAll(async () => {
   expect(command).toContain('npm ci');
   const started = performance.now();
   // A group of its own: npm and the shell do not hand signals on.
-  server = spawn('sh', ['-ec', placed(command.replace('npm ci', ':'))], { cwd: clone, env: environment(), detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  server = spawn('sh', ['-ec', placed(command.replace('npm ci', ':'))], {
+    cwd: clone,
+    env: environment(),
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   server.stdout?.on('data', (chunk) => (said += String(chunk)));
   server.stderr?.on('data', (chunk) => (said += String(chunk)));
   await eventually(async () => {
     if (server.exitCode !== null) throw new Error(said);
-    return (await ask({ host: '127.0.0.1', port }, 'GET', '/readyz').catch(() => undefined))?.status === 200;
+    return (
+      (await ask({ host: '127.0.0.1', port }, 'GET', '/readyz').catch(() => undefined))?.status ===
+      200
+    );
   }, 30_000);
   readyMs = performance.now() - started;
 });
@@ -68,11 +88,16 @@ describe('the first minute (README, Try it)', () => {
   });
 
   test('one curl registers, and a sibling verifies its token', async () => {
-    const { stdout } = await run('bash', ['--norc', '-ec', placed(block(readme, 'try-it'))], { cwd: clone, env: environment() });
+    const { stdout } = await run('bash', ['--norc', '-ec', placed(block(readme, 'try-it'))], {
+      cwd: clone,
+      env: environment(),
+    });
     expect(stdout).toContain(`iss: 'http://127.0.0.1:${port}'`);
     expect(stdout).toMatch(/sub: '[0-9a-f-]{36}'/);
     // The token it was about was real: its account signs in.
-    const { status } = await ask({ host: '127.0.0.1', port }, 'POST', '/login', { body: { username: 'ada', password: 'correct horse battery staple' } });
+    const { status } = await ask({ host: '127.0.0.1', port }, 'POST', '/login', {
+      body: { username: 'ada', password: 'correct horse battery staple' },
+    });
     expect(status).toBe(200);
   });
 
@@ -80,15 +105,25 @@ describe('the first minute (README, Try it)', () => {
     const code = block(readme, 'sibling');
     expect(code.split('\n').filter((line) => line.trim() !== '').length).toBeLessThanOrEqual(6);
     writeFileSync(join(clone, 'sibling.mjs'), `const token = process.argv[2];\n${placed(code)}\n`);
-    const { body } = await ask({ host: '127.0.0.1', port }, 'POST', '/register', { body: { username: 'grace', password: 'correct horse battery staple' } });
-    const { stdout } = await run(process.execPath, ['sibling.mjs', body.access_token], { cwd: clone });
+    const { body } = await ask({ host: '127.0.0.1', port }, 'POST', '/register', {
+      body: { username: 'grace', password: 'correct horse battery staple' },
+    });
+    const { stdout } = await run(process.execPath, ['sibling.mjs', body.access_token], {
+      cwd: clone,
+    });
     expect(stdout).toBe(`${body.user.id} ${body.session_id} aal1\n`);
-    await expect(run(process.execPath, ['sibling.mjs', body.refresh_token], { cwd: clone })).rejects.toThrow();
+    await expect(
+      run(process.execPath, ['sibling.mjs', body.refresh_token], { cwd: clone }),
+    ).rejects.toThrow();
   });
 
   test('the answer that README shows has the members that the service sends', async () => {
-    const shown = /The answer to `\/register` and `\/login`:\n\n```json\n([\s\S]*?)\n```/.exec(readme)?.[1] ?? '{}';
-    const { body } = await ask({ host: '127.0.0.1', port }, 'POST', '/login', { body: { username: 'ada', password: 'correct horse battery staple' } });
+    const shown =
+      /The answer to `\/register` and `\/login`:\n\n```json\n([\s\S]*?)\n```/.exec(readme)?.[1] ??
+      '{}';
+    const { body } = await ask({ host: '127.0.0.1', port }, 'POST', '/login', {
+      body: { username: 'ada', password: 'correct horse battery staple' },
+    });
     expect(Object.keys(body).sort()).toEqual(Object.keys(JSON.parse(shown)).sort());
   });
 });

@@ -1,11 +1,23 @@
-/** Where the built server listens: TCP, Unix sockets, sockets that were handed over; whose files it touches, and its limits (A06, G4). */
+/**
+ * Where the built server listens: TCP, Unix sockets, sockets that were handed over; whose files it
+ * touches, and its limits (A06, G4).
+ */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { UNPRIVILEGED, ask, environment, eventually, newDirectory, newUnprivilegedDirectory, runProgram, startServer } from '../support/process.ts';
+import {
+  UNPRIVILEGED,
+  ask,
+  environment,
+  eventually,
+  newDirectory,
+  newUnprivilegedDirectory,
+  runProgram,
+  startServer,
+} from '../support/process.ts';
 import type { Run, Where } from '../support/process.ts';
 
 const SOCKET = { POSTERN_SERVER_LISTEN: 'unix:./postern.sock' };
@@ -13,7 +25,11 @@ const SOCKET = { POSTERN_SERVER_LISTEN: 'unix:./postern.sock' };
 const mode = (path: string): string => (statSync(path).mode & 0o7777).toString(8);
 
 function serve(directory: string, env: Record<string, string>, uid?: number): Promise<Run> {
-  return runProgram(['serve'], { directory, env: environment(env), ...(uid === undefined ? {} : { uid }) });
+  return runProgram(['serve'], {
+    directory,
+    env: environment(env),
+    ...(uid === undefined ? {} : { uid }),
+  });
 }
 
 function expectRefusal(run: Run, message: RegExp): void {
@@ -26,22 +42,45 @@ function expectRefusal(run: Run, message: RegExp): void {
 describe('several at once', () => {
   test('IPv4, IPv6 and two Unix sockets serve one service, and each is told in the first line', async () => {
     const directory = newDirectory();
-    const server = await startServer({ directory, env: { POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0,tcp://[::1]:0,unix:./a.sock,unix:./b.sock?mode=0600' } });
-    expect(server.listen).toEqual([expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/), expect.stringMatching(/^http:\/\/\[::1\]:\d+$/), 'unix:./a.sock', 'unix:./b.sock']);
+    const server = await startServer({
+      directory,
+      env: {
+        POSTERN_SERVER_LISTEN:
+          'tcp://127.0.0.1:0,tcp://[::1]:0,unix:./a.sock,unix:./b.sock?mode=0600',
+      },
+    });
+    expect(server.listen).toEqual([
+      expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      expect.stringMatching(/^http:\/\/\[::1\]:\d+$/),
+      'unix:./a.sock',
+      'unix:./b.sock',
+    ]);
     const { access } = await server.register('ada');
     const ways: Where[] = [
-      ...server.listen.slice(0, 2).map((url) => ({ host: new URL(url).hostname.replace(/^\[|\]$/g, ''), port: Number(new URL(url).port) })),
+      ...server.listen.slice(0, 2).map((url) => ({
+        host: new URL(url).hostname.replace(/^\[|\]$/g, ''),
+        port: Number(new URL(url).port),
+      })),
       { socketPath: join(directory, 'a.sock') },
       { socketPath: join(directory, 'b.sock') },
     ];
-    for (const where of ways) expect((await ask(where, 'GET', '/verify', { token: access })).status).toBe(204);
+    for (const where of ways)
+      expect((await ask(where, 'GET', '/verify', { token: access })).status).toBe(204);
     await server.stop();
-    expect([existsSync(join(directory, 'a.sock')), existsSync(join(directory, 'b.sock'))]).toEqual([false, false]);
+    expect([existsSync(join(directory, 'a.sock')), existsSync(join(directory, 'b.sock'))]).toEqual([
+      false,
+      false,
+    ]);
   });
 
   test('one that can not be opened leaves none open: the first socket is gone again', async () => {
     const directory = newDirectory();
-    expectRefusal(await serve(directory, { POSTERN_SERVER_LISTEN: 'unix:./a.sock,unix:./no/such/folder/b.sock' }), /its folder does not exist|b\.sock/);
+    expectRefusal(
+      await serve(directory, {
+        POSTERN_SERVER_LISTEN: 'unix:./a.sock,unix:./no/such/folder/b.sock',
+      }),
+      /its folder does not exist|b\.sock/,
+    );
     expect(existsSync(join(directory, 'a.sock'))).toBe(false);
   });
 });
@@ -57,9 +96,21 @@ describe('the Unix socket', () => {
   test('has the mode and the group that it is given, by name or by number', async () => {
     const directory = newDirectory();
     const gid = process.getgid?.() ?? 0;
-    const group = readFileSync('/etc/group', 'utf8').split('\n').find((line) => line.split(':')[2] === String(gid))?.split(':')[0] ?? String(gid);
-    const server = await startServer({ directory, env: { POSTERN_SERVER_LISTEN: `unix:./named.sock?mode=0600&group=${group},unix:./numbered.sock?mode=0666&group=${gid}` } });
-    expect([mode(join(directory, 'named.sock')), mode(join(directory, 'numbered.sock'))]).toEqual(['600', '666']);
+    const group =
+      readFileSync('/etc/group', 'utf8')
+        .split('\n')
+        .find((line) => line.split(':')[2] === String(gid))
+        ?.split(':')[0] ?? String(gid);
+    const server = await startServer({
+      directory,
+      env: {
+        POSTERN_SERVER_LISTEN: `unix:./named.sock?mode=0600&group=${group},unix:./numbered.sock?mode=0666&group=${gid}`,
+      },
+    });
+    expect([mode(join(directory, 'named.sock')), mode(join(directory, 'numbered.sock'))]).toEqual([
+      '600',
+      '666',
+    ]);
     expect(statSync(join(directory, 'named.sock')).gid).toBe(gid);
     expect(server.stderr()).toMatch(/can be used by every user of this machine/);
     await server.stop();
@@ -67,15 +118,32 @@ describe('the Unix socket', () => {
 
   test('is given to another group by who may', { skip: UNPRIVILEGED === undefined }, async () => {
     const directory = newDirectory();
-    const server = await startServer({ directory, env: { POSTERN_SERVER_LISTEN: 'unix:./postern.sock?group=65534' } });
+    const server = await startServer({
+      directory,
+      env: { POSTERN_SERVER_LISTEN: 'unix:./postern.sock?group=65534' },
+    });
     expect(statSync(join(directory, 'postern.sock')).gid).toBe(65_534);
     await server.stop();
   });
 
-  test('of a group that is not there, or not this user\'s, is a refusal that ends the program and leaves no socket', async () => {
+  test("of a group that is not there, or not this user's, is a refusal that ends the program and leaves no socket", async () => {
     const directory = newUnprivilegedDirectory();
-    expectRefusal(await serve(directory, { POSTERN_SERVER_LISTEN: 'unix:./postern.sock?group=nosuchgroup' }, UNPRIVILEGED), /there is no group nosuchgroup/);
-    expectRefusal(await serve(directory, { POSTERN_SERVER_LISTEN: 'unix:./postern.sock?group=0' }, UNPRIVILEGED), /can't be given to group 0/);
+    expectRefusal(
+      await serve(
+        directory,
+        { POSTERN_SERVER_LISTEN: 'unix:./postern.sock?group=nosuchgroup' },
+        UNPRIVILEGED,
+      ),
+      /there is no group nosuchgroup/,
+    );
+    expectRefusal(
+      await serve(
+        directory,
+        { POSTERN_SERVER_LISTEN: 'unix:./postern.sock?group=0' },
+        UNPRIVILEGED,
+      ),
+      /can't be given to group 0/,
+    );
     expect(existsSync(join(directory, 'postern.sock'))).toBe(false);
   });
 
@@ -95,24 +163,40 @@ describe('the Unix socket', () => {
     const directory = newDirectory();
     const path = join(directory, 'postern.sock');
     writeFileSync(path, 'a letter that somebody keeps here');
-    expectRefusal(await serve(directory, SOCKET), /postern\.sock exists and is not a socket\. Nothing was deleted/);
+    expectRefusal(
+      await serve(directory, SOCKET),
+      /postern\.sock exists and is not a socket\. Nothing was deleted/,
+    );
     expect(readFileSync(path, 'utf8')).toBe('a letter that somebody keeps here');
     mkdirSync(join(directory, 'folder.sock'));
-    expectRefusal(await serve(directory, { POSTERN_SERVER_LISTEN: 'unix:./folder.sock' }), /is not a socket/);
+    expectRefusal(
+      await serve(directory, { POSTERN_SERVER_LISTEN: 'unix:./folder.sock' }),
+      /is not a socket/,
+    );
     expect(statSync(join(directory, 'folder.sock')).isDirectory()).toBe(true);
   });
 
   test('that somebody serves is refused as already served, and goes on being served', async () => {
     const directory = newDirectory();
     const first = await startServer({ directory, env: SOCKET });
-    expectRefusal(await serve(newDirectory(), { POSTERN_SERVER_LISTEN: `unix:${join(directory, 'postern.sock')}` }), /is already served by a running program/);
-    expect((await ask({ socketPath: join(directory, 'postern.sock') }, 'GET', '/healthz')).status).toBe(200);
+    expectRefusal(
+      await serve(newDirectory(), {
+        POSTERN_SERVER_LISTEN: `unix:${join(directory, 'postern.sock')}`,
+      }),
+      /is already served by a running program/,
+    );
+    expect(
+      (await ask({ socketPath: join(directory, 'postern.sock') }, 'GET', '/healthz')).status,
+    ).toBe(200);
     await first.stop();
   });
 
-  test('counts X-Forwarded-For as the client\'s address; TCP does not without trusted_proxies', async () => {
+  test("counts X-Forwarded-For as the client's address; TCP does not without trusted_proxies", async () => {
     const directory = newDirectory();
-    const server = await startServer({ directory, env: { POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0,unix:./postern.sock' } });
+    const server = await startServer({
+      directory,
+      env: { POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0,unix:./postern.sock' },
+    });
     const { access } = await server.register('ada');
     const headers = { 'x-forwarded-for': '203.0.113.7', 'user-agent': 'socket' };
     const socket: Where = { socketPath: join(directory, 'postern.sock') };
@@ -120,7 +204,8 @@ describe('the Unix socket', () => {
     await ask(socket, 'POST', '/login', { body, headers });
     await server.call('POST', '/login', { body, headers: { ...headers, 'user-agent': 'tcp' } });
     const { body: listed } = await server.call('GET', '/me/sessions', { token: access });
-    const ipOf = (agent: string): unknown => listed.sessions.find(({ user_agent }: { user_agent: string }) => user_agent === agent)?.ip;
+    const ipOf = (agent: string): unknown =>
+      listed.sessions.find(({ user_agent }: { user_agent: string }) => user_agent === agent)?.ip;
     expect([ipOf('socket'), ipOf('tcp')]).toEqual(['203.0.113.7', '127.0.0.1']);
     await server.stop();
   });
@@ -133,16 +218,31 @@ describe('TCP', () => {
     const address = other.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     const run = await serve(newDirectory(), { POSTERN_SERVER_LISTEN: `tcp://127.0.0.1:${port}` });
-    expectRefusal(run, new RegExp(`127\\.0\\.0\\.1:${port} is taken by another program\\. Stop it, or set server\\.listen \\(POSTERN_SERVER_LISTEN\\)\\.`));
+    expectRefusal(
+      run,
+      new RegExp(
+        `127\\.0\\.0\\.1:${port} is taken by another program\\. Stop it, or set server\\.listen \\(POSTERN_SERVER_LISTEN\\)\\.`,
+      ),
+    );
     await new Promise((resolve) => other.close(resolve));
   });
 
   test('an address of another machine is told as such', async () => {
-    expectRefusal(await serve(newDirectory(), { POSTERN_SERVER_LISTEN: 'tcp://192.0.2.1:7400', POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com', POSTERN_MAIL_TRANSPORTS: 'file' }), /192\.0\.2\.1:7400 is not an address of this machine/);
+    expectRefusal(
+      await serve(newDirectory(), {
+        POSTERN_SERVER_LISTEN: 'tcp://192.0.2.1:7400',
+        POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com',
+        POSTERN_MAIL_TRANSPORTS: 'file',
+      }),
+      /192\.0\.2\.1:7400 is not an address of this machine/,
+    );
   });
 });
 
-/** Binds as systemd does, tells the process of it, and becomes the program: LISTEN_PID has to be its own. */
+/**
+ * Binds as systemd does, tells the process of it, and becomes the program: LISTEN_PID has to be its
+ * own.
+ */
 const ACTIVATE = `
 import os, socket, sys
 kind, where, *command = sys.argv[1:]
@@ -157,7 +257,13 @@ os.execvp(command[0], command)
 `;
 
 describe('sockets that systemd hands over', () => {
-  const handed = (kind: 'unix' | 'tcp', where: string): readonly string[] => ['/usr/bin/python3', '-c', ACTIVATE, kind, where];
+  const handed = (kind: 'unix' | 'tcp', where: string): readonly string[] => [
+    '/usr/bin/python3',
+    '-c',
+    ACTIVATE,
+    kind,
+    where,
+  ];
   const SYSTEMD = { POSTERN_SERVER_LISTEN: 'systemd:' };
 
   test('a Unix socket is served as it is, and its path stays: who made it deletes it', async () => {
@@ -169,7 +275,9 @@ describe('sockets that systemd hands over', () => {
       body: { username: 'ada', password: 'correct horse battery staple' },
       headers: { 'x-forwarded-for': '203.0.113.7' },
     });
-    const listed = await ask({ socketPath: path }, 'GET', '/me/sessions', { token: body.access_token });
+    const listed = await ask({ socketPath: path }, 'GET', '/me/sessions', {
+      token: body.access_token,
+    });
     expect(listed.body.sessions[0].ip).toBe('203.0.113.7');
     expect((await server.stop()).code).toBe(0);
     expect([existsSync(path), mode(path)]).toEqual([true, before]);
@@ -178,26 +286,43 @@ describe('sockets that systemd hands over', () => {
   test('a TCP socket is served, and nobody forges an address there', async () => {
     const server = await startServer({ env: SYSTEMD, wrap: handed('tcp', '0') });
     expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
-    const { body } = await server.call('POST', '/register', { body: { username: 'ada', password: 'correct horse battery staple' }, headers: { 'x-forwarded-for': '203.0.113.7' } });
-    expect((await server.call('GET', '/me/sessions', { token: body.access_token })).body.sessions[0].ip).toBe('127.0.0.1');
+    const { body } = await server.call('POST', '/register', {
+      body: { username: 'ada', password: 'correct horse battery staple' },
+      headers: { 'x-forwarded-for': '203.0.113.7' },
+    });
+    expect(
+      (await server.call('GET', '/me/sessions', { token: body.access_token })).body.sessions[0].ip,
+    ).toBe('127.0.0.1');
     await server.stop();
   });
 
   test('meant for another process, or not there at all, they are refused with what to do', async () => {
-    expectRefusal(await serve(newDirectory(), SYSTEMD), /systemd handed over no socket \(LISTEN_FDS\)/);
+    expectRefusal(
+      await serve(newDirectory(), SYSTEMD),
+      /systemd handed over no socket \(LISTEN_FDS\)/,
+    );
     const directory = newDirectory();
     expectRefusal(
-      await runProgram(['serve'], { directory, env: { ...environment(SYSTEMD), WRONG_PID: '1' }, wrap: handed('unix', join(directory, 's.sock')) }),
+      await runProgram(['serve'], {
+        directory,
+        env: { ...environment(SYSTEMD), WRONG_PID: '1' },
+        wrap: handed('unix', join(directory, 's.sock')),
+      }),
       /systemd handed over no socket \(LISTEN_FDS\)/,
     );
   });
 
-  test('READY=1 and STOPPING=1 are told to NOTIFY_SOCKET', { skip: !existsSync('/usr/bin/systemd-notify') }, async () => {
+  test('READY=1 and STOPPING=1 are told to NOTIFY_SOCKET', {
+    skip: !existsSync('/usr/bin/systemd-notify'),
+  }, async () => {
     const directory = newDirectory();
     const path = join(directory, 'notify.sock');
     // Node reads no datagrams from Unix sockets.
-    const script = 'import socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("bound", flush=True)\nwhile True: print(s.recv(4096).decode(), flush=True)';
-    const listener = spawn('/usr/bin/python3', ['-c', script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const script =
+      'import socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("bound", flush=True)\nwhile True: print(s.recv(4096).decode(), flush=True)';
+    const listener = spawn('/usr/bin/python3', ['-c', script, path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let heard = '';
     listener.stdout.on('data', (chunk) => (heard += String(chunk)));
     await eventually(() => heard.includes('bound'), 5_000);
@@ -211,15 +336,27 @@ describe('sockets that systemd hands over', () => {
 });
 
 describe('limits', () => {
-  const IMPATIENT = { POSTERN_SERVER_HEADER_TIMEOUT: '1s', POSTERN_SERVER_REQUEST_TIMEOUT: '2s', POSTERN_SERVER_KEEP_ALIVE_TIMEOUT: '1s' };
+  const IMPATIENT = {
+    POSTERN_SERVER_HEADER_TIMEOUT: '1s',
+    POSTERN_SERVER_REQUEST_TIMEOUT: '2s',
+    POSTERN_SERVER_KEEP_ALIVE_TIMEOUT: '1s',
+  };
 
-  function raw(url: string): Promise<{ socket: Socket; received: () => string; closed: Promise<number> }> {
+  function raw(
+    url: string,
+  ): Promise<{ socket: Socket; received: () => string; closed: Promise<number> }> {
     const { hostname, port } = new URL(url);
     return new Promise((resolve, reject) => {
       const started = performance.now();
       let text = '';
       const socket = connect(Number(port), hostname, () => {
-        resolve({ socket, received: () => text, closed: new Promise((done) => socket.once('close', () => done(performance.now() - started))) });
+        resolve({
+          socket,
+          received: () => text,
+          closed: new Promise((done) =>
+            socket.once('close', () => done(performance.now() - started)),
+          ),
+        });
       });
       socket.once('error', reject);
       socket.on('error', () => undefined);
@@ -232,15 +369,25 @@ describe('limits', () => {
     const headers = await raw(server.url);
     headers.socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
     const body = await raw(server.url);
-    body.socket.write('POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"use');
+    body.socket.write(
+      'POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"use',
+    );
     const idle = await raw(server.url);
     idle.socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    const [headersMs, bodyMs, idleMs] = await Promise.all([headers.closed, body.closed, idle.closed]);
+    const [headersMs, bodyMs, idleMs] = await Promise.all([
+      headers.closed,
+      body.closed,
+      idle.closed,
+    ]);
     expect(headers.received()).toMatch(/^HTTP\/1\.1 408 /);
     expect(headers.received()).toContain('application/problem+json');
     expect(body.received()).toMatch(/^HTTP\/1\.1 408 /);
     expect(idle.received()).toMatch(/^HTTP\/1\.1 200 /);
-    for (const [took, least, most] of [[headersMs, 900, 3_500], [bodyMs, 1_900, 4_500], [idleMs, 900, 4_000]] as const) {
+    for (const [took, least, most] of [
+      [headersMs, 900, 3_500],
+      [bodyMs, 1_900, 4_500],
+      [idleMs, 900, 4_000],
+    ] as const) {
       expect(took).toBeGreaterThan(least);
       expect(took).toBeLessThan(most);
     }
@@ -254,8 +401,10 @@ describe('limits', () => {
     expect(await beyond.closed).toBeLessThan(1_000);
     await expect(server.call('GET', '/healthz')).rejects.toThrow();
     held.forEach(({ socket }) => socket.destroy());
-    await eventually(async () => (await server.call('GET', '/healthz').catch(() => undefined))?.status === 200, 2_000);
+    await eventually(
+      async () => (await server.call('GET', '/healthz').catch(() => undefined))?.status === 200,
+      2_000,
+    );
     await server.stop();
   });
 });
-

@@ -1,5 +1,6 @@
 /**
- * Passkeys in a real browser: the built server, Chromium with a virtual authenticator, and the page that a front-end would write with
+ * Passkeys in a real browser: the built server, Chromium with a virtual authenticator, and the page
+ * that a front-end would write with
  * @simplewebauthn/browser, on an origin of its own.
  *
  * @see https://chromedevtools.github.io/devtools-protocol/tot/WebAuthn/
@@ -57,33 +58,66 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
 
   /** Calls one of the page's functions, in the page. */
   const front = (name: string, ...args: readonly unknown[]): Promise<Answered> =>
-    page.evaluate(([called, given]) => (globalThis as unknown as { front: Record<string, (...values: unknown[]) => Promise<Answered>> }).front[called]?.(...given) as Promise<Answered>, [name, args] as const);
+    page.evaluate(
+      ([called, given]) =>
+        (
+          globalThis as unknown as {
+            front: Record<string, (...values: unknown[]) => Promise<Answered>>;
+          }
+        ).front[called]?.(...given) as Promise<Answered>,
+      [name, args] as const,
+    );
 
   const addAuthenticator = async (hasUserVerification: boolean): Promise<string> =>
     (
       await cdp.send('WebAuthn.addVirtualAuthenticator', {
-        options: { protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'internal', hasResidentKey: true, hasUserVerification, isUserVerified: hasUserVerification, automaticPresenceSimulation: true },
+        options: {
+          protocol: 'ctap2',
+          ctap2Version: 'ctap2_1',
+          transport: 'internal',
+          hasResidentKey: true,
+          hasUserVerification,
+          isUserVerified: hasUserVerification,
+          automaticPresenceSimulation: true,
+        },
       })
     ).authenticatorId;
-  const credentials = async () => (await cdp.send('WebAuthn.getCredentials', { authenticatorId })).credentials;
-  /** Another authenticator in the place of the present one, with its credentials as a copy would have them. */
-  const replaceAuthenticator = async (hasUserVerification: boolean, signCount?: number): Promise<void> => {
+  const credentials = async () =>
+    (await cdp.send('WebAuthn.getCredentials', { authenticatorId })).credentials;
+  /**
+   * Another authenticator in the place of the present one, with its credentials as a copy would
+   * have them.
+   */
+  const replaceAuthenticator = async (
+    hasUserVerification: boolean,
+    signCount?: number,
+  ): Promise<void> => {
     const held = await credentials();
     await cdp.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId });
     authenticatorId = await addAuthenticator(hasUserVerification);
-    for (const credential of held) await cdp.send('WebAuthn.addCredential', { authenticatorId, credential: { ...credential, ...(signCount === undefined ? {} : { signCount }) } });
+    for (const credential of held)
+      await cdp.send('WebAuthn.addCredential', {
+        authenticatorId,
+        credential: { ...credential, ...(signCount === undefined ? {} : { signCount }) },
+      });
   };
 
   beforeAll(async () => {
     const html = createServer((request, response) => {
       const isScript = request.url === '/front.js';
       response.writeHead(200, { 'content-type': isScript ? 'text/javascript' : 'text/html' });
-      response.end(isScript ? script : '<!doctype html><title>front-end</title><script src="/front.js"></script>');
+      response.end(
+        isScript
+          ? script
+          : '<!doctype html><title>front-end</title><script src="/front.js"></script>',
+      );
     });
     const port = await freePort(html);
     closePage = () => void html.close().closeAllConnections();
     const origin = `http://localhost:${port}`;
-    server = await startServer({ env: { POSTERN_PASSKEYS_ORIGINS: origin, POSTERN_SERVER_CORS_ORIGINS: origin } });
+    server = await startServer({
+      env: { POSTERN_PASSKEYS_ORIGINS: origin, POSTERN_SERVER_CORS_ORIGINS: origin },
+    });
     const { outputFiles } = await build({
       stdin: { contents: PAGE, resolveDir: fileURLToPath(new URL('.', import.meta.url)) },
       bundle: true,
@@ -95,7 +129,14 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
     const script = outputFiles[0]?.text ?? '';
     browser = await chromium.launch({
       executablePath: PEERS.chromium.path,
-      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1'],
+      args: [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1',
+      ],
     });
     page = await browser.newPage();
     await page.goto(origin);
@@ -114,17 +155,28 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
     const { status, body } = await front('enrol', ada.access, 'This laptop');
     expect([status, body.name, body.clone_suspected]).toEqual([201, 'This laptop', false]);
     const [held] = await credentials();
-    expect(held).toMatchObject({ isResidentCredential: true, rpId: 'localhost', userHandle: Buffer.from(ada.userId.replaceAll('-', ''), 'hex').toString('base64'), userName: 'ada' });
+    expect(held).toMatchObject({
+      isResidentCredential: true,
+      rpId: 'localhost',
+      userHandle: Buffer.from(ada.userId.replaceAll('-', ''), 'hex').toString('base64'),
+      userName: 'ada',
+    });
   });
 
   test('the same authenticator is not taken twice: the options exclude what it has', async () => {
-    await expect(front('enrol', ada.access, 'Twice')).rejects.toThrow(/InvalidStateError|previously registered/);
+    await expect(front('enrol', ada.access, 'Twice')).rejects.toThrow(
+      /InvalidStateError|previously registered/,
+    );
   });
 
   test('signing in without a name, with verification: aal2 by itself', async () => {
     const { status, body } = await front('signIn');
     expect([status, body.status]).toEqual([200, 'authenticated']);
-    expect(claimsOf(body.access_token)).toMatchObject({ sub: ada.userId, acr: 'aal2', amr: expect.arrayContaining(['user', 'mfa']) });
+    expect(claimsOf(body.access_token)).toMatchObject({
+      sub: ada.userId,
+      acr: 'aal2',
+      amr: expect.arrayContaining(['user', 'mfa']),
+    });
   });
 
   test('signing in with a name', async () => {
@@ -132,15 +184,21 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
   });
 
   test('for a name that nobody has, the authenticator has nothing', async () => {
-    // By the transports that a decoy names the browser waits for another authenticator, or does not; nobody shows one.
-    await expect(front('signIn', 'nobody-has-this', 1_000)).rejects.toThrow(/NotAllowedError|timed out|not allowed/);
+    // By the transports that a decoy names the browser waits for another authenticator, or does
+    // not; nobody shows one.
+    await expect(front('signIn', 'nobody-has-this', 1_000)).rejects.toThrow(
+      /NotAllowedError|timed out|not allowed/,
+    );
   }, 90_000);
 
   test('as the second factor after the password, and again within the session', async () => {
     const first = await server.login('ada');
     expect(first.body).toMatchObject({ status: 'mfa_required', factors: ['passkey'] });
     const { body } = await front('second', first.body.challenge_token);
-    expect(claimsOf(body.access_token)).toMatchObject({ acr: 'aal2', amr: expect.arrayContaining(['pwd', 'user', 'mfa']) });
+    expect(claimsOf(body.access_token)).toMatchObject({
+      acr: 'aal2',
+      amr: expect.arrayContaining(['pwd', 'user', 'mfa']),
+    });
     const again = await front('again', body.access_token);
     expect([again.status, again.body.session_id]).toEqual([200, body.session_id]);
   });
@@ -149,7 +207,9 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
     await replaceAuthenticator(false);
     const first = (await front('signIn', 'ada')).body;
     expect(first).toMatchObject({ status: 'mfa_required', factors: ['password'] });
-    const { body } = await front('call', 'POST', '/login/mfa', { body: { challenge_token: first.challenge_token, password: 'correct horse battery staple' } });
+    const { body } = await front('call', 'POST', '/login/mfa', {
+      body: { challenge_token: first.challenge_token, password: 'correct horse battery staple' },
+    });
     expect(claimsOf(body.access_token)).toMatchObject({ acr: 'aal2' });
     await replaceAuthenticator(true);
   });
@@ -163,16 +223,33 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
     await replaceAuthenticator(true, signCount + 1);
     const original = await front('signIn');
     expect(original.body.status).toBe('authenticated');
-    const { body } = await front('call', 'GET', '/me/factors', { token: original.body.access_token });
-    expect(body.passkeys).toEqual([expect.objectContaining({ name: 'This laptop', clone_suspected: true })]);
+    const { body } = await front('call', 'GET', '/me/factors', {
+      token: original.body.access_token,
+    });
+    expect(body.passkeys).toEqual([
+      expect.objectContaining({ name: 'This laptop', clone_suspected: true }),
+    ]);
   });
 
   test('a passkey that was taken away signs nobody in, and the page is told which to forget', async () => {
     const { body: signedIn } = await front('signIn');
     const { body } = await front('call', 'GET', '/me/factors', { token: signedIn.access_token });
-    expect((await front('call', 'DELETE', `/me/passkeys/${body.passkeys[0].id}`, { token: signedIn.access_token })).status).toBe(204);
+    expect(
+      (
+        await front('call', 'DELETE', `/me/passkeys/${body.passkeys[0].id}`, {
+          token: signedIn.access_token,
+        })
+      ).status,
+    ).toBe(204);
     const gone = await front('signIn');
-    expect([gone.status, gone.body.code, gone.body.unknown_credential]).toEqual([401, 'invalid_credentials', { rpId: 'localhost', credentialId: body.passkey_signals.all_accepted_credentials.allAcceptedCredentialIds[0] }]);
+    expect([gone.status, gone.body.code, gone.body.unknown_credential]).toEqual([
+      401,
+      'invalid_credentials',
+      {
+        rpId: 'localhost',
+        credentialId: body.passkey_signals.all_accepted_credentials.allAcceptedCredentialIds[0],
+      },
+    ]);
     expect((await server.login('ada')).body.status).toBe('authenticated');
   });
 });

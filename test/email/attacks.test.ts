@@ -16,13 +16,19 @@ const MINUTE = 60_000;
 const NEW = 'an entirely other passphrase';
 let counter = 0;
 const newAddress = (): string => `target${++counter}@example.com`;
-const begin = (email: string) => app.call('POST', '/register', { body: { email, password: PASSWORD } });
-const verify = (registration_id: string, code: unknown) => app.call('POST', '/register/verify', { body: { registration_id, code } });
+const begin = (email: string) =>
+  app.call('POST', '/register', { body: { email, password: PASSWORD } });
+const verify = (registration_id: string, code: unknown) =>
+  app.call('POST', '/register/verify', { body: { registration_id, code } });
 const forgot = (username: string) => app.call('POST', '/password/forgot', { body: { username } });
-const rows = (sql: string): Promise<unknown[]> => app.db.read({ sql, params: [], map: (r) => r.map((c) => c[0]), returns: true });
-const write = (sql: string): Promise<unknown> => app.db.write([{ sql, params: [], map: () => [], returns: false }]);
+const rows = (sql: string): Promise<unknown[]> =>
+  app.db.read({ sql, params: [], map: (r) => r.map((c) => c[0]), returns: true });
+const write = (sql: string): Promise<unknown> =>
+  app.db.write([{ sql, params: [], map: () => [], returns: false }]);
 
-async function provedUser(address = newAddress()): Promise<{ address: string; access: string; id: string }> {
+async function provedUser(
+  address = newAddress(),
+): Promise<{ address: string; access: string; id: string }> {
   const { body } = await begin(address);
   const made = await verify(body.registration_id, (await app.letters(address))[0]?.values['code']);
   return { address, access: made.body.access_token, id: made.body.user.id };
@@ -36,11 +42,17 @@ describe('O06: codes of a registration, guessed', () => {
     for (let i = 0; i < 3; i++) ids.push((await begin(address)).body.registration_id);
     for (const { values } of await app.letters(address)) codes.push(values['code'] ?? '');
     expect(codes).toHaveLength(1);
-    expect(await rows(`SELECT count(*) FROM one_time WHERE purpose = 'registration' AND subject = '${address}' AND code_hash IS NOT NULL`)).toEqual([1]);
+    expect(
+      await rows(
+        `SELECT count(*) FROM one_time WHERE purpose = 'registration' AND subject = '${address}' AND code_hash IS NOT NULL`,
+      ),
+    ).toEqual([1]);
     // Asked for again when the limits allow, its letter brings a code that is good.
     app.clock.advance(2 * MINUTE);
     await app.call('POST', '/register/resend', { body: { registration_id: ids[2] } });
-    expect((await verify(ids[2] ?? '', (await app.letters(address))[0]?.values['code'])).status).toBe(201);
+    expect(
+      (await verify(ids[2] ?? '', (await app.letters(address))[0]?.values['code'])).status,
+    ).toBe(201);
   });
 
   test('over many registrations of one address the guesses are counted together, and the link still makes the account', async () => {
@@ -59,7 +71,9 @@ describe('O06: codes of a registration, guessed', () => {
     expect(body.code).toBe('invalid_code');
     const link = (await app.letters(address))[0]?.values['link'] ?? '';
     const token = new URLSearchParams(new URL(link).hash.slice(1)).get('token');
-    expect((await app.call('POST', '/register/verify', { body: { token, password: PASSWORD } })).status).toBe(201);
+    expect(
+      (await app.call('POST', '/register/verify', { body: { token, password: PASSWORD } })).status,
+    ).toBe(201);
   });
 });
 
@@ -69,7 +83,9 @@ describe('E03: answers of the same work', () => {
     const commits = async (name: string): Promise<number> => {
       const write = vi.spyOn(app.db, 'write');
       await forgot(name);
-      const results = await Promise.allSettled(write.mock.results.map(({ value }) => value as Promise<unknown>));
+      const results = await Promise.allSettled(
+        write.mock.results.map(({ value }) => value as Promise<unknown>),
+      );
       write.mockRestore();
       return results.filter(({ status }) => status === 'fulfilled').length;
     };
@@ -87,7 +103,8 @@ describe('E03: answers of the same work', () => {
       read.mockRestore();
       return length;
     };
-    // The watch over other processes reads now and then: the fewest of some tries are the sign-in's own.
+    // The watch over other processes reads now and then: the fewest of some tries are the sign-in's
+    // own.
     const fewest = async (name: () => string): Promise<number> => {
       let least = Infinity;
       for (let i = 0; i < 4; i++) least = Math.min(least, await reads(name()));
@@ -103,8 +120,12 @@ describe('R08: a change of address begun with a stolen session', () => {
     const thief = await provedUser();
     const next = newAddress();
     await app.call('PATCH', '/me', { token: thief.access, body: { email: next } });
-    expect((await app.call('PATCH', '/me', { token: victim.access, body: { email: next } })).status).toBe(200);
-    expect((await app.letters(victim.address)).map(({ letter }) => letter)).toEqual(['address_change_requested']);
+    expect(
+      (await app.call('PATCH', '/me', { token: victim.access, body: { email: next } })).status,
+    ).toBe(200);
+    expect((await app.letters(victim.address)).map(({ letter }) => letter)).toEqual([
+      'address_change_requested',
+    ]);
   });
 
   test('L06: one address after the other fills no mailbox: the old one is told once a minute, whatever others ask of it', async () => {
@@ -116,32 +137,52 @@ describe('R08: a change of address begun with a stolen session', () => {
     await app.letters(address);
     const { body } = await app.login(address);
     expect(access).toBeTruthy();
-    const patch = (): Promise<unknown> => app.call('PATCH', '/me', { token: body.access_token, body: { email: newAddress() } });
+    const patch = (): Promise<unknown> =>
+      app.call('PATCH', '/me', { token: body.access_token, body: { email: newAddress() } });
     await Promise.all(Array.from({ length: 10 }, patch));
-    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual(['address_change_requested']);
+    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual([
+      'address_change_requested',
+    ]);
     app.clock.advance(61_000);
     await patch();
-    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual(['address_change_requested']);
+    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual([
+      'address_change_requested',
+    ]);
   });
 
-  test.each(['reset', 'change'] as const)('is over with a new password (%s): no code goes there any more', async (way) => {
-    const { address, access, id } = await provedUser();
-    const next = newAddress();
-    await app.call('PATCH', '/me', { token: access, body: { email: next } });
-    await app.letters(next);
-    if (way === 'reset') {
-      await forgot(address);
-      const token = (await app.letters(address)).find(({ letter }) => letter === 'reset_password')?.values['token'];
-      expect((await app.call('POST', '/password/reset', { body: { token, password: NEW } })).status).toBe(204);
-    } else {
-      expect((await app.call('POST', '/me/password', { token: access, body: { current_password: PASSWORD, new_password: NEW } })).status).toBe(204);
-    }
-    expect((await findUserById(app.db, id))?.pendingEmail).toBeNull();
-    app.clock.advance(2 * MINUTE);
-    const { body } = await app.login(address, NEW);
-    expect((await app.call('POST', '/email/verify/resend', { token: body.access_token })).status).toBe(202);
-    expect(await app.letters(next)).toEqual([]);
-  });
+  test.each(['reset', 'change'] as const)(
+    'is over with a new password (%s): no code goes there any more',
+    async (way) => {
+      const { address, access, id } = await provedUser();
+      const next = newAddress();
+      await app.call('PATCH', '/me', { token: access, body: { email: next } });
+      await app.letters(next);
+      if (way === 'reset') {
+        await forgot(address);
+        const token = (await app.letters(address)).find(({ letter }) => letter === 'reset_password')
+          ?.values['token'];
+        expect(
+          (await app.call('POST', '/password/reset', { body: { token, password: NEW } })).status,
+        ).toBe(204);
+      } else {
+        expect(
+          (
+            await app.call('POST', '/me/password', {
+              token: access,
+              body: { current_password: PASSWORD, new_password: NEW },
+            })
+          ).status,
+        ).toBe(204);
+      }
+      expect((await findUserById(app.db, id))?.pendingEmail).toBeNull();
+      app.clock.advance(2 * MINUTE);
+      const { body } = await app.login(address, NEW);
+      expect(
+        (await app.call('POST', '/email/verify/resend', { token: body.access_token })).status,
+      ).toBe(202);
+      expect(await app.letters(next)).toEqual([]);
+    },
+  );
 });
 
 describe('R01: a password that is right at the wrong moment', () => {
@@ -151,9 +192,17 @@ describe('R01: a password that is right at the wrong moment', () => {
     const before = await findUserById(app.db, id);
     if (before === null) throw new Error('no user');
     await write(`UPDATE "user" SET epoch = epoch + 1 WHERE id = '${id}'`);
-    const late = completeFactor(app.app, { factor: 'password', kind: 'knowledge', amr: ['pwd'], user: before, effects: [] }, { requestId: 'r', ip: null, userAgent: null, locale: null });
+    const late = completeFactor(
+      app.app,
+      { factor: 'password', kind: 'knowledge', amr: ['pwd'], user: before, effects: [] },
+      { requestId: 'r', ip: null, userAgent: null, locale: null },
+    );
     await expect(late).rejects.toMatchObject({ code: 'invalid_credentials' });
-    expect(await rows(`SELECT count(*) FROM one_time WHERE user_id = '${id}' AND purpose = 'password_reset' AND spent_at IS NULL`)).toEqual([0]);
+    expect(
+      await rows(
+        `SELECT count(*) FROM one_time WHERE user_id = '${id}' AND purpose = 'password_reset' AND spent_at IS NULL`,
+      ),
+    ).toEqual([0]);
   });
 });
 
@@ -167,10 +216,14 @@ describe('the outbox, changed by somebody who can write the file', () => {
   test('ASVS 11.3.3: a letter whose content was changed goes to nobody and holds up no other', async () => {
     await pending();
     const other = newAddress();
-    await write(`UPDATE outbox SET payload_sealed = substr(payload_sealed, 1, length(payload_sealed) - 4) || 'AAAA', next_at = 0 WHERE state = 'pending'`);
+    await write(
+      `UPDATE outbox SET payload_sealed = substr(payload_sealed, 1, length(payload_sealed) - 4) || 'AAAA', next_at = 0 WHERE state = 'pending'`,
+    );
     await begin(other);
     expect((await app.letters(other)).map(({ letter }) => letter)).toEqual(['verify_registration']);
-    expect(await rows(`SELECT last_error FROM outbox WHERE state = 'dead'`)).toEqual(['its content could not be opened']);
+    expect(await rows(`SELECT last_error FROM outbox WHERE state = 'dead'`)).toEqual([
+      'its content could not be opened',
+    ]);
     await write(`DELETE FROM outbox WHERE state = 'dead'`);
   });
 
@@ -194,24 +247,44 @@ describe('where a letter goes', () => {
       ['Ada3@EXAMPLE。com', 'Ada3@example.com'],
     ] as const) {
       expect((await begin(typed)).status).toBe(202);
-      expect((await app.letters(canonical)).map(({ letter }) => letter)).toEqual(['verify_registration']);
+      expect((await app.letters(canonical)).map(({ letter }) => letter)).toEqual([
+        'verify_registration',
+      ]);
     }
   });
 
-  test.each(['a@b.io,c@d.io', 'a@b.io;c@d.io', '"x y"@b.io', 'a@[127.0.0.1]', 'a@b@c.io', 'group: a@b.io;', 'a@b.io>', '<a@b.io>', 'a@b.io\r\nBcc: c@d.io', 'a@b.io%0d%0aBcc: c@d.io', 'a@b.io\u0085', 'a@b.io\u2028', `${'l'.repeat(65)}@b.io`, 'a@b', 'a@-b.io'])(
-    'H10, H11: %j is no address, and no letter is written',
-    async (email) => {
-      const { status } = await begin(email);
-      expect(status).toBe(422);
-      expect(await rows(`SELECT count(*) FROM outbox WHERE recipient LIKE '%b.io%'`)).toEqual([0]);
-    },
-  );
+  test.each([
+    'a@b.io,c@d.io',
+    'a@b.io;c@d.io',
+    '"x y"@b.io',
+    'a@[127.0.0.1]',
+    'a@b@c.io',
+    'group: a@b.io;',
+    'a@b.io>',
+    '<a@b.io>',
+    'a@b.io\r\nBcc: c@d.io',
+    'a@b.io%0d%0aBcc: c@d.io',
+    'a@b.io\u0085',
+    'a@b.io\u2028',
+    `${'l'.repeat(65)}@b.io`,
+    'a@b',
+    'a@-b.io',
+  ])('H10, H11: %j is no address, and no letter is written', async (email) => {
+    const { status } = await begin(email);
+    expect(status).toBe(422);
+    expect(await rows(`SELECT count(*) FROM outbox WHERE recipient LIKE '%b.io%'`)).toEqual([0]);
+  });
 });
 
 describe('H12: letters of the operator’s own', () => {
   test('a text without its HTML is escaped, in words and values alike, and looked at once', () => {
     const find = () => ({ text: 'Subject: Hi\n\n1 < 2 & {{new_address}}\n\n{{link}}', html: null });
-    const { html, text } = renderLetter('test', { new_address: `{{link}}<b>'&`, link: 'https://a.example/#token=x&y' }, 'postern', find);
+    const { html, text } = renderLetter(
+      'test',
+      { new_address: `{{link}}<b>'&`, link: 'https://a.example/#token=x&y' },
+      'postern',
+      find,
+    );
     expect(text).toBe(`1 < 2 & {{link}}<b>'&\n\nhttps://a.example/#token=x&y`);
     expect(html).toContain('<p>1 &#60; 2 &#38; {{link}}&#60;b&#62;&#39;&#38;</p>');
     expect(html).toContain('<a href="https://a.example/#token=x&#38;y">');

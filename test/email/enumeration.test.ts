@@ -1,42 +1,67 @@
-/** Nothing in an answer tells whether an account is there (E01–E05): status, body, headers and letters of every branch side by side. */
+/**
+ * Nothing in an answer tells whether an account is there (E01–E05): status, body, headers and
+ * letters of every branch side by side.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { disableAccount } from '../../src/core/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 
 let app: TestApp;
-beforeAll(async () => void (app = await createTestApp({ config: '[cookies]\nenabled = true\nallowed_origins = ["https://app.example.com"]\n' })));
+beforeAll(
+  async () =>
+    void (app = await createTestApp({
+      config: '[cookies]\nenabled = true\nallowed_origins = ["https://app.example.com"]\n',
+    })),
+);
 afterAll(() => app.stop());
 
 const WRONG = 'wrong horse battery staple';
 const MINUTE = 60_000;
 let counter = 0;
 const newAddress = (): string => `owner${++counter}@example.com`;
-const register = (email: string) => app.call('POST', '/register', { body: { email, password: PASSWORD } });
+const register = (email: string) =>
+  app.call('POST', '/register', { body: { email, password: PASSWORD } });
 const forgot = (username: string) => app.call('POST', '/password/forgot', { body: { username } });
 
 async function provedUser(): Promise<{ address: string; access: string; id: string }> {
   const address = newAddress();
   const { body } = await register(address);
   const code = (await app.letters(address))[0]?.values['code'];
-  const made = await app.call('POST', '/register/verify', { body: { registration_id: body.registration_id, code } });
+  const made = await app.call('POST', '/register/verify', {
+    body: { registration_id: body.registration_id, code },
+  });
   return { address, access: made.body.access_token, id: made.body.user.id };
 }
 
 /** Values that are another in every answer, whoever asks. */
 const OWN = new Set(['date', 'x-request-id', 'content-length', 'retry-after']);
 
-/** All that a caller sees, ids by their length: the status, every header with its value, the body. */
+/**
+ * All that a caller sees, ids by their length: the status, every header with its value, the body.
+ */
 function seen({ status, headers, body }: Reply): object {
-  const shown = [...headers].map(([name, value]) => (OWN.has(name) ? name : `${name}: ${value}`)).sort();
-  const members = typeof body === 'object' ? Object.entries(body).flatMap(([name, value]) => (name === 'request_id' ? [] : name === 'registration_id' ? [`${name}: ${String(value).length}`] : [`${name}: ${JSON.stringify(value)}`])) : body;
+  const shown = [...headers]
+    .map(([name, value]) => (OWN.has(name) ? name : `${name}: ${value}`))
+    .sort();
+  const members =
+    typeof body === 'object'
+      ? Object.entries(body).flatMap(([name, value]) =>
+          name === 'request_id'
+            ? []
+            : name === 'registration_id'
+              ? [`${name}: ${String(value).length}`]
+              : [`${name}: ${JSON.stringify(value)}`],
+        )
+      : body;
   return { status, shown, members };
 }
 
 /** Expects one answer of all, and names the odd one out. */
 function expectAlike(replies: Readonly<Record<string, Reply>>): void {
   const [first, ...others] = Object.entries(replies);
-  for (const [name, reply] of others) expect({ name, ...seen(reply) }).toEqual({ name, ...seen(first![1]) });
+  for (const [name, reply] of others)
+    expect({ name, ...seen(reply) }).toEqual({ name, ...seen(first![1]) });
 }
 
 describe('E01: POST /login', () => {
@@ -46,11 +71,20 @@ describe('E01: POST /login', () => {
     const disabled = await provedUser();
     await disableAccount(app.app, disabled.id);
     const pending = newAddress();
-    await app.call('POST', '/register', { body: { username: `pending${counter}`, email: pending, password: PASSWORD } });
+    await app.call('POST', '/register', {
+      body: { username: `pending${counter}`, email: pending, password: PASSWORD },
+    });
     const begun = newAddress();
     await register(begun);
     const bare = await provedUser();
-    await app.db.write([{ sql: 'DELETE FROM password_credential WHERE user_id = ?', params: [bare.id], map: () => [], returns: false }]);
+    await app.db.write([
+      {
+        sql: 'DELETE FROM password_credential WHERE user_id = ?',
+        params: [bare.id],
+        map: () => [],
+        returns: false,
+      },
+    ]);
     expectAlike({
       'unknown name': await app.login('nobody-of-this-name', WRONG),
       'unknown address': await app.login(newAddress(), WRONG),
@@ -64,25 +98,43 @@ describe('E01: POST /login', () => {
       'no password': await app.login(bare.address, PASSWORD),
       'a password too long to be one': await app.login(proved.address, 'x'.repeat(1_000)),
       'an empty password': await app.login(proved.address, ''),
-      'a device token of nobody': await app.login(proved.address, WRONG, { device_token: `d1.${'A'.repeat(16)}.${'A'.repeat(43)}` }),
+      'a device token of nobody': await app.login(proved.address, WRONG, {
+        device_token: `d1.${'A'.repeat(16)}.${'A'.repeat(43)}`,
+      }),
     });
   });
 
   test('E05: twenty wrong passwords meet the limit at the same try, with the same answers, for known and unknown names', async () => {
     const own = await createTestApp();
     const proved = newAddress();
-    const { body } = await own.call('POST', '/register', { body: { email: proved, password: PASSWORD } });
-    await own.call('POST', '/register/verify', { body: { registration_id: body.registration_id, code: (await own.letters(proved))[0]?.values['code'] } });
+    const { body } = await own.call('POST', '/register', {
+      body: { email: proved, password: PASSWORD },
+    });
+    await own.call('POST', '/register/verify', {
+      body: {
+        registration_id: body.registration_id,
+        code: (await own.letters(proved))[0]?.values['code'],
+      },
+    });
     const { username } = await own.register();
     const disabled = await own.register();
     await disableAccount(own.app, disabled.userId);
-    const names = [proved, username, disabled.username, 'nobody-of-this-name', newAddress(), 'no name @', ''];
+    const names = [
+      proved,
+      username,
+      disabled.username,
+      'nobody-of-this-name',
+      newAddress(),
+      'no name @',
+      '',
+    ];
     for (let i = 1; i <= 20; i++) {
       const replies: Record<string, Reply> = {};
       for (const name of names) {
         const reply = await own.login(name, WRONG);
         // Seconds pass between the first and the last of a round.
-        if (reply.status === 429) expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(20);
+        if (reply.status === 429)
+          expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(20);
         replies[`${name}, try ${i}`] = reply;
       }
       expectAlike(replies);
@@ -97,7 +149,9 @@ describe('E02: POST /register by address', () => {
     const disabled = await provedUser();
     await disableAccount(app.app, disabled.id);
     const pending = newAddress();
-    await app.call('POST', '/register', { body: { username: `claims${counter}`, email: pending, password: PASSWORD } });
+    await app.call('POST', '/register', {
+      body: { username: `claims${counter}`, email: pending, password: PASSWORD },
+    });
     const begun = newAddress();
     await register(begun);
     app.clock.advance(2 * MINUTE);
@@ -112,7 +166,8 @@ describe('E02: POST /register by address', () => {
       'free, limited': await register(free),
       'taken, limited': await register(taken.address),
     });
-    const told = async (address: string): Promise<string[]> => (await app.letters(address)).map(({ letter }) => letter);
+    const told = async (address: string): Promise<string[]> =>
+      (await app.letters(address)).map(({ letter }) => letter);
     expect(await told(taken.address)).toEqual(['account_exists']);
     expect(await told(disabled.address)).toEqual(['account_exists']);
     expect(await told(free)).toEqual(['verify_registration']);
@@ -121,19 +176,26 @@ describe('E02: POST /register by address', () => {
 
   test('a password that is refused is refused alike', async () => {
     const taken = await provedUser();
-    const weak = (email: string) => app.call('POST', '/register', { body: { email, password: 'short' } });
+    const weak = (email: string) =>
+      app.call('POST', '/register', { body: { email, password: 'short' } });
     expectAlike({ free: await weak('owner0@example.com'), taken: await weak(taken.address) });
   });
 
   test('E03: POST /register/resend: of a free, a taken, an unknown, a spent registration', async () => {
-    const resend = (registration_id: string) => app.call('POST', '/register/resend', { body: { registration_id } });
+    const resend = (registration_id: string) =>
+      app.call('POST', '/register/resend', { body: { registration_id } });
     const taken = await provedUser();
     app.clock.advance(2 * MINUTE);
     const free = await register(newAddress());
     const ofTaken = await register(taken.address);
     const spentAddress = newAddress();
     const spent = await register(spentAddress);
-    await app.call('POST', '/register/verify', { body: { registration_id: spent.body.registration_id, code: (await app.letters(spentAddress))[0]?.values['code'] } });
+    await app.call('POST', '/register/verify', {
+      body: {
+        registration_id: spent.body.registration_id,
+        code: (await app.letters(spentAddress))[0]?.values['code'],
+      },
+    });
     expectAlike({
       'free, limited': await resend(free.body.registration_id),
       'taken, limited': await resend(ofTaken.body.registration_id),
@@ -141,14 +203,23 @@ describe('E02: POST /register by address', () => {
       spent: await resend(spent.body.registration_id),
     });
     app.clock.advance(2 * MINUTE);
-    expectAlike({ free: await resend(free.body.registration_id), taken: await resend(ofTaken.body.registration_id), unknown: await resend('nor-this-one') });
-    expect((await app.letters(taken.address)).every(({ letter, values }) => letter === 'account_exists' && values['code'] === undefined)).toBe(true);
+    expectAlike({
+      free: await resend(free.body.registration_id),
+      taken: await resend(ofTaken.body.registration_id),
+      unknown: await resend('nor-this-one'),
+    });
+    expect(
+      (await app.letters(taken.address)).every(
+        ({ letter, values }) => letter === 'account_exists' && values['code'] === undefined,
+      ),
+    ).toBe(true);
   });
 
   test('POST /register/verify: a wrong code of a free, a taken, an unknown registration, and the right code of a taken one', async () => {
     const taken = await provedUser();
     app.clock.advance(2 * MINUTE);
-    const verify = (registration_id: string) => app.call('POST', '/register/verify', { body: { registration_id, code: 'wrong!' } });
+    const verify = (registration_id: string) =>
+      app.call('POST', '/register/verify', { body: { registration_id, code: 'wrong!' } });
     expectAlike({
       free: await verify((await register(newAddress())).body.registration_id),
       taken: await verify((await register(taken.address)).body.registration_id),
@@ -164,7 +235,9 @@ describe('E03: POST /password/forgot', () => {
     await disableAccount(app.app, disabled.id);
     const { username } = await app.register();
     const pending = newAddress();
-    await app.call('POST', '/register', { body: { username: `forgot${counter}`, email: pending, password: PASSWORD } });
+    await app.call('POST', '/register', {
+      body: { username: `forgot${counter}`, email: pending, password: PASSWORD },
+    });
     const unknown = newAddress();
     expectAlike({
       unknown: await forgot(unknown),
@@ -179,8 +252,11 @@ describe('E03: POST /password/forgot', () => {
       'no name': await forgot('no name @'),
       empty: await forgot(''),
     });
-    expect((await app.letters(known.address)).map(({ letter }) => letter)).toEqual(['reset_password']);
-    for (const nobody of [unknown, disabled.address, pending, '', 'no name @']) expect([nobody, await app.letters(nobody)]).toEqual([nobody, []]);
+    expect((await app.letters(known.address)).map(({ letter }) => letter)).toEqual([
+      'reset_password',
+    ]);
+    for (const nobody of [unknown, disabled.address, pending, '', 'no name @'])
+      expect([nobody, await app.letters(nobody)]).toEqual([nobody, []]);
   });
 });
 
@@ -191,17 +267,34 @@ describe('E02: PATCH /me with an address', () => {
     app.clock.advance(2 * MINUTE);
     const logins = await Promise.all(users.map(({ address }) => app.login(address)));
     const patch = async (who: 0 | 1 | 2, email: string): Promise<Reply> => {
-      const reply = await app.call('PATCH', '/me', { token: logins[who]?.body.access_token, body: { email } });
-      return { ...reply, body: { ...reply.body, email: '', created_at: '', updated_at: '', id: '' } };
+      const reply = await app.call('PATCH', '/me', {
+        token: logins[who]?.body.access_token,
+        body: { email },
+      });
+      return {
+        ...reply,
+        body: { ...reply.body, email: '', created_at: '', updated_at: '', id: '' },
+      };
     };
     const free = newAddress();
-    expectAlike({ free: await patch(0, free), taken: await patch(1, taken.address), 'taken, limited': await patch(2, taken.address) });
+    expectAlike({
+      free: await patch(0, free),
+      taken: await patch(1, taken.address),
+      'taken, limited': await patch(2, taken.address),
+    });
     expect((await app.letters(free)).map(({ letter }) => letter)).toEqual(['verify_address']);
-    expect((await app.letters(taken.address)).map(({ letter, values }) => [letter, values['code']])).toEqual([['account_exists', undefined]]);
-    const resend = (who: 0 | 1) => app.call('POST', '/email/verify/resend', { token: logins[who]?.body.access_token });
+    expect(
+      (await app.letters(taken.address)).map(({ letter, values }) => [letter, values['code']]),
+    ).toEqual([['account_exists', undefined]]);
+    const resend = (who: 0 | 1) =>
+      app.call('POST', '/email/verify/resend', { token: logins[who]?.body.access_token });
     app.clock.advance(2 * MINUTE);
     expectAlike({ free: await resend(0), taken: await resend(1) });
-    const verify = (who: 0 | 1) => app.call('POST', '/email/verify', { token: logins[who]?.body.access_token, body: { code: 'wrong!' } });
+    const verify = (who: 0 | 1) =>
+      app.call('POST', '/email/verify', {
+        token: logins[who]?.body.access_token,
+        body: { code: 'wrong!' },
+      });
     expectAlike({ free: await verify(0), taken: await verify(1) });
   });
 });
@@ -211,14 +304,31 @@ test('ASVS 6.3.8: with registration.usernames = false there is no name to learn 
   expect(own.routes.filter(({ problems }) => problems.includes('username_taken'))).toEqual([]);
   const send = (body: object) => own.call('POST', '/register', { body });
   const named = await send({ username: 'ada', password: PASSWORD });
-  expect([named.status, named.body.errors.map(({ pointer }: { pointer: string }) => pointer).sort()]).toEqual([422, ['/email', '/username']]);
+  expect([
+    named.status,
+    named.body.errors.map(({ pointer }: { pointer: string }) => pointer).sort(),
+  ]).toEqual([422, ['/email', '/username']]);
   const address = newAddress();
   const first = await send({ email: address, password: PASSWORD });
-  const made = await own.call('POST', '/register/verify', { body: { registration_id: first.body.registration_id, code: (await own.letters(address))[0]?.values['code'] } });
+  const made = await own.call('POST', '/register/verify', {
+    body: {
+      registration_id: first.body.registration_id,
+      code: (await own.letters(address))[0]?.values['code'],
+    },
+  });
   expect(made.status).toBe(201);
-  expectAlike({ free: await send({ email: newAddress(), password: PASSWORD }), taken: await send({ email: address, password: PASSWORD }) });
-  const renamed = await own.call('PATCH', '/me', { token: made.body.access_token, body: { username: 'ada' } });
-  expect([renamed.status, renamed.body.errors[0]]).toEqual([422, expect.objectContaining({ pointer: '/username', code: 'unknown_member' })]);
+  expectAlike({
+    free: await send({ email: newAddress(), password: PASSWORD }),
+    taken: await send({ email: address, password: PASSWORD }),
+  });
+  const renamed = await own.call('PATCH', '/me', {
+    token: made.body.access_token,
+    body: { username: 'ada' },
+  });
+  expect([renamed.status, renamed.body.errors[0]]).toEqual([
+    422,
+    expect.objectContaining({ pointer: '/username', code: 'unknown_member' }),
+  ]);
   const { body } = await own.call('GET', '/openapi.json');
   expect(Object.keys(body.paths['/register'].post.responses)).not.toContain('409');
   await own.stop();

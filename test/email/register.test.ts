@@ -9,14 +9,25 @@ afterAll(() => app.stop());
 const MINUTE = 60_000;
 let counter = 0;
 const newAddress = (): string => `someone${++counter}@example.com`;
-const begin = (email: string, password = PASSWORD) => app.call('POST', '/register', { body: { email, password } });
+const begin = (email: string, password = PASSWORD) =>
+  app.call('POST', '/register', { body: { email, password } });
 const verify = (body: object) => app.call('POST', '/register/verify', { body });
 
-async function provedUser(address = newAddress()): Promise<{ address: string; access: string; refresh: string; id: string }> {
+async function provedUser(
+  address = newAddress(),
+): Promise<{ address: string; access: string; refresh: string; id: string }> {
   const { body } = await begin(address);
   const [letter] = await app.letters(address);
-  const made = await verify({ registration_id: body.registration_id, code: letter?.values['code'] });
-  return { address, access: made.body.access_token, refresh: made.body.refresh_token, id: made.body.user.id };
+  const made = await verify({
+    registration_id: body.registration_id,
+    code: letter?.values['code'],
+  });
+  return {
+    address,
+    access: made.body.access_token,
+    refresh: made.body.refresh_token,
+    id: made.body.user.id,
+  };
 }
 
 describe('registration by address alone', () => {
@@ -27,28 +38,49 @@ describe('registration by address alone', () => {
     expect((await app.login(address)).status).toBe(401);
     const [letter, ...more] = await app.letters(address);
     expect([letter?.letter, more]).toEqual(['verify_registration', []]);
-    const made = await verify({ registration_id: body.registration_id, code: letter?.values['code'] });
-    expect([made.status, made.body.status, made.body.user.email, made.body.user.email_verified]).toEqual([201, 'authenticated', address, true]);
+    const made = await verify({
+      registration_id: body.registration_id,
+      code: letter?.values['code'],
+    });
+    expect([
+      made.status,
+      made.body.status,
+      made.body.user.email,
+      made.body.user.email_verified,
+    ]).toEqual([201, 'authenticated', address, true]);
     expect((await app.login(address.toUpperCase())).status).toBe(200);
-    expect((await verify({ registration_id: body.registration_id, code: letter?.values['code'] })).body.code).toBe('invalid_code');
+    expect(
+      (await verify({ registration_id: body.registration_id, code: letter?.values['code'] })).body
+        .code,
+    ).toBe('invalid_code');
   });
 
   test("by the link it takes the password that was chosen: a victim's click makes no account with an attacker's password", async () => {
     const address = newAddress();
     await begin(address, 'the password of an attacker');
     const [letter] = await app.letters(address);
-    const token = new URLSearchParams(new URL(letter?.values['link'] ?? '').hash.slice(1)).get('token');
-    expect((await verify({ token, password: 'what the victim would choose' })).body.code).toBe('invalid_credentials');
+    const token = new URLSearchParams(new URL(letter?.values['link'] ?? '').hash.slice(1)).get(
+      'token',
+    );
+    expect((await verify({ token, password: 'what the victim would choose' })).body.code).toBe(
+      'invalid_credentials',
+    );
     expect((await app.login(address, 'the password of an attacker')).status).toBe(401);
     expect((await verify({ token, password: 'the password of an attacker' })).status).toBe(201);
-    expect((await verify({ token, password: 'the password of an attacker' })).body.code).toBe('token_spent_or_expired');
+    expect((await verify({ token, password: 'the password of an attacker' })).body.code).toBe(
+      'token_spent_or_expired',
+    );
   });
 
   test('R02: the link shows the configured base alone, whatever the request says, and its token is in the fragment', async () => {
     const address = newAddress();
     await app.call('POST', '/register', {
       body: { email: address, password: PASSWORD },
-      headers: { 'x-forwarded-host': 'evil.io', forwarded: 'host=evil.io', origin: 'https://evil.io' },
+      headers: {
+        'x-forwarded-host': 'evil.io',
+        forwarded: 'host=evil.io',
+        origin: 'https://evil.io',
+      },
     });
     const [letter] = await app.letters(address);
     const link = new URL(letter?.values['link'] ?? '');
@@ -71,7 +103,9 @@ describe('registration by address alone', () => {
     const address = newAddress();
     const { body } = await begin(address);
     const code = (await app.letters(address))[0]?.values['code'];
-    const replies = await Promise.all(Array.from({ length: 50 }, () => verify({ registration_id: body.registration_id, code })));
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, () => verify({ registration_id: body.registration_id, code })),
+    );
     expect(replies.filter(({ status }) => status === 201)).toHaveLength(1);
     expect(replies.every(({ status }) => [201, 422, 503].includes(status))).toBe(true);
   });
@@ -83,37 +117,70 @@ describe('registration by address alone', () => {
     app.clock.advance(2 * MINUTE);
     const second = await begin(address, 'the password of the second');
     const two = (await app.letters(address))[0]?.values['code'];
-    expect((await verify({ registration_id: second.body.registration_id, code: two })).status).toBe(201);
-    expect((await verify({ registration_id: first.body.registration_id, code: one })).body.code).toBe('invalid_code');
+    expect((await verify({ registration_id: second.body.registration_id, code: two })).status).toBe(
+      201,
+    );
+    expect(
+      (await verify({ registration_id: first.body.registration_id, code: one })).body.code,
+    ).toBe('invalid_code');
     expect((await app.login(address, 'the password of the second')).status).toBe(200);
   });
 
   test('O05, O06: a code is dead after five wrong tries, after ten minutes, and for another registration', async () => {
     const [a, b] = [newAddress(), newAddress()];
     const [ra, rb] = [await begin(a), await begin(b)];
-    const [ca, cb] = [(await app.letters(a))[0]?.values['code'], (await app.letters(b))[0]?.values['code']];
-    expect((await verify({ registration_id: ra.body.registration_id, code: cb === ca ? '000000' : cb })).body.code).toBe('invalid_code');
-    const burst = await Promise.all(Array.from({ length: 20 }, () => verify({ registration_id: ra.body.registration_id, code: 'wrong!' })));
-    expect(burst.every(({ body }) => body.code === 'invalid_code' || body.code === 'overloaded')).toBe(true);
-    expect((await verify({ registration_id: ra.body.registration_id, code: ca })).body.code).toBe('invalid_code');
+    const [ca, cb] = [
+      (await app.letters(a))[0]?.values['code'],
+      (await app.letters(b))[0]?.values['code'],
+    ];
+    expect(
+      (await verify({ registration_id: ra.body.registration_id, code: cb === ca ? '000000' : cb }))
+        .body.code,
+    ).toBe('invalid_code');
+    const burst = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        verify({ registration_id: ra.body.registration_id, code: 'wrong!' }),
+      ),
+    );
+    expect(
+      burst.every(({ body }) => body.code === 'invalid_code' || body.code === 'overloaded'),
+    ).toBe(true);
+    expect((await verify({ registration_id: ra.body.registration_id, code: ca })).body.code).toBe(
+      'invalid_code',
+    );
     app.clock.advance(11 * MINUTE);
-    expect((await verify({ registration_id: rb.body.registration_id, code: cb })).body.code).toBe('invalid_code');
+    expect((await verify({ registration_id: rb.body.registration_id, code: cb })).body.code).toBe(
+      'invalid_code',
+    );
   });
 
   test('POST /register/resend sends another code within the interval, the old one dies, wrong tries stay counted', async () => {
     const address = newAddress();
     const { body } = await begin(address);
     const old = (await app.letters(address))[0]?.values['code'];
-    const resend = () => app.call('POST', '/register/resend', { body: { registration_id: body.registration_id } });
+    const resend = () =>
+      app.call('POST', '/register/resend', { body: { registration_id: body.registration_id } });
     expect((await resend()).status).toBe(202);
     expect(await app.letters(address)).toEqual([]);
-    for (let i = 0; i < 4; i++) await verify({ registration_id: body.registration_id, code: 'wrong!' });
+    for (let i = 0; i < 4; i++)
+      await verify({ registration_id: body.registration_id, code: 'wrong!' });
     app.clock.advance(2 * MINUTE);
     expect((await resend()).status).toBe(202);
     const fresh = (await app.letters(address))[0]?.values['code'];
-    if (old !== fresh) expect((await verify({ registration_id: body.registration_id, code: old })).body.code).toBe('invalid_code');
-    expect((await verify({ registration_id: body.registration_id, code: fresh })).body.code).toBe('invalid_code');
-    expect((await app.call('POST', '/register/resend', { body: { registration_id: 'nobody-has-this-one' } })).status).toBe(202);
+    if (old !== fresh)
+      expect((await verify({ registration_id: body.registration_id, code: old })).body.code).toBe(
+        'invalid_code',
+      );
+    expect((await verify({ registration_id: body.registration_id, code: fresh })).body.code).toBe(
+      'invalid_code',
+    );
+    expect(
+      (
+        await app.call('POST', '/register/resend', {
+          body: { registration_id: 'nobody-has-this-one' },
+        })
+      ).status,
+    ).toBe(202);
   });
 
   test('L06: fifty requests for one address send no more letters than the hour allows', async () => {
@@ -130,34 +197,62 @@ describe('registration by address alone', () => {
   });
 
   test('without a name and without an address: 422 at its pointer; with both proofs or half of one: 422', async () => {
-    expect((await app.call('POST', '/register', { body: { password: PASSWORD } })).body.errors[0].pointer).toBe('/username');
-    for (const body of [{}, { code: '123456' }, { registration_id: 'x' }, { token: 'x' }, { registration_id: 'x', code: '1', token: 'y', password: 'z' }]) {
+    expect(
+      (await app.call('POST', '/register', { body: { password: PASSWORD } })).body.errors[0]
+        .pointer,
+    ).toBe('/username');
+    for (const body of [
+      {},
+      { code: '123456' },
+      { registration_id: 'x' },
+      { token: 'x' },
+      { registration_id: 'x', code: '1', token: 'y', password: 'z' },
+    ]) {
       expect((await verify(body)).status).toBe(422);
     }
   });
 });
 
 describe("the account's address", () => {
-  const patch = (token: string, email: string) => app.call('PATCH', '/me', { token, body: { email } });
-  const prove = (token: string, code: unknown) => app.call('POST', '/email/verify', { token, body: { code } });
+  const patch = (token: string, email: string) =>
+    app.call('PATCH', '/me', { token, body: { email } });
+  const prove = (token: string, code: unknown) =>
+    app.call('POST', '/email/verify', { token, body: { code } });
 
   test('a new address is pending until its code and the account come together; the old one stays in force, is told, and the other sessions end', async () => {
     const { address, access, refresh } = await provedUser();
     const other = await app.login(address);
     const next = newAddress();
     const changed = await patch(access, next);
-    expect([changed.status, changed.body.email, changed.body.email_verified]).toEqual([200, address, true]);
-    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual(['address_change_requested']);
+    expect([changed.status, changed.body.email, changed.body.email_verified]).toEqual([
+      200,
+      address,
+      true,
+    ]);
+    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual([
+      'address_change_requested',
+    ]);
     expect((await app.login(next)).status).toBe(401);
     const [letter] = await app.letters(next);
     expect(letter?.letter).toBe('verify_address');
     const proved = await prove(access, letter?.values['code']);
-    expect([proved.status, proved.body.email, proved.body.email_verified]).toEqual([200, next, true]);
-    expect((await app.letters(address)).map(({ letter: name }) => name)).toEqual(['address_changed']);
+    expect([proved.status, proved.body.email, proved.body.email_verified]).toEqual([
+      200,
+      next,
+      true,
+    ]);
+    expect((await app.letters(address)).map(({ letter: name }) => name)).toEqual([
+      'address_changed',
+    ]);
     expect((await app.login(address)).status).toBe(401);
     expect((await app.login(next)).status).toBe(200);
-    expect((await app.call('POST', '/refresh', { body: { refresh_token: other.body.refresh_token } })).body.code).toBe('session_revoked');
-    expect((await app.call('POST', '/refresh', { body: { refresh_token: refresh } })).status).toBe(200);
+    expect(
+      (await app.call('POST', '/refresh', { body: { refresh_token: other.body.refresh_token } }))
+        .body.code,
+    ).toBe('session_revoked');
+    expect((await app.call('POST', '/refresh', { body: { refresh_token: refresh } })).status).toBe(
+      200,
+    );
   });
 
   test('R08: a taken address gets the same answer, its owner a letter, and nobody a code', async () => {
@@ -166,15 +261,21 @@ describe("the account's address", () => {
     const fresh = await app.login(one.address);
     const taken = await patch(fresh.body.access_token, two.address);
     expect([taken.status, taken.body.email]).toEqual([200, one.address]);
-    expect((await app.letters(two.address)).map(({ letter }) => letter)).toEqual(['account_exists']);
+    expect((await app.letters(two.address)).map(({ letter }) => letter)).toEqual([
+      'account_exists',
+    ]);
   });
 
   test('R07, G10: an address that others only claimed lapses from them when its owner proves it', async () => {
     const address = newAddress();
-    const attacker = await app.call('POST', '/register', { body: { username: `squatter${counter}`, email: address, password: PASSWORD } });
+    const attacker = await app.call('POST', '/register', {
+      body: { username: `squatter${counter}`, email: address, password: PASSWORD },
+    });
     expect(attacker.body.user.email).toBe(address);
     await provedUser(address);
-    expect((await app.call('GET', '/me', { token: attacker.body.access_token })).body.email).toBeNull();
+    expect(
+      (await app.call('GET', '/me', { token: attacker.body.access_token })).body.email,
+    ).toBeNull();
   });
 
   test('O05: the code of one account is no code of another, and the newest alone counts', async () => {
@@ -186,7 +287,9 @@ describe("the account's address", () => {
     const own = (await app.letters(a))[0]?.values['code'];
     if (code !== own) expect((await prove(one.access, code)).body.code).toBe('invalid_code');
     app.clock.advance(2 * MINUTE);
-    expect((await app.call('POST', '/email/verify/resend', { token: one.access })).status).toBe(202);
+    expect((await app.call('POST', '/email/verify/resend', { token: one.access })).status).toBe(
+      202,
+    );
     const newest = (await app.letters(a))[0]?.values['code'];
     if (newest !== own) expect((await prove(one.access, own)).body.code).toBe('invalid_code');
     expect((await prove(one.access, newest)).status).toBe(200);
@@ -207,10 +310,16 @@ test('PATCH /me with a name and an address: both hold, or neither (ASVS 2.3.3)',
   const { access } = await provedUser();
   const taken = await app.register();
   const next = newAddress();
-  const refused = await app.call('PATCH', '/me', { token: access, body: { username: taken.username, email: next } });
+  const refused = await app.call('PATCH', '/me', {
+    token: access,
+    body: { username: taken.username, email: next },
+  });
   expect([refused.status, refused.body.code]).toEqual([409, 'username_taken']);
   expect(await app.letters(next)).toEqual([]);
-  const changed = await app.call('PATCH', '/me', { token: access, body: { username: `both${counter}`, email: next } });
+  const changed = await app.call('PATCH', '/me', {
+    token: access,
+    body: { username: `both${counter}`, email: next },
+  });
   expect([changed.status, changed.body.username]).toEqual([200, `both${counter}`]);
   expect((await app.letters(next)).map(({ letter }) => letter)).toEqual(['verify_address']);
 });

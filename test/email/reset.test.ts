@@ -11,16 +11,31 @@ const MINUTE = 60_000;
 const NEW = 'an entirely other passphrase';
 let counter = 0;
 
-async function provedUser(): Promise<{ address: string; access: string; refresh: string; id: string }> {
+async function provedUser(): Promise<{
+  address: string;
+  access: string;
+  refresh: string;
+  id: string;
+}> {
   const address = `reset${++counter}@example.com`;
-  const { body } = await app.call('POST', '/register', { body: { email: address, password: PASSWORD } });
+  const { body } = await app.call('POST', '/register', {
+    body: { email: address, password: PASSWORD },
+  });
   const [letter] = await app.letters(address);
-  const made = await app.call('POST', '/register/verify', { body: { registration_id: body.registration_id, code: letter?.values['code'] } });
-  return { address, access: made.body.access_token, refresh: made.body.refresh_token, id: made.body.user.id };
+  const made = await app.call('POST', '/register/verify', {
+    body: { registration_id: body.registration_id, code: letter?.values['code'] },
+  });
+  return {
+    address,
+    access: made.body.access_token,
+    refresh: made.body.refresh_token,
+    id: made.body.user.id,
+  };
 }
 
 const forgot = (username: string) => app.call('POST', '/password/forgot', { body: { username } });
-const reset = (token: unknown, password = NEW) => app.call('POST', '/password/reset', { body: { token, password } });
+const reset = (token: unknown, password = NEW) =>
+  app.call('POST', '/password/reset', { body: { token, password } });
 const check = (token: unknown) => app.call('POST', '/password/reset/check', { body: { token } });
 async function tokenFor(address: string): Promise<string> {
   await forgot(address);
@@ -38,26 +53,47 @@ describe('POST /password/forgot and /password/reset', () => {
     expect((await app.login(address)).status).toBe(401);
     expect((await app.login(address, NEW)).status).toBe(200);
     expect((await app.call('GET', '/me', { token: access })).status).toBe(401);
-    expect((await app.call('POST', '/refresh', { body: { refresh_token: refresh } })).body.code).toBe('session_revoked');
+    expect(
+      (await app.call('POST', '/refresh', { body: { refresh_token: refresh } })).body.code,
+    ).toBe('session_revoked');
     expect((await app.letters(address)).map(({ letter }) => letter)).toEqual(['password_changed']);
     expect((await check(token)).body.code).toBe('token_spent_or_expired');
   });
 
   test('E03: known and unknown names get the same answer; a letter goes to a proved address alone', async () => {
     const { address } = await provedUser();
-    const pending = await app.call('POST', '/register', { body: { username: `claims${counter}`, email: `claimed${counter}@example.com`, password: PASSWORD } });
+    const pending = await app.call('POST', '/register', {
+      body: {
+        username: `claims${counter}`,
+        email: `claimed${counter}@example.com`,
+        password: PASSWORD,
+      },
+    });
     expect(pending.status).toBe(201);
-    const replies = await Promise.all([address, 'nobody@example.com', 'nobody', `claims${counter}`, `claimed${counter}@example.com`, 'not a name', ''].map(forgot));
+    const replies = await Promise.all(
+      [
+        address,
+        'nobody@example.com',
+        'nobody',
+        `claims${counter}`,
+        `claimed${counter}@example.com`,
+        'not a name',
+        '',
+      ].map(forgot),
+    );
     for (const { status, body } of replies) expect([status, body]).toEqual([202, '']);
     expect((await app.letters(address)).map(({ letter }) => letter)).toEqual(['reset_password']);
-    for (const nobody of ['nobody@example.com', `claimed${counter}@example.com`]) expect(await app.letters(nobody)).toEqual([]);
+    for (const nobody of ['nobody@example.com', `claimed${counter}@example.com`])
+      expect(await app.letters(nobody)).toEqual([]);
   });
 
   test('R01: fifty redemptions in parallel of one link have one winner, in every round', async () => {
     for (let round = 0; round < 3; round++) {
       const { address } = await provedUser();
       const token = await tokenFor(address);
-      const replies = await Promise.all(Array.from({ length: 50 }, (_, i) => reset(token, `${NEW} number ${i}`)));
+      const replies = await Promise.all(
+        Array.from({ length: 50 }, (_, i) => reset(token, `${NEW} number ${i}`)),
+      );
       const winners = replies.flatMap(({ status }, i) => (status === 204 ? [i] : []));
       expect(winners).toHaveLength(1);
       expect((await app.login(address, `${NEW} number ${winners[0]}`)).status).toBe(200);
@@ -79,7 +115,10 @@ describe('POST /password/forgot and /password/reset', () => {
     expect((await reset(old)).body.code).toBe('token_spent_or_expired');
     const fresh = await app.login(address);
     const second = await tokenFor(address);
-    await app.call('POST', '/me/password', { token: fresh.body.access_token, body: { current_password: PASSWORD, new_password: NEW } });
+    await app.call('POST', '/me/password', {
+      token: fresh.body.access_token,
+      body: { current_password: PASSWORD, new_password: NEW },
+    });
     expect((await reset(second)).body.code).toBe('token_spent_or_expired');
     expect(access).toBeTruthy();
     const tokens: string[] = [];
@@ -91,12 +130,16 @@ describe('POST /password/forgot and /password/reset', () => {
     expect((await check(tokens[1])).status).toBe(204);
   });
 
-  test("O05: a link of one purpose opens nothing of another, and of a disabled account nothing", async () => {
+  test('O05: a link of one purpose opens nothing of another, and of a disabled account nothing', async () => {
     const { address, id } = await provedUser();
-    const begun = await app.call('POST', '/register', { body: { email: `other${counter}@example.com`, password: PASSWORD } });
+    const begun = await app.call('POST', '/register', {
+      body: { email: `other${counter}@example.com`, password: PASSWORD },
+    });
     expect(begun.status).toBe(202);
     const link = (await app.letters(`other${counter}@example.com`))[0]?.values['link'] ?? '';
-    expect((await reset(new URLSearchParams(new URL(link).hash.slice(1)).get('token'))).body.code).toBe('token_spent_or_expired');
+    expect(
+      (await reset(new URLSearchParams(new URL(link).hash.slice(1)).get('token'))).body.code,
+    ).toBe('token_spent_or_expired');
     const token = await tokenFor(address);
     await disableAccount(app.app, id);
     expect((await reset(token)).body.code).toBe('token_spent_or_expired');
@@ -107,7 +150,13 @@ describe('POST /password/forgot and /password/reset', () => {
   test('R04: no other member is taken', async () => {
     const { address } = await provedUser();
     const token = await tokenFor(address);
-    expect((await app.call('POST', '/password/reset', { body: { token, password: NEW, email: 'other@example.com' } })).status).toBe(422);
+    expect(
+      (
+        await app.call('POST', '/password/reset', {
+          body: { token, password: NEW, email: 'other@example.com' },
+        })
+      ).status,
+    ).toBe(422);
     expect((await reset(token)).status).toBe(204);
   });
 
@@ -122,7 +171,12 @@ describe('POST /password/forgot and /password/reset', () => {
   test('R06, D: neither token nor code stands in the database in clear', async () => {
     const { address } = await provedUser();
     const token = await tokenFor(address);
-    const rows = await app.db.read({ sql: `SELECT group_concat(coalesce(token_hash, '') || coalesce(code_hash, '') || coalesce(payload_sealed, '')) FROM one_time`, params: [], map: (r) => r.map((c) => String(c[0])), returns: true });
+    const rows = await app.db.read({
+      sql: `SELECT group_concat(coalesce(token_hash, '') || coalesce(code_hash, '') || coalesce(payload_sealed, '')) FROM one_time`,
+      params: [],
+      map: (r) => r.map((c) => String(c[0])),
+      returns: true,
+    });
     expect(rows[0]).not.toContain(token);
     expect(rows[0]).toContain('$argon2id$');
   });

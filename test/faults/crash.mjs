@@ -1,6 +1,7 @@
 /**
- * kill -9 under load, again and again on the same directory: no acknowledged change is lost, none is half done (D01, S01, S03). What
- * the kernel holds survives a kill, so this is about the program, not about the disk's cache.
+ * kill -9 under load, again and again on the same directory: no acknowledged change is lost, none
+ * is half done (D01, S01, S03). What the kernel holds survives a kill, so this is about the
+ * program, not about the disk's cache.
  *
  *     node test/faults/crash.mjs --rounds 500 [--seed 1]
  */
@@ -18,7 +19,8 @@ import { Violation, audit, work } from './ledger.mjs';
  * @typedef {import('./ledger.mjs').Client} Client
  * @typedef {import('./ledger.mjs').Account} Account
  * @typedef {import('../support/program.mjs').Program} Program
- * @typedef {{ rounds: number, seed: number, acknowledged: number, unanswered: number, audited: number, rotations: number, seconds: number }} Report
+ * @typedef {{ rounds: number, seed: number, acknowledged: number, unanswered: number, audited:
+ *   number, rotations: number, seconds: number }} Report
  */
 
 const CLIENTS = 8;
@@ -47,7 +49,15 @@ export async function crashRounds({ rounds, seed, onRound = () => undefined }) {
   }));
   /** @type {Account[]} */
   const veterans = [];
-  const report = { rounds: 0, seed, acknowledged: 0, unanswered: 0, audited: 0, rotations: 0, seconds: 0 };
+  const report = {
+    rounds: 0,
+    seed,
+    acknowledged: 0,
+    unanswered: 0,
+    audited: 0,
+    rotations: 0,
+    seconds: 0,
+  };
   /** @type {Set<string>} keys whose making was acknowledged */
   const kids = new Set();
   let server = await start(directory, clients, true);
@@ -74,17 +84,24 @@ export async function crashRounds({ rounds, seed, onRound = () => undefined }) {
         server = await start(directory, clients, grace);
         await Promise.all(clients.map((client) => auditAll(client, grace, veterans)));
         await auditKeys(clients, kids);
-        for (let again = 0; again < VETERANS && veterans.length > 0; again += 1) await audit(random.pick(clients), random.pick(veterans), { grace });
+        for (let again = 0; again < VETERANS && veterans.length > 0; again += 1)
+          await audit(random.pick(clients), random.pick(veterans), { grace });
         report.audited += clients.flatMap(({ accounts }) => accounts).length;
         report.rounds = round;
-        onRound(`round ${round}: ${clients.reduce((sum, { acknowledged }) => sum + acknowledged, 0)} acknowledged so far`);
+        onRound(
+          `round ${round}: ${clients.reduce((sum, { acknowledged }) => sum + acknowledged, 0)} acknowledged so far`,
+        );
       } catch (error) {
-        throw new Violation(`seed ${seed}, round ${round}: ${error instanceof Error ? error.message : String(error)}; ${directory} is kept`, { cause: error });
+        throw new Violation(
+          `seed ${seed}, round ${round}: ${error instanceof Error ? error.message : String(error)}; ${directory} is kept`,
+          { cause: error },
+        );
       }
     }
     server.signal('SIGTERM');
     const { code } = await server.ended;
-    if (code !== 0) throw new Violation(`seed ${seed}: it stopped with ${code}\n${server.stderr()}`);
+    if (code !== 0)
+      throw new Violation(`seed ${seed}: it stopped with ${code}\n${server.stderr()}`);
     rmSync(directory, { recursive: true, force: true });
   } finally {
     server.signal('SIGKILL');
@@ -108,7 +125,8 @@ function environment(grace) {
 }
 
 /**
- * Starts the server where the last one was killed: its socket is still there. Half of the clients come by TCP, half by the socket.
+ * Starts the server where the last one was killed: its socket is still there. Half of the clients
+ * come by TCP, half by the socket.
  *
  * @param {string} directory
  * @param {Client[]} clients
@@ -120,7 +138,11 @@ async function start(directory, clients, grace) {
   const { listen } = await server.logged('server.started');
   const [tcp = '', unix = ''] = Array.isArray(listen) ? listen.map(String) : [];
   if (unix === '') throw new Violation('the stale socket was not replaced');
-  clients.forEach((client, index) => (client.where = index % 2 === 0 ? whereIs(tcp) : { socketPath: join(directory, 'postern.sock') }));
+  clients.forEach(
+    (client, index) =>
+      (client.where =
+        index % 2 === 0 ? whereIs(tcp) : { socketPath: join(directory, 'postern.sock') }),
+  );
   return server;
 }
 
@@ -131,7 +153,13 @@ async function start(directory, clients, grace) {
  * @param {ReturnType<typeof seeded>} random
  */
 function rotateBeside(directory, random) {
-  const verb = ['keys', 'rotate', '--now', '--json', ...(random.next() < 0.3 ? ['--internal'] : [])];
+  const verb = [
+    'keys',
+    'rotate',
+    '--now',
+    '--json',
+    ...(random.next() < 0.3 ? ['--internal'] : []),
+  ];
   const program = spawnProgram(verb, { directory, env: environment(true) });
   const isKilled = random.next() < 0.5;
   if (isKilled) setTimeout(() => program.signal('SIGKILL'), random.between(100, 700));
@@ -139,7 +167,8 @@ function rotateBeside(directory, random) {
     /** @returns {Promise<string | undefined>} the key that was acknowledged */
     ended: async () => {
       const { code, signal } = await program.ended;
-      if (signal === null && code !== 0) throw new Violation(`keys rotate ended with ${code}: ${program.stderr()}`);
+      if (signal === null && code !== 0)
+        throw new Violation(`keys rotate ended with ${code}: ${program.stderr()}`);
       const line = program.stdout().split('\n')[0] ?? '';
       if (code !== 0 || verb.includes('--internal')) return undefined;
       return String(JSON.parse(line).kid);
@@ -152,7 +181,9 @@ async function auditKeys([client], kids) {
   if (client === undefined) return;
   const { body } = await ask(client.where, 'GET', '/.well-known/jwks.json');
   const published = new Set(body.keys.map((/** @type {{ kid: string }} */ { kid }) => kid));
-  for (const kid of kids) if (!published.has(kid)) throw new Violation(`key ${kid} was acknowledged and is not published`);
+  for (const kid of kids)
+    if (!published.has(kid))
+      throw new Violation(`key ${kid} was acknowledged and is not published`);
 }
 
 /** @param {Client} client @param {boolean} grace @param {Account[]} veterans */
@@ -166,16 +197,27 @@ async function auditAll(client, grace, veterans) {
 
 /** @param {Account} account */
 function isUnsure({ state, passwordUnsure, profileUnsure, loginsUnsure, sessions }) {
-  return state === 'unsure' || passwordUnsure !== null || profileUnsure !== 0 || loginsUnsure > 0 || sessions.some((session) => session.state === 'unsure' || session.refreshUnsure);
+  return (
+    state === 'unsure' ||
+    passwordUnsure !== null ||
+    profileUnsure !== 0 ||
+    loginsUnsure > 0 ||
+    sessions.some((session) => session.state === 'unsure' || session.refreshUnsure)
+  );
 }
 
 /** What must be nowhere in a database, whatever happened. */
 const ABSENT = {
-  'a user without a credential': 'SELECT count(*) FROM "user" WHERE id NOT IN (SELECT user_id FROM password_credential)',
-  'a credential of nobody': 'SELECT count(*) FROM password_credential WHERE user_id NOT IN (SELECT id FROM "user")',
-  'a session of nobody': 'SELECT count(*) FROM session WHERE user_id NOT IN (SELECT id FROM "user")',
-  'an end without a reason': 'SELECT count(*) FROM session WHERE (ended_at IS NULL) <> (end_reason IS NULL)',
-  'an end that verifiers do not learn of': 'SELECT count(*) FROM session WHERE ended_at IS NOT NULL AND id NOT IN (SELECT session_id FROM revocation)',
+  'a user without a credential':
+    'SELECT count(*) FROM "user" WHERE id NOT IN (SELECT user_id FROM password_credential)',
+  'a credential of nobody':
+    'SELECT count(*) FROM password_credential WHERE user_id NOT IN (SELECT id FROM "user")',
+  'a session of nobody':
+    'SELECT count(*) FROM session WHERE user_id NOT IN (SELECT id FROM "user")',
+  'an end without a reason':
+    'SELECT count(*) FROM session WHERE (ended_at IS NULL) <> (end_reason IS NULL)',
+  'an end that verifiers do not learn of':
+    'SELECT count(*) FROM session WHERE ended_at IS NOT NULL AND id NOT IN (SELECT session_id FROM revocation)',
 };
 
 /**
@@ -191,11 +233,14 @@ function inspect(directory) {
       if (existsSync(path)) copyFileSync(path, join(copies, name));
     }
     const db = new Libsql(join(copies, 'postern.db'));
-    const value = (/** @type {string} */ sql) => /** @type {unknown[]} */ (db.prepare(sql).raw(true).get())?.[0];
+    const value = (/** @type {string} */ sql) =>
+      /** @type {unknown[]} */ (db.prepare(sql).raw(true).get())?.[0];
     const integrity = value('PRAGMA integrity_check');
     if (integrity !== 'ok') throw new Violation(`integrity_check: ${String(integrity)}`);
-    if (value('PRAGMA foreign_key_check') !== undefined) throw new Violation('foreign_key_check finds rows');
-    for (const [what, sql] of Object.entries(ABSENT)) if (value(sql) !== 0) throw new Violation(`there is ${what}`);
+    if (value('PRAGMA foreign_key_check') !== undefined)
+      throw new Violation('foreign_key_check finds rows');
+    for (const [what, sql] of Object.entries(ABSENT))
+      if (value(sql) !== 0) throw new Violation(`there is ${what}`);
     db.close();
   } finally {
     rmSync(copies, { recursive: true, force: true });
@@ -203,8 +248,17 @@ function inspect(directory) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '20' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) } } });
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '20' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    },
+  });
   console.log(`seed ${values.seed}`);
-  const report = await crashRounds({ rounds: Number(values.rounds), seed: Number(values.seed), onRound: (line) => console.log(line) });
+  const report = await crashRounds({
+    rounds: Number(values.rounds),
+    seed: Number(values.seed),
+    onRound: (line) => console.log(line),
+  });
   console.log(JSON.stringify(report));
 }

@@ -12,7 +12,9 @@ const ROUNDS = 20;
 const BOTH = { POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0,unix:./postern.sock' };
 
 describe('kill -9 under load (D01)', () => {
-  test(`${ROUNDS} times on one directory: what was acknowledged is there, nothing is half done, spent tokens stay spent`, { timeout: 180_000 }, async () => {
+  test(`${ROUNDS} times on one directory: what was acknowledged is there, nothing is half done, spent tokens stay spent`, {
+    timeout: 180_000,
+  }, async () => {
     const seed = Number(process.env['POSTERN_TEST_SEED'] ?? Date.now() % 1_000_000);
     const report = await crashRounds({ rounds: ROUNDS, seed });
     console.log(`crash: ${JSON.stringify(report)}`);
@@ -30,19 +32,28 @@ describe('SIGTERM', () => {
     const socket = join(directory, 'postern.sock');
     expect(statSync(socket).isSocket()).toBe(true);
     const names = Array.from({ length: 24 }, (_, index) => `inflight${index}`);
-    const asked = await Promise.all(names.map((username, index) => begun(index % 2 === 0 ? whereIs(server.url) : { socketPath: socket }, username)));
-    // Of half of them the body is under way, of the others it comes when the server has been told to stop.
+    const asked = await Promise.all(
+      names.map((username, index) =>
+        begun(index % 2 === 0 ? whereIs(server.url) : { socketPath: socket }, username),
+      ),
+    );
+    // Of half of them the body is under way, of the others it comes when the server has been told
+    // to stop.
     asked.slice(0, 12).forEach(({ finish }) => finish());
     const told = performance.now();
     server.signal('SIGTERM');
     await server.logged('server.stopping');
     asked.slice(12).forEach(({ finish }) => finish());
-    expect((await Promise.all(asked.map(({ status }) => status))).filter((status) => status !== 201)).toEqual([]);
+    expect(
+      (await Promise.all(asked.map(({ status }) => status))).filter((status) => status !== 201),
+    ).toEqual([]);
     const end = await server.ended;
     expect(end).toEqual({ code: 0, signal: null });
     expect(performance.now() - told).toBeLessThan(10_000);
     expect(existsSync(socket)).toBe(false);
-    expect(server.log().map(({ event }) => event)).toEqual(expect.arrayContaining(['server.stopping', 'server.stopped']));
+    expect(server.log().map(({ event }) => event)).toEqual(
+      expect.arrayContaining(['server.stopping', 'server.stopped']),
+    );
     await expect(server.call('GET', '/healthz')).rejects.toThrow('ECONNREFUSED');
 
     const next = await startServer({ directory });
@@ -80,7 +91,10 @@ describe('SIGTERM', () => {
 });
 
 /** A registration that the server has begun to read, and that waits for its body. */
-function begun(where: Where, username: string): Promise<{ finish: () => void; status: Promise<number> }> {
+function begun(
+  where: Where,
+  username: string,
+): Promise<{ finish: () => void; status: Promise<number> }> {
   const body = JSON.stringify({ username, password: PASSWORD });
   return new Promise((resolve, reject) => {
     const asked = request({
@@ -88,10 +102,17 @@ function begun(where: Where, username: string): Promise<{ finish: () => void; st
       method: 'POST',
       path: '/register',
       agent: false,
-      headers: { host: 'localhost', 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), expect: '100-continue' },
+      headers: {
+        host: 'localhost',
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        expect: '100-continue',
+      },
     });
     const status = new Promise<number>((answered, failed) => {
-      asked.once('response', (response) => response.resume().once('end', () => answered(response.statusCode ?? 0)));
+      asked.once('response', (response) =>
+        response.resume().once('end', () => answered(response.statusCode ?? 0)),
+      );
       asked.once('error', failed);
     });
     asked.once('error', reject);
@@ -112,7 +133,9 @@ function opened(server: Server): Promise<ReturnType<typeof connect>> {
 /** A request whose body is promised and does not come. */
 async function unfinished(server: Server): Promise<ReturnType<typeof connect>> {
   const socket = await opened(server);
-  socket.write('POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n');
+  socket.write(
+    'POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n',
+  );
   // "100 Continue": the request is in.
   await new Promise((resolve) => socket.once('data', resolve));
   return socket;

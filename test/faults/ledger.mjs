@@ -1,6 +1,7 @@
 /**
- * What clients of a server that will be killed remember: the acknowledged state of each account, and what was under way when no
- * answer came. `work` changes accounts over HTTP; `audit` asks the restarted server and says where it differs.
+ * What clients of a server that will be killed remember: the acknowledged state of each account,
+ * and what was under way when no answer came. `work` changes accounts over HTTP; `audit` asks the
+ * restarted server and says where it differs.
  */
 import { ask } from '../support/program.mjs';
 
@@ -29,7 +30,8 @@ import { ask } from '../support/program.mjs';
  * @property {Session[]} sessions
  * @property {number} loginsUnsure sessions that may be there without anybody knowing
  *
- * @typedef {{ where: Where, agent: Agent, random: Random, accounts: Account[], name: string, made: number, acknowledged: number, statuses: Map<string, number> }} Client
+ * @typedef {{ where: Where, agent: Agent, random: Random, accounts: Account[], name: string, made:
+ *   number, acknowledged: number, statuses: Map<string, number> }} Client
  */
 
 /** An answer that no order of events explains. */
@@ -66,15 +68,26 @@ async function send(client, method, path, options = {}) {
  * @param {string} what
  */
 function demand(reply, status, what) {
-  if (reply.status !== status) throw new Violation(`${what}: ${reply.status} ${reply.body?.code ?? ''} instead of ${status}`);
+  if (reply.status !== status)
+    throw new Violation(`${what}: ${reply.status} ${reply.body?.code ?? ''} instead of ${status}`);
 }
 
 /** @param {any} body @returns {Session} */
 function sessionOf(body) {
-  return { id: body.session_id, access: body.access_token, refresh: body.refresh_token, spent: [], state: 'live', refreshUnsure: false };
+  return {
+    id: body.session_id,
+    access: body.access_token,
+    refresh: body.refresh_token,
+    spent: [],
+    state: 'live',
+    refreshUnsure: false,
+  };
 }
 
-/** What a client does; each ends as soon as the answer is there, and leaves its traces before it asks. */
+/**
+ * What a client does; each ends as soon as the answer is there, and leaves its traces before it
+ * asks.
+ */
 const ACTS = {
   /** @param {Client} client */
   async register(client) {
@@ -82,7 +95,17 @@ const ACTS = {
     const username = `${client.name}-${client.made}`;
     const password = newPassword(client);
     /** @type {Account} */
-    const account = { username, state: 'unsure', password, former: '', passwordUnsure: null, profile: 0, profileUnsure: 0, sessions: [], loginsUnsure: 1 };
+    const account = {
+      username,
+      state: 'unsure',
+      password,
+      former: '',
+      passwordUnsure: null,
+      profile: 0,
+      profileUnsure: 0,
+      sessions: [],
+      loginsUnsure: 1,
+    };
     client.accounts.push(account);
     const reply = await send(client, 'POST', '/register', { body: { username, password } });
     demand(reply, 201, 'register');
@@ -93,7 +116,9 @@ const ACTS = {
   /** @param {Client} client @param {Account} account */
   async login(client, account) {
     account.loginsUnsure += 1;
-    const reply = await send(client, 'POST', '/login', { body: { username: account.username, password: account.password } });
+    const reply = await send(client, 'POST', '/login', {
+      body: { username: account.username, password: account.password },
+    });
     demand(reply, 200, 'login');
     account.loginsUnsure -= 1;
     account.sessions.push(sessionOf(reply.body));
@@ -101,7 +126,9 @@ const ACTS = {
   /** @param {Client} client @param {Account} _account @param {Session} session */
   async refresh(client, _account, session) {
     session.refreshUnsure = true;
-    const reply = await send(client, 'POST', '/refresh', { body: { refresh_token: session.refresh } });
+    const reply = await send(client, 'POST', '/refresh', {
+      body: { refresh_token: session.refresh },
+    });
     demand(reply, 200, 'refresh');
     session.refreshUnsure = false;
     session.spent.push(session.refresh);
@@ -111,22 +138,39 @@ const ACTS = {
   /** @param {Client} client @param {Account} _account @param {Session} session */
   async logout(client, _account, session) {
     session.state = 'unsure';
-    demand(await send(client, 'POST', '/logout', { body: { refresh_token: session.refresh } }), 204, 'logout');
+    demand(
+      await send(client, 'POST', '/logout', { body: { refresh_token: session.refresh } }),
+      204,
+      'logout',
+    );
     session.state = 'ended';
   },
   /** @param {Client} client @param {Account} account @param {Session} session */
   async removeSession(client, account, session) {
-    const other = account.sessions.find((candidate) => candidate !== session && candidate.state === 'live');
+    const other = account.sessions.find(
+      (candidate) => candidate !== session && candidate.state === 'live',
+    );
     if (other === undefined) return;
     other.state = 'unsure';
-    demand(await send(client, 'DELETE', `/me/sessions/${other.id}`, { token: session.access }), 204, 'delete session');
+    demand(
+      await send(client, 'DELETE', `/me/sessions/${other.id}`, { token: session.access }),
+      204,
+      'delete session',
+    );
     other.state = 'ended';
   },
   /** @param {Client} client @param {Account} account @param {Session} session */
   async changePassword(client, account, session) {
     const next = newPassword(client);
     account.passwordUnsure = { next, by: session };
-    demand(await send(client, 'POST', '/me/password', { token: session.access, body: { current_password: account.password, new_password: next } }), 204, 'change password');
+    demand(
+      await send(client, 'POST', '/me/password', {
+        token: session.access,
+        body: { current_password: account.password, new_password: next },
+      }),
+      204,
+      'change password',
+    );
     account.passwordUnsure = null;
     account.former = account.password;
     account.password = next;
@@ -136,7 +180,10 @@ const ACTS = {
   async changeProfile(client, account, session) {
     counter += 1;
     account.profileUnsure = counter;
-    const reply = await send(client, 'PATCH', '/me', { token: session.access, body: { display_name: `Name ${counter}`, user_metadata: { n: counter } } });
+    const reply = await send(client, 'PATCH', '/me', {
+      token: session.access,
+      body: { display_name: `Name ${counter}`, user_metadata: { n: counter } },
+    });
     demand(reply, 200, 'change profile');
     account.profile = account.profileUnsure;
     account.profileUnsure = 0;
@@ -152,7 +199,22 @@ const ACTS = {
 
 /** Refreshes are cheap and frequent, deletions rare, as in life. */
 const MIX = /** @type {const} */ ([
-  'refresh', 'refresh', 'refresh', 'refresh', 'refresh', 'refresh', 'login', 'login', 'login', 'changeProfile', 'changeProfile', 'logout', 'removeSession', 'changePassword', 'register', 'deleteAccount',
+  'refresh',
+  'refresh',
+  'refresh',
+  'refresh',
+  'refresh',
+  'refresh',
+  'login',
+  'login',
+  'login',
+  'changeProfile',
+  'changeProfile',
+  'logout',
+  'removeSession',
+  'changePassword',
+  'register',
+  'deleteAccount',
 ]);
 
 /**
@@ -187,7 +249,8 @@ export async function work(client, isOver) {
 }
 
 /**
- * Compares an account with what its client remembers, and settles what was unsure. Its sessions have ended afterwards.
+ * Compares an account with what its client remembers, and settles what was unsure. Its sessions
+ * have ended afterwards.
  *
  * @param {Client} client at the restarted server
  * @param {Account} account
@@ -195,18 +258,24 @@ export async function work(client, isOver) {
  * @throws {Violation}
  */
 export async function audit(client, account, { grace }) {
-  const signIn = (/** @type {string} */ password) => send(client, 'POST', '/login', { body: { username: account.username, password } });
-  if (account.former !== '') demand(await signIn(account.former), 401, 'the password before the last change');
+  const signIn = (/** @type {string} */ password) =>
+    send(client, 'POST', '/login', { body: { username: account.username, password } });
+  if (account.former !== '')
+    demand(await signIn(account.former), 401, 'the password before the last change');
   const { passwordUnsure } = account;
   let signedIn = await signIn(account.password);
   const changed = signedIn.status === 401 && passwordUnsure !== null;
   if (passwordUnsure !== null) {
     const other = await signIn(passwordUnsure.next);
-    if (signedIn.status === other.status && account.state === 'there') throw new Violation(`of the two passwords around an unanswered change ${other.status === 200 ? 'both work' : 'none works'}`);
+    if (signedIn.status === other.status && account.state === 'there')
+      throw new Violation(
+        `of the two passwords around an unanswered change ${other.status === 200 ? 'both work' : 'none works'}`,
+      );
     if (changed) {
       signedIn = other;
       account.password = passwordUnsure.next;
-      for (const session of account.sessions) if (session !== passwordUnsure.by && session.state === 'live') session.state = 'ended';
+      for (const session of account.sessions)
+        if (session !== passwordUnsure.by && session.state === 'live') session.state = 'ended';
     }
     account.passwordUnsure = null;
   }
@@ -214,14 +283,28 @@ export async function audit(client, account, { grace }) {
     await auditGone(client, account, signedIn);
     return;
   }
-  demand(signedIn, 200, account.state === 'there' ? 'sign-in to an acknowledged account' : 'sign-in to an account that may be there');
+  demand(
+    signedIn,
+    200,
+    account.state === 'there'
+      ? 'sign-in to an acknowledged account'
+      : 'sign-in to an account that may be there',
+  );
   account.state = 'there';
   const mine = sessionOf(signedIn.body);
   await auditProfile(client, account, mine.access);
   await auditList(client, account, mine);
   for (const session of account.sessions) await auditSession(client, session, grace);
-  demand(await send(client, 'POST', '/logout/all', { token: mine.access }), 204, 'logout everywhere');
-  demand(await send(client, 'GET', '/verify', { token: mine.access }), 401, '/verify after logout everywhere');
+  demand(
+    await send(client, 'POST', '/logout/all', { token: mine.access }),
+    204,
+    'logout everywhere',
+  );
+  demand(
+    await send(client, 'GET', '/verify', { token: mine.access }),
+    401,
+    '/verify after logout everywhere',
+  );
   account.sessions = [];
   account.loginsUnsure = 0;
 }
@@ -230,16 +313,34 @@ export async function audit(client, account, { grace }) {
 async function auditGone(client, account, signedIn) {
   demand(signedIn, 401, 'sign-in to a deleted account');
   for (const session of account.sessions) {
-    demand(await send(client, 'POST', '/refresh', { body: { refresh_token: session.refresh } }), 401, 'refresh in a deleted account');
-    demand(await send(client, 'GET', '/me', { token: session.access }), 401, '/me of a deleted account');
-    demand(await send(client, 'GET', '/verify', { token: session.access }), 401, '/verify of a deleted account');
+    demand(
+      await send(client, 'POST', '/refresh', { body: { refresh_token: session.refresh } }),
+      401,
+      'refresh in a deleted account',
+    );
+    demand(
+      await send(client, 'GET', '/me', { token: session.access }),
+      401,
+      '/me of a deleted account',
+    );
+    demand(
+      await send(client, 'GET', '/verify', { token: session.access }),
+      401,
+      '/verify of a deleted account',
+    );
   }
   account.state = 'gone';
   account.sessions = [];
   // The name is free as a whole: nothing of the account is left that would hold it.
-  const again = await send(client, 'POST', '/register', { body: { username: account.username, password: newPassword(client) } });
+  const again = await send(client, 'POST', '/register', {
+    body: { username: account.username, password: newPassword(client) },
+  });
   demand(again, 201, 'registering the name of an account that is not there');
-  demand(await send(client, 'DELETE', '/me', { token: again.body.access_token }), 204, 'delete account');
+  demand(
+    await send(client, 'DELETE', '/me', { token: again.body.access_token }),
+    204,
+    'delete account',
+  );
 }
 
 /** @param {Client} client @param {Account} account @param {string} access */
@@ -247,8 +348,10 @@ async function auditProfile(client, account, access) {
   const { status, body } = await send(client, 'GET', '/me', { token: access });
   if (status !== 200) throw new Violation(`/me answers ${status}`);
   const n = Number(body.user_metadata.n ?? 0);
-  if ((body.display_name ?? 'Name 0') !== `Name ${n}`) throw new Violation(`half a change of a profile: ${body.display_name} and ${n}`);
-  if (n !== account.profile && (account.profileUnsure === 0 || n !== account.profileUnsure)) throw new Violation(`profile ${n} instead of ${account.profile}`);
+  if ((body.display_name ?? 'Name 0') !== `Name ${n}`)
+    throw new Violation(`half a change of a profile: ${body.display_name} and ${n}`);
+  if (n !== account.profile && (account.profileUnsure === 0 || n !== account.profileUnsure))
+    throw new Violation(`profile ${n} instead of ${account.profile}`);
   account.profile = n;
   account.profileUnsure = 0;
 }
@@ -258,33 +361,60 @@ async function auditList(client, account, mine) {
   const { body } = await send(client, 'GET', '/me/sessions', { token: mine.access });
   const ids = new Set(body.sessions.map((/** @type {{ id: string }} */ { id }) => id));
   for (const { id, state } of account.sessions) {
-    if (state === 'live' && !ids.has(id)) throw new Violation('an acknowledged session is not listed');
+    if (state === 'live' && !ids.has(id))
+      throw new Violation('an acknowledged session is not listed');
     if (state === 'ended' && ids.has(id)) throw new Violation('a session that was ended is listed');
     ids.delete(id);
   }
   ids.delete(mine.id);
-  if (ids.size > account.loginsUnsure) throw new Violation(`${ids.size} sessions that nobody started`);
+  if (ids.size > account.loginsUnsure)
+    throw new Violation(`${ids.size} sessions that nobody started`);
 }
 
 /** @param {Client} client @param {Session} session @param {boolean} grace */
 async function auditSession(client, session, grace) {
   const verified = await send(client, 'GET', '/verify', { token: session.access });
-  const first = await send(client, 'POST', '/refresh', { body: { refresh_token: session.refresh } });
+  const first = await send(client, 'POST', '/refresh', {
+    body: { refresh_token: session.refresh },
+  });
   const isLive = verified.status === 204;
-  if (session.state === 'live' && !isLive) throw new Violation(`/verify of a live session: ${verified.status}`);
-  if (session.state === 'ended' && isLive) throw new Violation('/verify knows nothing of an ended session');
-  if (isLive && first.status !== 200 && session.refreshUnsure && !grace && first.body.code === 'refresh_token_reused') return;
-  if (isLive !== (first.status === 200)) throw new Violation(`/verify says ${verified.status} and /refresh ${first.status} ${first.body.code ?? ''}`);
+  if (session.state === 'live' && !isLive)
+    throw new Violation(`/verify of a live session: ${verified.status}`);
+  if (session.state === 'ended' && isLive)
+    throw new Violation('/verify knows nothing of an ended session');
+  if (
+    isLive &&
+    first.status !== 200 &&
+    session.refreshUnsure &&
+    !grace &&
+    first.body.code === 'refresh_token_reused'
+  )
+    return;
+  if (isLive !== (first.status === 200))
+    throw new Violation(
+      `/verify says ${verified.status} and /refresh ${first.status} ${first.body.code ?? ''}`,
+    );
   if (!isLive) return;
-  const second = await send(client, 'POST', '/refresh', { body: { refresh_token: first.body.refresh_token } });
+  const second = await send(client, 'POST', '/refresh', {
+    body: { refresh_token: first.body.refresh_token },
+  });
   demand(second, 200, 'refresh by the successor');
   // Its successor was used: from here on any spent token means theft, and no branch may live on.
   const spent = client.random.pick([...session.spent, session.refresh]);
   const reused = await send(client, 'POST', '/refresh', { body: { refresh_token: spent } });
   demand(reused, 401, 'a spent refresh token whose successor was used');
-  if (reused.body.code !== 'refresh_token_reused') throw new Violation(`reuse is told as ${reused.body.code}`);
+  if (reused.body.code !== 'refresh_token_reused')
+    throw new Violation(`reuse is told as ${reused.body.code}`);
   for (const token of [second.body.refresh_token, first.body.refresh_token, session.refresh]) {
-    demand(await send(client, 'POST', '/refresh', { body: { refresh_token: token } }), 401, 'a branch of a session that reuse has ended');
+    demand(
+      await send(client, 'POST', '/refresh', { body: { refresh_token: token } }),
+      401,
+      'a branch of a session that reuse has ended',
+    );
   }
-  demand(await send(client, 'GET', '/verify', { token: second.body.access_token }), 401, '/verify after reuse');
+  demand(
+    await send(client, 'GET', '/verify', { token: second.body.access_token }),
+    401,
+    '/verify after reuse',
+  );
 }

@@ -1,7 +1,8 @@
 /**
- * Whether the time of an answer tells a known name from an unknown one (E06): interleaved pairs over one kept-alive connection, the
- * order within a pair left to chance, and the Mann-Whitney statistic, which asks how often one of the one kind is slower
- * than one of the other. 0.5 is what chance gives; no absolute time is gated, for machines are busy.
+ * Whether the time of an answer tells a known name from an unknown one (E06): interleaved pairs
+ * over one kept-alive connection, the order within a pair left to chance, and the Mann-Whitney
+ * statistic, which asks how often one of the one kind is slower than one of the other. 0.5 is what
+ * chance gives; no absolute time is gated, for machines are busy.
  *
  *     node test/faults/timing.mjs [--pairs 500] [--seed 1] [--full]    (--full: hashes at the default cost)
  */
@@ -42,7 +43,9 @@ export function nullSigma(n1, n2) {
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? 0)
+    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
 /**
@@ -60,7 +63,9 @@ export async function compare(known, unknown, { pairs, warmUps, random }) {
   /** @type {[number[], number[]]} */
   const times = [[], []];
   for (let index = 0; index < warmUps + pairs; index++) {
-    for (const kind of random.next() < 0.5 ? /** @type {const} */ ([0, 1]) : /** @type {const} */ ([1, 0])) {
+    for (const kind of random.next() < 0.5
+      ? /** @type {const} */ ([0, 1])
+      : /** @type {const} */ ([1, 0])) {
       const asking = kind === 0 ? known : unknown;
       const begun = performance.now();
       await asking(index);
@@ -68,7 +73,11 @@ export async function compare(known, unknown, { pairs, warmUps, random }) {
       if (index >= warmUps) times[kind].push(took);
     }
   }
-  return { auc: areaUnderCurve(...times), medianDifferenceMs: median(times[0]) - median(times[1]), medianMs: median(times[1]) };
+  return {
+    auc: areaUnderCurve(...times),
+    medianDifferenceMs: median(times[0]) - median(times[1]),
+    medianMs: median(times[1]),
+  };
 }
 
 /**
@@ -103,13 +112,15 @@ async function run({ pairs, seed, isFull, onCase }) {
     /** @param {string} path @param {unknown} body @param {number} status */
     const post = async (path, body, status) => {
       const reply = await ask(where, 'POST', path, { body, agent });
-      if (reply.status !== status) throw new Error(`${path} answered ${reply.status} ${JSON.stringify(reply.body)}`);
+      if (reply.status !== status)
+        throw new Error(`${path} answered ${reply.status} ${JSON.stringify(reply.body)}`);
       return reply;
     };
     const rounds = 2 * (WARM_UPS + pairs);
     // A bucket takes 99 guesses of each account.
     const accounts = Math.ceil(rounds / 90);
-    for (let i = 0; i < accounts; i++) await post('/register', { username: `known${i}`, password }, 201);
+    for (let i = 0; i < accounts; i++)
+      await post('/register', { username: `known${i}`, password }, 201);
     proveAddresses(join(directory, 'data', 'postern.db'), 3 * rounds);
     const wrong = 'wrong horse battery staple';
     let free = 0;
@@ -117,8 +128,10 @@ async function run({ pairs, seed, isFull, onCase }) {
     const cases = [
       {
         name: 'login: a wrong password / an unknown name',
-        known: () => post('/login', { username: `known${turn++ % accounts}`, password: wrong }, 401),
-        unknown: () => post('/login', { username: `nobody${turn % accounts}`, password: wrong }, 401),
+        known: () =>
+          post('/login', { username: `known${turn++ % accounts}`, password: wrong }, 401),
+        unknown: () =>
+          post('/login', { username: `nobody${turn % accounts}`, password: wrong }, 401),
       },
       {
         name: 'forgot: a known address / an unknown one',
@@ -127,7 +140,8 @@ async function run({ pairs, seed, isFull, onCase }) {
       },
       {
         name: 'register by e-mail: a taken address / a free one',
-        known: (/** @type {number} */ index) => post('/register', { email: `proved${2 * rounds + index}@example.com`, password }, 202),
+        known: (/** @type {number} */ index) =>
+          post('/register', { email: `proved${2 * rounds + index}@example.com`, password }, 202),
         unknown: () => post('/register', { email: `free${free++}@example.com`, password }, 202),
       },
     ];
@@ -136,9 +150,15 @@ async function run({ pairs, seed, isFull, onCase }) {
       let verdict = false;
       for (let attempt = 0; attempt < 2 && !verdict; attempt++) {
         const offset = attempt * (WARM_UPS + pairs);
-        const comparison = await compare((index) => known(index + offset), () => unknown(), { pairs, warmUps: WARM_UPS, random });
+        const comparison = await compare(
+          (index) => known(index + offset),
+          () => unknown(),
+          { pairs, warmUps: WARM_UPS, random },
+        );
         verdict = tellsNothing(comparison);
-        onCase(`${verdict ? 'pass' : 'FAIL'}  ${name}: AUC ${comparison.auc.toFixed(3)}, medians differ by ${comparison.medianDifferenceMs.toFixed(2)} ms of ${comparison.medianMs.toFixed(2)}`);
+        onCase(
+          `${verdict ? 'pass' : 'FAIL'}  ${name}: AUC ${comparison.auc.toFixed(3)}, medians differ by ${comparison.medianDifferenceMs.toFixed(2)} ms of ${comparison.medianMs.toFixed(2)}`,
+        );
       }
       passed &&= verdict;
     }
@@ -161,8 +181,11 @@ function proveAddresses(path, count) {
   const db = new Libsql(path, /** @type {any} */ ({ timeout: 10_000 }));
   try {
     db.exec('BEGIN IMMEDIATE');
-    const insert = db.prepare('INSERT INTO "user" (id, email, email_canonical, user_metadata, claims, created_at, updated_at) VALUES (?, ?, ?, \'{}\', \'{}\', 0, 0)');
-    for (let i = 0; i < count; i++) insert.run(`timing-${i}`, `proved${i}@example.com`, `proved${i}@example.com`);
+    const insert = db.prepare(
+      "INSERT INTO \"user\" (id, email, email_canonical, user_metadata, claims, created_at, updated_at) VALUES (?, ?, ?, '{}', '{}', 0, 0)",
+    );
+    for (let i = 0; i < count; i++)
+      insert.run(`timing-${i}`, `proved${i}@example.com`, `proved${i}@example.com`);
     db.exec('COMMIT');
   } finally {
     db.close();
@@ -170,7 +193,18 @@ function proveAddresses(path, count) {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { values } = parseArgs({ options: { pairs: { type: 'string', default: '500' }, seed: { type: 'string', default: '1' }, full: { type: 'boolean', default: false } } });
-  const passed = await run({ pairs: Number(values.pairs), seed: Number(values.seed), isFull: values.full, onCase: (line) => console.log(line) });
+  const { values } = parseArgs({
+    options: {
+      pairs: { type: 'string', default: '500' },
+      seed: { type: 'string', default: '1' },
+      full: { type: 'boolean', default: false },
+    },
+  });
+  const passed = await run({
+    pairs: Number(values.pairs),
+    seed: Number(values.seed),
+    isFull: values.full,
+    onCase: (line) => console.log(line),
+  });
   process.exitCode = passed ? 0 : 1;
 }

@@ -1,4 +1,7 @@
-/** E06 in short: the time of an answer does not tell a known name from an unknown one. The long form is timing.mjs. */
+/**
+ * E06 in short: the time of an answer does not tell a known name from an unknown one. The long form
+ * is timing.mjs.
+ */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
@@ -8,14 +11,21 @@ import type { Comparison } from './timing.mjs';
 
 const PAIRS = 120;
 const WARM_UPS = 15;
-/** Four standard deviations of chance: what is alike fails once in 16,000 times, and then twice in a row. */
+/**
+ * Four standard deviations of chance: what is alike fails once in 16,000 times, and then twice in a
+ * row.
+ */
 const BAND = 4 * nullSigma(PAIRS, PAIRS);
 const WRONG = 'wrong horse battery staple';
 
 let app: TestApp;
 beforeAll(async () => {
-  // Hashes at the default cost: what a cheap one costs drowns in the noise of a busy machine, and with it what is to be seen.
-  app = await createTestApp({ config: '[password]\nmemory = "19MiB"\npasses = 2\nthreads = 2\ndeadline = "10s"\n[throttle]\nattempts = 100\n[mail]\nmax_per_hour = 1000\n' });
+  // Hashes at the default cost: what a cheap one costs drowns in the noise of a busy machine, and
+  // with it what is to be seen.
+  app = await createTestApp({
+    config:
+      '[password]\nmemory = "19MiB"\npasses = 2\nthreads = 2\ndeadline = "10s"\n[throttle]\nattempts = 100\n[mail]\nmax_per_hour = 1000\n',
+  });
   await Promise.all(Array.from({ length: 6 }, (_, i) => app.register(`known${i}`)));
   await app.db.write(
     Array.from({ length: 4 * (PAIRS + WARM_UPS) }, (_, i) => ({
@@ -39,7 +49,10 @@ async function area(known: () => Promise<void>, unknown: () => Promise<void>): P
 }
 
 /** Repeated once: a machine that does other things may be in the way. */
-async function expectNothingTold(known: () => Promise<void>, unknown: () => Promise<void>): Promise<void> {
+async function expectNothingTold(
+  known: () => Promise<void>,
+  unknown: () => Promise<void>,
+): Promise<void> {
   const isAlike = ({ auc }: Comparison): boolean => Math.abs(auc - 0.5) <= BAND;
   const first = await area(known, unknown);
   const last = isAlike(first) ? first : await area(known, unknown);
@@ -47,11 +60,13 @@ async function expectNothingTold(known: () => Promise<void>, unknown: () => Prom
   expect(last.auc).toBeLessThanOrEqual(0.5 + BAND);
 }
 
-const wrong = (name: string) => (): Promise<void> => post('/login', { username: `${name}${fresh++ % 6}`, password: WRONG }, 401);
+const wrong = (name: string) => (): Promise<void> =>
+  post('/login', { username: `${name}${fresh++ % 6}`, password: WRONG }, 401);
 let proved = 0;
 
 describe('E06: time', { timeout: 180_000 }, () => {
-  test('login: a wrong password and an unknown name', () => expectNothingTold(wrong('known'), wrong('nobody')));
+  test('login: a wrong password and an unknown name', () =>
+    expectNothingTold(wrong('known'), wrong('nobody')));
 
   test('forgot: a known address and an unknown one', () =>
     expectNothingTold(
@@ -67,7 +82,13 @@ describe('E06: time', { timeout: 180_000 }, () => {
 
   test('the statistic sees a hasher that does no work for nobody', async () => {
     const { verify } = app.app.hasher;
-    const spy = vi.spyOn(app.app.hasher, 'verify').mockImplementation((stored, password, context) => (stored === null ? Promise.resolve({ ok: false, rehash: null }) : verify.call(app.app.hasher, stored, password, context)));
+    const spy = vi
+      .spyOn(app.app.hasher, 'verify')
+      .mockImplementation((stored, password, context) =>
+        stored === null
+          ? Promise.resolve({ ok: false, rehash: null })
+          : verify.call(app.app.hasher, stored, password, context),
+      );
     await Promise.all(Array.from({ length: 6 }, (_, i) => app.register(`other${i}`)));
     const seen = await area(wrong('other'), wrong('nobody-else'));
     spy.mockRestore();
@@ -76,14 +97,21 @@ describe('E06: time', { timeout: 180_000 }, () => {
 
   test('the statistic itself: chance, ties, and samples that are ten milliseconds apart', () => {
     const random = seeded(7);
-    const sample = (shift: number): number[] => Array.from({ length: 500 }, () => 20 + 8 * random.next() + 8 * random.next() + shift);
+    const sample = (shift: number): number[] =>
+      Array.from({ length: 500 }, () => 20 + 8 * random.next() + 8 * random.next() + shift);
     const [a, b] = [sample(0), sample(0)];
     expect(Math.abs(areaUnderCurve(a, b) - 0.5)).toBeLessThan(4 * nullSigma(500, 500));
     expect(areaUnderCurve([1, 1], [1, 1])).toBe(0.5);
     expect([areaUnderCurve([2], [1]), areaUnderCurve([1], [2])]).toEqual([1, 0]);
     expect([median([3, 1, 2]), median([4, 1, 2, 3])]).toEqual([2, 2.5]);
     const slow = sample(10);
-    expect(tellsNothing({ auc: areaUnderCurve(slow, b), medianDifferenceMs: median(slow) - median(b), medianMs: 0 })).toBe(false);
+    expect(
+      tellsNothing({
+        auc: areaUnderCurve(slow, b),
+        medianDifferenceMs: median(slow) - median(b),
+        medianMs: 0,
+      }),
+    ).toBe(false);
     expect(tellsNothing({ auc: 0.5, medianDifferenceMs: 0.1, medianMs: 0 })).toBe(true);
   });
 });

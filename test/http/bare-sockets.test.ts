@@ -1,4 +1,7 @@
-/** Sockets that Node hands over bare, and peers that reset them: nothing from outside may end the process (T15). */
+/**
+ * Sockets that Node hands over bare, and peers that reset them: nothing from outside may end the
+ * process (T15).
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSocket, request, sendRaw } from '../support/raw.ts';
 import { startServer } from '../support/process.ts';
@@ -23,23 +26,39 @@ const BARE: Readonly<Record<string, string>> = {
 const AT_ONCE = 50;
 const EACH = 1_000;
 
-test.each(Object.entries(BARE))('1,000 of %s, reset at any moment: the process lives', async (_name, bytes) => {
-  let sent = 0;
-  const one = async (): Promise<void> => {
-    while (sent < EACH) {
-      const round = sent++;
-      const socket = await openSocket(server.url);
-      socket.write(Buffer.from(bytes, 'latin1'));
-      // Before the bytes are read, while they are answered, after the answer, and a reset by the answer itself coming to a closed socket.
-      if (round % 4 > 0) await new Promise((resolve) => (round % 4 === 1 ? setImmediate(resolve) : socket.once(round % 4 === 2 ? 'data' : 'close', resolve).once('close', resolve).setTimeout(50, () => resolve(undefined))));
-      if (round % 8 < 4) socket.resetAndDestroy();
-      else socket.destroy();
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, one));
-  expect((await server.call('GET', '/healthz')).status).toBe(200);
-  expect(server.log().filter(({ event }) => event === 'process.uncaught' || event === 'process.unhandled')).toEqual([]);
-});
+test.each(Object.entries(BARE))(
+  '1,000 of %s, reset at any moment: the process lives',
+  async (_name, bytes) => {
+    let sent = 0;
+    const one = async (): Promise<void> => {
+      while (sent < EACH) {
+        const round = sent++;
+        const socket = await openSocket(server.url);
+        socket.write(Buffer.from(bytes, 'latin1'));
+        // Before the bytes are read, while they are answered, after the answer, and a reset by the
+        // answer itself coming to a closed socket.
+        if (round % 4 > 0)
+          await new Promise((resolve) =>
+            round % 4 === 1
+              ? setImmediate(resolve)
+              : socket
+                  .once(round % 4 === 2 ? 'data' : 'close', resolve)
+                  .once('close', resolve)
+                  .setTimeout(50, () => resolve(undefined)),
+          );
+        if (round % 8 < 4) socket.resetAndDestroy();
+        else socket.destroy();
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, one));
+    expect((await server.call('GET', '/healthz')).status).toBe(200);
+    expect(
+      server
+        .log()
+        .filter(({ event }) => event === 'process.uncaught' || event === 'process.unhandled'),
+    ).toEqual([]);
+  },
+);
 
 test('a CONNECT is answered and its connection closed, also when its peer neither reads nor closes', async () => {
   const { replies, closed } = await sendRaw(server.url, request('CONNECT example.com:443'));

@@ -11,7 +11,9 @@ const LOCAL = 'http://localhost:5173';
 let app: TestApp;
 let closed: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ config: `[server]\ncors_origins = ["${ALLOWED}", "${LOCAL}"]\n[cookies]\nenabled = true\nallowed_origins = ["${WITH_COOKIE}"]\n` });
+  app = await createTestApp({
+    config: `[server]\ncors_origins = ["${ALLOWED}", "${LOCAL}"]\n[cookies]\nenabled = true\nallowed_origins = ["${WITH_COOKIE}"]\n`,
+  });
   closed = await createTestApp();
 });
 afterAll(async () => {
@@ -20,41 +22,111 @@ afterAll(async () => {
 });
 
 const STRANGERS = [
-  'null', '*', 'https://app.example.com.evil.example', 'https://evilapp.example.com', 'https://app.example.com:8443', 'https://app.example.com:443', 'https://APP.example.com', 'HTTPS://app.example.com',
-  'http://app.example.com', 'https://app.example.com/', 'https://app.example.com.', 'https://example.com', 'https://x.app.example.com', 'https://app.example.com, https://evil.example', 'https://evil.example',
-  'https://app.example.com@evil.example', 'https://appXexample.com', 'http://localhost:5174', 'http://127.0.0.1:5173', 'file://', 'app.example.com', '',
+  'null',
+  '*',
+  'https://app.example.com.evil.example',
+  'https://evilapp.example.com',
+  'https://app.example.com:8443',
+  'https://app.example.com:443',
+  'https://APP.example.com',
+  'HTTPS://app.example.com',
+  'http://app.example.com',
+  'https://app.example.com/',
+  'https://app.example.com.',
+  'https://example.com',
+  'https://x.app.example.com',
+  'https://app.example.com, https://evil.example',
+  'https://evil.example',
+  'https://app.example.com@evil.example',
+  'https://appXexample.com',
+  'http://localhost:5174',
+  'http://127.0.0.1:5173',
+  'file://',
+  'app.example.com',
+  '',
 ];
-const PLACES: readonly (readonly [method: string, path: string])[] = [['GET', '/healthz'], ['GET', '/me'], ['POST', '/login'], ['GET', '/nope'], ['PUT', '/me'], ['GET', '/.well-known/jwks.json']];
+const PLACES: readonly (readonly [method: string, path: string])[] = [
+  ['GET', '/healthz'],
+  ['GET', '/me'],
+  ['POST', '/login'],
+  ['GET', '/nope'],
+  ['PUT', '/me'],
+  ['GET', '/.well-known/jwks.json'],
+];
 
 /** Sent by hand: fetch refuses to send an Origin of its own. */
-async function send(target: TestApp, method: string, path: string, origin: string | null, headers: readonly string[] = []) {
-  const lines = [...(origin === null ? [] : [`Origin: ${origin}`]), ...headers, 'Connection: close'];
+async function send(
+  target: TestApp,
+  method: string,
+  path: string,
+  origin: string | null,
+  headers: readonly string[] = [],
+) {
+  const lines = [
+    ...(origin === null ? [] : [`Origin: ${origin}`]),
+    ...headers,
+    'Connection: close',
+  ];
   const [reply] = (await sendRaw(target.url, request(`${method} ${path}`, lines))).replies;
   return { status: reply?.status, headers: reply?.headers ?? {} };
 }
-const preflight = (target: TestApp, path: string, origin: string, method = 'PATCH') => send(target, 'OPTIONS', path, origin, [`Access-Control-Request-Method: ${method}`, 'Access-Control-Request-Headers: authorization, content-type']);
-const corsHeaders = (headers: Readonly<Record<string, string>>) => Object.keys(headers).filter((name) => name.startsWith('access-control-'));
+const preflight = (target: TestApp, path: string, origin: string, method = 'PATCH') =>
+  send(target, 'OPTIONS', path, origin, [
+    `Access-Control-Request-Method: ${method}`,
+    'Access-Control-Request-Headers: authorization, content-type',
+  ]);
+const corsHeaders = (headers: Readonly<Record<string, string>>) =>
+  Object.keys(headers).filter((name) => name.startsWith('access-control-'));
 
 describe('origins that are listed', () => {
-  test.each([ALLOWED, LOCAL, WITH_COOKIE])('%s is named on every answer, refusals included, never as *', async (origin) => {
-    for (const [method, path] of PLACES) {
-      const { headers } = await send(app, method, path, origin);
-      expect([path, headers['access-control-allow-origin'], headers['vary']]).toEqual([path, origin, 'Origin']);
-      expect(headers['access-control-expose-headers']).toMatch(/Retry-After.*WWW-Authenticate.*X-Request-Id/);
-      expect(headers['access-control-allow-credentials']).toBe(origin === WITH_COOKIE ? 'true' : undefined);
-    }
-  });
+  test.each([ALLOWED, LOCAL, WITH_COOKIE])(
+    '%s is named on every answer, refusals included, never as *',
+    async (origin) => {
+      for (const [method, path] of PLACES) {
+        const { headers } = await send(app, method, path, origin);
+        expect([path, headers['access-control-allow-origin'], headers['vary']]).toEqual([
+          path,
+          origin,
+          'Origin',
+        ]);
+        expect(headers['access-control-expose-headers']).toMatch(
+          /Retry-After.*WWW-Authenticate.*X-Request-Id/,
+        );
+        expect(headers['access-control-allow-credentials']).toBe(
+          origin === WITH_COOKIE ? 'true' : undefined,
+        );
+      }
+    },
+  );
 
   test('a preflight is told the methods of its path and the headers that the service reads', async () => {
     const { status, headers } = await preflight(app, '/me', ALLOWED);
     expect(status).toBe(204);
     expect(headers['access-control-allow-origin']).toBe(ALLOWED);
-    expect(headers['access-control-allow-methods']?.split(', ').sort()).toEqual(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH']);
-    expect(headers['access-control-allow-headers']?.toLowerCase()).toMatch(/authorization.*content-type/);
-    expect([headers['vary'], headers['access-control-max-age'], headers['cache-control']]).toEqual(['Origin', '600', 'no-store']);
+    expect(headers['access-control-allow-methods']?.split(', ').sort()).toEqual([
+      'DELETE',
+      'GET',
+      'HEAD',
+      'OPTIONS',
+      'PATCH',
+    ]);
+    expect(headers['access-control-allow-headers']?.toLowerCase()).toMatch(
+      /authorization.*content-type/,
+    );
+    expect([headers['vary'], headers['access-control-max-age'], headers['cache-control']]).toEqual([
+      'Origin',
+      '600',
+      'no-store',
+    ]);
     expect(headers['access-control-allow-credentials']).toBeUndefined();
-    expect((await preflight(app, '/me/sessions/x', ALLOWED)).headers['access-control-allow-methods']).toBe('DELETE, OPTIONS');
-    expect((await preflight(app, '/login', WITH_COOKIE, 'POST')).headers['access-control-allow-credentials']).toBe('true');
+    expect(
+      (await preflight(app, '/me/sessions/x', ALLOWED)).headers['access-control-allow-methods'],
+    ).toBe('DELETE, OPTIONS');
+    expect(
+      (await preflight(app, '/login', WITH_COOKIE, 'POST')).headers[
+        'access-control-allow-credentials'
+      ],
+    ).toBe('true');
   });
 
   test('a preflight of a path that is none is 404', async () => {
@@ -84,8 +156,14 @@ describe('origins that are not', () => {
   });
 
   test('a 304 varies by Origin too', async () => {
-    const { status, headers } = await send(app, 'GET', '/.well-known/jwks.json', ALLOWED, ['If-None-Match: *']);
-    expect([status, headers['vary'], headers['access-control-allow-origin']]).toEqual([304, 'Origin', ALLOWED]);
+    const { status, headers } = await send(app, 'GET', '/.well-known/jwks.json', ALLOWED, [
+      'If-None-Match: *',
+    ]);
+    expect([status, headers['vary'], headers['access-control-allow-origin']]).toEqual([
+      304,
+      'Origin',
+      ALLOWED,
+    ]);
   });
 
   test('a service without a list permits nobody', async () => {
@@ -98,16 +176,41 @@ describe('origins that are not', () => {
 
 describe('the refresh cookie (CSRF)', () => {
   test('is taken from a listed Origin alone, whatever else the request says', async () => {
-    const { body, headers } = await app.call('POST', '/register', { body: { username: 'cookie-user', password: 'correct horse battery staple', cookie: true }, headers: { origin: WITH_COOKIE } });
-    const cookie = headers.getSetCookie().find((line) => line.startsWith('__Host-refresh='))?.split(';')[0] ?? '';
+    const { body, headers } = await app.call('POST', '/register', {
+      body: { username: 'cookie-user', password: 'correct horse battery staple', cookie: true },
+      headers: { origin: WITH_COOKIE },
+    });
+    const cookie =
+      headers
+        .getSetCookie()
+        .find((line) => line.startsWith('__Host-refresh='))
+        ?.split(';')[0] ?? '';
     expect([body.refresh_token, cookie.length > 100]).toEqual([undefined, true]);
     const send = async (path: string, origin: string | null) => {
-      const lines = [...(origin === null ? [] : [`Origin: ${origin}`]), `Cookie: ${cookie}`, 'Content-Type: application/json', 'Content-Length: 2', 'Connection: close'];
+      const lines = [
+        ...(origin === null ? [] : [`Origin: ${origin}`]),
+        `Cookie: ${cookie}`,
+        'Content-Type: application/json',
+        'Content-Length: 2',
+        'Connection: close',
+      ];
       const [reply] = (await sendRaw(app.url, request(`POST ${path}`, lines) + '{}')).replies;
       return [reply?.status, reply?.body === '' ? undefined : JSON.parse(reply?.body ?? '{}').code];
     };
     for (const path of ['/refresh', '/logout']) {
-      for (const origin of [null, ALLOWED, ...STRANGERS, `${WITH_COOKIE}.evil.example`, `${WITH_COOKIE}:443`]) expect([path, origin, ...(await send(path, origin))]).toEqual([path, origin, 403, 'origin_not_allowed']);
+      for (const origin of [
+        null,
+        ALLOWED,
+        ...STRANGERS,
+        `${WITH_COOKIE}.evil.example`,
+        `${WITH_COOKIE}:443`,
+      ])
+        expect([path, origin, ...(await send(path, origin))]).toEqual([
+          path,
+          origin,
+          403,
+          'origin_not_allowed',
+        ]);
     }
     const kept = await app.call('GET', '/me', { token: body.access_token });
     expect(kept.status).toBe(200);
@@ -117,9 +220,20 @@ describe('the refresh cookie (CSRF)', () => {
 
   test('is given to a listed Origin alone: nothing is made for another one', async () => {
     for (const path of ['/register', '/login', '/refresh']) {
-      const made = path === '/refresh' ? { refresh_token: (await app.register()).refresh } : { username: 'cookie-none', password: 'correct horse battery staple' };
-      const refused = await app.call('POST', path, { body: { ...made, cookie: true }, headers: { origin: 'https://evil.example' } });
-      expect([path, refused.status, refused.body.code, refused.headers.getSetCookie()]).toEqual([path, 403, 'origin_not_allowed', []]);
+      const made =
+        path === '/refresh'
+          ? { refresh_token: (await app.register()).refresh }
+          : { username: 'cookie-none', password: 'correct horse battery staple' };
+      const refused = await app.call('POST', path, {
+        body: { ...made, cookie: true },
+        headers: { origin: 'https://evil.example' },
+      });
+      expect([path, refused.status, refused.body.code, refused.headers.getSetCookie()]).toEqual([
+        path,
+        403,
+        'origin_not_allowed',
+        [],
+      ]);
     }
     expect((await app.login('cookie-none')).status).toBe(401);
   });

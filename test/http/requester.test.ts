@@ -1,4 +1,7 @@
-/** The client's address (ASVS 4.1.3, 15.3.4): forgeable by nobody but those whom the operator trusts. */
+/**
+ * The client's address (ASVS 4.1.3, 15.3.4): forgeable by nobody but those whom the operator
+ * trusts.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addressReader, canonicalAddress } from '../../src/http/requester.ts';
 import { createTestApp } from '../support/app.ts';
@@ -23,9 +26,29 @@ describe('one spelling of an address', () => {
     ['::', '::'],
   ])('%s is %s', (given, expected) => expect(canonicalAddress(given)).toBe(expected));
 
-  test.each(['', ' ', 'unknown', '192.0.2', '192.0.2.256', '192.0.2.1:80', '192.0.2.1/32', '0x7f.0.0.1', '010.0.0.1', '::g', ':::', '[::1', '::1]', '[::1]:80', '_hidden', 'localhost', '127.1', '2130706433', '192.0.2.1\0', '１92.0.2.1', '1.1.1.1 2.2.2.2'])('%j is none', (given) =>
-    expect(canonicalAddress(given)).toBeNull(),
-  );
+  test.each([
+    '',
+    ' ',
+    'unknown',
+    '192.0.2',
+    '192.0.2.256',
+    '192.0.2.1:80',
+    '192.0.2.1/32',
+    '0x7f.0.0.1',
+    '010.0.0.1',
+    '::g',
+    ':::',
+    '[::1',
+    '::1]',
+    '[::1]:80',
+    '_hidden',
+    'localhost',
+    '127.1',
+    '2130706433',
+    '192.0.2.1\0',
+    '１92.0.2.1',
+    '1.1.1.1 2.2.2.2',
+  ])('%j is none', (given) => expect(canonicalAddress(given)).toBeNull());
 });
 
 describe('X-Forwarded-For', () => {
@@ -40,8 +63,18 @@ describe('X-Forwarded-For', () => {
     ['a trusted peer in IPv6 dress', '::ffff:10.0.0.1', '198.51.100.9', '198.51.100.9'],
     ['a client in IPv6 dress', '10.0.0.1', '::ffff:198.51.100.9', '198.51.100.9'],
     ['a forged beginning is not reached', '10.0.0.1', '1.1.1.1, 198.51.100.9', '198.51.100.9'],
-    ['a forged trusted hop is not reached', '10.0.0.1', '1.1.1.1, 10.0.0.5, 198.51.100.9', '198.51.100.9'],
-    ['trusted hops are walked over from the right', '10.0.0.1', '198.51.100.9, 192.0.2.7, 10.9.9.9', '198.51.100.9'],
+    [
+      'a forged trusted hop is not reached',
+      '10.0.0.1',
+      '1.1.1.1, 10.0.0.5, 198.51.100.9',
+      '198.51.100.9',
+    ],
+    [
+      'trusted hops are walked over from the right',
+      '10.0.0.1',
+      '198.51.100.9, 192.0.2.7, 10.9.9.9',
+      '198.51.100.9',
+    ],
     ['all hops trusted: the first', '10.0.0.1', '10.0.0.3, 10.0.0.2', '10.0.0.3'],
     ['an IPv6 proxy', '2001:db8:1::5', '2001:DB8:2:0::9', '2001:db8:2::9'],
     ['tabs and spaces', '10.0.0.1', ' \t198.51.100.9\t ', '198.51.100.9'],
@@ -50,11 +83,17 @@ describe('X-Forwarded-For', () => {
     ['an empty end: the peer', '10.0.0.1', '198.51.100.9,', '10.0.0.1'],
     ['a port: the peer', '10.0.0.1', '198.51.100.9:443', '10.0.0.1'],
     ['malformed beyond a trusted hop: that hop', '10.0.0.1', 'unknown, 10.0.0.2', '10.0.0.2'],
-    ['without end: the peer', '10.0.0.1', Array.from({ length: 40 }, () => '10.0.0.2').join(), '10.0.0.1'],
+    [
+      'without end: the peer',
+      '10.0.0.1',
+      Array.from({ length: 40 }, () => '10.0.0.2').join(),
+      '10.0.0.1',
+    ],
   ])('%s', (_, peer, forwarded, expected) => expect(of(peer, false, forwarded)).toBe(expected));
 
   test('nobody is trusted by default, loopback included', () => {
-    for (const peer of ['127.0.0.1', '::1', '10.0.0.1', '::ffff:127.0.0.1']) expect(none(peer, false, '1.1.1.1')).toBe(canonicalAddress(peer));
+    for (const peer of ['127.0.0.1', '::1', '10.0.0.1', '::ffff:127.0.0.1'])
+      expect(none(peer, false, '1.1.1.1')).toBe(canonicalAddress(peer));
   });
 
   test('over a Unix socket the proxy in front is believed, and without its word the address is unknown', () => {
@@ -78,7 +117,9 @@ describe('over HTTP, as GET /me/sessions shows it', () => {
   let behind: TestApp;
   beforeAll(async () => {
     direct = await createTestApp();
-    behind = await createTestApp({ config: '[server]\ntrusted_proxies = ["127.0.0.1", "10.0.0.0/8"]\n' });
+    behind = await createTestApp({
+      config: '[server]\ntrusted_proxies = ["127.0.0.1", "10.0.0.0/8"]\n',
+    });
   });
   afterAll(async () => {
     await direct.stop();
@@ -87,22 +128,49 @@ describe('over HTTP, as GET /me/sessions shows it', () => {
 
   let names = 0;
   async function ipOf(target: TestApp, headers: readonly string[]): Promise<string | null> {
-    const body = JSON.stringify({ username: `ip-${++names}`, password: 'correct horse battery staple' });
-    const { replies } = await sendRaw(target.url, request('POST /register', [...headers, 'Content-Type: application/json', `Content-Length: ${body.length}`]) + body, { replies: 1 });
+    const body = JSON.stringify({
+      username: `ip-${++names}`,
+      password: 'correct horse battery staple',
+    });
+    const { replies } = await sendRaw(
+      target.url,
+      request('POST /register', [
+        ...headers,
+        'Content-Type: application/json',
+        `Content-Length: ${body.length}`,
+      ]) + body,
+      { replies: 1 },
+    );
     const { access_token: token } = JSON.parse(replies[0]?.body ?? '{}');
     return (await target.call('GET', '/me/sessions', { token })).body.sessions[0].ip;
   }
 
   test('a client that comes directly is its peer, whatever it says', async () => {
-    for (const name of ['X-Forwarded-For', 'X-Real-IP', 'Forwarded', 'X-Client-IP', 'CF-Connecting-IP', 'True-Client-IP', 'X-Forwarded', 'Via']) {
-      expect([name, await ipOf(direct, [`${name}: ${name === 'Forwarded' ? 'for=1.1.1.1' : '1.1.1.1'}`])]).toEqual([name, '127.0.0.1']);
+    for (const name of [
+      'X-Forwarded-For',
+      'X-Real-IP',
+      'Forwarded',
+      'X-Client-IP',
+      'CF-Connecting-IP',
+      'True-Client-IP',
+      'X-Forwarded',
+      'Via',
+    ]) {
+      expect([
+        name,
+        await ipOf(direct, [`${name}: ${name === 'Forwarded' ? 'for=1.1.1.1' : '1.1.1.1'}`]),
+      ]).toEqual([name, '127.0.0.1']);
     }
   });
 
   test('behind a proxy it is who the proxy says, by X-Forwarded-For alone', async () => {
     expect(await ipOf(behind, ['X-Forwarded-For: 198.51.100.9'])).toBe('198.51.100.9');
-    expect(await ipOf(behind, ['X-Forwarded-For: 1.1.1.1', 'X-Forwarded-For: 198.51.100.9'])).toBe('198.51.100.9');
-    expect(await ipOf(behind, ['X-Forwarded-For: 198.51.100.9', 'X-Forwarded-For: 10.1.1.1'])).toBe('198.51.100.9');
+    expect(await ipOf(behind, ['X-Forwarded-For: 1.1.1.1', 'X-Forwarded-For: 198.51.100.9'])).toBe(
+      '198.51.100.9',
+    );
+    expect(await ipOf(behind, ['X-Forwarded-For: 198.51.100.9', 'X-Forwarded-For: 10.1.1.1'])).toBe(
+      '198.51.100.9',
+    );
     expect(await ipOf(behind, ['X-Forwarded-For: ::ffff:198.51.100.9'])).toBe('198.51.100.9');
     expect(await ipOf(behind, ['X-Forwarded-For: nonsense'])).toBe('127.0.0.1');
     expect(await ipOf(behind, ['X-Real-IP: 1.1.1.1', 'Forwarded: for=1.1.1.1'])).toBe('127.0.0.1');

@@ -23,7 +23,8 @@ describe('parseJson', () => {
         try {
           value = parseJson(text, LIMITS);
         } catch (error) {
-          // Random members may be named twice after __proto__, or hold NUL: refused by other tests' rules.
+          // Random members may be named twice after __proto__, or hold NUL: refused by other tests'
+          // rules.
           expect(error).toBeInstanceOf(JsonError);
           expect(text.includes('__proto__') || text.includes('\\u')).toBe(true);
           return;
@@ -34,7 +35,27 @@ describe('parseJson', () => {
   });
 
   test('an arbitrary text yields a value that JSON.parse yields too, or a JsonError, never another exception', () => {
-    const unit = fc.constantFrom('{', '}', '[', ']', ':', ',', '"', '\\', 'u', '0', 'd', '8', 'a', ' ', '1', '"a":1', '\\u0061', '\ud800', 'null');
+    const unit = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ':',
+      ',',
+      '"',
+      '\\',
+      'u',
+      '0',
+      'd',
+      '8',
+      'a',
+      ' ',
+      '1',
+      '"a":1',
+      '\\u0061',
+      '\ud800',
+      'null',
+    );
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 40 }), (text) => {
         let value: unknown;
@@ -59,31 +80,57 @@ describe('parseJson', () => {
     ['{"x":[{},{"y":{},"y":[]}]}', '/x/1/y'],
     ['{"a":1,"b":2,"c":3,"b":4}', '/b'],
     ['{"\\ud83d\\ude00":1,"😀":2}', '/😀'],
-  ])('J09, G3: %s names a member twice', (text, pointer) => expect(refusal(text)).toEqual({ code: 'duplicate_member', pointer }));
-
-  test.each(['{"a":1,"A":2}', '{"a":{"a":{"a":1}}}', '[{"a":1},{"a":1}]', '{"a":"a","b":"a"}', '{"a":["a","a"],"b":1}', '{"a":{},"b":{},"c":"\\"b\\":1"}'])(
-    'J09: %s names none twice',
-    (text) => expect(parseJson(text, LIMITS)).toEqual(JSON.parse(text)),
+  ])('J09, G3: %s names a member twice', (text, pointer) =>
+    expect(refusal(text)).toEqual({ code: 'duplicate_member', pointer }),
   );
 
-  test.each(['{"__proto__":{"admin":true}}', '{"a":[{"__pro\\u0074o__":1}]}'])('H02, T5: %s is refused and nothing is polluted', (text) => {
-    expect(refusal(text).code).toBe('forbidden_member');
-    expect(Reflect.get({}, 'admin')).toBeUndefined();
-  });
+  test.each([
+    '{"a":1,"A":2}',
+    '{"a":{"a":{"a":1}}}',
+    '[{"a":1},{"a":1}]',
+    '{"a":"a","b":"a"}',
+    '{"a":["a","a"],"b":1}',
+    '{"a":{},"b":{},"c":"\\"b\\":1"}',
+  ])('J09: %s names none twice', (text) =>
+    expect(parseJson(text, LIMITS)).toEqual(JSON.parse(text)),
+  );
+
+  test.each(['{"__proto__":{"admin":true}}', '{"a":[{"__pro\\u0074o__":1}]}'])(
+    'H02, T5: %s is refused and nothing is polluted',
+    (text) => {
+      expect(refusal(text).code).toBe('forbidden_member');
+      expect(Reflect.get({}, 'admin')).toBeUndefined();
+    },
+  );
 
   test('H02: constructor and toString are plain data', () => {
     const value = parseJson('{"constructor":{"prototype":1},"toString":2}', LIMITS);
     expect(Object.keys(value as object)).toEqual(['constructor', 'toString']);
   });
 
-  test.each(['"\\ud800"', '"\\udc00"', '"\\udc00\\ud800"', '"\\ud83d x"', '"\\ud83d\\u0041"', '{"\\uDBFF":1}', '"\ud800"', '"\\u0000"', '{"a\\u0000":1}', '"\\ud83d\\\\ude00"'])(
-    'G1, T3, T4: %j is not well-formed text or has NUL',
-    (text) => expect(refusal(text).code).toBe('ill_formed'),
+  test.each([
+    '"\\ud800"',
+    '"\\udc00"',
+    '"\\udc00\\ud800"',
+    '"\\ud83d x"',
+    '"\\ud83d\\u0041"',
+    '{"\\uDBFF":1}',
+    '"\ud800"',
+    '"\\u0000"',
+    '{"a\\u0000":1}',
+    '"\\ud83d\\\\ude00"',
+  ])('G1, T3, T4: %j is not well-formed text or has NUL', (text) =>
+    expect(refusal(text).code).toBe('ill_formed'),
   );
 
-  test.each(['"\\ud83d\\ude00"', '"\\uD83D\\uDE00"', '"\\\\ud800"', '"\\\\\\\\u0000"', '"\\u0001"', '"\\"\\\\"'])('G1: %j is well-formed', (text) =>
-    expect(parseJson(text, LIMITS)).toBe(JSON.parse(text)),
-  );
+  test.each([
+    '"\\ud83d\\ude00"',
+    '"\\uD83D\\uDE00"',
+    '"\\\\ud800"',
+    '"\\\\\\\\u0000"',
+    '"\\u0001"',
+    '"\\"\\\\"',
+  ])('G1: %j is well-formed', (text) => expect(parseJson(text, LIMITS)).toBe(JSON.parse(text)));
 
   test('G3: depth counts arrays and objects, and the limit itself is allowed', () => {
     expect(parseJson('[[]]', { maxDepth: 2 })).toEqual([[]]);
@@ -92,9 +139,21 @@ describe('parseJson', () => {
     expect(parseJson('[[],[],"[[[[",{}]', { maxDepth: 2 })).toEqual([[], [], '[[[[', {}]);
   });
 
-  test.each(['', '{', '\ufeff{}', "{'a':1}", '{"a":1,}', 'NaN', '01', '[1,]', '{"a" 1}', '\u00a01', '"\n"', '{}{}', 'undefined'])('H04: %j is a syntax error', (text) =>
-    expect(refusal(text).code).toBe('syntax'),
-  );
+  test.each([
+    '',
+    '{',
+    '\ufeff{}',
+    "{'a':1}",
+    '{"a":1,}',
+    'NaN',
+    '01',
+    '[1,]',
+    '{"a" 1}',
+    '\u00a01',
+    '"\n"',
+    '{}{}',
+    'undefined',
+  ])('H04: %j is a syntax error', (text) => expect(refusal(text).code).toBe('syntax'));
 
   test('the message carries nothing of the input', () => {
     expect(() => parseJson('{"hunter2', LIMITS)).toThrow(/^json: syntax$/);
@@ -102,7 +161,8 @@ describe('parseJson', () => {
 
   test('H04: 64 KiB of hostile text take less than 5 ms', () => {
     const size = 65_536;
-    const many = (n: number, piece: (i: number) => string): string => Array.from({ length: n }, (_, i) => piece(i)).join(',');
+    const many = (n: number, piece: (i: number) => string): string =>
+      Array.from({ length: n }, (_, i) => piece(i)).join(',');
     const texts = [
       '['.repeat(size),
       '['.repeat(size / 2) + ']'.repeat(size / 2),

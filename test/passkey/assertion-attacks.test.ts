@@ -1,11 +1,20 @@
-/** What is refused at sign-in with a passkey: W01 to W05, W09, and that no answer tells an account (E04). */
+/**
+ * What is refused at sign-in with a passkey: W01 to W05, W09, and that no answer tells an account
+ * (E04).
+ */
 import { encodeCBOR } from '@levischuck/tiny-cbor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestApp } from '../support/app.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 import { ORIGIN, assert, create } from '../support/authenticator.ts';
 import type { AssertionLies, MadeCredential } from '../support/authenticator.ts';
-import { addPasskey, registerByEmail, registrationOptions, signIn, signInOptions } from './story.ts';
+import {
+  addPasskey,
+  registerByEmail,
+  registrationOptions,
+  signIn,
+  signInOptions,
+} from './story.ts';
 
 let app: TestApp;
 let ada: SignedIn;
@@ -17,8 +26,14 @@ beforeAll(async () => {
 });
 afterAll(() => app.stop());
 
-const refused = (reply: Reply): void => expect([reply.status, reply.body.code, reply.body.access_token]).toEqual([401, 'invalid_credentials', undefined]);
-const finish = (challengeId: string, credential: object): Promise<Reply> => app.call('POST', '/login/passkey', { body: { challenge_id: challengeId, credential } });
+const refused = (reply: Reply): void =>
+  expect([reply.status, reply.body.code, reply.body.access_token]).toEqual([
+    401,
+    'invalid_credentials',
+    undefined,
+  ]);
+const finish = (challengeId: string, credential: object): Promise<Reply> =>
+  app.call('POST', '/login/passkey', { body: { challenge_id: challengeId, credential } });
 
 describe('W01: a challenge', () => {
   test('that was answered is spent, also when the answer was wrong', async () => {
@@ -26,13 +41,20 @@ describe('W01: a challenge', () => {
     expect((await finish(begun.challenge_id, assert(made, begun.options))).status).toBe(200);
     refused(await finish(begun.challenge_id, assert(made, begun.options)));
     const wrong = await signInOptions(app);
-    refused(await finish(wrong.challenge_id, assert(made, wrong.options, { signature: Buffer.alloc(70) })));
+    refused(
+      await finish(
+        wrong.challenge_id,
+        assert(made, wrong.options, { signature: Buffer.alloc(70) }),
+      ),
+    );
     refused(await finish(wrong.challenge_id, assert(made, wrong.options)));
   });
 
   test('is good for one of fifty answers at once', async () => {
     const begun = await signInOptions(app);
-    const replies = await Promise.all(Array.from({ length: 50 }, () => finish(begun.challenge_id, assert(made, begun.options))));
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, () => finish(begun.challenge_id, assert(made, begun.options))),
+    );
     expect(replies.filter(({ status }) => status === 200)).toHaveLength(1);
     expect(replies.filter(({ body }) => body.code === 'invalid_credentials')).toHaveLength(49);
   });
@@ -50,21 +72,54 @@ describe('W01: a challenge', () => {
   test('of another ceremony, of another begin, made up, or another token of ours is none', async () => {
     const registration = await registrationOptions(app, await app.register());
     refused(await finish(registration.challenge_id, assert(made, registration.options)));
-    const again = await app.call('POST', '/reauthenticate/passkey/options', { token: (await signIn(app, made)).body.access_token });
+    const again = await app.call('POST', '/reauthenticate/passkey/options', {
+      token: (await signIn(app, made)).body.access_token,
+    });
     refused(await finish(again.body.challenge_id, assert(made, again.body.options)));
     const one = await signInOptions(app);
     const two = await signInOptions(app);
     refused(await finish(one.challenge_id, assert(made, two.options)));
-    for (const token of ['', 'x', 'x.y.z', ada.access, ada.refresh, two.challenge_id.replace(/.$/, '-'), `${two.challenge_id} `, 'a'.repeat(4_096)]) refused(await finish(token, assert(made, two.options)));
-    expect((await app.call('POST', '/login/mfa', { body: { challenge_token: one.challenge_id, password: 'x' } })).body.code).toBe('invalid_token');
-    expect((await app.call('POST', '/refresh', { body: { refresh_token: one.challenge_id } })).body.code).toBe('invalid_token');
+    for (const token of [
+      '',
+      'x',
+      'x.y.z',
+      ada.access,
+      ada.refresh,
+      two.challenge_id.replace(/.$/, '-'),
+      `${two.challenge_id} `,
+      'a'.repeat(4_096),
+    ])
+      refused(await finish(token, assert(made, two.options)));
+    expect(
+      (
+        await app.call('POST', '/login/mfa', {
+          body: { challenge_token: one.challenge_id, password: 'x' },
+        })
+      ).body.code,
+    ).toBe('invalid_token');
+    expect(
+      (await app.call('POST', '/refresh', { body: { refresh_token: one.challenge_id } })).body.code,
+    ).toBe('invalid_token');
   });
 
   test('tells nothing of who exists: its content differs in random values alone', async () => {
-    const read = async (name: string) => JSON.parse(Buffer.from((await signInOptions(app, name)).challenge_id.split('.')[1], 'base64url').toString('utf8'));
-    const [known, unknown, twice] = [await read(ada.username), await read('nobody-has-this'), await read(ada.username)];
+    const read = async (name: string) =>
+      JSON.parse(
+        Buffer.from(
+          (await signInOptions(app, name)).challenge_id.split('.')[1],
+          'base64url',
+        ).toString('utf8'),
+      );
+    const [known, unknown, twice] = [
+      await read(ada.username),
+      await read('nobody-has-this'),
+      await read(ada.username),
+    ];
     expect(Object.keys(known)).toEqual(Object.keys(unknown));
-    expect([known.binding.length, known.binding === twice.binding]).toEqual([unknown.binding.length, false]);
+    expect([known.binding.length, known.binding === twice.binding]).toEqual([
+      unknown.binding.length,
+      false,
+    ]);
     expect(JSON.stringify(known)).not.toContain(ada.userId);
   });
 });
@@ -93,7 +148,9 @@ describe('W02: the page and the kind', () => {
     ['invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
     ['a depth bomb', `${'['.repeat(30_000)}${']'.repeat(30_000)}`.slice(0, 40_000)],
     ['longer than any browser writes', JSON.stringify({ a: 'x'.repeat(10_000) })],
-  ])('client data that is %s are refused', async (_, clientData) => refused(await signIn(app, made, { clientData })));
+  ])('client data that is %s are refused', async (_, clientData) =>
+    refused(await signIn(app, made, { clientData })),
+  );
 
   test('a member that stands twice in the client data is refused', async () => {
     const begun = await signInOptions(app);
@@ -115,8 +172,10 @@ describe('W09: frames', () => {
 });
 
 describe('W03: flags', () => {
-  test('without presence nothing goes', async () => refused(await signIn(app, made, { up: false })));
-  test('backed up without being eligible is a contradiction', async () => refused(await signIn(app, made, { bs: true })));
+  test('without presence nothing goes', async () =>
+    refused(await signIn(app, made, { up: false })));
+  test('backed up without being eligible is a contradiction', async () =>
+    refused(await signIn(app, made, { bs: true })));
   test('a credential does not become one that is copied, nor cease to be one', async () => {
     refused(await signIn(app, made, { be: true }));
     const { made: synced } = await addPasskey(app, await app.register(), { be: true });
@@ -129,8 +188,17 @@ describe('W03: flags', () => {
     const user = await strict.register();
     const begun = await registrationOptions(strict, user);
     expect(begun.options.authenticatorSelection.userVerification).toBe('required');
-    const without = await strict.call('POST', '/me/passkeys', { token: user.access, body: { challenge_id: begun.challenge_id, credential: create(begun.options, { uv: false }).credential } });
-    expect([without.status, without.body.errors]).toEqual([422, [expect.objectContaining({ pointer: '/credential', code: 'not_verified' })]]);
+    const without = await strict.call('POST', '/me/passkeys', {
+      token: user.access,
+      body: {
+        challenge_id: begun.challenge_id,
+        credential: create(begun.options, { uv: false }).credential,
+      },
+    });
+    expect([without.status, without.body.errors]).toEqual([
+      422,
+      [expect.objectContaining({ pointer: '/credential', code: 'not_verified' })],
+    ]);
     const { made: own } = await addPasskey(strict, user);
     refused(await signIn(strict, own, { uv: false }));
     expect((await signIn(strict, own)).status).toBe(200);
@@ -139,14 +207,26 @@ describe('W03: flags', () => {
 });
 
 describe('W04: counters', () => {
-  const suspected = async (user: SignedIn): Promise<boolean[]> => (await app.call('GET', '/me/factors', { token: user.access })).body.passkeys.map((one: { clone_suspected: boolean }) => one.clone_suspected);
+  const suspected = async (user: SignedIn): Promise<boolean[]> =>
+    (await app.call('GET', '/me/factors', { token: user.access })).body.passkeys.map(
+      (one: { clone_suspected: boolean }) => one.clone_suspected,
+    );
 
-  test.each([[5, 5], [5, 4], [5, 0], [1, 1]])('stored %i, sent %i: refused, flagged, logged', async (stored, sent) => {
+  test.each([
+    [5, 5],
+    [5, 4],
+    [5, 0],
+    [1, 1],
+  ])('stored %i, sent %i: refused, flagged, logged', async (stored, sent) => {
     const user = await app.register();
     const { made: own } = await addPasskey(app, user, { counter: stored });
     refused(await signIn(app, own, { counter: sent }));
     expect(await suspected(user)).toEqual([true]);
-    expect(app.log.filter((line) => line.event === 'passkey.clone_suspected' && line['user.id'] === user.userId)).toEqual([expect.objectContaining({ level: 'warn' })]);
+    expect(
+      app.log.filter(
+        (line) => line.event === 'passkey.clone_suspected' && line['user.id'] === user.userId,
+      ),
+    ).toEqual([expect.objectContaining({ level: 'warn' })]);
     expect((await signIn(app, own, { counter: stored + 1 })).status).toBe(200);
     expect(await suspected(user)).toEqual([true]);
   });
@@ -157,7 +237,12 @@ describe('W04: counters', () => {
     const { made: own } = await addPasskey(app, user, { counter: 9 }, { name: 'Phone' });
     await app.letters(address);
     for (let i = 0; i < 3; i++) refused(await signIn(app, own, { counter: 9 }));
-    expect(await app.letters(address)).toEqual([expect.objectContaining({ letter: 'passkey_suspect', values: expect.objectContaining({ factor: 'Phone' }) })]);
+    expect(await app.letters(address)).toEqual([
+      expect.objectContaining({
+        letter: 'passkey_suspect',
+        values: expect.objectContaining({ factor: 'Phone' }),
+      }),
+    ]);
   });
 
   test('only a right signature casts suspicion', async () => {
@@ -186,7 +271,11 @@ describe('W04: counters', () => {
   test('twenty assertions of one counter at once: one success', async () => {
     const { made: own } = await addPasskey(app, await app.register(), { counter: 1 });
     const begun = await Promise.all(Array.from({ length: 20 }, () => signInOptions(app)));
-    const replies = await Promise.all(begun.map(({ challenge_id, options }) => finish(challenge_id, assert(own, options, { counter: 2 }))));
+    const replies = await Promise.all(
+      begun.map(({ challenge_id, options }) =>
+        finish(challenge_id, assert(own, options, { counter: 2 })),
+      ),
+    );
     expect(replies.filter(({ status }) => status === 200)).toHaveLength(1);
     expect(replies.filter(({ body }) => body.code === 'invalid_credentials')).toHaveLength(19);
   });
@@ -232,7 +321,13 @@ describe('bytes', () => {
     ['behind the authenticator data', { behind: Buffer.from([0]) }],
     ['announced as extensions and missing', { flags: 0x80 }],
     ['of extensions that are no map', { flags: 0x80, behind: Buffer.from(encodeCBOR('x')) }],
-    ['behind the extensions', { flags: 0x80, behind: Buffer.concat([encodeCBOR(new Map([['a', true]])), Buffer.from([1])]) }],
+    [
+      'behind the extensions',
+      {
+        flags: 0x80,
+        behind: Buffer.concat([encodeCBOR(new Map([['a', true]])), Buffer.from([1])]),
+      },
+    ],
     ['of a depth bomb', { flags: 0x80, behind: Buffer.alloc(20_000, 0x81) }],
     ['of indefinite length', { flags: 0x80, behind: Buffer.from([0xbf, 0x61, 0x61, 0xf5, 0xff]) }],
     ['of a signature that is none', { signature: Buffer.from([0x30, 0x80]) }],
@@ -245,7 +340,14 @@ describe('bytes', () => {
   });
 
   test('extensions that are there are taken', async () => {
-    expect((await signIn(app, made, { flags: 0x80, behind: Buffer.from(encodeCBOR(new Map([['credProtect', 1]]))) })).status).toBe(200);
+    expect(
+      (
+        await signIn(app, made, {
+          flags: 0x80,
+          behind: Buffer.from(encodeCBOR(new Map([['credProtect', 1]]))),
+        })
+      ).status,
+    ).toBe(200);
   });
 
   test('ids and members in another spelling are none', async () => {
@@ -254,25 +356,58 @@ describe('bytes', () => {
     const spelled = { ...right, id: `${right.id}=`, rawId: `${right.id}=` };
     expect((await finish(begun.challenge_id, spelled)).status).toBe(422);
     const two = await signInOptions(app);
-    refused(await finish(two.challenge_id, { ...assert(made, two.options), rawId: Buffer.from('other').toString('base64url') }));
+    refused(
+      await finish(two.challenge_id, {
+        ...assert(made, two.options),
+        rawId: Buffer.from('other').toString('base64url'),
+      }),
+    );
     const three = await signInOptions(app);
     const spare = assert(made, three.options);
     // 32 bytes leave two spare bits in the last letter.
-    const last = spare.response.signature.length % 4 === 0 ? `${spare.response.signature}A` : spare.response.signature.replace(/.$/, (letter) => String.fromCharCode(letter.charCodeAt(0) + 1));
-    refused(await finish(three.challenge_id, { ...spare, response: { ...spare.response, signature: last } }));
+    const last =
+      spare.response.signature.length % 4 === 0
+        ? `${spare.response.signature}A`
+        : spare.response.signature.replace(/.$/, (letter) =>
+            String.fromCharCode(letter.charCodeAt(0) + 1),
+          );
+    refused(
+      await finish(three.challenge_id, {
+        ...spare,
+        response: { ...spare.response, signature: last },
+      }),
+    );
   });
 });
 
 describe('E04: names and credentials', () => {
-  const shapeOf = ({ options }: { options: { allowCredentials: { id: string; type: string; transports: string[] }[] } }) => [Object.keys(options), options.allowCredentials.map((one) => Object.keys(one))[0]];
+  const shapeOf = ({
+    options,
+  }: {
+    options: { allowCredentials: { id: string; type: string; transports: string[] }[] };
+  }) => [Object.keys(options), options.allowCredentials.map((one) => Object.keys(one))[0]];
 
   test('a name that nobody has and one without passkeys get credentials like those of others; a disabled one keeps its own', async () => {
     const without = await app.register();
     const disabled = await app.register();
     const { made: theirs } = await addPasskey(app, disabled);
-    await app.db.write([{ sql: 'UPDATE "user" SET disabled_at = 1 WHERE id = ?', params: [disabled.userId], map: () => [], returns: false }]);
+    await app.db.write([
+      {
+        sql: 'UPDATE "user" SET disabled_at = 1 WHERE id = ?',
+        params: [disabled.userId],
+        map: () => [],
+        returns: false,
+      },
+    ]);
     const known = await signInOptions(app, ada.username);
-    for (const name of ['nobody-has-this', 'nobody@example.com', 'no name at all!', '', without.username, disabled.username]) {
+    for (const name of [
+      'nobody-has-this',
+      'nobody@example.com',
+      'no name at all!',
+      '',
+      without.username,
+      disabled.username,
+    ]) {
       const shown = await signInOptions(app, name);
       expect(shapeOf(shown)).toEqual(shapeOf(known));
       const credentials = shown.options.allowCredentials;
@@ -290,17 +425,24 @@ describe('E04: names and credentials', () => {
     const shown = (await signInOptions(app, 'Nobody-Has-This')).options.allowCredentials;
     expect((await signInOptions(app, 'nobody-has-THIS')).options.allowCredentials).toEqual(shown);
     const restarted = await createTestApp({ directory: app.directory });
-    expect((await signInOptions(restarted, 'nobody-has-this')).options.allowCredentials).toEqual(shown);
+    expect((await signInOptions(restarted, 'nobody-has-this')).options.allowCredentials).toEqual(
+      shown,
+    );
     await restarted.stop();
     const others = new Set<string>();
-    for (let i = 0; i < 50; i++) for (const { id } of (await signInOptions(app, `nobody-${i}`)).options.allowCredentials) others.add(id);
+    for (let i = 0; i < 50; i++)
+      for (const { id } of (await signInOptions(app, `nobody-${i}`)).options.allowCredentials)
+        others.add(id);
     expect(others.size).toBeGreaterThanOrEqual(50);
   });
 
   test('posting a credential of nobody tells no more than posting a real one: same answer, member by member', async () => {
     const post = async (id: string, username?: string) => {
       const begun = await signInOptions(app, username);
-      const { status, body, headers } = await finish(begun.challenge_id, assert({ ...made, id }, begun.options, { signature: Buffer.alloc(70, 3) }));
+      const { status, body, headers } = await finish(
+        begun.challenge_id,
+        assert({ ...made, id }, begun.options, { signature: Buffer.alloc(70, 3) }),
+      );
       const { request_id: _, ...told } = body;
       return [status, told, [...headers.keys()].sort()];
     };
@@ -317,12 +459,21 @@ describe('E04: names and credentials', () => {
     const foreign = Buffer.alloc(20, 5).toString('base64url');
     for (const username of [undefined, ada.username, 'nobody-has-this']) {
       const begun = await signInOptions(app, username);
-      const reply = await finish(begun.challenge_id, assert({ ...made, id: foreign }, begun.options));
+      const reply = await finish(
+        begun.challenge_id,
+        assert({ ...made, id: foreign }, begun.options),
+      );
       refused(reply);
-      expect(reply.body.unknown_credential).toEqual({ rpId: 'auth.example.com', credentialId: foreign });
+      expect(reply.body.unknown_credential).toEqual({
+        rpId: 'auth.example.com',
+        credentialId: foreign,
+      });
     }
     const begun = await signInOptions(app);
-    const long = await finish(begun.challenge_id, assert({ ...made, id: Buffer.alloc(1_024, 5).toString('base64url') }, begun.options));
+    const long = await finish(
+      begun.challenge_id,
+      assert({ ...made, id: Buffer.alloc(1_024, 5).toString('base64url') }, begun.options),
+    );
     expect([long.status, long.body.unknown_credential]).toEqual([401, undefined]);
   });
 
@@ -332,7 +483,10 @@ describe('E04: names and credentials', () => {
     for (const id of [decoy, made.id]) {
       const begun = await registrationOptions(app, user);
       const { credential } = create(begun.options, { id: Buffer.from(id, 'base64url') });
-      const { status, body } = await app.call('POST', '/me/passkeys', { token: user.access, body: { challenge_id: begun.challenge_id, credential } });
+      const { status, body } = await app.call('POST', '/me/passkeys', {
+        token: user.access,
+        body: { challenge_id: begun.challenge_id, credential },
+      });
       expect([status, body.code]).toEqual([409, 'passkey_registered']);
     }
   });
@@ -340,7 +494,9 @@ describe('E04: names and credentials', () => {
   test('a removed credential is unknown from then on', async () => {
     const user = await app.register();
     const { made: own, id } = await addPasskey(app, user);
-    expect((await app.call('DELETE', `/me/passkeys/${id}`, { token: user.access })).status).toBe(204);
+    expect((await app.call('DELETE', `/me/passkeys/${id}`, { token: user.access })).status).toBe(
+      204,
+    );
     const reply = await signIn(app, own);
     refused(reply);
     expect(reply.body.unknown_credential.credentialId).toBe(own.id);

@@ -1,4 +1,7 @@
-/** Passwords end to end: what is taken, how exactly it is compared, and what a better hash does (P01–P08, ASVS 6.2.x). */
+/**
+ * Passwords end to end: what is taken, how exactly it is compared, and what a better hash does
+ * (P01–P08, ASVS 6.2.x).
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,21 +11,45 @@ import type { SignedIn, TestApp } from '../support/app.ts';
 import { plantHash, storedHash } from './rows.ts';
 
 let app: TestApp;
-beforeAll(async () => void (app = await createTestApp({ config: '[password]\ncontext_words = ["zephyrworks"]\n' })));
+beforeAll(
+  async () =>
+    void (app = await createTestApp({ config: '[password]\ncontext_words = ["zephyrworks"]\n' })),
+);
 afterAll(() => app.stop());
 
 let names = 0;
 const next = () => `policy-${++names}`;
-const register = (password: unknown, extra: object = {}, target = app) => target.call('POST', '/register', { body: { username: next(), password, ...extra } });
-const faultsOf = (body: { errors?: { pointer: string; code: string }[] }) => (body.errors ?? []).map(({ pointer, code }) => `${pointer} ${code}`);
+const register = (password: unknown, extra: object = {}, target = app) =>
+  target.call('POST', '/register', { body: { username: next(), password, ...extra } });
+const faultsOf = (body: { errors?: { pointer: string; code: string }[] }) =>
+  (body.errors ?? []).map(({ pointer, code }) => `${pointer} ${code}`);
 
 describe('length (P01, D5, ASVS 6.2.1, 6.2.9)', () => {
-  test.each([[7, 422], [8, 422], [14, 422], [15, 201], [64, 201], [128, 201], [129, 422], [1_024, 422], [1_025, 422], [60_000, 422], [1_000_000, 413]])('%d characters: %d', async (length, status) => {
-    const password = Array.from({ length: Math.min(length, 1_000_000) }, (_, i) => 'qkzvjxwpmf'[(i * 7 + Math.floor(i / 10)) % 10]).join('');
+  test.each([
+    [7, 422],
+    [8, 422],
+    [14, 422],
+    [15, 201],
+    [64, 201],
+    [128, 201],
+    [129, 422],
+    [1_024, 422],
+    [1_025, 422],
+    [60_000, 422],
+    [1_000_000, 413],
+  ])('%d characters: %d', async (length, status) => {
+    const password = Array.from(
+      { length: Math.min(length, 1_000_000) },
+      (_, i) => 'qkzvjxwpmf'[(i * 7 + Math.floor(i / 10)) % 10],
+    ).join('');
     const reply = await register(password);
     expect(reply.status).toBe(status);
-    if (status === 422) expect(faultsOf(reply.body)).toEqual([length < 15 ? '/password too_short' : '/password too_long']);
-    if (status === 201) expect((await app.login(reply.body.user.username, password)).status).toBe(200);
+    if (status === 422)
+      expect(faultsOf(reply.body)).toEqual([
+        length < 15 ? '/password too_short' : '/password too_long',
+      ]);
+    if (status === 201)
+      expect((await app.login(reply.body.user.username, password)).status).toBe(200);
   });
 
   test('code points are counted, after NFC', async () => {
@@ -40,7 +67,9 @@ describe('length (P01, D5, ASVS 6.2.1, 6.2.9)', () => {
     let best = Infinity;
     for (let i = 0; i < 3; i++) {
       const started = performance.now();
-      expect([401, 422]).toContain((await app.login(body.user.username, password + 'x'.repeat(50_000))).status);
+      expect([401, 422]).toContain(
+        (await app.login(body.user.username, password + 'x'.repeat(50_000))).status,
+      );
       best = Math.min(best, performance.now() - started);
     }
     expect(best).toBeLessThan(50);
@@ -49,7 +78,17 @@ describe('length (P01, D5, ASVS 6.2.1, 6.2.9)', () => {
 });
 
 describe('no composition rules (ASVS 6.2.5)', () => {
-  test.each(['qkzvjxwpmfhtbgd', 'QKZVJXWPMFHTBGD', '847261950384729', '!?$%&()=+*~#@<>', '               a', 'пароль из одних букв', '正確馬電池釘書針正確馬電池釘書', '🐎🔋📎🐎🔋📎🐎🔋🐢🐎🔋📎🐎🔋📎', 'correct horse battery staple'])('%j is taken and signs in', async (password) => {
+  test.each([
+    'qkzvjxwpmfhtbgd',
+    'QKZVJXWPMFHTBGD',
+    '847261950384729',
+    '!?$%&()=+*~#@<>',
+    '               a',
+    'пароль из одних букв',
+    '正確馬電池釘書針正確馬電池釘書',
+    '🐎🔋📎🐎🔋📎🐎🔋🐢🐎🔋📎🐎🔋📎',
+    'correct horse battery staple',
+  ])('%j is taken and signs in', async (password) => {
     const { status, body } = await register(password);
     expect([status, faultsOf(body)]).toEqual([201, []]);
     expect((await app.login(body.user.username, password)).status).toBe(200);
@@ -59,7 +98,11 @@ describe('no composition rules (ASVS 6.2.5)', () => {
 describe('compared exactly (P02–P04, ASVS 6.2.8)', () => {
   test('72 letters and an X are not 72 letters and a Y: nothing is cut', async () => {
     const head = 'kq'.repeat(36);
-    for (const [mine, theirs] of [[`${head}X`, `${head}Y`], [`${head}X`, head], [`${'vz'.repeat(63)}ab`, `${'vz'.repeat(63)}ac`]] as const) {
+    for (const [mine, theirs] of [
+      [`${head}X`, `${head}Y`],
+      [`${head}X`, head],
+      [`${'vz'.repeat(63)}ab`, `${'vz'.repeat(63)}ac`],
+    ] as const) {
       const { body } = await register(mine);
       expect((await app.login(body.user.username, theirs)).status).toBe(401);
       expect((await app.login(body.user.username, mine)).status).toBe(200);
@@ -69,7 +112,17 @@ describe('compared exactly (P02–P04, ASVS 6.2.8)', () => {
   test('neither case nor spaces are folded', async () => {
     const mine = 'Correct horse battery staple';
     const { body } = await register(mine);
-    for (const theirs of ['correct horse battery staple', 'CORRECT HORSE BATTERY STAPLE', ` ${mine}`, `${mine} `, mine.replace(' ', '  '), mine.replace(' ', '\u00a0'), mine.replaceAll(' ', ''), `${mine}\u200b`]) expect([theirs, (await app.login(body.user.username, theirs)).status]).toEqual([theirs, 401]);
+    for (const theirs of [
+      'correct horse battery staple',
+      'CORRECT HORSE BATTERY STAPLE',
+      ` ${mine}`,
+      `${mine} `,
+      mine.replace(' ', '  '),
+      mine.replace(' ', '\u00a0'),
+      mine.replaceAll(' ', ''),
+      `${mine}\u200b`,
+    ])
+      expect([theirs, (await app.login(body.user.username, theirs)).status]).toEqual([theirs, 401]);
     expect((await app.login(body.user.username, mine)).status).toBe(200);
   });
 
@@ -80,7 +133,11 @@ describe('compared exactly (P02–P04, ASVS 6.2.8)', () => {
       expect((await app.login(body.user.username, nfc.normalize('NFC'))).status).toBe(200);
       expect((await app.login(body.user.username, nfc.normalize('NFD'))).status).toBe(200);
     }
-    for (const [mine, theirs] of [['ﬁne horses and batteries', 'fine horses and batteries'], ['Ｃorrect horse battery', 'Correct horse battery'], ['room ² with a view here', 'room 2 with a view here']] as const) {
+    for (const [mine, theirs] of [
+      ['ﬁne horses and batteries', 'fine horses and batteries'],
+      ['Ｃorrect horse battery', 'Correct horse battery'],
+      ['room ² with a view here', 'room 2 with a view here'],
+    ] as const) {
       const { body } = await register(mine);
       expect([mine, (await app.login(body.user.username, theirs)).status]).toEqual([mine, 401]);
       expect((await app.login(body.user.username, mine)).status).toBe(200);
@@ -88,28 +145,73 @@ describe('compared exactly (P02–P04, ASVS 6.2.8)', () => {
   });
 
   test('P04: NUL, half a surrogate pair and control characters are refused, and match no look-alike', async () => {
-    const sent = (json: string, path = '/register') => app.call('POST', path, { raw: `{"username":"${next()}","password":"${json}"}` });
-    for (const bad of ['\\u0000', '\\ud800', '\\udc00', '\\udc00\\ud800', '\\u0007', '\\u001b', '\\u007f', '\\u0085', '\\t', '\\n', '\\r']) expect([bad, (await sent(`correct horse ${bad} battery staple`)).status]).toEqual([bad, 422]);
+    const sent = (json: string, path = '/register') =>
+      app.call('POST', path, { raw: `{"username":"${next()}","password":"${json}"}` });
+    for (const bad of [
+      '\\u0000',
+      '\\ud800',
+      '\\udc00',
+      '\\udc00\\ud800',
+      '\\u0007',
+      '\\u001b',
+      '\\u007f',
+      '\\u0085',
+      '\\t',
+      '\\n',
+      '\\r',
+    ])
+      expect([bad, (await sent(`correct horse ${bad} battery staple`)).status]).toEqual([bad, 422]);
     const { body } = await register('correct horse \ufffd battery');
-    for (const bad of ['\\ud800', '\\udfff']) expect((await app.call('POST', '/login', { raw: `{"username":"${body.user.username}","password":"correct horse ${bad} battery"}` })).status).toBe(422);
+    for (const bad of ['\\ud800', '\\udfff'])
+      expect(
+        (
+          await app.call('POST', '/login', {
+            raw: `{"username":"${body.user.username}","password":"correct horse ${bad} battery"}`,
+          })
+        ).status,
+      ).toBe(422);
     const plain = await register('correct horse battery');
-    for (const bad of ['\\u0000', '\\u0000 and more', '\\u0001', '\\u0085']) expect([401, 422]).toContain((await app.call('POST', '/login', { raw: `{"username":"${plain.body.user.username}","password":"correct horse battery${bad}"}` })).status);
+    for (const bad of ['\\u0000', '\\u0000 and more', '\\u0001', '\\u0085'])
+      expect([401, 422]).toContain(
+        (
+          await app.call('POST', '/login', {
+            raw: `{"username":"${plain.body.user.username}","password":"correct horse battery${bad}"}`,
+          })
+        ).status,
+      );
   });
 
   test('P06: a password is a text', async () => {
-    for (const value of [['correct horse battery staple'], { a: 'correct horse battery staple' }, 123456789012345, true, null, undefined]) expect([value, (await register(value)).status]).toEqual([value, 422]);
+    for (const value of [
+      ['correct horse battery staple'],
+      { a: 'correct horse battery staple' },
+      123456789012345,
+      true,
+      null,
+      undefined,
+    ])
+      expect([value, (await register(value)).status]).toEqual([value, 422]);
   });
 });
 
 describe('what is refused (P05, ASVS 6.2.4, 6.2.11, N3)', () => {
   test('passwords that everybody uses, with the reason, whatever their case', async () => {
     const short = await createTestApp({ config: '[password]\nmin_length = 8\n' });
-    const top = '12345678 123456789 1234567890 password password1 password123 qwertyuiop qwerty123 1q2w3e4r5t iloveyou sunshine princess football baseball superman trustno1 welcome1 jennifer michelle starwars computer whatever 11111111 00000000 88888888 87654321 987654321 abcd1234 1qaz2wsx q1w2e3r4 passw0rd letmein1 asdfghjkl zxcvbnm123 qazwsxedc 123123123 12341234 11223344 internet maverick midnight mustang1 corvette victoria alexander samantha danielle charlie1 liverpool dragon123'.split(' ');
+    const top =
+      '12345678 123456789 1234567890 password password1 password123 qwertyuiop qwerty123 1q2w3e4r5t iloveyou sunshine princess football baseball superman trustno1 welcome1 jennifer michelle starwars computer whatever 11111111 00000000 88888888 87654321 987654321 abcd1234 1qaz2wsx q1w2e3r4 passw0rd letmein1 asdfghjkl zxcvbnm123 qazwsxedc 123123123 12341234 11223344 internet maverick midnight mustang1 corvette victoria alexander samantha danielle charlie1 liverpool dragon123'.split(
+        ' ',
+      );
     const missed: string[] = [];
     for (const password of top) {
       for (const spelled of [password, password.toUpperCase()]) {
         const { status, body } = await register(spelled, {}, short);
-        if (status !== 422 || !faultsOf(body).some((fault) => fault === '/password common' || fault === '/password context_word')) missed.push(spelled);
+        if (
+          status !== 422 ||
+          !faultsOf(body).some(
+            (fault) => fault === '/password common' || fault === '/password context_word',
+          )
+        )
+          missed.push(spelled);
       }
     }
     expect(missed).toEqual([]);
@@ -118,14 +220,26 @@ describe('what is refused (P05, ASVS 6.2.4, 6.2.11, N3)', () => {
 
   test('names of the account, of the service, and the operator’s words', async () => {
     for (const [password, extra] of [
-      ['ada-lovelace-2024', { username: 'ada-lovelace' }], ['4da-l0velace-2024', { username: 'ada-lovelace' }], ['grace.hopper@navy', { email: 'grace.hopper@navy.example' }], ['Countess Lovelace!', { display_name: 'Countess Lovelace' }],
-      ['postern-postern-1', {}], ['p0stern_password!', {}], ['zephyrworks-12345', {}], ['ZephyrWorks!!!2026', {}],
+      ['ada-lovelace-2024', { username: 'ada-lovelace' }],
+      ['4da-l0velace-2024', { username: 'ada-lovelace' }],
+      ['grace.hopper@navy', { email: 'grace.hopper@navy.example' }],
+      ['Countess Lovelace!', { display_name: 'Countess Lovelace' }],
+      ['postern-postern-1', {}],
+      ['p0stern_password!', {}],
+      ['zephyrworks-12345', {}],
+      ['ZephyrWorks!!!2026', {}],
     ] as const) {
       const { status, body } = await register(password, extra);
-      expect([password, status, faultsOf(body)]).toEqual([password, 422, ['/password context_word']]);
+      expect([password, status, faultsOf(body)]).toEqual([
+        password,
+        422,
+        ['/password context_word'],
+      ]);
     }
     // No substring rule: a phrase of one's own may contain a name.
-    expect((await register('ada-lovelace-draws-engines', { username: 'ada-lovelace' })).status).toBe(201);
+    expect(
+      (await register('ada-lovelace-draws-engines', { username: 'ada-lovelace' })).status,
+    ).toBe(201);
   });
 
   test('the refusal repeats nothing of the password', async () => {
@@ -149,7 +263,10 @@ describe('what is stored (P08, N4, ASVS 11.2.2, 11.4.2)', () => {
   beforeAll(() => void (directory = mkdtempSync(join(tmpdir(), 'postern-test-'))));
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  const withConfig = async <T>(config: string | undefined, work: (target: TestApp) => Promise<T>): Promise<T> => {
+  const withConfig = async <T>(
+    config: string | undefined,
+    work: (target: TestApp) => Promise<T>,
+  ): Promise<T> => {
     const target = await createTestApp({ directory, ...(config === undefined ? {} : { config }) });
     try {
       return await work(target);
@@ -197,7 +314,12 @@ describe('what is stored (P08, N4, ASVS 11.2.2, 11.4.2)', () => {
     const second = `[password]\npepper = "${PEPPERS[1]}"\nprevious_peppers = ["${PEPPERS[0]}"]\n`;
     const alone = `[password]\npepper = "${PEPPERS[1]}"\n`;
     const { username, userId } = await withConfig(undefined, (target) => target.register());
-    const signIn = (config: string | undefined) => withConfig(config, async (target) => [(await target.login(username)).status, await storedHash(target, userId)] as const);
+    const signIn = (config: string | undefined) =>
+      withConfig(
+        config,
+        async (target) =>
+          [(await target.login(username)).status, await storedHash(target, userId)] as const,
+      );
     const keyed = await signIn(first);
     expect(keyed).toEqual([200, expect.stringContaining('keyid=')]);
     expect(keyed[1]).not.toContain(PEPPERS[0]);
@@ -223,12 +345,34 @@ describe('what is stored (P08, N4, ASVS 11.2.2, 11.4.2)', () => {
     const { username, userId } = await app.register();
     const good = await storedHash(app, userId);
     const before = process.memoryUsage().rss;
-    for (const hash of [good.replace(/m=\d+/, 'm=4194304'), good.replace(/t=\d+/, 't=4294967295'), good.replace(/p=\d+/, 'p=16777215'), good.replace('argon2id', 'argon2d'), good.replace('v=19', 'v=16'), '', '$', 'plain', PASSWORD, good.slice(0, -1), `${good}A`, good.replace(/\$[^$]+$/, '$'), '$2b$12$xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', `${good}\n`, '*', '!']) {
+    for (const hash of [
+      good.replace(/m=\d+/, 'm=4194304'),
+      good.replace(/t=\d+/, 't=4294967295'),
+      good.replace(/p=\d+/, 'p=16777215'),
+      good.replace('argon2id', 'argon2d'),
+      good.replace('v=19', 'v=16'),
+      '',
+      '$',
+      'plain',
+      PASSWORD,
+      good.slice(0, -1),
+      `${good}A`,
+      good.replace(/\$[^$]+$/, '$'),
+      '$2b$12$xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx',
+      `${good}\n`,
+      '*',
+      '!',
+    ]) {
       await plantHash(app, userId, hash);
       const started = performance.now();
-      expect([hash.slice(0, 30), (await app.login(username)).status]).toEqual([hash.slice(0, 30), 401]);
+      expect([hash.slice(0, 30), (await app.login(username)).status]).toEqual([
+        hash.slice(0, 30),
+        401,
+      ]);
       expect(performance.now() - started).toBeLessThan(1_000);
-      await app.db.write([{ sql: 'DELETE FROM throttle', params: [], map: () => [], returns: false }]);
+      await app.db.write([
+        { sql: 'DELETE FROM throttle', params: [], map: () => [], returns: false },
+      ]);
     }
     expect(process.memoryUsage().rss - before).toBeLessThan(300 * 1024 * 1024);
     await plantHash(app, userId, good);
@@ -237,7 +381,10 @@ describe('what is stored (P08, N4, ASVS 11.2.2, 11.4.2)', () => {
 });
 
 test('P07, ASVS 15.4.4: 200 sign-ins at once are answered, queued or refused; meanwhile a refresh stays quick and memory bounded', async () => {
-  const own = await createTestApp({ config: '[password]\nmemory = "32MiB"\npasses = 2\nthreads = 1\nqueue_length = 16\n[throttle]\nattempts = 100\n[sessions]\nrefresh_grace = "0s"\n' });
+  const own = await createTestApp({
+    config:
+      '[password]\nmemory = "32MiB"\npasses = 2\nthreads = 1\nqueue_length = 16\n[throttle]\nattempts = 100\n[sessions]\nrefresh_grace = "0s"\n',
+  });
   const users: SignedIn[] = [];
   for (let i = 0; i < 8; i++) users.push(await own.register());
   let token = users[0]?.refresh ?? '';
@@ -263,7 +410,12 @@ test('P07, ASVS 15.4.4: 200 sign-ins at once are answered, queued or refused; me
   while (!done) during.push(await refresh());
   const replies = await flood;
   const median = (list: number[]) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? 0;
-  for (const { status, code } of replies) if (status !== 200) expect([[503, 'overloaded'], [429, 'too_many_attempts']]).toContainEqual([status, code]);
+  for (const { status, code } of replies)
+    if (status !== 200)
+      expect([
+        [503, 'overloaded'],
+        [429, 'too_many_attempts'],
+      ]).toContainEqual([status, code]);
   expect(replies.filter(({ status }) => status === 503).length).toBeGreaterThan(50);
   expect(logins.length).toBeGreaterThan(8);
   expect(during.length).toBeGreaterThan(5);

@@ -1,4 +1,7 @@
-/** Attempts on an account: counted once, limited for all, and never a way to keep its owner out (L01–L03, E01, E05, N5). */
+/**
+ * Attempts on an account: counted once, limited for all, and never a way to keep its owner out
+ * (L01–L03, E01, E05, N5).
+ */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { disableAccount, unlockAccount } from '../../src/core/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
@@ -12,7 +15,13 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 let app: TestApp;
-beforeAll(async () => void (app = await createTestApp({ config: '[server]\ntrusted_proxies = ["127.0.0.1"]\n[throttle]\nattempts = 10\nwindow = "1d"\nwait = "30s"\nmax_wait = "1h"\n' })));
+beforeAll(
+  async () =>
+    void (app = await createTestApp({
+      config:
+        '[server]\ntrusted_proxies = ["127.0.0.1"]\n[throttle]\nattempts = 10\nwindow = "1d"\nwait = "30s"\nmax_wait = "1h"\n',
+    })),
+);
 afterAll(() => app.stop());
 
 const retryAfter = (reply: Reply) => Number(reply.headers.get('retry-after'));
@@ -20,24 +29,52 @@ const retryAfter = (reply: Reply) => Number(reply.headers.get('retry-after'));
 describe('one counter for an account (L01)', () => {
   test('however its name is spelled, wherever it comes from, however the path is written', async () => {
     await app.register('Straße.Ada');
-    const spellings = ['Straße.Ada', 'straße.ada', 'STRASSE.ADA', 'strasse.ada', 'Ｓtraße.Ada', 'STRAßE.ADA', 'ſtraße.ada'];
+    const spellings = [
+      'Straße.Ada',
+      'straße.ada',
+      'STRASSE.ADA',
+      'strasse.ada',
+      'Ｓtraße.Ada',
+      'STRAßE.ADA',
+      'ſtraße.ada',
+    ];
     const paths = ['/login', '/%6cogin', '/lo%67in'];
     const agents = ['curl/8', 'Mozilla/5.0', ''];
     const { looked } = await fillBucket(() => {
       const i = Math.floor(Math.random() * 1_000);
       return app.call('POST', paths[i % 3] ?? '', {
-        raw: JSON.stringify({ username: spellings[i % spellings.length], password: `${WRONG} ${i}` }).replace('"username"', i % 2 ? '"usern\\u0061me"' : '"username"'),
-        headers: { 'x-forwarded-for': `198.51.${i % 256}.${(i * 7) % 256}`, 'user-agent': agents[i % 3] ?? '' },
+        raw: JSON.stringify({
+          username: spellings[i % spellings.length],
+          password: `${WRONG} ${i}`,
+        }).replace('"username"', i % 2 ? '"usern\\u0061me"' : '"username"'),
+        headers: {
+          'x-forwarded-for': `198.51.${i % 256}.${(i * 7) % 256}`,
+          'user-agent': agents[i % 3] ?? '',
+        },
       });
     });
     expect(looked).toBeLessThanOrEqual(11);
-    for (const username of spellings) expect([username, (await app.login(username)).status]).toEqual([username, 429]);
+    for (const username of spellings)
+      expect([username, (await app.login(username)).status]).toEqual([username, 429]);
   });
 
   test('a spelling that is another name counts elsewhere, and names nobody', async () => {
     await app.register('plain-name');
-    for (const username of ['plain-name ', ' plain-name', 'plain.name', 'plаin-name', 'plain-name\u200b', 'plain‐name', 'plain-name%00', 'plain-name/', 'plain_name']) {
-      expect([username, (await app.login(username)).body.code]).toEqual([username, 'invalid_credentials']);
+    for (const username of [
+      'plain-name ',
+      ' plain-name',
+      'plain.name',
+      'plаin-name',
+      'plain-name\u200b',
+      'plain‐name',
+      'plain-name%00',
+      'plain-name/',
+      'plain_name',
+    ]) {
+      expect([username, (await app.login(username)).body.code]).toEqual([
+        username,
+        'invalid_credentials',
+      ]);
     }
     expect((await app.login('plain-name')).status).toBe(200);
   });
@@ -48,9 +85,18 @@ describe('one counter for an account (L01)', () => {
     let address = 0;
     const { looked } = await fillBucket(async () => {
       const body = JSON.stringify({ username, password: WRONG });
-      const headers = [`X-Forwarded-For: 203.0.113.${address++}`, 'Content-Type: application/json', `Content-Length: ${body.length}`, 'Connection: close'];
+      const headers = [
+        `X-Forwarded-For: 203.0.113.${address++}`,
+        'Content-Type: application/json',
+        `Content-Length: ${body.length}`,
+        'Connection: close',
+      ];
       const [reply] = (await sendRaw(direct.url, request('POST /login', headers) + body)).replies;
-      return { status: reply?.status ?? 0, headers: new Headers(reply?.headers), body: JSON.parse(reply?.body ?? '{}') };
+      return {
+        status: reply?.status ?? 0,
+        headers: new Headers(reply?.headers),
+        body: JSON.parse(reply?.body ?? '{}'),
+      };
     });
     expect(looked).toBeLessThanOrEqual(11);
     await direct.stop();
@@ -60,7 +106,9 @@ describe('one counter for an account (L01)', () => {
     const { username } = await app.register();
     const twin = await createTestApp({ directory: app.directory, clock: app.clock });
     let turn = 0;
-    const { looked } = await fillBucket(() => (turn++ % 2 === 0 ? app : twin).login(username, WRONG));
+    const { looked } = await fillBucket(() =>
+      (turn++ % 2 === 0 ? app : twin).login(username, WRONG),
+    );
     expect(looked).toBeLessThanOrEqual(11);
     await twin.stop();
     const restarted = await createTestApp({ directory: app.directory, clock: app.clock });
@@ -74,7 +122,9 @@ describe('a burst (L03)', () => {
     for (let round = 0; round < 3; round++) {
       const { username } = await app.register();
       const verify = vi.spyOn(app.app.hasher, 'verify');
-      const replies = await Promise.all(Array.from({ length: 100 }, (_, i) => app.login(username, `${WRONG} ${i}`)));
+      const replies = await Promise.all(
+        Array.from({ length: 100 }, (_, i) => app.login(username, `${WRONG} ${i}`)),
+      );
       const evaluated = verify.mock.calls.length;
       verify.mockRestore();
       expect(evaluated).toBeLessThanOrEqual(10);
@@ -85,7 +135,9 @@ describe('a burst (L03)', () => {
 
   test('the right password among them opens the account only within the limit', async () => {
     const { username } = await app.register();
-    const replies = await Promise.all(Array.from({ length: 100 }, (_, i) => app.login(username, i === 99 ? PASSWORD : WRONG)));
+    const replies = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => app.login(username, i === 99 ? PASSWORD : WRONG)),
+    );
     expect(replies[99]?.status).toBe(429);
   });
 });
@@ -228,7 +280,9 @@ describe('a malicious lock-out (L02)', () => {
   test('a device’s bucket is limited too, and fills nobody else’s', async () => {
     const own = await createTestApp();
     const { username, deviceToken } = await own.register();
-    const { looked } = await fillBucket(() => own.login(username, WRONG, { device_token: deviceToken }));
+    const { looked } = await fillBucket(() =>
+      own.login(username, WRONG, { device_token: deviceToken }),
+    );
     expect(looked).toBeLessThanOrEqual(11);
     expect((await own.login(username, PASSWORD, { device_token: deviceToken })).status).toBe(429);
     expect((await own.login(username)).status).toBe(200);
@@ -239,11 +293,25 @@ describe('a malicious lock-out (L02)', () => {
     const own = await createTestApp();
     const victim = await own.register();
     const attacker = await own.register();
-    await own.call('POST', '/me/password', { token: victim.access, body: { current_password: PASSWORD, new_password: 'another horse battery staple' } });
+    await own.call('POST', '/me/password', {
+      token: victim.access,
+      body: { current_password: PASSWORD, new_password: 'another horse battery staple' },
+    });
     await fillBucket(() => own.login(victim.username, WRONG));
     const altered = `${victim.deviceToken.slice(0, -1)}${victim.deviceToken.endsWith('A') ? 'B' : 'A'}`;
-    for (const device_token of [attacker.deviceToken, victim.deviceToken, altered, 'd1.AAAAAAAAAAAAAAAA.' + 'A'.repeat(43), 'x', victim.access, victim.refresh, `${victim.deviceToken}x`]) {
-      expect((await own.login(victim.username, 'another horse battery staple', { device_token })).status).toBe(429);
+    for (const device_token of [
+      attacker.deviceToken,
+      victim.deviceToken,
+      altered,
+      'd1.AAAAAAAAAAAAAAAA.' + 'A'.repeat(43),
+      'x',
+      victim.access,
+      victim.refresh,
+      `${victim.deviceToken}x`,
+    ]) {
+      expect(
+        (await own.login(victim.username, 'another horse battery staple', { device_token })).status,
+      ).toBe(429);
     }
     await own.stop();
   });
@@ -252,9 +320,18 @@ describe('a malicious lock-out (L02)', () => {
     const own = await createTestApp();
     const { username } = await own.register();
     let n = 0;
-    const { looked } = await fillBucket(() => own.login(username, WRONG, { device_token: `d1.${String(n++).padStart(16, 'A')}.${'A'.repeat(43)}` }));
+    const { looked } = await fillBucket(() =>
+      own.login(username, WRONG, {
+        device_token: `d1.${String(n++).padStart(16, 'A')}.${'A'.repeat(43)}`,
+      }),
+    );
     expect(looked).toBeLessThanOrEqual(11);
-    const buckets = await own.db.read({ sql: 'SELECT count(*) FROM throttle', params: [], map: (rows) => rows.map((row) => Number(row[0])), returns: true });
+    const buckets = await own.db.read({
+      sql: 'SELECT count(*) FROM throttle',
+      params: [],
+      map: (rows) => rows.map((row) => Number(row[0])),
+      returns: true,
+    });
     expect(buckets).toEqual([1]);
     await own.stop();
   });
@@ -262,26 +339,52 @@ describe('a malicious lock-out (L02)', () => {
 
 describe('who has an account (E01, E05)', () => {
   /** What a caller can compare: all but the request id and the date. */
-  const seen = ({ status, body, headers }: Reply) => ({ status, body: { ...body, request_id: '' }, headers: [...headers.keys()].sort() });
+  const seen = ({ status, body, headers }: Reply) => ({
+    status,
+    body: { ...body, request_id: '' },
+    headers: [...headers.keys()].sort(),
+  });
 
   test('unknown, wrong, disabled, another’s device, no password at all, no name at all: one answer', async () => {
     const known = await app.register();
     const disabled = await app.register();
     await disableAccount(app.app, disabled.userId);
     const bare = await app.register();
-    await app.db.write([{ sql: 'DELETE FROM password_credential WHERE user_id = ?', params: [bare.userId], map: () => [], returns: false }]);
+    await app.db.write([
+      {
+        sql: 'DELETE FROM password_credential WHERE user_id = ?',
+        params: [bare.userId],
+        map: () => [],
+        returns: false,
+      },
+    ]);
     const answer = seen(await app.login(known.username, WRONG));
     for (const reply of [
-      await app.login('unknown-name', WRONG), await app.login('unknown@example.com', WRONG), await app.login(disabled.username, WRONG), await app.login(bare.username, WRONG), await app.login('not a name', WRONG), await app.login('', WRONG),
-      await app.login(known.username, WRONG, { device_token: disabled.deviceToken }), await app.login(known.username, WRONG, { device_token: known.deviceToken }), await app.login('unknown-name', WRONG, { device_token: known.deviceToken }),
-      await app.login(known.username, `${WRONG}\u0001`), await app.login('unknown-name', `${WRONG}\u0001`),
-    ]) expect(seen(reply)).toEqual(answer);
+      await app.login('unknown-name', WRONG),
+      await app.login('unknown@example.com', WRONG),
+      await app.login(disabled.username, WRONG),
+      await app.login(bare.username, WRONG),
+      await app.login('not a name', WRONG),
+      await app.login('', WRONG),
+      await app.login(known.username, WRONG, { device_token: disabled.deviceToken }),
+      await app.login(known.username, WRONG, { device_token: known.deviceToken }),
+      await app.login('unknown-name', WRONG, { device_token: known.deviceToken }),
+      await app.login(known.username, `${WRONG}\u0001`),
+      await app.login('unknown-name', `${WRONG}\u0001`),
+    ])
+      expect(seen(reply)).toEqual(answer);
   });
 
   test('every one of them costs one hash', async () => {
     const known = await app.register();
     const verify = vi.spyOn(app.app.hasher, 'verify');
-    for (const [username, password] of [[known.username, WRONG], ['unknown-two', WRONG], ['not a name', WRONG], [known.username, 'a\u0000b'.replace('\u0000', '\u0001')], ['unknown-two', 'a\u0001b']] as const) {
+    for (const [username, password] of [
+      [known.username, WRONG],
+      ['unknown-two', WRONG],
+      ['not a name', WRONG],
+      [known.username, 'a\u0000b'.replace('\u0000', '\u0001')],
+      ['unknown-two', 'a\u0001b'],
+    ] as const) {
       verify.mockClear();
       await app.login(username, password);
       expect([username, verify.mock.calls.length]).toEqual([username, 1]);
@@ -295,9 +398,16 @@ describe('who has an account (E01, E05)', () => {
     const disabled = await own.register('gone-name');
     await disableAccount(own.app, disabled.userId);
     const courses: unknown[][] = [];
-    for (const username of [known.username, 'nobody-name', disabled.username, 'nobody@example.com', 'not a name']) {
+    for (const username of [
+      known.username,
+      'nobody-name',
+      disabled.username,
+      'nobody@example.com',
+      'not a name',
+    ]) {
       const course: unknown[] = [];
-      for (let i = 0; i < 14; i++) course.push({ ...seen(await own.login(username, WRONG)), wait: 0 });
+      for (let i = 0; i < 14; i++)
+        course.push({ ...seen(await own.login(username, WRONG)), wait: 0 });
       own.clock.advance(31 * SECOND);
       for (let i = 0; i < 2; i++) course.push(seen(await own.login(username, WRONG)));
       courses.push(course);
@@ -308,7 +418,12 @@ describe('who has an account (E01, E05)', () => {
 
   test('registering a name that is taken says so, and nothing else about its account', async () => {
     const { username } = await app.register();
-    const { status, body } = await app.call('POST', '/register', { body: { username, password: PASSWORD } });
-    expect([status, Object.keys(body).sort()]).toEqual([409, ['code', 'detail', 'request_id', 'status', 'title', 'type']]);
+    const { status, body } = await app.call('POST', '/register', {
+      body: { username, password: PASSWORD },
+    });
+    expect([status, Object.keys(body).sort()]).toEqual([
+      409,
+      ['code', 'detail', 'request_id', 'status', 'title', 'type'],
+    ]);
   });
 });

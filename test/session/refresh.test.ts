@@ -8,7 +8,8 @@ afterAll(() => app.stop());
 
 const SECOND = 1_000;
 const DAY = 86_400_000;
-const refresh = (token: string, target = app) => target.call('POST', '/refresh', { body: { refresh_token: token } });
+const refresh = (token: string, target = app) =>
+  target.call('POST', '/refresh', { body: { refresh_token: token } });
 
 describe('POST /refresh', () => {
   test('rotates: a new refresh token and a new access token of the same session', async () => {
@@ -40,9 +41,15 @@ describe('POST /refresh', () => {
     const reused = await refresh(user.refresh);
     expect([reused.status, reused.body.code]).toEqual([401, 'refresh_token_reused']);
     expect((await refresh(body.refresh_token)).body.code).toBe('session_revoked');
-    expect((await app.call('GET', '/me', { token: body.access_token })).body.code).toBe('session_revoked');
+    expect((await app.call('GET', '/me', { token: body.access_token })).body.code).toBe(
+      'session_revoked',
+    );
     expect((await app.call('GET', '/verify', { token: body.access_token })).status).toBe(401);
-    expect(app.log.some(({ event, 'session.id': id }) => event === 'refresh_token.reused' && id === user.sessionId)).toBe(true);
+    expect(
+      app.log.some(
+        ({ event, 'session.id': id }) => event === 'refresh_token.reused' && id === user.sessionId,
+      ),
+    ).toBe(true);
   });
 
   test('S01: once the successor was used, the parent ends the session even within the grace', async () => {
@@ -57,7 +64,9 @@ describe('POST /refresh', () => {
     for (let round = 0; round < 5; round++) {
       const user = await app.register();
       const replies = await Promise.all(Array.from({ length: 50 }, () => refresh(user.refresh)));
-      const successors = new Set(replies.filter(({ status }) => status === 200).map(({ body }) => body.refresh_token));
+      const successors = new Set(
+        replies.filter(({ status }) => status === 200).map(({ body }) => body.refresh_token),
+      );
       expect(successors.size).toBe(1);
       expect((await refresh([...successors][0])).status).toBe(200);
     }
@@ -66,9 +75,14 @@ describe('POST /refresh', () => {
   test('a grace of 0s is strict: the second use ends the session', async () => {
     const strict = await createTestApp({ config: '[sessions]\nrefresh_grace = "0s"\n' });
     const user = await strict.register();
-    const replies = await Promise.all(Array.from({ length: 10 }, () => refresh(user.refresh, strict)));
+    const replies = await Promise.all(
+      Array.from({ length: 10 }, () => refresh(user.refresh, strict)),
+    );
     expect(replies.filter(({ status }) => status === 200).length).toBe(1);
-    expect((await refresh(replies.find(({ status }) => status === 200)?.body.refresh_token, strict)).body.code).toBe('session_revoked');
+    expect(
+      (await refresh(replies.find(({ status }) => status === 200)?.body.refresh_token, strict)).body
+        .code,
+    ).toBe('session_revoked');
     await strict.stop();
   });
 
@@ -91,32 +105,54 @@ describe('POST /refresh', () => {
   });
 
   test('S03: dead after logout, logout of all, password change, removal, deletion', async () => {
-    const ways: Record<string, (user: Awaited<ReturnType<typeof app.register>>) => Promise<unknown>> = {
+    const ways: Record<
+      string,
+      (user: Awaited<ReturnType<typeof app.register>>) => Promise<unknown>
+    > = {
       logout: (user) => app.call('POST', '/logout', { body: { refresh_token: user.refresh } }),
       'logout/all': (user) => app.call('POST', '/logout/all', { token: user.access }),
       deletion: (user) => app.call('DELETE', '/me', { token: user.access }),
       'password change elsewhere': async (user) => {
         const other = await app.login(user.username);
-        return app.call('POST', '/me/password', { token: other.body.access_token, body: { current_password: PASSWORD, new_password: 'an entirely other passphrase' } });
+        return app.call('POST', '/me/password', {
+          token: other.body.access_token,
+          body: { current_password: PASSWORD, new_password: 'an entirely other passphrase' },
+        });
       },
       removal: async (user) => {
         const other = await app.login(user.username);
-        return app.call('DELETE', `/me/sessions/${user.sessionId}`, { token: other.body.access_token });
+        return app.call('DELETE', `/me/sessions/${user.sessionId}`, {
+          token: other.body.access_token,
+        });
       },
     };
     for (const [way, end] of Object.entries(ways)) {
       const user = await app.register();
       await end(user);
       expect([way, (await refresh(user.refresh)).body.code]).toEqual([way, 'session_revoked']);
-      expect([way, (await app.call('GET', '/verify', { token: user.access })).status]).toEqual([way, 401]);
-      expect([way, (await app.call('GET', '/me', { token: user.access })).status]).toEqual([way, 401]);
+      expect([way, (await app.call('GET', '/verify', { token: user.access })).status]).toEqual([
+        way,
+        401,
+      ]);
+      expect([way, (await app.call('GET', '/me', { token: user.access })).status]).toEqual([
+        way,
+        401,
+      ]);
     }
   });
 
   test('S06: altered, cut, of the wrong kind: invalid_token', async () => {
     const user = await app.register();
     const flipped = user.refresh.slice(0, -1) + (user.refresh.endsWith('A') ? 'B' : 'A');
-    for (const token of [flipped, user.refresh.slice(0, -10), user.refresh.split('.').slice(0, 2).join('.'), user.access, `${user.refresh} `, `${user.refresh}=`, 'x']) {
+    for (const token of [
+      flipped,
+      user.refresh.slice(0, -10),
+      user.refresh.split('.').slice(0, 2).join('.'),
+      user.access,
+      `${user.refresh} `,
+      `${user.refresh}=`,
+      'x',
+    ]) {
       const { status, body } = await refresh(token);
       expect([status, body.code]).toEqual([401, 'invalid_token']);
     }
@@ -124,7 +160,9 @@ describe('POST /refresh', () => {
   });
 
   test('without a token at all: 422 at its pointer', async () => {
-    expect((await app.call('POST', '/refresh', { body: {} })).body.errors[0].pointer).toBe('/refresh_token');
+    expect((await app.call('POST', '/refresh', { body: {} })).body.errors[0].pointer).toBe(
+      '/refresh_token',
+    );
     expect((await app.call('POST', '/refresh')).status).toBe(422);
   });
 
@@ -147,18 +185,28 @@ describe('POST /refresh', () => {
 describe('sessions', () => {
   test('GET /me/sessions lists them and knows the current one', async () => {
     const user = await app.register();
-    const second = await app.call('POST', '/login', { body: { username: user.username, password: PASSWORD }, headers: { 'user-agent': 'Phone\u0007/1.0'.replace('\u0007', '') } });
+    const second = await app.call('POST', '/login', {
+      body: { username: user.username, password: PASSWORD },
+      headers: { 'user-agent': 'Phone\u0007/1.0'.replace('\u0007', '') },
+    });
     const { body } = await app.call('GET', '/me/sessions', { token: second.body.access_token });
     expect(body.sessions).toHaveLength(2);
     const current = body.sessions.find((session: { current: boolean }) => session.current);
-    expect(current).toMatchObject({ id: second.body.session_id, ip: '127.0.0.1', user_agent: 'Phone/1.0', amr: ['pwd'] });
+    expect(current).toMatchObject({
+      id: second.body.session_id,
+      ip: '127.0.0.1',
+      user_agent: 'Phone/1.0',
+      amr: ['pwd'],
+    });
     expect(current.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
   test("S08: another user's session can't be ended, nor one that isn't", async () => {
     const [alice, bob] = [await app.register(), await app.register()];
     for (const id of [bob.sessionId, 'nonsense', '%00', bob.sessionId.toUpperCase()]) {
-      expect((await app.call('DELETE', `/me/sessions/${id}`, { token: alice.access })).status).toBe(id === '%00' ? 404 : 404);
+      expect((await app.call('DELETE', `/me/sessions/${id}`, { token: alice.access })).status).toBe(
+        id === '%00' ? 404 : 404,
+      );
     }
     expect((await refresh(bob.refresh)).status).toBe(200);
   });
@@ -166,7 +214,11 @@ describe('sessions', () => {
   test('max_per_user ends the oldest', async () => {
     const few = await createTestApp({ config: '[sessions]\nmax_per_user = 3\n' });
     const first = await few.register();
-    const more = [await few.login(first.username), await few.login(first.username), await few.login(first.username)];
+    const more = [
+      await few.login(first.username),
+      await few.login(first.username),
+      await few.login(first.username),
+    ];
     expect((await refresh(first.refresh, few)).body.code).toBe('session_revoked');
     expect((await few.call('GET', '/verify', { token: first.access })).status).toBe(401);
     for (const { body } of more) expect((await refresh(body.refresh_token, few)).status).toBe(200);
@@ -177,9 +229,15 @@ describe('sessions', () => {
     const user = await app.register();
     expect((await app.call('POST', '/logout', { token: user.access })).status).toBe(204);
     expect((await app.call('POST', '/logout', { token: user.access })).status).toBe(204);
-    expect((await app.call('POST', '/logout', { body: { refresh_token: user.refresh } })).status).toBe(204);
-    expect((await app.call('POST', '/logout', { body: { refresh_token: 'x.y.z' } })).body.code).toBe('invalid_token');
-    expect((await app.call('POST', '/logout', { body: { refresh_token: user.access } })).body.code).toBe('invalid_token');
+    expect(
+      (await app.call('POST', '/logout', { body: { refresh_token: user.refresh } })).status,
+    ).toBe(204);
+    expect(
+      (await app.call('POST', '/logout', { body: { refresh_token: 'x.y.z' } })).body.code,
+    ).toBe('invalid_token');
+    expect(
+      (await app.call('POST', '/logout', { body: { refresh_token: user.access } })).body.code,
+    ).toBe('invalid_token');
   });
 
   test('POST /logout/all ends every session of the user and of nobody else', async () => {
@@ -203,7 +261,11 @@ describe('sessions', () => {
     const user = await app.register();
     expect((await other.call('GET', '/verify', { token: user.access })).status).toBe(204);
     await app.call('POST', '/logout', { token: user.access });
-    await expect.poll(async () => (await other.call('GET', '/verify', { token: user.access })).status, { timeout: 5_000 }).toBe(401);
+    await expect
+      .poll(async () => (await other.call('GET', '/verify', { token: user.access })).status, {
+        timeout: 5_000,
+      })
+      .toBe(401);
     await other.stop();
   });
 
@@ -225,34 +287,59 @@ describe('cookies', () => {
   test('the refresh token travels in __Host-refresh and is left out of the body; only a listed Origin may use it', async () => {
     const own = await createTestApp({ config: CONFIG });
     const user = await own.register();
-    const login = await own.call('POST', '/login', { body: { username: user.username, password: PASSWORD, cookie: true }, headers: { origin: ORIGIN } });
+    const login = await own.call('POST', '/login', {
+      body: { username: user.username, password: PASSWORD, cookie: true },
+      headers: { origin: ORIGIN },
+    });
     expect(login.body.refresh_token).toBeUndefined();
     expect(login.body.device_token).toBeUndefined();
     const cookies = login.headers.getSetCookie();
     const [line] = cookies.filter((cookie) => cookie.startsWith('__Host-refresh='));
     expect(line).toMatch(/; Path=\/; Secure; HttpOnly; SameSite=Strict$/);
     const cookie = line?.split(';')[0] ?? '';
-    for (const origin of [undefined, 'https://evil.example.com', `${ORIGIN}.evil.io`, 'null', 'https://APP.example.com']) {
-      const refused = await own.call('POST', '/refresh', { headers: { cookie, ...(origin === undefined ? {} : { origin }) } });
-      expect([origin, refused.status, refused.body.code]).toEqual([origin, 403, 'origin_not_allowed']);
+    for (const origin of [
+      undefined,
+      'https://evil.example.com',
+      `${ORIGIN}.evil.io`,
+      'null',
+      'https://APP.example.com',
+    ]) {
+      const refused = await own.call('POST', '/refresh', {
+        headers: { cookie, ...(origin === undefined ? {} : { origin }) },
+      });
+      expect([origin, refused.status, refused.body.code]).toEqual([
+        origin,
+        403,
+        'origin_not_allowed',
+      ]);
     }
     const next = await own.call('POST', '/refresh', { headers: { cookie, origin: ORIGIN } });
     expect([next.status, next.body.refresh_token]).toEqual([200, undefined]);
     expect(next.headers.get('access-control-allow-origin')).toBe(ORIGIN);
     expect(next.headers.get('access-control-allow-credentials')).toBe('true');
     const successor = next.headers.getSetCookie()[0]?.split(';')[0] ?? '';
-    const out = await own.call('POST', '/logout', { headers: { cookie: successor, origin: ORIGIN } });
+    const out = await own.call('POST', '/logout', {
+      headers: { cookie: successor, origin: ORIGIN },
+    });
     expect(out.status).toBe(204);
     expect(out.headers.getSetCookie()[0]).toMatch(/^__Host-refresh=; Max-Age=0/);
-    expect((await own.call('POST', '/refresh', { headers: { cookie: successor, origin: ORIGIN } })).status).toBe(401);
+    expect(
+      (await own.call('POST', '/refresh', { headers: { cookie: successor, origin: ORIGIN } }))
+        .status,
+    ).toBe(401);
     await own.stop();
   });
 
   test('asked for where cookies are off: 422; from another origin: 403', async () => {
     const user = await app.register();
-    expect((await app.login(user.username, PASSWORD, { cookie: true })).body.errors[0].pointer).toBe('/cookie');
+    expect(
+      (await app.login(user.username, PASSWORD, { cookie: true })).body.errors[0].pointer,
+    ).toBe('/cookie');
     const own = await createTestApp({ config: CONFIG });
-    const reply = await own.call('POST', '/register', { body: { username: 'x1', password: PASSWORD, cookie: true }, headers: { origin: 'https://evil.io' } });
+    const reply = await own.call('POST', '/register', {
+      body: { username: 'x1', password: PASSWORD, cookie: true },
+      headers: { origin: 'https://evil.io' },
+    });
     expect([reply.status, reply.body.code]).toEqual([403, 'origin_not_allowed']);
     await own.stop();
   });

@@ -1,6 +1,6 @@
 /**
- * A whole service in this process: its own database, a clock that tests move, cheap argon2, a captured log, and a real HTTP server on
- * a port of its own. Requests go over TCP like anybody's.
+ * A whole service in this process: its own database, a clock that tests move, cheap argon2, a
+ * captured log, and a real HTTP server on a port of its own. Requests go over TCP like anybody's.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -93,13 +93,19 @@ export interface TestAppOptions {
 
 export function testClock(): TestClock {
   let offset = 0;
-  return { now: () => Date.now() + offset, monotonic: () => performance.now(), advance: (milliseconds) => void (offset += milliseconds) };
+  return {
+    now: () => Date.now() + offset,
+    monotonic: () => performance.now(),
+    advance: (milliseconds) => void (offset += milliseconds),
+  };
 }
 
 /** The suite runs a second time over @libsql/client with this set. */
 const driver = process.env['POSTERN_TEST_DRIVER'] === 'client' ? 'client' : 'auto';
 
-const commonPasswordBytes = readFileSync(new URL('../../src/features/password/common-passwords.bin', import.meta.url));
+const commonPasswordBytes = readFileSync(
+  new URL('../../src/features/password/common-passwords.bin', import.meta.url),
+);
 const TEST_KEY = Buffer.alloc(32, 7);
 
 let users = 0;
@@ -108,7 +114,9 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'postern-test-'));
   const clock = options.clock ?? testClock();
   const { config } = parseConfig({
-    ...(options.config === undefined ? {} : { file: { path: 'config.toml', text: options.config, isReadableByOthers: false } }),
+    ...(options.config === undefined
+      ? {}
+      : { file: { path: 'config.toml', text: options.config, isReadableByOthers: false } }),
     env: {
       POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0',
       POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com',
@@ -117,16 +125,37 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     },
     readSecretFile: () => ({ text: '', isReadableByOthers: false }),
   });
-  const cheap = options.config?.includes('memory') === true ? config : { ...config, password: { ...config.password, memory: 8 * 1024, passes: 1, threads: 2 } };
+  const cheap =
+    options.config?.includes('memory') === true
+      ? config
+      : { ...config, password: { ...config.password, memory: 8 * 1024, passes: 1, threads: 2 } };
   const lines: LogLine[] = [];
   const log: Log = {
     write: (level, event, message, fields) => void lines.push({ level, event, message, ...fields }),
-    request: (level, line) => void lines.push({ level, event: 'http.request', message: '', ...requestFields(line) }),
+    request: (level, line) =>
+      void lines.push({ level, event: 'http.request', message: '', ...requestFields(line) }),
     enabled: () => true,
   };
-  const db = await openDatabase({ url: `file:${join(directory, 'postern.db')}`, busyTimeoutMs: 5_000, driver, clock });
+  const db = await openDatabase({
+    url: `file:${join(directory, 'postern.db')}`,
+    busyTimeoutMs: 5_000,
+    driver,
+    clock,
+  });
   await db.migrate();
-  const running = await createApp(cheap, { db, clock, random: systemRandom, log, keyEncryptionKey: options.keyEncryptionKey ?? TEST_KEY, commonPasswordBytes, ...(options.breachedBytes === undefined ? {} : { breachedBytes: options.breachedBytes }) }, options.features ?? allFeatures);
+  const running = await createApp(
+    cheap,
+    {
+      db,
+      clock,
+      random: systemRandom,
+      log,
+      keyEncryptionKey: options.keyEncryptionKey ?? TEST_KEY,
+      commonPasswordBytes,
+      ...(options.breachedBytes === undefined ? {} : { breachedBytes: options.breachedBytes }),
+    },
+    options.features ?? allFeatures,
+  );
   const routes = withOpenapi(
     running.contributions.flatMap((contribution) => contribution.routes),
     { title: 'postern', version: '0.0.0', issuer: config.server.public_url },
@@ -146,7 +175,11 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   const url = listeners.addresses[0] ?? '';
 
   let claimed: ClaimedLetter[] = [];
-  const call = async (method: string, path: string, { body, raw, token, headers }: CallOptions = {}): Promise<Reply> => {
+  const call = async (
+    method: string,
+    path: string,
+    { body, raw, token, headers }: CallOptions = {},
+  ): Promise<Reply> => {
     const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body));
     const response = await fetch(url + path, {
       method,
@@ -160,7 +193,11 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     });
     const text = await response.text();
     const type = response.headers.get('content-type') ?? '';
-    return { status: response.status, headers: response.headers, body: type.includes('json') ? JSON.parse(text) : text };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: type.includes('json') ? JSON.parse(text) : text,
+    };
   };
 
   return {
@@ -175,9 +212,17 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     register: async (username = `user${++users}`, password = PASSWORD) => {
       const { status, body } = await call('POST', '/register', { body: { username, password } });
       if (status !== 201) throw new Error(`register answered ${status}: ${JSON.stringify(body)}`);
-      return { userId: body.user.id, username, access: body.access_token, refresh: body.refresh_token, sessionId: body.session_id, deviceToken: body.device_token };
+      return {
+        userId: body.user.id,
+        username,
+        access: body.access_token,
+        refresh: body.refresh_token,
+        sessionId: body.session_id,
+        deviceToken: body.device_token,
+      };
     },
-    login: (username, password = PASSWORD, extra = {}) => call('POST', '/login', { body: { username, password, ...extra } }),
+    login: (username, password = PASSWORD, extra = {}) =>
+      call('POST', '/login', { body: { username, password, ...extra } }),
     letters: async (address) => {
       const letters = await claimLetters(db, running.app, clock.now(), 60_000, 1_000);
       for (const { id } of letters) await settleLetter(db, id, { outcome: 'sent' }, clock.now());

@@ -1,6 +1,6 @@
 /**
- * The best time of some tries, in milliseconds: what a piece of work takes, for what else a machine does only adds. It stops as soon as it is
- * below `enoughMs`.
+ * The best time of some tries, in milliseconds: what a piece of work takes, for what else a machine
+ * does only adds. It stops as soon as it is below `enoughMs`.
  */
 export function bestOf(work: () => void, enoughMs: number, tries = 30): number {
   let best = Infinity;
@@ -15,5 +15,8 @@ export function bestOf(work: () => void, enoughMs: number, tries = 30): number {
 /** How slow this machine is now, against one that does the same in a millisecond: at least 1. */
 export function slowness(): number {
   const text = JSON.stringify(Array.from({ length: 6_000 }, (_, i) => ({ a: i, b: `text ${i}` })));
-  return Math.max(1, bestOf(() => void JSON.parse(text), 0, 15));
+  return Math.max(
+    1,
+    bestOf(() => void JSON.parse(text), 0, 15),
+  );
 }

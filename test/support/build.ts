@@ -1,4 +1,7 @@
-/** Builds dist before the suite when a source is newer than it. Another build, named by POSTERN_TEST_PROGRAM, is taken as it is. */
+/**
+ * Builds dist before the suite when a source is newer than it. Another build, named by
+ * POSTERN_TEST_PROGRAM, is taken as it is.
+ */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +12,9 @@ const OUTPUTS = ['dist/postern.mjs', 'dist/hash-lane.mjs', 'dist/common-password
 
 export default function setup(): void {
   if (process.env['POSTERN_TEST_PROGRAM'] !== undefined) return;
-  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).map((name) => join('src', name));
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).map(
+    (name) => join('src', name),
+  );
   const newest = Math.max(...[...sources, 'package.json', 'scripts/build.mjs'].map(modified));
   if (Math.min(...OUTPUTS.map(modified)) > newest) return;
   execFileSync(process.execPath, ['scripts/build.mjs'], { cwd: ROOT, stdio: 'inherit' });

@@ -22,25 +22,38 @@ export function wrongCode(...right: readonly string[]): string {
   }
 }
 
-/** Registers a user and gives it an authenticator app; the clock then stands in a step of which no code was used. */
+/**
+ * Registers a user and gives it an authenticator app; the clock then stands in a step of which no
+ * code was used.
+ */
 export async function enrol(app: TestApp, username?: string): Promise<Enrolled> {
   const user = await app.register(username);
   return { ...user, ...(await enrolIn(app, user.access)) };
 }
 
-export async function enrolIn(app: TestApp, access: string): Promise<Pick<Enrolled, 'secret' | 'recoveryCodes' | 'code'>> {
+export async function enrolIn(
+  app: TestApp,
+  access: string,
+): Promise<Pick<Enrolled, 'secret' | 'recoveryCodes' | 'code'>> {
   const begun = await app.call('POST', '/me/totp', { token: access });
   expect(begun.status).toBe(201);
   const { secret } = begun.body;
   const code = (steps = 0): string => codeAt(secret, app.clock.now() + steps * 30_000);
-  const confirmed = await app.call('POST', '/me/totp/confirm', { token: access, body: { code: code() } });
+  const confirmed = await app.call('POST', '/me/totp/confirm', {
+    token: access,
+    body: { code: code() },
+  });
   expect(confirmed.status).toBe(200);
   app.clock.advance(60_000);
   return { secret, recoveryCodes: confirmed.body.recovery_codes, code };
 }
 
 /** A right password, and the challenge that follows. */
-export async function challenge(app: TestApp, username: string, extra: object = {}): Promise<string> {
+export async function challenge(
+  app: TestApp,
+  username: string,
+  extra: object = {},
+): Promise<string> {
   const reply = await app.login(username, undefined, extra);
   expect(reply.body).toMatchObject({ status: 'mfa_required' });
   return reply.body.challenge_token;

@@ -1,4 +1,7 @@
-/** Programs of other people that tokens and sockets are tried with: the distribution's own, so that nobody picks a kind one. */
+/**
+ * Programs of other people that tokens and sockets are tried with: the distribution's own, so that
+ * nobody picks a kind one.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -15,13 +18,16 @@ export const PEERS = {
 } as const;
 
 /**
- * Whether a peer is missing, so that what needs it is left out with a word. Where CI is true it must be there.
+ * Whether a peer is missing, so that what needs it is left out with a word. Where CI is true it
+ * must be there.
  *
  * @throws under CI
  */
 export function isMissing(name: keyof typeof PEERS): boolean {
   const { path, debian } = PEERS[name];
-  const isThere = existsSync(path) && (name !== 'pyjwt' || spawnSync(path, ['-c', 'import jwt, cryptography']).status === 0);
+  const isThere =
+    existsSync(path) &&
+    (name !== 'pyjwt' || spawnSync(path, ['-c', 'import jwt, cryptography']).status === 0);
   if (isThere) return false;
   const remedy = `${name} is missing: apt-get install ${debian}`;
   if (process.env['CI'] === 'true') throw new Error(remedy);
@@ -38,8 +44,15 @@ export interface Peer {
   stderr(): string;
 }
 
-/** Starts a proxy in the foreground and waits until something listens on the port. @throws with what it said */
-export async function startPeer(command: readonly string[], directory: string, port: number): Promise<Peer> {
+/**
+ * Starts a proxy in the foreground and waits until something listens on the port. @throws with what
+ * it said
+ */
+export async function startPeer(
+  command: readonly string[],
+  directory: string,
+  port: number,
+): Promise<Peer> {
   const [file = '', ...args] = command;
   const child = spawn(file, args, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
@@ -76,7 +89,11 @@ function answers(port: number): Promise<boolean> {
 }
 
 /** An application behind a proxy: it answers with the headers that reached it. */
-export async function startEcho(): Promise<{ port: number; last: () => IncomingHttpHeaders | undefined; stop: () => Promise<void> }> {
+export async function startEcho(): Promise<{
+  port: number;
+  last: () => IncomingHttpHeaders | undefined;
+  stop: () => Promise<void>;
+}> {
   let last: IncomingHttpHeaders | undefined;
   const server = createServer((request, response) => {
     last = request.headers;
@@ -84,7 +101,11 @@ export async function startEcho(): Promise<{ port: number; last: () => IncomingH
     response.end(JSON.stringify({ path: request.url, headers: request.headers }));
   });
   const port = await freePort(server);
-  return { port, last: () => last, stop: () => new Promise((resolve) => void server.close(() => resolve()).closeAllConnections()) };
+  return {
+    port,
+    last: () => last,
+    stop: () => new Promise((resolve) => void server.close(() => resolve()).closeAllConnections()),
+  };
 }
 
 /** A port that is free now; of a server, the one that it has taken. */
@@ -100,7 +121,10 @@ export function freePort(server = createServer()): Promise<number> {
   });
 }
 
-/** A file's text with other addresses in it; each has to stand there, so that the file which is tried is the one that is published. */
+/**
+ * A file's text with other addresses in it; each has to stand there, so that the file which is
+ * tried is the one that is published.
+ */
 export function relocated(text: string, places: Readonly<Record<string, string>>): string {
   return Object.entries(places).reduce((changed, [from, to]) => {
     if (!changed.includes(from)) throw new Error(`${from} does not stand there`);

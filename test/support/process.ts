@@ -1,9 +1,19 @@
 /**
- * A server process in a directory of its own: its environment and configuration file, its answers over TCP and its Unix socket,
- * SIGTERM and kill -9; and the command line beside it. Everything in a directory goes when the test is done.
+ * A server process in a directory of its own: its environment and configuration file, its answers
+ * over TCP and its Unix socket, SIGTERM and kill -9; and the command line beside it. Everything in
+ * a directory goes when the test is done.
  */
 import { createHash } from 'node:crypto';
-import { chownSync, lstatSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -49,7 +59,10 @@ export interface Server extends Program {
   register(username: string, password?: string): Promise<SignedIn>;
   login(username: string, password?: string): Promise<Reply>;
   /** Runs a verb beside it, with the same configuration. */
-  cli(args: readonly string[], options?: { readonly stdin?: string; readonly env?: Readonly<Record<string, string>> }): Promise<Run>;
+  cli(
+    args: readonly string[],
+    options?: { readonly stdin?: string; readonly env?: Readonly<Record<string, string>> },
+  ): Promise<Run>;
   /** SIGTERM, and its end. */
   stop(): Promise<End>;
   /** kill -9, and its end. */
@@ -63,7 +76,8 @@ export interface Run {
 }
 
 const directories: string[] = [];
-// Registered with the first import of a test file, so it runs after the file's own: a worker that is done is not asked to exit.
+// Registered with the first import of a test file, so it runs after the file's own: a worker that
+// is done is not asked to exit.
 afterAll(() => {
   endAll();
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
@@ -78,21 +92,34 @@ export function newDirectory(): string {
 
 /** What `serve` and the verbs are given when nothing else is said. */
 export function environment(env: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return { POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0', POSTERN_SERVER_PUBLIC_URL: ISSUER, ...CHEAP, ...env };
+  return {
+    POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0',
+    POSTERN_SERVER_PUBLIC_URL: ISSUER,
+    ...CHEAP,
+    ...env,
+  };
 }
 
-/** Starts a server and waits until it is ready. @throws with what it printed, when it ends instead */
+/**
+ * Starts a server and waits until it is ready. @throws with what it printed, when it ends instead
+ */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const directory = options.directory ?? newDirectory();
   if (options.config !== undefined) writeFileSync(join(directory, 'config.toml'), options.config);
   const env = environment(options.env);
   const { wrap, uid } = options;
-  const program = spawnProgram(options.args ?? ['serve'], { directory, env, ...(wrap === undefined ? {} : { wrap }), ...(uid === undefined ? {} : { uid }) });
+  const program = spawnProgram(options.args ?? ['serve'], {
+    directory,
+    env,
+    ...(wrap === undefined ? {} : { wrap }),
+    ...(uid === undefined ? {} : { uid }),
+  });
   const started = await program.logged('server.started');
   const listen = Array.isArray(started['listen']) ? started['listen'].map(String) : [];
   const url = listen[0] ?? '';
   const where: Where = whereIs(url);
-  const call = (method: string, path: string, callOptions?: CallOptions): Promise<Reply> => ask(where, method, path, callOptions);
+  const call = (method: string, path: string, callOptions?: CallOptions): Promise<Reply> =>
+    ask(where, method, path, callOptions);
   return {
     ...program,
     directory,
@@ -103,10 +130,22 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     register: async (username, password = PASSWORD) => {
       const { status, body } = await call('POST', '/register', { body: { username, password } });
       if (status !== 201) throw new Error(`register answered ${status}: ${JSON.stringify(body)}`);
-      return { userId: body.user.id, username, access: body.access_token, refresh: body.refresh_token, sessionId: body.session_id };
+      return {
+        userId: body.user.id,
+        username,
+        access: body.access_token,
+        refresh: body.refresh_token,
+        sessionId: body.session_id,
+      };
     },
-    login: (username, password = PASSWORD) => call('POST', '/login', { body: { username, password } }),
-    cli: (args, { stdin, env: more = {} } = {}) => runProgram(args, { directory, env: { ...env, ...more }, ...(stdin === undefined ? {} : { stdin }) }),
+    login: (username, password = PASSWORD) =>
+      call('POST', '/login', { body: { username, password } }),
+    cli: (args, { stdin, env: more = {} } = {}) =>
+      runProgram(args, {
+        directory,
+        env: { ...env, ...more },
+        ...(stdin === undefined ? {} : { stdin }),
+      }),
     stop: () => {
       program.signal('SIGTERM');
       return program.ended;
@@ -133,20 +172,28 @@ export async function runProgram(args: readonly string[], options: RunOptions): 
   return { code, stdout: program.stdout(), stderr: program.stderr() };
 }
 
-/** Every file of a directory with its mode and the digest of what it holds: whether anything changed. */
+/**
+ * Every file of a directory with its mode and the digest of what it holds: whether anything
+ * changed.
+ */
 export function fingerprint(directory: string): Record<string, string> {
   const entries = readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort();
   return Object.fromEntries(
     entries.map((name) => {
       const path = join(directory, name);
       const { mode } = lstatSync(path);
-      const holds = statSync(path).isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : 'no file';
+      const holds = statSync(path).isFile()
+        ? createHash('sha256').update(readFileSync(path)).digest('hex')
+        : 'no file';
       return [name, `${(mode & 0o7777).toString(8)} ${holds}`];
     }),
   );
 }
 
-/** The user `nobody`, whom permissions bind, for a test that runs as root; undefined for anybody else, whom they bind already. */
+/**
+ * The user `nobody`, whom permissions bind, for a test that runs as root; undefined for anybody
+ * else, whom they bind already.
+ */
 export const UNPRIVILEGED: number | undefined = process.getuid?.() === 0 ? 65_534 : undefined;
 
 /** A new directory that {@link UNPRIVILEGED} owns. */
@@ -157,11 +204,15 @@ export function newUnprivilegedDirectory(): string {
 }
 
 /** Looks again and again until it is so. @throws after `withinMs` */
-export async function eventually(what: () => boolean | Promise<boolean>, withinMs: number): Promise<number> {
+export async function eventually(
+  what: () => boolean | Promise<boolean>,
+  withinMs: number,
+): Promise<number> {
   const started = performance.now();
   for (;;) {
     if (await what()) return performance.now() - started;
-    if (performance.now() - started > withinMs) throw new Error(`it was not so within ${withinMs} ms`);
+    if (performance.now() - started > withinMs)
+      throw new Error(`it was not so within ${withinMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

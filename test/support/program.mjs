@@ -1,19 +1,29 @@
 /**
- * The built program as a process of its own: started in a directory, waited for, asked over TCP or its Unix socket, ended. Plain
- * JavaScript, so that the long runs of test/faults need nothing but Node. POSTERN_TEST_PROGRAM names another build, such as the
- * single binary.
+ * The built program as a process of its own: started in a directory, waited for, asked over TCP or
+ * its Unix socket, ended. Plain JavaScript, so that the long runs of test/faults need nothing but
+ * Node. POSTERN_TEST_PROGRAM names another build, such as the single binary.
  */
 import { spawn } from 'node:child_process';
 import { Agent, request as httpRequest } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
 /** What is run: a bundle by this Node, anything else by itself. */
-export const PROGRAM = process.env['POSTERN_TEST_PROGRAM'] ?? fileURLToPath(new URL('../../dist/postern.mjs', import.meta.url));
+export const PROGRAM =
+  process.env['POSTERN_TEST_PROGRAM'] ??
+  fileURLToPath(new URL('../../dist/postern.mjs', import.meta.url));
 /** @type {readonly string[]} */
 export const COMMAND = PROGRAM.endsWith('.mjs') ? [process.execPath, PROGRAM] : [PROGRAM];
 
-/** The cheapest hash that the configuration allows, and the longest patience: on a busy machine nothing is refused for its queue. */
-export const CHEAP = { POSTERN_PASSWORD_MEMORY: '12MiB', POSTERN_PASSWORD_PASSES: '3', POSTERN_PASSWORD_THREADS: '2', POSTERN_PASSWORD_DEADLINE: '10s' };
+/**
+ * The cheapest hash that the configuration allows, and the longest patience: on a busy machine
+ * nothing is refused for its queue.
+ */
+export const CHEAP = {
+  POSTERN_PASSWORD_MEMORY: '12MiB',
+  POSTERN_PASSWORD_PASSES: '3',
+  POSTERN_PASSWORD_THREADS: '2',
+  POSTERN_PASSWORD_DEADLINE: '10s',
+};
 
 /**
  * @typedef {{ code: number | null, signal: NodeJS.Signals | null }} End
@@ -22,7 +32,8 @@ export const CHEAP = { POSTERN_PASSWORD_MEMORY: '12MiB', POSTERN_PASSWORD_PASSES
  * @property {string} directory where it runs
  * @property {Readonly<Record<string, string>>} [env] beside PATH and TMPDIR, which it always has
  * @property {string} [stdin] what it reads; nothing if left out
- * @property {readonly string[]} [wrap] a command that ends by running ours, as in `['setpriv', '--reuid=65534']`
+ * @property {readonly string[]} [wrap] a command that ends by running ours, as in `['setpriv',
+ *   '--reuid=65534']`
  * @property {number} [uid] another user to run it as, for who may
  * @typedef {object} Program
  * @property {number} pid
@@ -31,10 +42,14 @@ export const CHEAP = { POSTERN_PASSWORD_MEMORY: '12MiB', POSTERN_PASSWORD_PASSES
  * @property {() => LogLine[]} log the whole JSON lines of stdout
  * @property {Promise<End>} ended
  * @property {(signal: NodeJS.Signals) => void} signal
- * @property {(event: string) => Promise<LogLine>} logged resolves at the first line of this event, rejects if it ends before
+ * @property {(event: string) => Promise<LogLine>} logged resolves at the first line of this event,
+ *   rejects if it ends before
  */
 
-/** Everything that was started here and hasn't ended; it ends with this process. @type {Set<import('node:child_process').ChildProcess>} */
+/**
+ * Everything that was started here and hasn't ended; it ends with this process. @type
+ * {Set<import('node:child_process').ChildProcess>}
+ */
 const running = new Set();
 process.on('exit', endAll);
 
@@ -54,7 +69,11 @@ export function spawnProgram(args, { directory, env = {}, stdin, wrap = [], uid 
   const [file = '', ...rest] = [...wrap, ...COMMAND, ...args];
   const child = spawn(file, rest, {
     cwd: directory,
-    env: { PATH: process.env['PATH'] ?? '', ...(process.env['TMPDIR'] === undefined ? {} : { TMPDIR: process.env['TMPDIR'] }), ...env },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      ...(process.env['TMPDIR'] === undefined ? {} : { TMPDIR: process.env['TMPDIR'] }),
+      ...env,
+    },
     stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
@@ -164,7 +183,9 @@ export function ask(where, method, path, { body, token, headers = {}, agent } = 
         ...(agent === undefined ? { agent: false } : { agent }),
         headers: {
           host: 'localhost',
-          ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+          ...(payload === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...headers,
         },
@@ -179,7 +200,11 @@ export function ask(where, method, path, { body, token, headers = {}, agent } = 
           if (!response.complete) return reject(new Error('the answer was cut off'));
           const text = Buffer.concat(chunks).toString('utf8');
           const isJson = (response.headers['content-type'] ?? '').includes('json');
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text });
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: isJson && text !== '' ? JSON.parse(text) : text,
+          });
         });
       },
     );
@@ -205,7 +230,10 @@ export function seeded(seed) {
   return {
     /** From 0 to 1. */
     next,
-    /** A whole number from `least` to `most`, both included. @type {(least: number, most: number) => number} */
+    /**
+     * A whole number from `least` to `most`, both included. @type {(least: number, most: number) =>
+     * number}
+     */
     between: (least, most) => least + Math.floor(next() * (most - least + 1)),
     /** @type {<T>(list: readonly T[]) => T} */
     pick: (list) => {

@@ -1,4 +1,6 @@
-/** Bytes to a socket and back: what no HTTP client would send, and what it would hide of the answer. */
+/**
+ * Bytes to a socket and back: what no HTTP client would send, and what it would hide of the answer.
+ */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 
@@ -41,8 +43,15 @@ export function openSocket(url: string): Promise<Socket> {
   });
 }
 
-/** Sends bytes (text is Latin-1) and reads until the server closes, enough answers came, or the time is over. */
-export async function sendRaw(url: string, bytes: string | Uint8Array, options: RawOptions = {}): Promise<RawExchange> {
+/**
+ * Sends bytes (text is Latin-1) and reads until the server closes, enough answers came, or the time
+ * is over.
+ */
+export async function sendRaw(
+  url: string,
+  bytes: string | Uint8Array,
+  options: RawOptions = {},
+): Promise<RawExchange> {
   const socket = await openSocket(url);
   const chunks: Buffer[] = [];
   const text = (): string => Buffer.concat(chunks).toString('latin1');
@@ -55,7 +64,11 @@ export async function sendRaw(url: string, bytes: string | Uint8Array, options: 
     };
     socket.on('data', (chunk) => {
       chunks.push(chunk);
-      if (options.replies !== undefined && parseReplies(text(), options.head === true).length >= options.replies) done();
+      if (
+        options.replies !== undefined &&
+        parseReplies(text(), options.head === true).length >= options.replies
+      )
+        done();
     });
     socket.on('close', () => {
       closed = true;
@@ -72,7 +85,9 @@ export function request(line: string, headers: readonly string[] = []): string {
   return [`${line} HTTP/1.1`, 'Host: auth.example.com', ...headers, '', ''].join('\r\n');
 }
 
-/** The whole answers at the start of a text. Chunked ones do not occur: the service sends lengths. */
+/**
+ * The whole answers at the start of a text. Chunked ones do not occur: the service sends lengths.
+ */
 export function parseReplies(text: string, head = false): RawReply[] {
   const replies: RawReply[] = [];
   let rest = text;
@@ -88,7 +103,10 @@ export function parseReplies(text: string, head = false): RawReply[] {
       const value = line.slice(colon + 1).trim();
       headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
     }
-    const length = head || status < 200 || status === 204 || status === 304 ? 0 : Number(headers['content-length'] ?? 0);
+    const length =
+      head || status < 200 || status === 204 || status === 304
+        ? 0
+        : Number(headers['content-length'] ?? 0);
     const body = rest.slice(end + 4, end + 4 + length);
     if (body.length < length) return replies;
     if (status >= 200) replies.push({ status, headers, body });

@@ -1,4 +1,6 @@
-/** A mail server to talk to: real SMTP on a port of its own, with the manners that a test asks for. */
+/**
+ * A mail server to talk to: real SMTP on a port of its own, with the manners that a test asks for.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -35,7 +37,29 @@ export function selfSigned(): { key: string; cert: string } {
   const folder = mkdtempSync(join(tmpdir(), 'postern-tls-'));
   try {
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'], { stdio: 'ignore' });
+    execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+        '-days',
+        '2',
+        '-subj',
+        '/CN=localhost',
+        '-addext',
+        'subjectAltName=DNS:localhost,IP:127.0.0.1',
+      ],
+      { stdio: 'ignore' },
+    );
     return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
   } finally {
     rmSync(folder, { recursive: true });
@@ -62,7 +86,12 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
       stream.on('data', (chunk: string) => (raw += chunk));
       stream.on('end', () => {
         if (options.hang === true) return;
-        received.push({ to: session.envelope.rcptTo.map(({ address }) => address), from: session.envelope.mailFrom === false ? '' : session.envelope.mailFrom.address, raw, secure: session.secure });
+        received.push({
+          to: session.envelope.rcptTo.map(({ address }) => address),
+          from: session.envelope.mailFrom === false ? '' : session.envelope.mailFrom.address,
+          raw,
+          secure: session.secure,
+        });
         callback();
       });
     },
@@ -70,5 +99,10 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
   server.on('error', () => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
   const { port } = server.server.address() as AddressInfo;
-  return { port, received, ca: tls.cert, stop: () => new Promise((resolve) => server.close(() => resolve())) };
+  return {
+    port,
+    received,
+    ca: tls.cert,
+    stop: () => new Promise((resolve) => server.close(() => resolve())),
+  };
 }

@@ -1,10 +1,15 @@
-/** Tokens as an attacker, or a careless sibling, would make them: any header, any claims, any key. */
+/**
+ * Tokens as an attacker, or a careless sibling, would make them: any header, any claims, any key.
+ */
 import { createHmac, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { JwsKey } from '../../src/crypto/jws.ts';
 import type { TestApp } from '../support/app.ts';
 
-export const encode = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value), 'utf8').toString('base64url');
+export const encode = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value), 'utf8').toString(
+    'base64url',
+  );
 
 export interface Parts {
   header: Record<string, unknown>;
@@ -14,7 +19,10 @@ export interface Parts {
 /** What a token says. */
 export function read(token: string): Parts {
   const [header = '', claims = ''] = token.split('.');
-  return { header: JSON.parse(Buffer.from(header, 'base64url').toString('utf8')), claims: JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')) };
+  return {
+    header: JSON.parse(Buffer.from(header, 'base64url').toString('utf8')),
+    claims: JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')),
+  };
 }
 
 /** The signature that a key of this algorithm makes. */
@@ -26,14 +34,30 @@ export function signature(alg: string, key: KeyObject, input: string): Buffer {
 }
 
 /** A token with this header and these claims, as text or as objects, signed with this key. */
-export function forge(key: Pick<JwsKey, 'alg' | 'signKey'>, header: unknown, claims: unknown): string {
+export function forge(
+  key: Pick<JwsKey, 'alg' | 'signKey'>,
+  header: unknown,
+  claims: unknown,
+): string {
   if (key.signKey === undefined) throw new Error('no private half');
   const input = `${encode(header)}.${encode(claims)}`;
   return `${input}.${signature(key.alg, key.signKey, input).toString('base64url')}`;
 }
 
-/** The token with other header members and claims, signed by the service's own key; undefined takes a member away. */
-export function altered(app: TestApp, token: string, claims: Record<string, unknown>, header: Record<string, unknown> = {}): string {
+/**
+ * The token with other header members and claims, signed by the service's own key; undefined takes
+ * a member away.
+ */
+export function altered(
+  app: TestApp,
+  token: string,
+  claims: Record<string, unknown>,
+  header: Record<string, unknown> = {},
+): string {
   const good = read(token);
-  return forge(app.app.keys.signingKey(), { ...good.header, ...header }, { ...good.claims, ...claims });
+  return forge(
+    app.app.keys.signingKey(),
+    { ...good.header, ...header },
+    { ...good.claims, ...claims },
+  );
 }

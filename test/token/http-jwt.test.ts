@@ -1,4 +1,7 @@
-/** The attacks on tokens, J01 to J13, where tokens come in: GET /me, GET /verify, POST /verify, and all the rest of the routes. */
+/**
+ * The attacks on tokens, J01 to J13, where tokens come in: GET /me, GET /verify, POST /verify, and
+ * all the rest of the routes.
+ */
 import { createPublicKey, createSecretKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -49,14 +52,23 @@ function of(algorithm: Algorithm): { app: TestApp; user: SignedIn } {
 }
 
 /** Whether each of the three places takes the token for what it says. */
-async function taken(app: TestApp, token: string): Promise<readonly [me: number, forward: number, verified: unknown]> {
-  const [me, forward, posted] = await Promise.all([app.call('GET', '/me', { token }), app.call('GET', '/verify', { token }), app.call('POST', '/verify', { body: { token } })]);
+async function taken(
+  app: TestApp,
+  token: string,
+): Promise<readonly [me: number, forward: number, verified: unknown]> {
+  const [me, forward, posted] = await Promise.all([
+    app.call('GET', '/me', { token }),
+    app.call('GET', '/verify', { token }),
+    app.call('POST', '/verify', { body: { token } }),
+  ]);
   if (me.status === 401) {
     expect(me.headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_token"/);
     expect(me.body.code).toBe('invalid_token');
   }
-  for (const name of ['x-auth-user', 'x-auth-session', 'x-auth-username']) if (forward.status !== 204) expect(forward.headers.get(name)).toBeNull();
-  if (posted.body.verified === false) expect(Object.keys(posted.body).sort()).toEqual(['code', 'verified']);
+  for (const name of ['x-auth-user', 'x-auth-session', 'x-auth-username'])
+    if (forward.status !== 204) expect(forward.headers.get(name)).toBeNull();
+  if (posted.body.verified === false)
+    expect(Object.keys(posted.body).sort()).toEqual(['code', 'verified']);
   return [me.status, forward.status, posted.body.verified];
 }
 const REFUSED = [401, 401, false];
@@ -65,7 +77,11 @@ const TAKEN = [200, 204, true];
 describe.each(ALGORITHMS)('%s', (algorithm) => {
   test('a good token is taken, and one signed anew with the same claims too', async () => {
     const { app, user } = of(algorithm);
-    expect(read(user.access).header).toEqual({ alg: algorithm, kid: app.app.keys.signingKey().kid, typ: 'at+jwt' });
+    expect(read(user.access).header).toEqual({
+      alg: algorithm,
+      kid: app.app.keys.signingKey().kid,
+      typ: 'at+jwt',
+    });
     expect(await taken(app, user.access)).toEqual(TAKEN);
     expect(await taken(app, altered(app, user.access, {}))).toEqual(TAKEN);
   });
@@ -75,9 +91,22 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     const { body } = await app.call('GET', '/.well-known/jwks.json');
     if (algorithm === 'HS256') {
       expect(body).toEqual({ keys: [] });
-      expect((await jwtVerify(user.access, Buffer.from(SECRET), { issuer: 'https://auth.example.com', audience: 'postern', typ: 'at+jwt' })).payload.sub).toBe(user.userId);
+      expect(
+        (
+          await jwtVerify(user.access, Buffer.from(SECRET), {
+            issuer: 'https://auth.example.com',
+            audience: 'postern',
+            typ: 'at+jwt',
+          })
+        ).payload.sub,
+      ).toBe(user.userId);
     } else {
-      const { payload } = await jwtVerify(user.access, createLocalJWKSet(body), { issuer: 'https://auth.example.com', audience: 'postern', typ: 'at+jwt', algorithms: [algorithm] });
+      const { payload } = await jwtVerify(user.access, createLocalJWKSet(body), {
+        issuer: 'https://auth.example.com',
+        audience: 'postern',
+        typ: 'at+jwt',
+        algorithms: [algorithm],
+      });
       expect(payload.sub).toBe(user.userId);
     }
   });
@@ -86,9 +115,38 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     const { app, user } = of(algorithm);
     const good = read(user.access);
     const [, middle = '', last = ''] = user.access.split('.');
-    for (const alg of ['none', 'None', 'nOnE', 'NONE', '', null, undefined, 0, true, [algorithm], { alg: algorithm }, algorithm.toLowerCase(), `${algorithm} `, 'HS384', 'HS512', 'ES384', 'PS256', 'ES256K', 'Ed25519', 'RSA-OAEP', 'dir', ...ALGORITHMS.filter((other) => other !== algorithm)]) {
+    for (const alg of [
+      'none',
+      'None',
+      'nOnE',
+      'NONE',
+      '',
+      null,
+      undefined,
+      0,
+      true,
+      [algorithm],
+      { alg: algorithm },
+      algorithm.toLowerCase(),
+      `${algorithm} `,
+      'HS384',
+      'HS512',
+      'ES384',
+      'PS256',
+      'ES256K',
+      'Ed25519',
+      'RSA-OAEP',
+      'dir',
+      ...ALGORITHMS.filter((other) => other !== algorithm),
+    ]) {
       const header = encode({ ...good.header, alg });
-      for (const token of [`${header}.${middle}.`, `${header}.${middle}`, `${header}.${middle}.${last}`, altered(app, user.access, {}, { alg }), `${header}.${middle}.${randomBytes(64).toString('base64url')}`]) {
+      for (const token of [
+        `${header}.${middle}.`,
+        `${header}.${middle}`,
+        `${header}.${middle}.${last}`,
+        altered(app, user.access, {}, { alg }),
+        `${header}.${middle}.${randomBytes(64).toString('base64url')}`,
+      ]) {
         expect([alg, await taken(app, token)]).toEqual([alg, REFUSED]);
       }
     }
@@ -102,9 +160,42 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     const flipped = Buffer.from(bytes);
     flipped[0] = (flipped[0] ?? 0) ^ 1;
     const respelled = respell(last);
-    const signatures = ['', other, last.slice(0, -1), last.slice(0, -4), `${last}AAAA`, `${last}=`, `${last}==`, ` ${last}`, `${last} x`, last.replace(/./, '+'), last.replace(/./, '/'), randomBytes(bytes.length).toString('base64url'), flipped.toString('base64url'), Buffer.alloc(bytes.length).toString('base64url'), ...(respelled === null ? [] : [respelled])];
-    for (const signature of signatures) expect([signature, await taken(app, `${header}.${middle}.${signature}`)]).toEqual([signature, REFUSED]);
-    for (const token of [`${header}.${middle}`, `${header}..${last}`, `.${middle}.${last}`, `${user.access}.`, `.${user.access}`, `${user.access}.x`, `${header}.${middle}.${last}.${last}`, middle, '.', '..', '...', `${header}.${respell(middle) ?? `${middle}=`}.${last}`]) {
+    const signatures = [
+      '',
+      other,
+      last.slice(0, -1),
+      last.slice(0, -4),
+      `${last}AAAA`,
+      `${last}=`,
+      `${last}==`,
+      ` ${last}`,
+      `${last} x`,
+      last.replace(/./, '+'),
+      last.replace(/./, '/'),
+      randomBytes(bytes.length).toString('base64url'),
+      flipped.toString('base64url'),
+      Buffer.alloc(bytes.length).toString('base64url'),
+      ...(respelled === null ? [] : [respelled]),
+    ];
+    for (const signature of signatures)
+      expect([signature, await taken(app, `${header}.${middle}.${signature}`)]).toEqual([
+        signature,
+        REFUSED,
+      ]);
+    for (const token of [
+      `${header}.${middle}`,
+      `${header}..${last}`,
+      `.${middle}.${last}`,
+      `${user.access}.`,
+      `.${user.access}`,
+      `${user.access}.x`,
+      `${header}.${middle}.${last}.${last}`,
+      middle,
+      '.',
+      '..',
+      '...',
+      `${header}.${respell(middle) ?? `${middle}=`}.${last}`,
+    ]) {
       expect([token.length, await taken(app, token)]).toEqual([token.length, REFUSED]);
     }
   });
@@ -112,17 +203,60 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
   test('J04: a kid that names no key of ours is refused, whatever it looks like', async () => {
     const { app, user } = of(algorithm);
     const internal = app.app.keys.list().find(({ purpose }) => purpose === 'internal')?.kid;
-    for (const kid of ['../../dev/null', '../../../proc/self/environ', "' OR 1=1--", '', ' ', '\u0000', 0, 1, null, undefined, true, [], ['x'], {}, '__proto__', 'constructor', 'toString', 'hasOwnProperty', internal, 'k'.repeat(1_000), `${app.app.keys.signingKey().kid} `, app.app.keys.signingKey().kid.toLowerCase() + 'x']) {
-      expect([kid, await taken(app, altered(app, user.access, {}, { kid }))]).toEqual([kid, REFUSED]);
+    for (const kid of [
+      '../../dev/null',
+      '../../../proc/self/environ',
+      "' OR 1=1--",
+      '',
+      ' ',
+      '\u0000',
+      0,
+      1,
+      null,
+      undefined,
+      true,
+      [],
+      ['x'],
+      {},
+      '__proto__',
+      'constructor',
+      'toString',
+      'hasOwnProperty',
+      internal,
+      'k'.repeat(1_000),
+      `${app.app.keys.signingKey().kid} `,
+      app.app.keys.signingKey().kid.toLowerCase() + 'x',
+    ]) {
+      expect([kid, await taken(app, altered(app, user.access, {}, { kid }))]).toEqual([
+        kid,
+        REFUSED,
+      ]);
     }
-    const long = await app.call('POST', '/verify', { body: { token: altered(app, user.access, {}, { kid: 'k'.repeat(20_000) }) } });
+    const long = await app.call('POST', '/verify', {
+      body: { token: altered(app, user.access, {}, { kid: 'k'.repeat(20_000) }) },
+    });
     expect(long.status).toBe(422);
   });
 
   test('J05: crit, b64 and every member that nobody asked for are refused', async () => {
     const { app, user } = of(algorithm);
-    for (const header of [{ crit: ['b64'], b64: false }, { crit: ['exp'] }, { crit: [] }, { crit: ['x'], x: 1 }, { b64: false }, { b64: true }, { zip: 'DEF' }, { cty: 'JWT' }, { enc: 'A256GCM' }, { nonce: 'x' }, { alg2: 'none' }]) {
-      expect([header, await taken(app, altered(app, user.access, {}, header))]).toEqual([header, REFUSED]);
+    for (const header of [
+      { crit: ['b64'], b64: false },
+      { crit: ['exp'] },
+      { crit: [] },
+      { crit: ['x'], x: 1 },
+      { b64: false },
+      { b64: true },
+      { zip: 'DEF' },
+      { cty: 'JWT' },
+      { enc: 'A256GCM' },
+      { nonce: 'x' },
+      { alg2: 'none' },
+    ]) {
+      expect([header, await taken(app, altered(app, user.access, {}, header))]).toEqual([
+        header,
+        REFUSED,
+      ]);
     }
   });
 
@@ -130,23 +264,91 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     const { app, user } = of(algorithm);
     const now = Math.floor(app.clock.now() / 1000);
     const bad: readonly Record<string, unknown>[] = [
-      ...['iss', 'sub', 'aud', 'exp', 'iat', 'nbf', 'jti', 'sid', 'client_id', 'auth_time', 'amr', 'acr'].flatMap((name) => [{ [name]: undefined }, { [name]: null }]),
-      ...['0', 'x', String(now + 900), now + 0.5, -1, 0, now, now - 1, 1e20, 2 ** 53, true, [now + 900], {}].map((exp) => ({ exp })),
-      { exp: now + 901, iat: now }, { exp: now + 86_400 }, { iat: now + 60, nbf: now }, { iat: now + 60, nbf: now + 60, exp: now + 600 }, { nbf: now + 60 }, { iat: now - 86_400 }, { iat: '1' }, { iat: -1 }, { iat: 1.5 }, { nbf: 'x' },
-      ...['https://evil.example', 'https://auth.example.com/', 'https://auth.example.com.evil.example', 'HTTPS://AUTH.EXAMPLE.COM', 'auth.example.com', '', 1, ['https://auth.example.com']].map((iss) => ({ iss })),
-      ...['other', '', 'Postern', 'postern ', 1, ['postern'], ['other', 'postern'], [], {}].map((aud) => ({ aud })),
-      ...['', 1, [], {}, true].map((sub) => ({ sub })), ...['', 1, ['x']].map((sid) => ({ sid })), ...['', 1].map((jti) => ({ jti })),
-      { client_id: 'other' }, { client_id: 1 }, { auth_time: 'x' }, { auth_time: -1 }, { amr: 'pwd' }, { amr: [1] }, { amr: {} }, { acr: 'aal3' }, { acr: 2 },
+      ...[
+        'iss',
+        'sub',
+        'aud',
+        'exp',
+        'iat',
+        'nbf',
+        'jti',
+        'sid',
+        'client_id',
+        'auth_time',
+        'amr',
+        'acr',
+      ].flatMap((name) => [{ [name]: undefined }, { [name]: null }]),
+      ...[
+        '0',
+        'x',
+        String(now + 900),
+        now + 0.5,
+        -1,
+        0,
+        now,
+        now - 1,
+        1e20,
+        2 ** 53,
+        true,
+        [now + 900],
+        {},
+      ].map((exp) => ({ exp })),
+      { exp: now + 901, iat: now },
+      { exp: now + 86_400 },
+      { iat: now + 60, nbf: now },
+      { iat: now + 60, nbf: now + 60, exp: now + 600 },
+      { nbf: now + 60 },
+      { iat: now - 86_400 },
+      { iat: '1' },
+      { iat: -1 },
+      { iat: 1.5 },
+      { nbf: 'x' },
+      ...[
+        'https://evil.example',
+        'https://auth.example.com/',
+        'https://auth.example.com.evil.example',
+        'HTTPS://AUTH.EXAMPLE.COM',
+        'auth.example.com',
+        '',
+        1,
+        ['https://auth.example.com'],
+      ].map((iss) => ({ iss })),
+      ...['other', '', 'Postern', 'postern ', 1, ['postern'], ['other', 'postern'], [], {}].map(
+        (aud) => ({ aud }),
+      ),
+      ...['', 1, [], {}, true].map((sub) => ({ sub })),
+      ...['', 1, ['x']].map((sid) => ({ sid })),
+      ...['', 1].map((jti) => ({ jti })),
+      { client_id: 'other' },
+      { client_id: 1 },
+      { auth_time: 'x' },
+      { auth_time: -1 },
+      { amr: 'pwd' },
+      { amr: [1] },
+      { amr: {} },
+      { acr: 'aal3' },
+      { acr: 2 },
     ];
-    for (const claims of bad) expect([claims, await taken(app, altered(app, user.access, claims))]).toEqual([claims, REFUSED]);
-    const many = altered(app, user.access, { aud: Array.from({ length: 10_000 }, () => 'postern') });
+    for (const claims of bad)
+      expect([claims, await taken(app, altered(app, user.access, claims))]).toEqual([
+        claims,
+        REFUSED,
+      ]);
+    const many = altered(app, user.access, {
+      aud: Array.from({ length: 10_000 }, () => 'postern'),
+    });
     expect((await app.call('POST', '/verify', { body: { token: many } })).status).toBe(413);
   });
 
   test('J08: a token of a session or a user that is another’s opens nothing', async () => {
     const { app, user } = of(algorithm);
     const other = await app.register();
-    for (const claims of [{ sub: other.userId }, { sid: other.sessionId }, { sid: '00000000-0000-7000-8000-000000000000' }, { sub: "' OR 1=1--" }]) {
+    for (const claims of [
+      { sub: other.userId },
+      { sid: other.sessionId },
+      { sid: '00000000-0000-7000-8000-000000000000' },
+      { sub: "' OR 1=1--" },
+    ]) {
       const me = await app.call('GET', '/me', { token: altered(app, user.access, claims) });
       expect([claims, me.status]).toEqual([claims, 401]);
     }
@@ -160,18 +362,42 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     const body = JSON.stringify(claims);
     const twice = (json: string, member: string) => json.replace(/}$/, `,${member}}`);
     const tokens = [
-      forge(key, head, twice(body, `"sub":"${user.userId}"`)), forge(key, head, twice(body, '"sub":"other"')), forge(key, head, `{"exp":1,${body.slice(1)}`), forge(key, head, twice(body, `"s\\u0075b":"${user.userId}"`)), forge(key, head, twice(body, '"x":{"a":1,"a":1}')),
-      forge(key, twice(head, `"alg":"${algorithm}"`), body), forge(key, twice(head, '"alg":"none"'), body), forge(key, `{"alg":"none",${head.slice(1)}`, body), forge(key, twice(head, '"\\u0061lg":"none"'), body), forge(key, twice(head, '"typ":"at+jwt"'), body),
-      forge(key, head, twice(body, '"__proto__":{"admin":true}')), forge(key, `\ufeff${head}`, body), forge(key, head, `\ufeff${body}`), forge(key, head, `[${body}]`), forge(key, head, '"text"'), forge(key, head, 'null'), forge(key, head, `${body},`), forge(key, head, body.slice(0, -1)), forge(key, '[]', body), forge(key, head, twice(body, `"deep":${'['.repeat(9)}${']'.repeat(9)}`)),
+      forge(key, head, twice(body, `"sub":"${user.userId}"`)),
+      forge(key, head, twice(body, '"sub":"other"')),
+      forge(key, head, `{"exp":1,${body.slice(1)}`),
+      forge(key, head, twice(body, `"s\\u0075b":"${user.userId}"`)),
+      forge(key, head, twice(body, '"x":{"a":1,"a":1}')),
+      forge(key, twice(head, `"alg":"${algorithm}"`), body),
+      forge(key, twice(head, '"alg":"none"'), body),
+      forge(key, `{"alg":"none",${head.slice(1)}`, body),
+      forge(key, twice(head, '"\\u0061lg":"none"'), body),
+      forge(key, twice(head, '"typ":"at+jwt"'), body),
+      forge(key, head, twice(body, '"__proto__":{"admin":true}')),
+      forge(key, `\ufeff${head}`, body),
+      forge(key, head, `\ufeff${body}`),
+      forge(key, head, `[${body}]`),
+      forge(key, head, '"text"'),
+      forge(key, head, 'null'),
+      forge(key, head, `${body},`),
+      forge(key, head, body.slice(0, -1)),
+      forge(key, '[]', body),
+      forge(key, head, twice(body, `"deep":${'['.repeat(9)}${']'.repeat(9)}`)),
     ];
-    for (const [index, token] of tokens.entries()) expect([index, await taken(app, token)]).toEqual([index, REFUSED]);
-    const latin = Buffer.concat([Buffer.from(body.slice(0, -1)), Buffer.from(',"x":"\xff"}', 'latin1')]);
+    for (const [index, token] of tokens.entries())
+      expect([index, await taken(app, token)]).toEqual([index, REFUSED]);
+    const latin = Buffer.concat([
+      Buffer.from(body.slice(0, -1)),
+      Buffer.from(',"x":"\xff"}', 'latin1'),
+    ]);
     const input = `${encode(header)}.${latin.toString('base64url')}`;
     expect(await taken(app, `${input}.${forge(key, head, body).split('.')[2]}`)).toEqual(REFUSED);
   });
 });
 
-/** The same bytes in another spelling, by the spare bits of the last character; null when there are none. */
+/**
+ * The same bytes in another spelling, by the spare bits of the last character; null when there are
+ * none.
+ */
 function respell(text: string): string | null {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   const spare = [0, 0, 4, 2][text.length % 4] ?? 0;
@@ -187,10 +413,32 @@ describe('J02: our public key is no secret to sign with', () => {
     const jwk = app.app.keys.published()[0]?.jwk;
     const pem = verifyKey.export({ type: 'spki', format: 'pem' }).toString();
     const exported = verifyKey.export({ format: 'jwk' });
-    const secrets = [pem, pem.trim(), pem.replaceAll('\n', '\r\n'), pem.replace(/-----.*-----|\n/g, ''), verifyKey.export({ type: 'spki', format: 'der' }), JSON.stringify(jwk), JSON.stringify(exported), Buffer.from(String(exported.x ?? exported.n), 'base64url'), Buffer.concat([Buffer.from([4]), Buffer.from(String(exported.x ?? ''), 'base64url'), Buffer.from(String(exported.y ?? ''), 'base64url')]), kid, ''];
+    const secrets = [
+      pem,
+      pem.trim(),
+      pem.replaceAll('\n', '\r\n'),
+      pem.replace(/-----.*-----|\n/g, ''),
+      verifyKey.export({ type: 'spki', format: 'der' }),
+      JSON.stringify(jwk),
+      JSON.stringify(exported),
+      Buffer.from(String(exported.x ?? exported.n), 'base64url'),
+      Buffer.concat([
+        Buffer.from([4]),
+        Buffer.from(String(exported.x ?? ''), 'base64url'),
+        Buffer.from(String(exported.y ?? ''), 'base64url'),
+      ]),
+      kid,
+      '',
+    ];
     for (const secret of secrets) {
       const signKey = createSecretKey(typeof secret === 'string' ? Buffer.from(secret) : secret);
-      for (const header of [{ alg: 'HS256', kid, typ: 'at+jwt' }, { alg: algorithm, kid, typ: 'at+jwt' }]) expect(await taken(app, forge({ alg: 'HS256', signKey }, header, read(user.access).claims))).toEqual(REFUSED);
+      for (const header of [
+        { alg: 'HS256', kid, typ: 'at+jwt' },
+        { alg: algorithm, kid, typ: 'at+jwt' },
+      ])
+        expect(
+          await taken(app, forge({ alg: 'HS256', signKey }, header, read(user.access).claims)),
+        ).toEqual(REFUSED);
     }
   });
 
@@ -198,7 +446,12 @@ describe('J02: our public key is no secret to sign with', () => {
     const { app, user } = of('HS256');
     const es = of('ES256');
     const signKey = createSecretKey(Buffer.from(SECRET));
-    expect(await taken(es.app, forge({ alg: 'HS256', signKey }, { ...read(user.access).header }, read(user.access).claims))).toEqual(REFUSED);
+    expect(
+      await taken(
+        es.app,
+        forge({ alg: 'HS256', signKey }, { ...read(user.access).header }, read(user.access).claims),
+      ),
+    ).toEqual(REFUSED);
     expect(await taken(app, es.user.access)).toEqual(REFUSED);
   });
 });
@@ -218,11 +471,26 @@ test('J03: a key that the token brings along, or points at, is neither used nor 
   const kid = app.app.keys.signingKey().kid;
   const claims = read(user.access).claims;
   for (const name of [kid, 'mine', undefined]) {
-    for (const header of [{}, { jwk }, { jku: url }, { x5u: url }, { x5c: [publicKey.export({ type: 'spki', format: 'der' }).toString('base64')] }, { x5t: 'x', 'x5t#S256': 'x' }, { jwk: { ...jwk, kid } }]) {
-      expect(await taken(app, forge(own, { alg: 'ES256', typ: 'at+jwt', kid: name, ...header }, claims))).toEqual(REFUSED);
+    for (const header of [
+      {},
+      { jwk },
+      { jku: url },
+      { x5u: url },
+      { x5c: [publicKey.export({ type: 'spki', format: 'der' }).toString('base64')] },
+      { x5t: 'x', 'x5t#S256': 'x' },
+      { jwk: { ...jwk, kid } },
+    ]) {
+      expect(
+        await taken(app, forge(own, { alg: 'ES256', typ: 'at+jwt', kid: name, ...header }, claims)),
+      ).toEqual(REFUSED);
     }
   }
-  expect(await taken(app, forge(own, { alg: 'ES256', typ: 'at+jwt', kid }, { ...claims, iss: url, jwks_uri: url }))).toEqual(REFUSED);
+  expect(
+    await taken(
+      app,
+      forge(own, { alg: 'ES256', typ: 'at+jwt', kid }, { ...claims, iss: url, jwks_uri: url }),
+    ),
+  ).toEqual(REFUSED);
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(connections).toBe(0);
   listener.close();
@@ -241,10 +509,26 @@ describe('J06: signatures that bad arithmetic would take', () => {
     const der = Buffer.concat([Buffer.from([0x30, 70]), integer(r), integer(s)]);
     const edges = [0n, 1n, order - 1n, order, order + 1n, 2n ** 256n - 1n].map(word);
     const malleable = word(order - BigInt(`0x${s.toString('hex')}`));
-    for (const bytes of [Buffer.alloc(64), ...edges.flatMap((edge) => [Buffer.concat([edge, s]), Buffer.concat([r, edge]), Buffer.concat([edge, edge])]), der, raw.subarray(0, 63), Buffer.concat([raw, Buffer.alloc(1)]), Buffer.concat([Buffer.alloc(1), raw]), r, Buffer.concat([s, r])]) {
-      expect(await taken(app, `${header}.${middle}.${bytes.toString('base64url')}`)).toEqual(REFUSED);
+    for (const bytes of [
+      Buffer.alloc(64),
+      ...edges.flatMap((edge) => [
+        Buffer.concat([edge, s]),
+        Buffer.concat([r, edge]),
+        Buffer.concat([edge, edge]),
+      ]),
+      der,
+      raw.subarray(0, 63),
+      Buffer.concat([raw, Buffer.alloc(1)]),
+      Buffer.concat([Buffer.alloc(1), raw]),
+      r,
+      Buffer.concat([s, r]),
+    ]) {
+      expect(await taken(app, `${header}.${middle}.${bytes.toString('base64url')}`)).toEqual(
+        REFUSED,
+      );
     }
-    // ECDSA allows n − s beside s: the same token in another dress. Nothing keys on the text (R2), so ending its session ends both.
+    // ECDSA allows n − s beside s: the same token in another dress. Nothing keys on the text (R2),
+    // so ending its session ends both.
     const twin = `${header}.${middle}.${Buffer.concat([r, malleable]).toString('base64url')}`;
     const own = await app.register();
     await app.call('POST', '/logout/all', { token: own.access });
@@ -252,7 +536,10 @@ describe('J06: signatures that bad arithmetic would take', () => {
     const ownRaw = Buffer.from(l, 'base64url');
     const ownTwin = `${h}.${m}.${Buffer.concat([ownRaw.subarray(0, 32), word(order - BigInt(`0x${ownRaw.subarray(32).toString('hex')}`))]).toString('base64url')}`;
     expect((await app.call('GET', '/me', { token: ownTwin })).status).toBe(401);
-    expect((await app.call('POST', '/verify', { body: { token: twin } })).body.claims?.jti ?? read(user.access).claims['jti']).toBe(read(user.access).claims['jti']);
+    expect(
+      (await app.call('POST', '/verify', { body: { token: twin } })).body.claims?.jti ??
+        read(user.access).claims['jti'],
+    ).toBe(read(user.access).claims['jti']);
   });
 
   test('EdDSA', async () => {
@@ -262,10 +549,22 @@ describe('J06: signatures that bad arithmetic would take', () => {
     const L = 2n ** 252n + 27742317777372353535851937790883648493n;
     const little = (bytes: Buffer) => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
     const S = little(raw.subarray(32));
-    const bytesOf = (value: bigint) => Buffer.from(value.toString(16).padStart(64, '0'), 'hex').reverse();
+    const bytesOf = (value: bigint) =>
+      Buffer.from(value.toString(16).padStart(64, '0'), 'hex').reverse();
     const identity = Buffer.concat([Buffer.from([1]), Buffer.alloc(31)]);
-    for (const bytes of [Buffer.concat([raw.subarray(0, 32), bytesOf(S + L)]), Buffer.concat([raw.subarray(0, 32), bytesOf(S + 2n * L)]), raw.subarray(0, 63), raw.subarray(0, 32), Buffer.concat([raw, Buffer.alloc(1)]), Buffer.alloc(64), Buffer.concat([identity, Buffer.alloc(32)]), Buffer.concat([raw.subarray(0, 32), Buffer.alloc(32)])]) {
-      expect(await taken(app, `${header}.${middle}.${bytes.toString('base64url')}`)).toEqual(REFUSED);
+    for (const bytes of [
+      Buffer.concat([raw.subarray(0, 32), bytesOf(S + L)]),
+      Buffer.concat([raw.subarray(0, 32), bytesOf(S + 2n * L)]),
+      raw.subarray(0, 63),
+      raw.subarray(0, 32),
+      Buffer.concat([raw, Buffer.alloc(1)]),
+      Buffer.alloc(64),
+      Buffer.concat([identity, Buffer.alloc(32)]),
+      Buffer.concat([raw.subarray(0, 32), Buffer.alloc(32)]),
+    ]) {
+      expect(await taken(app, `${header}.${middle}.${bytes.toString('base64url')}`)).toEqual(
+        REFUSED,
+      );
     }
   });
 
@@ -273,26 +572,66 @@ describe('J06: signatures that bad arithmetic would take', () => {
     const { app, user } = of('RS256');
     const [header, middle, last = ''] = user.access.split('.');
     const raw = Buffer.from(last, 'base64url');
-    const n = Buffer.from(String(createPublicKey(app.app.keys.signingKey().verifyKey.export({ type: 'spki', format: 'pem' })).export({ format: 'jwk' }).n), 'base64url');
+    const n = Buffer.from(
+      String(
+        createPublicKey(
+          app.app.keys.signingKey().verifyKey.export({ type: 'spki', format: 'pem' }),
+        ).export({ format: 'jwk' }).n,
+      ),
+      'base64url',
+    );
     const one = Buffer.alloc(raw.length);
     one[one.length - 1] = 1;
-    for (const bytes of [Buffer.alloc(raw.length), one, n, raw.subarray(1), Buffer.concat([Buffer.alloc(1), raw]), Buffer.concat([raw, Buffer.alloc(1)]), Buffer.alloc(raw.length, 0xff)]) {
-      expect(await taken(app, `${header}.${middle}.${bytes.toString('base64url')}`)).toEqual(REFUSED);
+    for (const bytes of [
+      Buffer.alloc(raw.length),
+      one,
+      n,
+      raw.subarray(1),
+      Buffer.concat([Buffer.alloc(1), raw]),
+      Buffer.concat([raw, Buffer.alloc(1)]),
+      Buffer.alloc(raw.length, 0xff),
+    ]) {
+      expect(await taken(app, `${header}.${middle}.${bytes.toString('base64url')}`)).toEqual(
+        REFUSED,
+      );
     }
   });
 });
 
 describe('J07: each kind of token is good at its own places alone', () => {
-  type Kind = 'access' | 'refresh' | 'challenge' | 'device' | 'access typed as refresh' | 'refresh typed as access' | 'challenge typed as access' | 'challenge typed as refresh' | 'untyped' | 'typed JWT' | 'status list' | 'ID token';
+  type Kind =
+    | 'access'
+    | 'refresh'
+    | 'challenge'
+    | 'device'
+    | 'access typed as refresh'
+    | 'refresh typed as access'
+    | 'challenge typed as access'
+    | 'challenge typed as refresh'
+    | 'untyped'
+    | 'typed JWT'
+    | 'status list'
+    | 'ID token';
   let app: TestApp;
   beforeAll(() => void ({ app } = of('ES256')));
 
   async function mint(kind: Kind): Promise<{ token: string; user: SignedIn }> {
     const user = await app.register();
     const { keys, clock } = app.app;
-    const challenge = mintChallengeToken(keys, 'https://auth.example.com', clock, { id: user.userId, userId: user.userId, epoch: 0, device: null, mustChange: false, shown: [{ factor: 'password', kind: 'knowledge', amr: ['pwd'] }] });
+    const challenge = mintChallengeToken(keys, 'https://auth.example.com', clock, {
+      id: user.userId,
+      userId: user.userId,
+      epoch: 0,
+      device: null,
+      mustChange: false,
+      shown: [{ factor: 'password', kind: 'knowledge', amr: ['pwd'] }],
+    });
     const internal = keys.internalKeyAt(clock.now());
-    const typed = (key: Parameters<typeof forge>[0] & { kid: string }, token: string, typ: string | undefined) => forge(key, { alg: key.alg, kid: key.kid, typ }, read(token).claims);
+    const typed = (
+      key: Parameters<typeof forge>[0] & { kid: string },
+      token: string,
+      typ: string | undefined,
+    ) => forge(key, { alg: key.alg, kid: key.kid, typ }, read(token).claims);
     const tokens: Record<Kind, () => string> = {
       access: () => user.access,
       refresh: () => user.refresh,
@@ -305,20 +644,47 @@ describe('J07: each kind of token is good at its own places alone', () => {
       untyped: () => typed(keys.signingKey(), user.access, undefined),
       'typed JWT': () => typed(keys.signingKey(), user.access, 'JWT'),
       'status list': () => typed(keys.signingKey(), user.access, 'statuslist+jwt'),
-      'ID token': () => forge(keys.signingKey(), { alg: 'ES256', kid: keys.signingKey().kid, typ: 'JWT' }, { ...read(user.access).claims, nonce: 'n' }),
+      'ID token': () =>
+        forge(
+          keys.signingKey(),
+          { alg: 'ES256', kid: keys.signingKey().kid, typ: 'JWT' },
+          { ...read(user.access).claims, nonce: 'n' },
+        ),
     };
     return { token: tokens[kind](), user };
   }
 
-  const bearer = (method: string, path: string, body?: object) => (token: string) => app.call(method, path, { token, ...(body === undefined ? {} : { body }) });
-  const PLACES: Readonly<Record<string, { good: readonly Kind[]; send: (token: string, user: SignedIn) => Promise<Reply>; refused?: (reply: Reply, token: string) => boolean }>> = {
+  const bearer = (method: string, path: string, body?: object) => (token: string) =>
+    app.call(method, path, { token, ...(body === undefined ? {} : { body }) });
+  const PLACES: Readonly<
+    Record<
+      string,
+      {
+        good: readonly Kind[];
+        send: (token: string, user: SignedIn) => Promise<Reply>;
+        refused?: (reply: Reply, token: string) => boolean;
+      }
+    >
+  > = {
     'GET /me': { good: ['access'], send: bearer('GET', '/me') },
     'PATCH /me': { good: ['access'], send: bearer('PATCH', '/me', { display_name: 'x' }) },
     'DELETE /me': { good: ['access'], send: bearer('DELETE', '/me') },
     'GET /me/sessions': { good: ['access'], send: bearer('GET', '/me/sessions') },
-    'DELETE /me/sessions/{id}': { good: ['access'], send: (token, user) => app.call('DELETE', `/me/sessions/${user.sessionId}`, { token }) },
-    'POST /me/password': { good: ['access'], send: bearer('POST', '/me/password', { current_password: PASSWORD, new_password: 'another horse battery staple' }) },
-    'POST /reauthenticate': { good: ['access'], send: bearer('POST', '/reauthenticate', { password: PASSWORD }) },
+    'DELETE /me/sessions/{id}': {
+      good: ['access'],
+      send: (token, user) => app.call('DELETE', `/me/sessions/${user.sessionId}`, { token }),
+    },
+    'POST /me/password': {
+      good: ['access'],
+      send: bearer('POST', '/me/password', {
+        current_password: PASSWORD,
+        new_password: 'another horse battery staple',
+      }),
+    },
+    'POST /reauthenticate': {
+      good: ['access'],
+      send: bearer('POST', '/reauthenticate', { password: PASSWORD }),
+    },
     'POST /logout/all': { good: ['access'], send: bearer('POST', '/logout/all') },
     'POST /email/verify': {
       good: ['access'],
@@ -336,7 +702,10 @@ describe('J07: each kind of token is good at its own places alone', () => {
       good: ['access'],
       send: async (token, user) => {
         const { secret } = (await app.call('POST', '/me/totp', { token: user.access })).body;
-        return app.call('POST', '/me/totp/confirm', { token, body: { code: codeAt(secret, app.clock.now()) } });
+        return app.call('POST', '/me/totp/confirm', {
+          token,
+          body: { code: codeAt(secret, app.clock.now()) },
+        });
       },
     },
     'DELETE /me/totp': {
@@ -360,11 +729,25 @@ describe('J07: each kind of token is good at its own places alone', () => {
       good: ['access'],
       send: async (token, user) => {
         const begun = await registrationOptions(app, user);
-        return app.call('POST', '/me/passkeys', { token, body: { challenge_id: begun.challenge_id, credential: create(begun.options).credential } });
+        return app.call('POST', '/me/passkeys', {
+          token,
+          body: { challenge_id: begun.challenge_id, credential: create(begun.options).credential },
+        });
       },
     },
-    'PATCH /me/passkeys/{id}': { good: ['access'], send: async (token, user) => app.call('PATCH', `/me/passkeys/${(await addPasskey(app, user)).id}`, { token, body: { name: 'x' } }) },
-    'DELETE /me/passkeys/{id}': { good: ['access'], send: async (token, user) => app.call('DELETE', `/me/passkeys/${(await addPasskey(app, user)).id}`, { token }) },
+    'PATCH /me/passkeys/{id}': {
+      good: ['access'],
+      send: async (token, user) =>
+        app.call('PATCH', `/me/passkeys/${(await addPasskey(app, user)).id}`, {
+          token,
+          body: { name: 'x' },
+        }),
+    },
+    'DELETE /me/passkeys/{id}': {
+      good: ['access'],
+      send: async (token, user) =>
+        app.call('DELETE', `/me/passkeys/${(await addPasskey(app, user)).id}`, { token }),
+    },
     'POST /reauthenticate/passkey/options': {
       good: ['access'],
       send: async (token, user) => {
@@ -376,7 +759,14 @@ describe('J07: each kind of token is good at its own places alone', () => {
       good: ['challenge'],
       send: async (token, user) => {
         // Written beside the service: enrolling would void the challenge.
-        await app.db.write([{ sql: "INSERT INTO passkey (id, user_id, credential_id, public_key, counter, transports, name, aaguid, backup_eligible, backed_up, created_at) VALUES (?, ?, ?, '', 0, '[]', '', '', 0, 0, 0)", params: [user.userId, user.userId, user.userId], map: () => [], returns: false }]);
+        await app.db.write([
+          {
+            sql: "INSERT INTO passkey (id, user_id, credential_id, public_key, counter, transports, name, aaguid, backup_eligible, backed_up, created_at) VALUES (?, ?, ?, '', 0, '[]', '', '', 0, 0, 0)",
+            params: [user.userId, user.userId, user.userId],
+            map: () => [],
+            returns: false,
+          },
+        ]);
         return app.call('POST', '/login/mfa/passkey/options', { body: { challenge_token: token } });
       },
     },
@@ -385,24 +775,59 @@ describe('J07: each kind of token is good at its own places alone', () => {
       send: async (token, user) => {
         // Written beside the service: enrolling would void the challenge.
         const secret = randomBytes(20);
-        await app.db.write([{ sql: 'INSERT INTO totp (user_id, secret_sealed, last_step, created_at) VALUES (?, ?, 0, 0)', params: [user.userId, app.app.sealer.seal(`totp.secret:${user.userId}`, secret)], map: () => [], returns: false }]);
-        return app.call('POST', '/login/mfa', { body: { challenge_token: token, totp: codeAt(base32(secret), app.clock.now()) } });
+        await app.db.write([
+          {
+            sql: 'INSERT INTO totp (user_id, secret_sealed, last_step, created_at) VALUES (?, ?, 0, 0)',
+            params: [user.userId, app.app.sealer.seal(`totp.secret:${user.userId}`, secret)],
+            map: () => [],
+            returns: false,
+          },
+        ]);
+        return app.call('POST', '/login/mfa', {
+          body: { challenge_token: token, totp: codeAt(base32(secret), app.clock.now()) },
+        });
       },
     },
     'GET /verify': { good: ['access'], send: bearer('GET', '/verify') },
-    'POST /verify': { good: ['access'], send: (token) => app.call('POST', '/verify', { body: { token } }), refused: ({ status, body }) => status === 200 && body.verified === false && body.claims === undefined },
-    'POST /refresh, body': { good: ['refresh'], send: (token) => app.call('POST', '/refresh', { body: { refresh_token: token } }) },
+    'POST /verify': {
+      good: ['access'],
+      send: (token) => app.call('POST', '/verify', { body: { token } }),
+      refused: ({ status, body }) =>
+        status === 200 && body.verified === false && body.claims === undefined,
+    },
+    'POST /refresh, body': {
+      good: ['refresh'],
+      send: (token) => app.call('POST', '/refresh', { body: { refresh_token: token } }),
+    },
     'POST /refresh, bearer': { good: ['refresh'], send: bearer('POST', '/refresh') },
-    'POST /logout, body': { good: ['refresh'], send: (token) => app.call('POST', '/logout', { body: { refresh_token: token } }) },
+    'POST /logout, body': {
+      good: ['refresh'],
+      send: (token) => app.call('POST', '/logout', { body: { refresh_token: token } }),
+    },
     'POST /logout, bearer': { good: ['refresh', 'access'], send: bearer('POST', '/logout') },
     'POST /login, device_token': {
       good: ['device'],
       send: (token, user) => app.login(user.username, PASSWORD, { device_token: token }),
-      // A device token that is none is not worth a refusal: the sign-in counts on the account, and a new one comes back.
-      refused: ({ status, body }, token) => status === 200 && body.device_token !== token && /^d1\./.test(body.device_token),
+      // A device token that is none is not worth a refusal: the sign-in counts on the account, and
+      // a new one comes back.
+      refused: ({ status, body }, token) =>
+        status === 200 && body.device_token !== token && /^d1\./.test(body.device_token),
     },
   };
-  const KINDS: readonly Kind[] = ['access', 'refresh', 'challenge', 'device', 'access typed as refresh', 'refresh typed as access', 'challenge typed as access', 'challenge typed as refresh', 'untyped', 'typed JWT', 'status list', 'ID token'];
+  const KINDS: readonly Kind[] = [
+    'access',
+    'refresh',
+    'challenge',
+    'device',
+    'access typed as refresh',
+    'refresh typed as access',
+    'challenge typed as access',
+    'challenge typed as refresh',
+    'untyped',
+    'typed JWT',
+    'status list',
+    'ID token',
+  ];
   const pairs = Object.keys(PLACES).flatMap((place) => KINDS.map((kind) => [kind, place] as const));
 
   test('there are more than 60 pairs', () => expect(pairs.length).toBeGreaterThan(60));
@@ -412,7 +837,9 @@ describe('J07: each kind of token is good at its own places alone', () => {
     if (place === undefined) throw new Error('no place');
     const { token, user } = await mint(kind);
     const reply = await place.send(token, user);
-    const refused = place.refused?.(reply, token) ?? (reply.status === 401 && reply.body.code === 'invalid_token');
+    const refused =
+      place.refused?.(reply, token) ??
+      (reply.status === 401 && reply.body.code === 'invalid_token');
     expect(refused).toBe(!place.good.includes(kind));
     if (refused) expect((await app.call('GET', '/me', { token: user.access })).status).toBe(200);
     else expect(reply.status).toBeLessThan(300);
@@ -420,7 +847,13 @@ describe('J07: each kind of token is good at its own places alone', () => {
 
   test('every bearer route of the service is among the places', () => {
     const places = new Set(Object.keys(PLACES).map((name) => name.split(',')[0]));
-    const missing = app.routes.flatMap((route) => (route.kind === 'operation' && route.security !== 'public' ? [`${route.method.toUpperCase()} ${route.path}`] : [])).filter((name) => !places.has(name));
+    const missing = app.routes
+      .flatMap((route) =>
+        route.kind === 'operation' && route.security !== 'public'
+          ? [`${route.method.toUpperCase()} ${route.path}`]
+          : [],
+      )
+      .filter((name) => !places.has(name));
     expect(missing).toEqual([]);
   });
 });
@@ -435,8 +868,10 @@ describe('J10, J11: size and form', () => {
     }
     return best;
   };
-  const jwe = (header: object) => `${encode(header)}.${randomBytes(32).toString('base64url')}.${randomBytes(12).toString('base64url')}.${randomBytes(64).toString('base64url')}.${randomBytes(16).toString('base64url')}`;
-  const deep = (depth: number) => `${encode(`{"alg":"ES256","kid":${'['.repeat(depth)}${']'.repeat(depth)}}`)}.e30.AA`;
+  const jwe = (header: object) =>
+    `${encode(header)}.${randomBytes(32).toString('base64url')}.${randomBytes(12).toString('base64url')}.${randomBytes(64).toString('base64url')}.${randomBytes(16).toString('base64url')}`;
+  const deep = (depth: number) =>
+    `${encode(`{"alg":"ES256","kid":${'['.repeat(depth)}${']'.repeat(depth)}}`)}.e30.AA`;
 
   test.each([
     ['8 kB', 'a'.repeat(8_192), 401],
@@ -445,25 +880,44 @@ describe('J10, J11: size and form', () => {
     ['1,000 dots', '.'.repeat(1_000), 401],
     ['10,000 dots', 'a.'.repeat(5_000), 401],
     ['a deep header', deep(1_000), 401],
-    ['JWE, PBES2 of 2^31 rounds', jwe({ alg: 'PBES2-HS256+A128KW', enc: 'A256GCM', p2c: 2 ** 31, p2s: 'AAAA' }), 401],
+    [
+      'JWE, PBES2 of 2^31 rounds',
+      jwe({ alg: 'PBES2-HS256+A128KW', enc: 'A256GCM', p2c: 2 ** 31, p2s: 'AAAA' }),
+      401,
+    ],
     ['JWE, a zip bomb', jwe({ alg: 'dir', enc: 'A256GCM', zip: 'DEF' }), 401],
     ['one character', 'a', 401],
     ['4,097 characters', `${'a'.repeat(4_091)}.aa.aa`, 401],
   ])('%s is refused within 50 ms', async (_, token, status) => {
     const { app } = of('ES256');
-    const send = async () => (await sendRaw(app.url, request('GET /me', [`Authorization: Bearer ${token}`, 'Connection: close']))).replies[0]?.status;
+    const send = async () =>
+      (
+        await sendRaw(
+          app.url,
+          request('GET /me', [`Authorization: Bearer ${token}`, 'Connection: close']),
+        )
+      ).replies[0]?.status;
     expect(await send()).toBe(status);
     expect(await within(send)).toBeLessThan(50);
     const posted = () => app.call('POST', '/verify', { body: { token } });
     const { status: answer, body } = await posted();
-    expect(answer === 200 ? body.verified : answer).toBe(token.length > 65_000 ? 413 : token.length > 16_384 ? 422 : false);
+    expect(answer === 200 ? body.verified : answer).toBe(
+      token.length > 65_000 ? 413 : token.length > 16_384 ? 422 : false,
+    );
     expect(await within(posted)).toBeLessThan(50);
   });
 
   test('10 MB are refused before they are read, and memory stays where it was', async () => {
     const { app } = of('ES256');
     const before = process.memoryUsage().rss;
-    for (let i = 0; i < 5; i++) expect((await app.call('POST', '/verify', { raw: `{"token":"${'a'.repeat(10_000_000)}"}` }).catch(() => ({ status: 413 }))).status).toBe(413);
+    for (let i = 0; i < 5; i++)
+      expect(
+        (
+          await app
+            .call('POST', '/verify', { raw: `{"token":"${'a'.repeat(10_000_000)}"}` })
+            .catch(() => ({ status: 413 }))
+        ).status,
+      ).toBe(413);
     expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
   });
 
@@ -475,86 +929,149 @@ describe('J10, J11: size and form', () => {
     for (const form of [flat, general]) {
       expect((await app.call('POST', '/verify', { body: { token: form } })).status).toBe(422);
       expect((await app.call('POST', '/verify', { body: form })).status).toBe(422);
-      for (const text of [JSON.stringify(form), encode(form)]) expect(await taken(app, text.replaceAll(' ', ''))).toEqual(REFUSED);
-      expect((await app.call('POST', '/refresh', { body: { refresh_token: form } })).status).toBe(422);
+      for (const text of [JSON.stringify(form), encode(form)])
+        expect(await taken(app, text.replaceAll(' ', ''))).toEqual(REFUSED);
+      expect((await app.call('POST', '/refresh', { body: { refresh_token: form } })).status).toBe(
+        422,
+      );
     }
-    for (const token of [[user.access], null, 1, true, {}]) expect((await app.call('POST', '/verify', { body: { token } })).status).toBe(422);
+    for (const token of [[user.access], null, 1, true, {}])
+      expect((await app.call('POST', '/verify', { body: { token } })).status).toBe(422);
     expect((await app.call('POST', '/verify', { body: { token: '' } })).status).toBe(422);
   });
 });
 
 describe('J12: Authorization is one line, one scheme in any case, one space, one token', () => {
-  const send = async (app: TestApp, path: string, lines: readonly string[]) => (await sendRaw(app.url, request(`GET ${path}`, [...lines, 'Connection: close']))).replies[0];
+  const send = async (app: TestApp, path: string, lines: readonly string[]) =>
+    (await sendRaw(app.url, request(`GET ${path}`, [...lines, 'Connection: close']))).replies[0];
 
   test.each(['/me', '/verify'])('GET %s', async (path) => {
     const { app, user } = of('ES256');
     const other = await app.register();
-    for (const scheme of ['Bearer', 'bearer', 'BEARER', 'bEaReR']) expect([scheme, (await send(app, path, [`Authorization: ${scheme} ${user.access}`]))?.status]).toEqual([scheme, path === '/me' ? 200 : 204]);
+    for (const scheme of ['Bearer', 'bearer', 'BEARER', 'bEaReR'])
+      expect([
+        scheme,
+        (await send(app, path, [`Authorization: ${scheme} ${user.access}`]))?.status,
+      ]).toEqual([scheme, path === '/me' ? 200 : 204]);
     const { access } = user;
     const refused: readonly (readonly string[])[] = [
-      [`Authorization: Bearer ${access}`, `Authorization: Bearer ${other.access}`], [`Authorization: Bearer ${access}`, `authorization: Bearer ${access}`], ['Authorization: Basic YTpi', `Authorization: Bearer ${access}`],
-      [`Authorization: Bearer  ${access}`], [`Authorization: Bearer\t${access}`], [`Authorization: Bearer ${access}, Bearer ${other.access}`], [`Authorization: Bearer ${access},${other.access}`], [`Authorization: Bearer ${access} ${other.access}`],
-      [`Authorization: ${access}`], [`Authorization: Bearer`], [`Authorization: Bearer=${access}`], [`Authorization: Bearer "${access}"`], [`Authorization: Token ${access}`], [`Authorization: DPoP ${access}`], [`Authorization: Basic ${access}`], [`Authorization: xBearer ${access}`],
+      [`Authorization: Bearer ${access}`, `Authorization: Bearer ${other.access}`],
+      [`Authorization: Bearer ${access}`, `authorization: Bearer ${access}`],
+      ['Authorization: Basic YTpi', `Authorization: Bearer ${access}`],
+      [`Authorization: Bearer  ${access}`],
+      [`Authorization: Bearer\t${access}`],
+      [`Authorization: Bearer ${access}, Bearer ${other.access}`],
+      [`Authorization: Bearer ${access},${other.access}`],
+      [`Authorization: Bearer ${access} ${other.access}`],
+      [`Authorization: ${access}`],
+      [`Authorization: Bearer`],
+      [`Authorization: Bearer=${access}`],
+      [`Authorization: Bearer "${access}"`],
+      [`Authorization: Token ${access}`],
+      [`Authorization: DPoP ${access}`],
+      [`Authorization: Basic ${access}`],
+      [`Authorization: xBearer ${access}`],
       ['Authorization:'],
     ];
     for (const lines of refused) {
       const reply = await send(app, path, lines);
-      expect([lines.map((line) => line.slice(0, 30)), reply?.status, JSON.parse(reply?.body ?? '{}').code]).toEqual([lines.map((line) => line.slice(0, 30)), 401, 'invalid_token']);
+      expect([
+        lines.map((line) => line.slice(0, 30)),
+        reply?.status,
+        JSON.parse(reply?.body ?? '{}').code,
+      ]).toEqual([lines.map((line) => line.slice(0, 30)), 401, 'invalid_token']);
     }
   });
 
   test('a token in the query, a cookie, a form or another header is not looked at', async () => {
     const { app, user } = of('ES256');
     for (const path of ['/me', '/verify']) {
-      for (const name of ['access_token', 'token', 'jwt', 'authorization']) expect((await send(app, `${path}?${name}=${user.access}`, []))?.status).toBe(401);
-      for (const line of [`Cookie: access_token=${user.access}; token=${user.access}`, `X-Access-Token: ${user.access}`, `X-Authorization: Bearer ${user.access}`, `Proxy-Authorization: Bearer ${user.access}`, `X-Forwarded-Authorization: Bearer ${user.access}`, `X-Auth-User: ${user.userId}`]) {
-        expect([line.slice(0, 20), (await send(app, path, [line]))?.status]).toEqual([line.slice(0, 20), 401]);
+      for (const name of ['access_token', 'token', 'jwt', 'authorization'])
+        expect((await send(app, `${path}?${name}=${user.access}`, []))?.status).toBe(401);
+      for (const line of [
+        `Cookie: access_token=${user.access}; token=${user.access}`,
+        `X-Access-Token: ${user.access}`,
+        `X-Authorization: Bearer ${user.access}`,
+        `Proxy-Authorization: Bearer ${user.access}`,
+        `X-Forwarded-Authorization: Bearer ${user.access}`,
+        `X-Auth-User: ${user.userId}`,
+      ]) {
+        expect([line.slice(0, 20), (await send(app, path, [line]))?.status]).toEqual([
+          line.slice(0, 20),
+          401,
+        ]);
       }
     }
-    expect((await app.call('POST', '/refresh?refresh_token=' + user.refresh, { body: {} })).status).toBe(422);
+    expect(
+      (await app.call('POST', '/refresh?refresh_token=' + user.refresh, { body: {} })).status,
+    ).toBe(422);
   });
 
   test('no header at all names no error (RFC 6750 §3.1), and identity headers of the caller come back from nobody', async () => {
     const { app } = of('ES256');
     for (const path of ['/me', '/verify']) {
       const reply = await send(app, path, ['X-Auth-User: forged', 'X-Auth-Acr: aal2']);
-      expect([reply?.status, reply?.headers['www-authenticate'], reply?.headers['x-auth-user']]).toEqual([401, 'Bearer', undefined]);
+      expect([
+        reply?.status,
+        reply?.headers['www-authenticate'],
+        reply?.headers['x-auth-user'],
+      ]).toEqual([401, 'Bearer', undefined]);
     }
   });
 });
 
 describe('J13: rotation', () => {
   const MINUTE = 60_000;
-  const rows = (app: TestApp) => app.db.read({ sql: 'SELECT kid, private_sealed, public_jwk FROM signing_key', params: [], map: (all) => all.map((row) => row.map(String)), returns: true });
+  const rows = (app: TestApp) =>
+    app.db.read({
+      sql: 'SELECT kid, private_sealed, public_jwk FROM signing_key',
+      params: [],
+      map: (all) => all.map((row) => row.map(String)),
+      returns: true,
+    });
 
-  test.each(['ES256', 'EdDSA'] as const)('%s: the old key verifies until its last token has expired, and then no more', async (algorithm) => {
-    const app = await createTestApp({ config: `[tokens]\nalgorithm = "${algorithm}"\n` });
-    const user = await app.register();
-    const oldKey = app.app.keys.signingKey();
-    const kid = await app.app.keys.rotate('access', 10 * MINUTE);
-    const kids = async () => (await app.call('GET', '/.well-known/jwks.json')).body.keys.map((key: { kid: string }) => key.kid);
-    expect(await kids()).toEqual([oldKey.kid, kid]);
-    expect(read((await app.login(user.username)).body.access_token).header['kid']).toBe(oldKey.kid);
-    app.clock.advance(10 * MINUTE);
-    const late = await app.login(user.username);
-    expect(read(late.body.access_token).header['kid']).toBe(kid);
-    expect(await kids()).toEqual([kid, oldKey.kid]);
-    // Until the overlap ends, a token of the old key is good if its own time is.
-    const anew = () => {
-      const now = Math.floor(app.clock.now() / 1000);
-      return forge(oldKey, read(user.access).header, { ...read(user.access).claims, iat: now, nbf: now, exp: now + 600 });
-    };
-    expect(await taken(app, anew())).toEqual(TAKEN);
-    app.clock.advance(15 * MINUTE);
-    expect(await taken(app, anew())).toEqual(TAKEN);
-    app.clock.advance(2 * MINUTE);
-    expect(await taken(app, anew())).toEqual(REFUSED);
-    expect(await kids()).toEqual([kid]);
-    expect((await app.call('GET', `/keys/${oldKey.kid}.pem`)).status).toBe(404);
-    // A clock that is set back revives nothing that has been verified and remembered, beyond what the time itself allows.
-    expect(await taken(app, altered(app, user.access, {}, { kid: oldKey.kid }))).toEqual(REFUSED);
-    await app.stop();
-  });
+  test.each(['ES256', 'EdDSA'] as const)(
+    '%s: the old key verifies until its last token has expired, and then no more',
+    async (algorithm) => {
+      const app = await createTestApp({ config: `[tokens]\nalgorithm = "${algorithm}"\n` });
+      const user = await app.register();
+      const oldKey = app.app.keys.signingKey();
+      const kid = await app.app.keys.rotate('access', 10 * MINUTE);
+      const kids = async () =>
+        (await app.call('GET', '/.well-known/jwks.json')).body.keys.map(
+          (key: { kid: string }) => key.kid,
+        );
+      expect(await kids()).toEqual([oldKey.kid, kid]);
+      expect(read((await app.login(user.username)).body.access_token).header['kid']).toBe(
+        oldKey.kid,
+      );
+      app.clock.advance(10 * MINUTE);
+      const late = await app.login(user.username);
+      expect(read(late.body.access_token).header['kid']).toBe(kid);
+      expect(await kids()).toEqual([kid, oldKey.kid]);
+      // Until the overlap ends, a token of the old key is good if its own time is.
+      const anew = () => {
+        const now = Math.floor(app.clock.now() / 1000);
+        return forge(oldKey, read(user.access).header, {
+          ...read(user.access).claims,
+          iat: now,
+          nbf: now,
+          exp: now + 600,
+        });
+      };
+      expect(await taken(app, anew())).toEqual(TAKEN);
+      app.clock.advance(15 * MINUTE);
+      expect(await taken(app, anew())).toEqual(TAKEN);
+      app.clock.advance(2 * MINUTE);
+      expect(await taken(app, anew())).toEqual(REFUSED);
+      expect(await kids()).toEqual([kid]);
+      expect((await app.call('GET', `/keys/${oldKey.kid}.pem`)).status).toBe(404);
+      // A clock that is set back revives nothing that has been verified and remembered, beyond what
+      // the time itself allows.
+      expect(await taken(app, altered(app, user.access, {}, { kid: oldKey.kid }))).toEqual(REFUSED);
+      await app.stop();
+    },
+  );
 
   test('a key that is withdrawn fails at once, remembered tokens included', async () => {
     const app = await createTestApp();
@@ -563,7 +1080,11 @@ describe('J13: rotation', () => {
     const oldKid = app.app.keys.signingKey().kid;
     const kid = await app.app.keys.rotate('access', 0, { withdraw: true });
     expect(await taken(app, user.access)).toEqual(REFUSED);
-    expect((await app.call('GET', '/.well-known/jwks.json')).body.keys.map((key: { kid: string }) => key.kid)).toEqual([kid]);
+    expect(
+      (await app.call('GET', '/.well-known/jwks.json')).body.keys.map(
+        (key: { kid: string }) => key.kid,
+      ),
+    ).toEqual([kid]);
     expect((await app.call('GET', `/keys/${oldKid}.pem`)).status).toBe(404);
     // The session lives: its refresh token is of another family.
     const refreshed = await app.call('POST', '/refresh', { body: { refresh_token: user.refresh } });
@@ -577,11 +1098,15 @@ describe('J13: rotation', () => {
     await app.app.keys.rotate('internal', 0);
     const two = await app.register();
     expect(read(two.refresh).header['kid']).not.toBe(read(one.refresh).header['kid']);
-    expect((await app.call('POST', '/refresh', { body: { refresh_token: one.refresh } })).status).toBe(200);
+    expect(
+      (await app.call('POST', '/refresh', { body: { refresh_token: one.refresh } })).status,
+    ).toBe(200);
     const device = await app.login(one.username, PASSWORD, { device_token: one.deviceToken });
     expect(device.body.device_token).toBe(one.deviceToken);
     await app.app.keys.rotate('internal', 0, { withdraw: true });
-    expect((await app.call('POST', '/refresh', { body: { refresh_token: two.refresh } })).body.code).toBe('invalid_token');
+    expect(
+      (await app.call('POST', '/refresh', { body: { refresh_token: two.refresh } })).body.code,
+    ).toBe('invalid_token');
     await app.stop();
   });
 
@@ -591,7 +1116,10 @@ describe('J13: rotation', () => {
     const user = await app.register();
     expect(await taken(twin, user.access)).toEqual(TAKEN);
     await app.app.keys.rotate('access', 0, { withdraw: true });
-    await vi.waitFor(async () => expect(await taken(twin, user.access)).toEqual(REFUSED), { timeout: 3_000, interval: 50 });
+    await vi.waitFor(async () => expect(await taken(twin, user.access)).toEqual(REFUSED), {
+      timeout: 3_000,
+      interval: 50,
+    });
     const next = (await app.login(user.username)).body.access_token;
     expect(await taken(twin, next)).toEqual(TAKEN);
     await twin.stop();
@@ -603,10 +1131,17 @@ describe('J13: rotation', () => {
     const { body, headers } = await app.call('GET', '/.well-known/jwks.json');
     expect(headers.get('content-type')).toBe('application/jwk-set+json');
     for (const key of body.keys) {
-      expect(Object.keys(key).filter((name) => !['kty', 'kid', 'alg', 'use', 'crv', 'x', 'y', 'n', 'e'].includes(name))).toEqual([]);
+      expect(
+        Object.keys(key).filter(
+          (name) => !['kty', 'kid', 'alg', 'use', 'crv', 'x', 'y', 'n', 'e'].includes(name),
+        ),
+      ).toEqual([]);
       expect([key.alg, key.use]).toEqual([algorithm, 'sig']);
       const pem = await app.call('GET', `/keys/${key.kid}.pem`);
-      expect([pem.status, createPublicKey(pem.body).export({ format: 'jwk' })]).toEqual([200, expect.objectContaining({ kty: key.kty, ...(key.x === undefined ? {} : { x: key.x }) })]);
+      expect([pem.status, createPublicKey(pem.body).export({ format: 'jwk' })]).toEqual([
+        200,
+        expect.objectContaining({ kty: key.kty, ...(key.x === undefined ? {} : { x: key.x }) }),
+      ]);
       expect(pem.body).not.toContain('PRIVATE');
     }
     const internal = app.app.keys.list().filter(({ purpose }) => purpose === 'internal');
@@ -622,8 +1157,20 @@ describe('J13: rotation', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const reads = vi.spyOn(app.db, 'read');
     const writes = vi.spyOn(app.db, 'write');
-    for (let i = 0; i < 200; i++) expect((await app.call('GET', '/me', { token: forge({ alg: 'ES256', signKey: privateKey }, { alg: 'ES256', typ: 'at+jwt', kid: `unknown-${i}` }, read(user.access).claims) })).status).toBe(401);
-    // Some drivers look now and then for what other processes wrote; that is a matter of time, not of requests.
+    for (let i = 0; i < 200; i++)
+      expect(
+        (
+          await app.call('GET', '/me', {
+            token: forge(
+              { alg: 'ES256', signKey: privateKey },
+              { alg: 'ES256', typ: 'at+jwt', kid: `unknown-${i}` },
+              read(user.access).claims,
+            ),
+          })
+        ).status,
+      ).toBe(401);
+    // Some drivers look now and then for what other processes wrote; that is a matter of time, not
+    // of requests.
     expect(reads.mock.calls.length).toBeLessThan(20);
     expect(writes.mock.calls.length).toBe(0);
     expect((await app.call('GET', '/verify', { token: user.access })).status).toBe(204);
@@ -640,26 +1187,39 @@ describe('J13: rotation', () => {
     const pkcs8 = app.app.keys.signingKey().signKey?.export({ type: 'pkcs8', format: 'der' });
     for (const row of before) {
       expect(row.join()).not.toContain(String(exported?.d));
-      expect(row.join()).not.toContain(Buffer.from(pkcs8 ?? '').toString('base64url').slice(20, 60));
+      expect(row.join()).not.toContain(
+        Buffer.from(pkcs8 ?? '')
+          .toString('base64url')
+          .slice(20, 60),
+      );
     }
     await app.stop();
     const other = randomBytes(32);
     const refused = createTestApp({ directory, keyEncryptionKey: other });
     await expect(refused).rejects.toThrow(KeysRefused);
-    for (const key of [own, other]) for (const form of ['hex', 'base64', 'base64url'] as const) await expect(refused).rejects.not.toThrow(key.toString(form));
+    for (const key of [own, other])
+      for (const form of ['hex', 'base64', 'base64url'] as const)
+        await expect(refused).rejects.not.toThrow(key.toString(form));
     const again = await createTestApp({ directory, keyEncryptionKey: own });
     expect(await rows(again)).toEqual(before);
     expect((await again.call('GET', '/me', { token: access })).status).toBe(200);
     await again.stop();
     // Rotation of the key-encryption key: the former one still opens (ASVS 13.3.4).
-    const moved = await createTestApp({ directory, keyEncryptionKey: other, config: `[secrets]\nprevious_key_encryption_keys = ["${own.toString('base64')}"]\n` });
+    const moved = await createTestApp({
+      directory,
+      keyEncryptionKey: other,
+      config: `[secrets]\nprevious_key_encryption_keys = ["${own.toString('base64')}"]\n`,
+    });
     expect((await moved.call('GET', '/me', { token: access })).status).toBe(200);
     await moved.stop();
     rmSync(directory, { recursive: true, force: true });
   });
 
   test('a sealed key that is changed, or moved to another row, is refused (ASVS 11.3.3)', async () => {
-    for (const change of ["UPDATE signing_key SET private_sealed = substr(private_sealed, 1, length(private_sealed) - 4) || 'AAAA'", "UPDATE signing_key SET private_sealed = (SELECT private_sealed FROM signing_key other WHERE other.purpose <> signing_key.purpose)"]) {
+    for (const change of [
+      "UPDATE signing_key SET private_sealed = substr(private_sealed, 1, length(private_sealed) - 4) || 'AAAA'",
+      'UPDATE signing_key SET private_sealed = (SELECT private_sealed FROM signing_key other WHERE other.purpose <> signing_key.purpose)',
+    ]) {
       const directory = mkdtempSync(join(tmpdir(), 'postern-test-'));
       const app = await createTestApp({ directory });
       await app.db.write([{ sql: change, params: [], map: () => [], returns: false }]);
@@ -677,7 +1237,11 @@ describe('J13: rotation', () => {
     const next = await createTestApp({ directory, config: '[tokens]\nalgorithm = "EdDSA"\n' });
     expect(await taken(next, user.access)).toEqual(TAKEN);
     expect(read((await next.login(user.username)).body.access_token).header['alg']).toBe('EdDSA');
-    expect((await next.call('GET', '/.well-known/jwks.json')).body.keys.map((key: { alg: string }) => key.alg)).toEqual(['EdDSA', 'ES256']);
+    expect(
+      (await next.call('GET', '/.well-known/jwks.json')).body.keys.map(
+        (key: { alg: string }) => key.alg,
+      ),
+    ).toEqual(['EdDSA', 'ES256']);
     await next.stop();
     rmSync(directory, { recursive: true, force: true });
   });

@@ -2,4 +2,7 @@
 import type { Feature } from '../feature.ts';
 import { accountRoutes } from './routes.ts';
 
-export const account: Feature = { name: 'account', contribute: (app) => ({ routes: accountRoutes(app) }) };
+export const account: Feature = {
+  name: 'account',
+  contribute: (app) => ({ routes: accountRoutes(app) }),
+};

@@ -1,4 +1,6 @@
-/** What users do with their own account: change its profile, list and end its sessions, delete it. */
+/**
+ * What users do with their own account: change its profile, list and end its sessions, delete it.
+ */
 import type { App } from '../../capabilities.ts';
 import type { Statement } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
@@ -21,16 +23,32 @@ export interface ProfileChange {
  *
  * @throws {Problem} username_taken, invalid_request, session_revoked
  */
-export async function changeProfile(app: App, principal: Principal, change: ProfileChange, requester: Requester): Promise<User> {
+export async function changeProfile(
+  app: App,
+  principal: Principal,
+  change: ProfileChange,
+  requester: Requester,
+): Promise<User> {
   await takingName(() => writeAs(app, principal, [profileStatement(app, principal, change)]));
   const changed = await findUserById(app.db, principal.user.id);
   if (changed === null) throw new Problem('session_revoked');
-  app.log.write('info', 'user.updated', 'an account was changed by its user', { request_id: requester.requestId, 'user.id': changed.id, 'session.id': principal.session.id });
+  app.log.write('info', 'user.updated', 'an account was changed by its user', {
+    request_id: requester.requestId,
+    'user.id': changed.id,
+    'session.id': principal.session.id,
+  });
   return changed;
 }
 
-/** The statement of a change, for a commit that holds more than it. @throws {Problem} invalid_request */
-export function profileStatement(app: App, { user }: Principal, change: ProfileChange): Statement<User> {
+/**
+ * The statement of a change, for a commit that holds more than it. @throws {Problem}
+ * invalid_request
+ */
+export function profileStatement(
+  app: App,
+  { user }: Principal,
+  change: ProfileChange,
+): Statement<User> {
   return updateUserProfile({
     id: user.id,
     username: change.username ?? null,
@@ -41,9 +59,23 @@ export function profileStatement(app: App, { user }: Principal, change: ProfileC
   });
 }
 
-/** Deletes the account with all that hangs on it; its access tokens die here at once. @throws {Problem} session_revoked */
-export async function deleteAccount(app: App, principal: Principal, requester: Requester): Promise<void> {
+/**
+ * Deletes the account with all that hangs on it; its access tokens die here at once. @throws
+ * {Problem} session_revoked
+ */
+export async function deleteAccount(
+  app: App,
+  principal: Principal,
+  requester: Requester,
+): Promise<void> {
   const { user } = principal;
-  await writeAs(app, principal, [...endSessions({ kind: 'all', userId: user.id }, 'user_deleted', app.clock.now()), deleteUser(user.id)]);
-  app.log.write('info', 'user.deleted', 'an account was deleted by its user', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip });
+  await writeAs(app, principal, [
+    ...endSessions({ kind: 'all', userId: user.id }, 'user_deleted', app.clock.now()),
+    deleteUser(user.id),
+  ]);
+  app.log.write('info', 'user.deleted', 'an account was deleted by its user', {
+    request_id: requester.requestId,
+    'user.id': user.id,
+    'client.address': requester.ip,
+  });
 }

@@ -27,25 +27,44 @@ export function accountRoutes(app: App): readonly AnyRoute[] {
       status: 200,
       reply: UserReply,
       problems: [],
-      handle: async ({ principal }) => userReply(principal.user, await hasSecondFactor(app, principal.user.id)),
+      handle: async ({ principal }) =>
+        userReply(principal.user, await hasSecondFactor(app, principal.user.id)),
     }),
     route({
       method: 'patch',
       path: '/me',
       tag: 'Account',
       summary: 'Change the username, the display name, the metadata or the e-mail address',
-      description: 'What is left out stays as it is. A new address is pending until POST /email/verify; the old one stays in force and is told. user_metadata is replaced as a whole; display_name null takes it away.',
+      description:
+        'What is left out stays as it is. A new address is pending until POST /email/verify; the old one stays in force and is told. user_metadata is replaced as a whole; display_name null takes it away.',
       security: bearer({ fresh: true }),
-      body: hasUsernames ? z.strictObject({ ...changeable, username: z.string().max(512, 'No name here is that long.').optional() }) : z.strictObject(changeable),
+      body: hasUsernames
+        ? z.strictObject({
+            ...changeable,
+            username: z.string().max(512, 'No name here is that long.').optional(),
+          })
+        : z.strictObject(changeable),
       status: 200,
       reply: UserReply,
       problems: hasUsernames ? ['username_taken', 'overloaded'] : ['overloaded'],
       handle: async ({ body, principal, requester, signal }) => {
-        const change = { username: 'username' in body && typeof body.username === 'string' ? body.username : undefined, displayName: body.display_name, userMetadata: body.user_metadata };
+        const change = {
+          username:
+            'username' in body && typeof body.username === 'string' ? body.username : undefined,
+          displayName: body.display_name,
+          userMetadata: body.user_metadata,
+        };
         const user =
           body.email === undefined
             ? await changeProfile(app, principal, change, requester)
-            : await changeEmail(app, principal, body.email, [profileStatement(app, principal, change)], requester, signal);
+            : await changeEmail(
+                app,
+                principal,
+                body.email,
+                [profileStatement(app, principal, change)],
+                requester,
+                signal,
+              );
         return userReply(user, await hasSecondFactor(app, user.id));
       },
     }),
@@ -65,7 +84,8 @@ export function accountRoutes(app: App): readonly AnyRoute[] {
       path: '/email/verify',
       tag: 'Account',
       summary: 'Prove the pending address by the code that was sent to it',
-      description: 'The mailbox and the account, both. Other accounts that only claimed the address lose it; where it replaces an old one, the other sessions end.',
+      description:
+        'The mailbox and the account, both. Other accounts that only claimed the address lose it; where it replaces an old one, the other sessions end.',
       security: bearer(),
       body: z.strictObject({ code: z.string().max(32, 'No code is that long.') }),
       status: 200,
@@ -85,7 +105,8 @@ export function accountRoutes(app: App): readonly AnyRoute[] {
       security: bearer(),
       status: 202,
       problems: ['overloaded'],
-      handle: ({ principal, requester, signal }) => resendEmailCode(app, principal, requester, signal),
+      handle: ({ principal, requester, signal }) =>
+        resendEmailCode(app, principal, requester, signal),
     }),
   ];
 }

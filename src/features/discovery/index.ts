@@ -1,6 +1,6 @@
 /**
- * What sibling services fetch: the JWKS, the metadata that leads to it, and each key as PEM for those who read no JWKS. All of it
- * is kept as bytes and made again only when the ring changes.
+ * What sibling services fetch: the JWKS, the metadata that leads to it, and each key as PEM for
+ * those who read no JWKS. All of it is kept as bytes and made again only when the ring changes.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7517#section-5
  * @see https://www.rfc-editor.org/rfc/rfc8414#section-2
@@ -11,7 +11,10 @@ import type { AnyRoute, DocumentBytes } from '../../http/route.ts';
 import { documentBytes, jsonDocument } from '../../http/document-bytes.ts';
 import type { Feature } from '../feature.ts';
 
-/** Seconds for which a verifier may keep the JWKS. A next key is published longer than this ahead of its use. */
+/**
+ * Seconds for which a verifier may keep the JWKS. A next key is published longer than this ahead of
+ * its use.
+ */
 export const JWKS_MAX_AGE_SECONDS = 300;
 
 interface KeyDocuments {
@@ -37,7 +40,8 @@ function discoveryRoutes(app: App): readonly AnyRoute[] {
   const metadata = jsonDocument({
     issuer,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
-    // No flow of OAuth's is offered, and RFC 8414 wants that said: there are no response types and no grants.
+    // No flow of OAuth's is offered, and RFC 8414 wants that said: there are no response types and
+    // no grants.
     response_types_supported: [],
     grant_types_supported: [],
     id_token_signing_alg_values_supported: [app.config.tokens.algorithm],
@@ -46,20 +50,32 @@ function discoveryRoutes(app: App): readonly AnyRoute[] {
     access_token_signing_alg_values_supported: [app.config.tokens.algorithm],
   });
   const metadataRoute = (path: `/${string}`, summary: string): AnyRoute =>
-    document({ path, tag: 'Services', summary, contentType: 'application/json', maxAgeSeconds: 3600, problems: [], current: () => metadata });
+    document({
+      path,
+      tag: 'Services',
+      summary,
+      contentType: 'application/json',
+      maxAgeSeconds: 3600,
+      problems: [],
+      current: () => metadata,
+    });
   return [
     document({
       path: '/.well-known/jwks.json',
       tag: 'Services',
       summary: 'The public signing keys',
-      description: 'The active key first, the next one ahead of its use, superseded ones until their last token has expired. Empty under HS256.',
+      description:
+        'The active key first, the next one ahead of its use, superseded ones until their last token has expired. Empty under HS256.',
       contentType: 'application/jwk-set+json',
       maxAgeSeconds: JWKS_MAX_AGE_SECONDS,
       problems: [],
       current: () => documents().jwks,
     }),
     metadataRoute('/.well-known/oauth-authorization-server', 'Metadata of the issuer (RFC 8414)'),
-    metadataRoute('/.well-known/openid-configuration', 'The same metadata where OpenID Connect libraries look for it'),
+    metadataRoute(
+      '/.well-known/openid-configuration',
+      'The same metadata where OpenID Connect libraries look for it',
+    ),
     document({
       path: '/keys/{kid}.pem',
       tag: 'Services',
@@ -72,4 +88,7 @@ function discoveryRoutes(app: App): readonly AnyRoute[] {
   ];
 }
 
-export const discovery: Feature = { name: 'discovery', contribute: (app) => ({ routes: discoveryRoutes(app) }) };
+export const discovery: Feature = {
+  name: 'discovery',
+  contribute: (app) => ({ routes: discoveryRoutes(app) }),
+};

@@ -1,4 +1,7 @@
-/** Whether the process lives, and whether it can do its work. Liveness never asks the database: one slow disk must not restart it. */
+/**
+ * Whether the process lives, and whether it can do its work. Liveness never asks the database: one
+ * slow disk must not restart it.
+ */
 import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
 import { Problem } from '../../problem.ts';
@@ -39,12 +42,17 @@ function healthRoutes(app: App): readonly AnyRoute[] {
             await work();
           } catch (error) {
             reasons.push(reason);
-            app.log.write('warn', 'readiness.failed', reason, { request_id: requester.requestId, reason, ...exceptionFields(error) });
+            app.log.write('warn', 'readiness.failed', reason, {
+              request_id: requester.requestId,
+              reason,
+              ...exceptionFields(error),
+            });
           }
         };
         await check('database_not_writable', () => app.db.write([probeWrite()]));
         await check('migrations_pending', async () => {
-          if ((await app.db.pendingMigrations()).length > 0) throw new Error('migrations are pending');
+          if ((await app.db.pendingMigrations()).length > 0)
+            throw new Error('migrations are pending');
         });
         await check('no_signing_key', () => app.keys.signingKey());
         if (reasons.length > 0) throw new Problem('not_ready', { members: { reasons } });
@@ -54,4 +62,7 @@ function healthRoutes(app: App): readonly AnyRoute[] {
   ];
 }
 
-export const health: Feature = { name: 'health', contribute: (app) => ({ routes: healthRoutes(app) }) };
+export const health: Feature = {
+  name: 'health',
+  contribute: (app) => ({ routes: healthRoutes(app) }),
+};

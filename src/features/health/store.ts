@@ -2,7 +2,9 @@
 import { raw } from '../../db/prepare.ts';
 import type { Statement } from '../../db/database.ts';
 
-const probe = raw("INSERT INTO throttle (key, failures, recent, last_at, blocked_until) VALUES ('readiness', 0, 0, 0, 0) ON CONFLICT (key) DO UPDATE SET failures = 1 - failures");
+const probe = raw(
+  "INSERT INTO throttle (key, failures, recent, last_at, blocked_until) VALUES ('readiness', 0, 0, 0, 0) ON CONFLICT (key) DO UPDATE SET failures = 1 - failures",
+);
 
 export function probeWrite(): Statement {
   return probe({});

@@ -4,16 +4,32 @@ import * as z from 'zod';
 import { Problem } from '../../problem.ts';
 import type { VerifiedFactor } from '../../core/factor.ts';
 import { tell } from '../../core/mail.ts';
-import { countRecoveryCodes, findRecoveryCode, parseRecoveryCode, secondAccount, spendRecoveryCode } from '../../core/recovery-code.ts';
+import {
+  countRecoveryCodes,
+  findRecoveryCode,
+  parseRecoveryCode,
+  secondAccount,
+  spendRecoveryCode,
+} from '../../core/recovery-code.ts';
 import { networkOf } from '../../core/requester.ts';
 import type { Requester } from '../../core/requester.ts';
 import type { User } from '../../core/user.ts';
 
-async function verifyRecoveryCode(app: App, user: User, code: string, requester: Requester, signal: AbortSignal): Promise<VerifiedFactor> {
+async function verifyRecoveryCode(
+  app: App,
+  user: User,
+  code: string,
+  requester: Requester,
+  signal: AbortSignal,
+): Promise<VerifiedFactor> {
   const parsed = parseRecoveryCode(code);
   const stored = parsed === null ? null : await findRecoveryCode(app.db, user.id, parsed.selector);
   // A selector that nobody has costs a hash all the same.
-  const { ok } = await app.hasher.verify(stored, parsed?.secret ?? 'not a code', { account: secondAccount(user.id), client: networkOf(requester), signal });
+  const { ok } = await app.hasher.verify(stored, parsed?.secret ?? 'not a code', {
+    account: secondAccount(user.id),
+    client: networkOf(requester),
+    signal,
+  });
   if (!ok || parsed === null || stored === null) throw new Problem('invalid_credentials');
   const left = (await countRecoveryCodes(app.db, user.id)) - 1;
   return {
@@ -23,7 +39,13 @@ async function verifyRecoveryCode(app: App, user: User, code: string, requester:
     user,
     effects: [
       spendRecoveryCode({ userId: user.id, selector: parsed.selector, codeHash: stored }),
-      ...tell(app, 'recovery_code_used', user.email, { address: requester.ip ?? 'unknown', left: String(left) }, requester),
+      ...tell(
+        app,
+        'recovery_code_used',
+        user.email,
+        { address: requester.ip ?? 'unknown', left: String(left) },
+        requester,
+      ),
     ],
   };
 }

@@ -30,22 +30,28 @@ export interface AttestedCredential {
 /** @throws {NotVerified} form, length of the id, algorithm, key, or bytes that are left over */
 export function readAttestedData(data: Uint8Array): AttestedCredential {
   const flags = flagsOf(data);
-  if ((flags & ATTESTED_CREDENTIAL) === 0) throw new NotVerified('no credential in the authenticator data');
+  if ((flags & ATTESTED_CREDENTIAL) === 0)
+    throw new NotVerified('no credential in the authenticator data');
   const idAt = HEAD_BYTES + 18;
   const idLength = ((data[idAt - 2] ?? 0) << 8) | (data[idAt - 1] ?? 0);
   const keyAt = idAt + idLength;
-  if (idLength === 0 || idLength > MAX_CREDENTIAL_ID_BYTES || keyAt >= data.length) throw new NotVerified('a credential id of a length that none has');
+  if (idLength === 0 || idLength > MAX_CREDENTIAL_ID_BYTES || keyAt >= data.length)
+    throw new NotVerified('a credential id of a length that none has');
   const { value, end } = readCbor(data, keyAt);
   if (!isSoundPublicJwk(jwkOf(value))) throw new NotVerified('no key: off its curve, or too short');
   demandEnd(data, flags, end);
-  return { credentialId: encodeBase64url(data.subarray(idAt, keyAt)), publicKey: encodeBase64url(data.subarray(keyAt, end)) };
+  return {
+    credentialId: encodeBase64url(data.subarray(idAt, keyAt)),
+    publicKey: encodeBase64url(data.subarray(keyAt, end)),
+  };
 }
 
 /** @throws {NotVerified} form, or bytes that are left over */
 export function demandAssertionData(data: Uint8Array): void {
   const flags = flagsOf(data);
   // §6.1: assertions carry none, and whoever reads one there would take its key for the account's.
-  if ((flags & ATTESTED_CREDENTIAL) !== 0) throw new NotVerified('a credential in the data of an assertion');
+  if ((flags & ATTESTED_CREDENTIAL) !== 0)
+    throw new NotVerified('a credential in the data of an assertion');
   demandEnd(data, flags, HEAD_BYTES);
 }
 
@@ -59,14 +65,16 @@ function demandEnd(data: Uint8Array, flags: number, at: number): void {
   let end = at;
   if ((flags & EXTENSIONS) !== 0) {
     const extensions = readCbor(data, at);
-    if (!(extensions.value instanceof Map)) throw new NotVerified('extension outputs that are no map');
+    if (!(extensions.value instanceof Map))
+      throw new NotVerified('extension outputs that are no map');
     end = extensions.end;
   }
   if (end !== data.length) throw new NotVerified('bytes behind the authenticator data');
 }
 
 /**
- * The key of a credential. Only what its kind has, at its size: 32-byte coordinates, and an exponent that is odd and short.
+ * The key of a credential. Only what its kind has, at its size: 32-byte coordinates, and an
+ * exponent that is odd and short.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9053#section-7
  */
@@ -84,11 +92,18 @@ function jwkOf(key: Cbor): StrangersJwk {
     return encodeBase64url(value);
   };
   const kind = `${String(member(1))} ${String(member(3))}`;
-  if (kind === '2 -7' && member(-1) === 1 && key.size === 5) return { kty: 'EC', crv: 'P-256', x: coordinate(-2), y: coordinate(-3) };
-  if (kind === '1 -8' && member(-1) === 6 && key.size === 4) return { kty: 'OKP', crv: 'Ed25519', x: coordinate(-2) };
+  if (kind === '2 -7' && member(-1) === 1 && key.size === 5)
+    return { kty: 'EC', crv: 'P-256', x: coordinate(-2), y: coordinate(-3) };
+  if (kind === '1 -8' && member(-1) === 6 && key.size === 4)
+    return { kty: 'OKP', crv: 'Ed25519', x: coordinate(-2) };
   if (kind === '3 -257' && key.size === 4) {
     const exponent = bytes(-2);
-    if (exponent.length > 4 || ((exponent.at(-1) ?? 0) & 1) === 0 || (exponent.length === 1 && exponent[0] === 1)) throw new NotVerified('an exponent that no key has');
+    if (
+      exponent.length > 4 ||
+      ((exponent.at(-1) ?? 0) & 1) === 0 ||
+      (exponent.length === 1 && exponent[0] === 1)
+    )
+      throw new NotVerified('an exponent that no key has');
     return { kty: 'RSA', n: encodeBase64url(bytes(-1)), e: encodeBase64url(exponent) };
   }
   throw new NotVerified('an algorithm that was not offered');

@@ -1,19 +1,29 @@
 /**
- * CBOR as authenticators write it, read strictly: definite lengths that fit, no tags and floats, names of maps that are numbers or
- * texts and stand once, and little depth. What the ceremonies' library reads leniently (lengths beyond the end, nesting until the
- * stack is full) is refused here before it (W07).
+ * CBOR as authenticators write it, read strictly: definite lengths that fit, no tags and floats,
+ * names of maps that are numbers or texts and stand once, and little depth. What the ceremonies'
+ * library reads leniently (lengths beyond the end, nesting until the stack is full) is refused here
+ * before it (W07).
  *
  * @see https://www.rfc-editor.org/rfc/rfc8949#section-3
- * @see https://fidoalliance.org/specs/fido-v2.1-ps-20210615/fido-client-to-authenticator-protocol-v2.1-ps-20210615.html#ctap2-canonical-cbor-encoding-form
+ * @see
+ *   https://fidoalliance.org/specs/fido-v2.1-ps-20210615/fido-client-to-authenticator-protocol-v2.1-ps-20210615.html#ctap2-canonical-cbor-encoding-form
  */
 import { NotVerified } from './not-verified.ts';
 
-export type Cbor = number | string | boolean | null | Uint8Array | readonly Cbor[] | ReadonlyMap<number | string, Cbor>;
+export type Cbor =
+  | number
+  | string
+  | boolean
+  | null
+  | Uint8Array
+  | readonly Cbor[]
+  | ReadonlyMap<number | string, Cbor>;
 
 /** An attestation statement of certificates is three deep; extension outputs are no deeper. */
 const MAX_DEPTH = 6;
 
-const malformed = (): NotVerified => new NotVerified('CBOR that is malformed, or that no authenticator writes');
+const malformed = (): NotVerified =>
+  new NotVerified('CBOR that is malformed, or that no authenticator writes');
 
 /**
  * Reads one item that begins at an index.
@@ -21,7 +31,11 @@ const malformed = (): NotVerified => new NotVerified('CBOR that is malformed, or
  * @returns the item and the index after it
  * @throws {NotVerified}
  */
-export function readCbor(bytes: Uint8Array, start: number, depth = 0): { readonly value: Cbor; readonly end: number } {
+export function readCbor(
+  bytes: Uint8Array,
+  start: number,
+  depth = 0,
+): { readonly value: Cbor; readonly end: number } {
   const initial = bytes[start];
   if (initial === undefined || depth > MAX_DEPTH) throw malformed();
   const major = initial >> 5;
@@ -54,7 +68,11 @@ export function readCbor(bytes: Uint8Array, start: number, depth = 0): { readonl
       let at = after;
       for (let i = 0; i < argument; i++) {
         const name = readCbor(bytes, at, depth + 1);
-        if ((typeof name.value !== 'number' && typeof name.value !== 'string') || map.has(name.value)) throw malformed();
+        if (
+          (typeof name.value !== 'number' && typeof name.value !== 'string') ||
+          map.has(name.value)
+        )
+          throw malformed();
         const { value, end } = readCbor(bytes, name.end, depth + 1);
         map.set(name.value, value);
         at = end;
@@ -66,8 +84,15 @@ export function readCbor(bytes: Uint8Array, start: number, depth = 0): { readonl
   }
 }
 
-/** The number in an item's head: a value, or a length. Indefinite lengths and numbers of eight bytes have no use here. */
-function readArgument(bytes: Uint8Array, start: number, info: number): { argument: number; end: number } {
+/**
+ * The number in an item's head: a value, or a length. Indefinite lengths and numbers of eight bytes
+ * have no use here.
+ */
+function readArgument(
+  bytes: Uint8Array,
+  start: number,
+  info: number,
+): { argument: number; end: number } {
   if (info < 24) return { argument: info, end: start + 1 };
   const size = info === 24 ? 1 : info === 25 ? 2 : info === 26 ? 4 : 0;
   if (size === 0 || start + 1 + size > bytes.length) throw malformed();

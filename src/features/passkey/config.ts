@@ -1,4 +1,7 @@
-/** The `[passkeys]` section: WebAuthn credentials, as first or second factor; and the relying party that its values make. */
+/**
+ * The `[passkeys]` section: WebAuthn credentials, as first or second factor; and the relying party
+ * that its values make.
+ */
 import { isLoopbackHost, readOrigin } from '../../lib/origin.ts';
 import { readPageUrl } from '../../lib/page-url.ts';
 import { boolean, choice, list, optionalText, section } from '../../lib/setting.ts';
@@ -6,18 +9,68 @@ import type { Reading } from '../../lib/setting.ts';
 
 function readRpId(text: string): Reading<string> {
   const isHost = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(text) && !/^[0-9.]+$/.test(text);
-  return isHost ? { value: text } : { refusals: [{ problem: 'is no host name', remedy: 'Write a domain in lower case without scheme and port, such as "example.com".' }] };
+  return isHost
+    ? { value: text }
+    : {
+        refusals: [
+          {
+            problem: 'is no host name',
+            remedy: 'Write a domain in lower case without scheme and port, such as "example.com".',
+          },
+        ],
+      };
 }
 
 export const passkeysSection = section('Passkeys (WebAuthn).', {
   enabled: boolean({ sentence: 'Whether users may sign in with passkeys.', default: true }),
-  rp_id: optionalText({ sentence: 'The domain that passkeys belong to; pages of it and of its subdomains can use them. A change makes all passkeys useless.', absent: 'the host of server.public_url ("localhost" for an address of this machine)', example: 'example.com', unit: 'a domain', read: readRpId }),
-  rp_name: optionalText({ sentence: 'The name that authenticators show.', absent: 'server.name', example: 'Example Shop', read: (text) => ({ value: text }) }),
-  origins: list({ sentence: 'Origins of the pages that may use passkeys here; empty means that of server.public_url.', default: [], unit: 'origins such as "https://app.example.com"', read: readOrigin }),
-  user_verification: choice({ sentence: 'Whether the authenticator has to verify its user by PIN or biometrics; without, a passkey alone is one factor.', default: 'preferred', of: ['required', 'preferred', 'discouraged'] }),
-  attestation: choice({ sentence: 'Whether to ask authenticators which make they are; the statement is checked against no list of makers.', default: 'none', of: ['none', 'indirect', 'direct', 'enterprise'] }),
-  enroll_url: optionalText({ sentence: 'The page where users add a passkey; /.well-known/passkey-endpoints names it to password managers.', absent: 'none', example: 'https://app.example.com/passkeys/new', unit: 'an https URL', read: readPageUrl }),
-  manage_url: optionalText({ sentence: 'The page where users manage their passkeys; named in the same place.', absent: 'none', example: 'https://app.example.com/passkeys', unit: 'an https URL', read: readPageUrl }),
+  rp_id: optionalText({
+    sentence:
+      'The domain that passkeys belong to; pages of it and of its subdomains can use them. A change makes all passkeys useless.',
+    absent: 'the host of server.public_url ("localhost" for an address of this machine)',
+    example: 'example.com',
+    unit: 'a domain',
+    read: readRpId,
+  }),
+  rp_name: optionalText({
+    sentence: 'The name that authenticators show.',
+    absent: 'server.name',
+    example: 'Example Shop',
+    read: (text) => ({ value: text }),
+  }),
+  origins: list({
+    sentence:
+      'Origins of the pages that may use passkeys here; empty means that of server.public_url.',
+    default: [],
+    unit: 'origins such as "https://app.example.com"',
+    read: readOrigin,
+  }),
+  user_verification: choice({
+    sentence:
+      'Whether the authenticator has to verify its user by PIN or biometrics; without, a passkey alone is one factor.',
+    default: 'preferred',
+    of: ['required', 'preferred', 'discouraged'],
+  }),
+  attestation: choice({
+    sentence:
+      'Whether to ask authenticators which make they are; the statement is checked against no list of makers.',
+    default: 'none',
+    of: ['none', 'indirect', 'direct', 'enterprise'],
+  }),
+  enroll_url: optionalText({
+    sentence:
+      'The page where users add a passkey; /.well-known/passkey-endpoints names it to password managers.',
+    absent: 'none',
+    example: 'https://app.example.com/passkeys/new',
+    unit: 'an https URL',
+    read: readPageUrl,
+  }),
+  manage_url: optionalText({
+    sentence: 'The page where users manage their passkeys; named in the same place.',
+    absent: 'none',
+    example: 'https://app.example.com/passkeys',
+    unit: 'an https URL',
+    read: readPageUrl,
+  }),
 });
 
 /** What the values say of where passkeys belong. */
@@ -36,10 +89,14 @@ export interface RelyingPartyScope {
 const isAddress = (host: string): boolean => host.startsWith('[') || /^[0-9.]+$/.test(host);
 
 /**
- * Where passkeys belong, and the pages that may use them. Null when no browser could use any: the service is reached by an address, or
- * without TLS, and nothing else was said.
+ * Where passkeys belong, and the pages that may use them. Null when no browser could use any: the
+ * service is reached by an address, or without TLS, and nothing else was said.
  */
-export function relyingPartyScope({ publicUrl, rpId, origins }: RelyingPartyValues): RelyingPartyScope | null {
+export function relyingPartyScope({
+  publicUrl,
+  rpId,
+  origins,
+}: RelyingPartyValues): RelyingPartyScope | null {
   if (!URL.canParse(publicUrl)) return null;
   const url = new URL(publicUrl);
   const isHere = isLoopbackHost(url.hostname);
@@ -50,7 +107,10 @@ export function relyingPartyScope({ publicUrl, rpId, origins }: RelyingPartyValu
   return { id: rpId ?? url.hostname, origins: origins.length === 0 ? [url.origin] : origins };
 }
 
-/** Whether pages of this origin can use passkeys of this domain: it is their host, or a registrable part of it. */
+/**
+ * Whether pages of this origin can use passkeys of this domain: it is their host, or a registrable
+ * part of it.
+ */
 export function isInScope(id: string, origin: string): boolean {
   const { hostname, protocol } = new URL(origin);
   if (protocol !== 'https:' && !isLoopbackHost(hostname)) return false;

@@ -25,7 +25,10 @@ async function begin(app: PasskeyApp, user: User, occasion: Occasion): Promise<B
   const own = await listPasskeys(app.db, user.id);
   // Without any, empty options would have the authenticator offer those of others.
   if (own.length === 0) throw new Problem('not_found', { detail: 'The account has no passkey.' });
-  return { ...beginCeremony(app, 'second', bindingOf(user, occasion)), allow: own.map(({ credentialId, transports }) => ({ id: credentialId, transports })) };
+  return {
+    ...beginCeremony(app, 'second', bindingOf(user, occasion)),
+    allow: own.map(({ credentialId, transports }) => ({ id: credentialId, transports })),
+  };
 }
 
 /**
@@ -35,31 +38,68 @@ async function begin(app: PasskeyApp, user: User, occasion: Occasion): Promise<B
  */
 export async function beginSecondFactor(app: PasskeyApp, token: string): Promise<BegunAssertion> {
   const { challenge, user } = await pendingSignIn(app, token);
-  if (!(await isChallengeOpen(app.db, challenge.id, MAX_CHALLENGE_TRIES))) throw new Problem('invalid_token');
+  if (!(await isChallengeOpen(app.db, challenge.id, MAX_CHALLENGE_TRIES)))
+    throw new Problem('invalid_token');
   return begin(app, user, { kind: 'sign_in', id: challenge.id });
 }
 
-/** Begins to show a passkey again within a session. @throws {Problem} not_found: the user has none */
-export async function beginAgain(app: PasskeyApp, { user, session }: Principal): Promise<BegunAssertion> {
+/**
+ * Begins to show a passkey again within a session. @throws {Problem} not_found: the user has none
+ */
+export async function beginAgain(
+  app: PasskeyApp,
+  { user, session }: Principal,
+): Promise<BegunAssertion> {
   return begin(app, user, { kind: 'session', id: session.id });
 }
 
 /** @throws {Problem} invalid_credentials */
-async function verify(app: PasskeyApp, user: User, answer: Answer, occasion: Occasion, requester: Requester): Promise<VerifiedFactor> {
+async function verify(
+  app: PasskeyApp,
+  user: User,
+  answer: Answer,
+  occasion: Occasion,
+  requester: Requester,
+): Promise<VerifiedFactor> {
   if (answer.factor !== 'passkey') throw new Problem('invalid_credentials');
   const challenge = await spendCeremony(app, 'second', answer.challengeId);
   const credential = AssertionJson.safeParse(answer.credential);
-  if (challenge === null || !credential.success || !isBoundTo(app.keys.derivedKey, challenge, bindingOf(user, occasion))) throw new Problem('invalid_credentials');
+  if (
+    challenge === null ||
+    !credential.success ||
+    !isBoundTo(app.keys.derivedKey, challenge, bindingOf(user, occasion))
+  )
+    throw new Problem('invalid_credentials');
   const passkey = await findPasskeyByCredential(app.db, credential.data.id);
-  return verifyPasskey(app, challenge, credential.data, passkey === null || passkey.userId !== user.id ? null : { passkey, user }, 'optional', requester);
+  return verifyPasskey(
+    app,
+    challenge,
+    credential.data,
+    passkey === null || passkey.userId !== user.id ? null : { passkey, user },
+    'optional',
+    requester,
+  );
 }
 
 const Signals = z
   .object({
-    all_accepted_credentials: z.object({ rpId: z.string(), userId: z.string(), allAcceptedCredentialIds: z.array(z.string()) }),
-    current_user_details: z.object({ rpId: z.string(), userId: z.string(), name: z.string(), displayName: z.string() }),
+    all_accepted_credentials: z.object({
+      rpId: z.string(),
+      userId: z.string(),
+      allAcceptedCredentialIds: z.array(z.string()),
+    }),
+    current_user_details: z.object({
+      rpId: z.string(),
+      userId: z.string(),
+      name: z.string(),
+      displayName: z.string(),
+    }),
   })
-  .meta({ id: 'PasskeySignals', description: 'Arguments of PublicKeyCredential.signalAllAcceptedCredentials() and signalCurrentUserDetails(), which keep password managers true.' });
+  .meta({
+    id: 'PasskeySignals',
+    description:
+      'Arguments of PublicKeyCredential.signalAllAcceptedCredentials() and signalCurrentUserDetails(), which keep password managers true.',
+  });
 
 export function passkeyFactor(app: PasskeyApp): FeatureFactor {
   const rpId = app.relyingParty.id;
@@ -77,7 +117,11 @@ export function passkeyFactor(app: PasskeyApp): FeatureFactor {
         return {
           passkeys: own.map(passkeyReply),
           passkey_signals: {
-            all_accepted_credentials: { rpId, userId, allAcceptedCredentialIds: own.map(({ credentialId }) => credentialId) },
+            all_accepted_credentials: {
+              rpId,
+              userId,
+              allAcceptedCredentialIds: own.map(({ credentialId }) => credentialId),
+            },
             current_user_details: { rpId, userId, ...accountNames(user) },
           },
         };

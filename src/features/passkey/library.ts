@@ -1,4 +1,7 @@
-/** The WebAuthn library, loaded when the first ceremony begins: it brings X.509 and ASN.1 along, and many never need it. */
+/**
+ * The WebAuthn library, loaded when the first ceremony begins: it brings X.509 and ASN.1 along, and
+ * many never need it.
+ */
 
 type Library = typeof import('@simplewebauthn/server');
 
@@ -8,12 +11,14 @@ const ROOTED = ['android-key', 'android-safetynet', 'apple', 'mds'] as const;
 let loading: Promise<Library> | undefined;
 
 /**
- * The library, with no roots: statements are checked against no list of makers, and no chain is followed, for on its way the library
- * would ask the addresses that certificates name (ASVS 1.3.6, 13.2.4).
+ * The library, with no roots: statements are checked against no list of makers, and no chain is
+ * followed, for on its way the library would ask the addresses that certificates name (ASVS 1.3.6,
+ * 13.2.4).
  */
 export function library(): Promise<Library> {
   loading ??= import('@simplewebauthn/server').then((loaded) => {
-    for (const identifier of ROOTED) loaded.SettingsService.setRootCertificates({ identifier, certificates: [] });
+    for (const identifier of ROOTED)
+      loaded.SettingsService.setRootCertificates({ identifier, certificates: [] });
     return loaded;
   });
   return loading;

@@ -1,5 +1,6 @@
 /**
- * The options of ceremonies, as `startRegistration` and `startAuthentication` of @simplewebauthn/browser take them.
+ * The options of ceremonies, as `startRegistration` and `startAuthentication` of
+ * @simplewebauthn/browser take them.
  *
  * @see https://www.w3.org/TR/webauthn-3/#dictionary-makecredentialoptions
  * @see https://www.w3.org/TR/webauthn-3/#dictionary-assertion-options
@@ -12,7 +13,11 @@ import { ALGORITHMS } from './authenticator-data.ts';
 import type { Descriptor } from './decoy.ts';
 import type { PasskeyApp } from './relying-party.ts';
 
-const DescriptorSchema = z.object({ type: z.literal('public-key'), id: z.string(), transports: z.array(z.string()).readonly() });
+const DescriptorSchema = z.object({
+  type: z.literal('public-key'),
+  id: z.string(),
+  transports: z.array(z.string()).readonly(),
+});
 const userVerification = z.enum(['required', 'preferred', 'discouraged']);
 
 export const CreationOptions = z
@@ -23,7 +28,11 @@ export const CreationOptions = z
     pubKeyCredParams: z.array(z.object({ type: z.literal('public-key'), alg: z.number().int() })),
     timeout: z.number().int().meta({ description: 'Milliseconds.' }),
     excludeCredentials: z.array(DescriptorSchema),
-    authenticatorSelection: z.object({ residentKey: z.literal('required'), requireResidentKey: z.literal(true), userVerification }),
+    authenticatorSelection: z.object({
+      residentKey: z.literal('required'),
+      requireResidentKey: z.literal(true),
+      userVerification,
+    }),
     attestation: z.enum(['none', 'indirect', 'direct', 'enterprise']),
     extensions: z.object({ credProps: z.literal(true) }),
   })
@@ -34,16 +43,25 @@ export const RequestOptions = z
     challenge: z.string(),
     rpId: z.string(),
     timeout: z.number().int().meta({ description: 'Milliseconds.' }),
-    allowCredentials: z.array(DescriptorSchema).meta({ description: 'Empty when the authenticator is to offer what it has.' }),
+    allowCredentials: z
+      .array(DescriptorSchema)
+      .meta({ description: 'Empty when the authenticator is to offer what it has.' }),
     userVerification,
   })
   .meta({ id: 'PublicKeyCredentialRequestOptionsJSON' });
 
 const TIMEOUT_MS = PASSKEY_CHALLENGE_TTL_SECONDS * 1_000;
 
-const describe = ({ id, transports }: Descriptor): z.input<typeof DescriptorSchema> => ({ type: 'public-key', id, transports: [...transports] });
+const describe = ({ id, transports }: Descriptor): z.input<typeof DescriptorSchema> => ({
+  type: 'public-key',
+  id,
+  transports: [...transports],
+});
 
-/** The user handle: the 16 bytes of the user's UUID. Nothing personal, and the same for all of a user's passkeys (§14.6.1). */
+/**
+ * The user handle: the 16 bytes of the user's UUID. Nothing personal, and the same for all of a
+ * user's passkeys (§14.6.1).
+ */
 export function userHandleOf(userId: string): string {
   return encodeBase64url(Buffer.from(userId.replaceAll('-', ''), 'hex'));
 }
@@ -54,7 +72,12 @@ export function accountNames(user: User): { readonly name: string; readonly disp
   return { name, displayName: user.displayName ?? name };
 }
 
-export function creationOptions({ relyingParty, config }: PasskeyApp, user: User, challenge: string, exclude: readonly Descriptor[]): z.input<typeof CreationOptions> {
+export function creationOptions(
+  { relyingParty, config }: PasskeyApp,
+  user: User,
+  challenge: string,
+  exclude: readonly Descriptor[],
+): z.input<typeof CreationOptions> {
   return {
     challenge,
     rp: { id: relyingParty.id, name: relyingParty.name },
@@ -63,12 +86,26 @@ export function creationOptions({ relyingParty, config }: PasskeyApp, user: User
     timeout: TIMEOUT_MS,
     excludeCredentials: exclude.map(describe),
     // Discoverable, for a sign-in without a name finds no other.
-    authenticatorSelection: { residentKey: 'required', requireResidentKey: true, userVerification: config.passkeys.user_verification },
+    authenticatorSelection: {
+      residentKey: 'required',
+      requireResidentKey: true,
+      userVerification: config.passkeys.user_verification,
+    },
     attestation: config.passkeys.attestation,
     extensions: { credProps: true },
   };
 }
 
-export function requestOptions({ relyingParty, config }: PasskeyApp, challenge: string, allow: readonly Descriptor[]): z.input<typeof RequestOptions> {
-  return { challenge, rpId: relyingParty.id, timeout: TIMEOUT_MS, allowCredentials: allow.map(describe), userVerification: config.passkeys.user_verification };
+export function requestOptions(
+  { relyingParty, config }: PasskeyApp,
+  challenge: string,
+  allow: readonly Descriptor[],
+): z.input<typeof RequestOptions> {
+  return {
+    challenge,
+    rpId: relyingParty.id,
+    timeout: TIMEOUT_MS,
+    allowCredentials: allow.map(describe),
+    userVerification: config.passkeys.user_verification,
+  };
 }

@@ -1,4 +1,7 @@
-/** Adding a passkey: begun with a fresh authentication, finished within the same session and in the same state of the account. */
+/**
+ * Adding a passkey: begun with a fresh authentication, finished within the same session and in the
+ * same state of the account.
+ */
 import { NothingChanged, UniqueViolation } from '../../db/database.ts';
 import { Problem, invalidRequest } from '../../problem.ts';
 import { withMethods } from '../../core/amr.ts';
@@ -24,30 +27,53 @@ export const MAX_PASSKEYS = 20;
 
 const DEFAULT_NAME = 'Passkey';
 
-/** Whoever finishes is who began, in the same session, and nothing of the account's factors has changed since (W05, O09). */
-const bindingOf = ({ user, session }: Principal): readonly string[] => [user.id, session.id, String(user.epoch)];
+/**
+ * Whoever finishes is who began, in the same session, and nothing of the account's factors has
+ * changed since (W05, O09).
+ */
+const bindingOf = ({ user, session }: Principal): readonly string[] => [
+  user.id,
+  session.id,
+  String(user.epoch),
+];
 
 /**
  * Begins to add a passkey.
  *
  * @throws {Problem} too_many_passkeys
  */
-export async function beginRegistration(app: PasskeyApp, principal: Principal): Promise<BegunCeremony & { readonly exclude: readonly Descriptor[] }> {
+export async function beginRegistration(
+  app: PasskeyApp,
+  principal: Principal,
+): Promise<BegunCeremony & { readonly exclude: readonly Descriptor[] }> {
   const own = await listPasskeys(app.db, principal.user.id);
   if (own.length >= MAX_PASSKEYS) throw new Problem('too_many_passkeys');
-  return { ...beginCeremony(app, 'register', bindingOf(principal)), exclude: own.map(({ credentialId, transports }) => ({ id: credentialId, transports })) };
+  return {
+    ...beginCeremony(app, 'register', bindingOf(principal)),
+    exclude: own.map(({ credentialId, transports }) => ({ id: credentialId, transports })),
+  };
 }
 
 /**
  * Adds the passkey that the authenticator made.
  *
- * @throws {Problem} invalid_request: the ceremony is over, or its answer does not hold; passkey_registered, too_many_passkeys, conflict
+ * @throws {Problem} invalid_request: the ceremony is over, or its answer does not hold;
+ *   passkey_registered, too_many_passkeys, conflict
  */
-export async function finishRegistration(app: PasskeyApp, principal: Principal, input: { challengeId: string; credential: AttestationJson; name: string | undefined }, requester: Requester): Promise<Passkey> {
+export async function finishRegistration(
+  app: PasskeyApp,
+  principal: Principal,
+  input: { challengeId: string; credential: AttestationJson; name: string | undefined },
+  requester: Requester,
+): Promise<Passkey> {
   const { user, session } = principal;
   const challenge = await spendCeremony(app, 'register', input.challengeId);
   if (challenge === null || !isBoundTo(app.keys.derivedKey, challenge, bindingOf(principal))) {
-    throw invalidRequest({ pointer: '/challenge_id', code: 'spent_or_expired', detail: 'It was answered, is too old, or was begun elsewhere. Ask for new options.' });
+    throw invalidRequest({
+      pointer: '/challenge_id',
+      code: 'spent_or_expired',
+      detail: 'It was answered, is too old, or was begun elsewhere. Ask for new options.',
+    });
   }
   const made = await verified(app, challenge.challenge, input.credential);
   const { userVerified: _, backupEligible, backedUp, ...kept } = made;
@@ -65,10 +91,30 @@ export async function finishRegistration(app: PasskeyApp, principal: Principal, 
   };
   try {
     const amr = withMethods(session.amr, methodsOf(made));
-    await changeFactors(app, principal, { statements: [insertPasskey(passkey, MAX_PASSKEYS), ...(isDecoy(app.keys.derivedKey, made.credentialId) ? [asIfTaken()] : [])], amr, letter: 'factor_added', factor: letterName(passkey), name: 'passkey', event: 'factor.added' }, requester);
+    await changeFactors(
+      app,
+      principal,
+      {
+        statements: [
+          insertPasskey(passkey, MAX_PASSKEYS),
+          ...(isDecoy(app.keys.derivedKey, made.credentialId) ? [asIfTaken()] : []),
+        ],
+        amr,
+        letter: 'factor_added',
+        factor: letterName(passkey),
+        name: 'passkey',
+        event: 'factor.added',
+      },
+      requester,
+    );
   } catch (error) {
-    if (error instanceof UniqueViolation || (error instanceof NothingChanged && error.guard === DECOY)) throw new Problem('passkey_registered', { cause: error });
-    if (error instanceof NothingChanged && error.guard === TOO_MANY_PASSKEYS) throw new Problem('too_many_passkeys', { cause: error });
+    if (
+      error instanceof UniqueViolation ||
+      (error instanceof NothingChanged && error.guard === DECOY)
+    )
+      throw new Problem('passkey_registered', { cause: error });
+    if (error instanceof NothingChanged && error.guard === TOO_MANY_PASSKEYS)
+      throw new Problem('too_many_passkeys', { cause: error });
     throw error;
   }
   return passkey;
@@ -80,17 +126,37 @@ export function letterName({ name }: Pick<Passkey, 'name'>): string {
 }
 
 /** @throws {Problem} invalid_request */
-async function verified(app: PasskeyApp, challenge: string, credential: AttestationJson): Promise<NewCredential> {
+async function verified(
+  app: PasskeyApp,
+  challenge: string,
+  credential: AttestationJson,
+): Promise<NewCredential> {
   try {
     const { user_verification: userVerification, attestation } = app.config.passkeys;
-    return await verifyCreation({ relyingParty: app.relyingParty, challenge, userVerification }, attestation, credential);
+    return await verifyCreation(
+      { relyingParty: app.relyingParty, challenge, userVerification },
+      attestation,
+      credential,
+    );
   } catch (error) {
     if (!(error instanceof NotVerified)) throw error;
-    throw new Problem('invalid_request', { errors: [{ pointer: '/credential', code: 'not_verified', detail: 'It does not hold for this service, this page and this challenge. Ask for new options and try again.' }], cause: error });
+    throw new Problem('invalid_request', {
+      errors: [
+        {
+          pointer: '/credential',
+          code: 'not_verified',
+          detail:
+            'It does not hold for this service, this page and this challenge. Ask for new options and try again.',
+        },
+      ],
+      cause: error,
+    });
   }
 }
 
 /** As the browser names them, for later options; known or not, but in their form (§5.8.4). */
 function transportsOf({ response }: AttestationJson): readonly string[] {
-  return [...new Set(response.transports ?? [])].filter((transport) => /^[a-z][a-z-]{0,30}$/.test(transport)).sort();
+  return [...new Set(response.transports ?? [])]
+    .filter((transport) => /^[a-z][a-z-]{0,30}$/.test(transport))
+    .sort();
 }

@@ -14,6 +14,14 @@ export interface PasskeyApp extends App {
 /** The app with its relying party, or null when passkeys are off or nobody could use one. */
 export function passkeyApp(app: App): PasskeyApp | null {
   const { passkeys, server } = app.config;
-  const scope = passkeys.enabled ? relyingPartyScope({ publicUrl: server.public_url, rpId: passkeys.rp_id, origins: passkeys.origins }) : null;
-  return scope === null ? null : { ...app, relyingParty: { ...scope, name: passkeys.rp_name ?? server.name } };
+  const scope = passkeys.enabled
+    ? relyingPartyScope({
+        publicUrl: server.public_url,
+        rpId: passkeys.rp_id,
+        origins: passkeys.origins,
+      })
+    : null;
+  return scope === null
+    ? null
+    : { ...app, relyingParty: { ...scope, name: passkeys.rp_name ?? server.name } };
 }

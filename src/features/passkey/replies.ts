@@ -13,7 +13,9 @@ export const PasskeyReply = z
     backed_up: z.boolean().meta({ description: 'Whether it was, when it was used last.' }),
     transports: z.array(z.string()),
     aaguid: z.string().meta({ description: 'The make of the authenticator, as far as it tells.' }),
-    clone_suspected: z.boolean().meta({ description: 'It answered with a counter that was used before: there may be a copy of it.' }),
+    clone_suspected: z.boolean().meta({
+      description: 'It answered with a counter that was used before: there may be a copy of it.',
+    }),
   })
   .meta({ id: 'Passkey' });
 

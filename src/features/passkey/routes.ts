@@ -1,4 +1,6 @@
-/** /me/passkeys, /login/passkey, the options of further factors, and /.well-known/passkey-endpoints. */
+/**
+ * /me/passkeys, /login/passkey, the options of further factors, and /.well-known/passkey-endpoints.
+ */
 import * as z from 'zod';
 import { AssertionJson, AttestationJson } from '../../http/factor-answer.ts';
 import { jsonDocument } from '../../http/document-bytes.ts';
@@ -16,11 +18,18 @@ import { PasskeyReply, passkeyReply } from './replies.ts';
 import { beginSignIn, signInWithPasskey } from './sign-in.ts';
 import type { BegunAssertion } from './sign-in.ts';
 
-const challengeId = z.string().max(4_096, 'No challenge_id is that long.').meta({ description: 'From the answer that had the options.' });
+const challengeId = z
+  .string()
+  .max(4_096, 'No challenge_id is that long.')
+  .meta({ description: 'From the answer that had the options.' });
 const name = text({ min: 1, max: 64 }).meta({ description: 'What its user calls it.' });
 
-const CreationReply = z.object({ challenge_id: z.string(), options: CreationOptions }).meta({ id: 'PasskeyCreation', description: 'Good for five minutes and one answer.' });
-const RequestReply = z.object({ challenge_id: z.string(), options: RequestOptions }).meta({ id: 'PasskeyRequest', description: 'Good for five minutes and one answer.' });
+const CreationReply = z
+  .object({ challenge_id: z.string(), options: CreationOptions })
+  .meta({ id: 'PasskeyCreation', description: 'Good for five minutes and one answer.' });
+const RequestReply = z
+  .object({ challenge_id: z.string(), options: RequestOptions })
+  .meta({ id: 'PasskeyRequest', description: 'Good for five minutes and one answer.' });
 
 function ownRoutes(app: PasskeyApp): readonly AnyRoute[] {
   return [
@@ -36,7 +45,10 @@ function ownRoutes(app: PasskeyApp): readonly AnyRoute[] {
       problems: ['too_many_passkeys'],
       handle: async ({ principal }) => {
         const begun = await beginRegistration(app, principal);
-        return { challenge_id: begun.challengeId, options: creationOptions(app, principal.user, begun.challenge, begun.exclude) };
+        return {
+          challenge_id: begun.challengeId,
+          options: creationOptions(app, principal.user, begun.challenge, begun.exclude),
+        };
       },
     }),
     route({
@@ -44,14 +56,26 @@ function ownRoutes(app: PasskeyApp): readonly AnyRoute[] {
       path: '/me/passkeys',
       tag: 'Factors',
       summary: 'Add the passkey that the authenticator made',
-      description: 'In the session that asked for the options. The other sessions end. What does not hold is 422 invalid_request with not_verified at /credential; a challenge that was answered or is too old, spent_or_expired at /challenge_id.',
+      description:
+        'In the session that asked for the options. The other sessions end. What does not hold is 422 invalid_request with not_verified at /credential; a challenge that was answered or is too old, spent_or_expired at /challenge_id.',
       security: bearer(),
-      body: z.strictObject({ challenge_id: challengeId, credential: AttestationJson, name: name.optional() }),
+      body: z.strictObject({
+        challenge_id: challengeId,
+        credential: AttestationJson,
+        name: name.optional(),
+      }),
       status: 201,
       reply: PasskeyReply,
       problems: ['passkey_registered', 'too_many_passkeys', 'conflict'],
       handle: async ({ body, principal, requester }) =>
-        passkeyReply(await finishRegistration(app, principal, { challengeId: body.challenge_id, credential: body.credential, name: body.name }, requester)),
+        passkeyReply(
+          await finishRegistration(
+            app,
+            principal,
+            { challengeId: body.challenge_id, credential: body.credential, name: body.name },
+            requester,
+          ),
+        ),
     }),
     route({
       method: 'patch',
@@ -63,33 +87,46 @@ function ownRoutes(app: PasskeyApp): readonly AnyRoute[] {
       status: 200,
       reply: PasskeyReply,
       problems: ['not_found'],
-      handle: async ({ body, params, principal }) => passkeyReply(await renamePasskey(app, principal, params['id'] ?? '', body.name)),
+      handle: async ({ body, params, principal }) =>
+        passkeyReply(await renamePasskey(app, principal, params['id'] ?? '', body.name)),
     }),
     route({
       method: 'delete',
       path: '/me/passkeys/{id}',
       tag: 'Factors',
       summary: 'Take a passkey away',
-      description: 'The other sessions end. Recovery codes go with the last factor that they stand in for. The last way to sign in stays.',
+      description:
+        'The other sessions end. Recovery codes go with the last factor that they stand in for. The last way to sign in stays.',
       security: bearer({ fresh: true }),
       status: 204,
       problems: ['not_found', 'last_sign_in_method', 'last_second_factor', 'conflict'],
-      handle: ({ params, principal, requester }) => removePasskey(app, principal, params['id'] ?? '', requester),
+      handle: ({ params, principal, requester }) =>
+        removePasskey(app, principal, params['id'] ?? '', requester),
     }),
   ];
 }
 
 function signInRoutes(app: PasskeyApp): readonly AnyRoute[] {
-  const reply = (begun: BegunAssertion): z.input<typeof RequestReply> => ({ challenge_id: begun.challengeId, options: requestOptions(app, begun.challenge, begun.allow) });
+  const reply = (begun: BegunAssertion): z.input<typeof RequestReply> => ({
+    challenge_id: begun.challengeId,
+    options: requestOptions(app, begun.challenge, begun.allow),
+  });
   return [
     route({
       method: 'post',
       path: '/login/passkey/options',
       tag: 'Sign-in',
       summary: 'Begin to sign in with a passkey',
-      description: 'The options go to startAuthentication of @simplewebauthn/browser (navigator.credentials.get). Without a name the authenticator offers what it has. A name gets credentials whether or not anybody has it.',
+      description:
+        'The options go to startAuthentication of @simplewebauthn/browser (navigator.credentials.get). Without a name the authenticator offers what it has. A name gets credentials whether or not anybody has it.',
       security: 'public',
-      body: z.strictObject({ username: z.string().max(512, 'No name here is that long.').optional().meta({ description: 'A username or a proved e-mail address.' }) }),
+      body: z.strictObject({
+        username: z
+          .string()
+          .max(512, 'No name here is that long.')
+          .optional()
+          .meta({ description: 'A username or a proved e-mail address.' }),
+      }),
       bodyOptional: true,
       status: 200,
       reply: RequestReply,
@@ -101,16 +138,34 @@ function signInRoutes(app: PasskeyApp): readonly AnyRoute[] {
       path: '/login/passkey',
       tag: 'Sign-in',
       summary: 'Sign in with a passkey',
-      description: 'With user verification this is aal2 by itself; without, a user who has a password is asked for it. One answer for everything that is wrong; with a credential that this service never gave out it has unknown_credential, the argument of PublicKeyCredential.signalUnknownCredential().',
+      description:
+        'With user verification this is aal2 by itself; without, a user who has a password is asked for it. One answer for everything that is wrong; with a credential that this service never gave out it has unknown_credential, the argument of PublicKeyCredential.signalUnknownCredential().',
       security: 'public',
-      body: z.strictObject({ challenge_id: challengeId, credential: AssertionJson, cookie: cookieMember }),
+      body: z.strictObject({
+        challenge_id: challengeId,
+        credential: AssertionJson,
+        cookie: cookieMember,
+      }),
       status: 200,
       reply: AuthenticationReply,
-      problems: ['invalid_credentials', 'account_disabled', 'password_change_required', 'origin_not_allowed'],
+      problems: [
+        'invalid_credentials',
+        'account_disabled',
+        'password_change_required',
+        'origin_not_allowed',
+      ],
       handle: async (call) => {
         const asked = call.body.cookie === true;
         demandCookies(app, call, asked);
-        return deliver(call, await signInWithPasskey(app, { challengeId: call.body.challenge_id, credential: call.body.credential }, call.requester), asked);
+        return deliver(
+          call,
+          await signInWithPasskey(
+            app,
+            { challengeId: call.body.challenge_id, credential: call.body.credential },
+            call.requester,
+          ),
+          asked,
+        );
       },
     }),
     route({
@@ -141,15 +196,22 @@ function signInRoutes(app: PasskeyApp): readonly AnyRoute[] {
   ];
 }
 
-/** Where password managers send people; nothing of it is secret, and it is never a redirect (R10). @see https://www.w3.org/TR/passkey-endpoints/ */
+/**
+ * Where password managers send people; nothing of it is secret, and it is never a redirect (R10).
+ * @see https://www.w3.org/TR/passkey-endpoints/
+ */
 function endpointsRoute({ config }: PasskeyApp): AnyRoute {
   const { enroll_url: enroll, manage_url: manage } = config.passkeys;
-  const endpoints = jsonDocument({ ...(enroll === undefined ? {} : { enroll }), ...(manage === undefined ? {} : { manage }) });
+  const endpoints = jsonDocument({
+    ...(enroll === undefined ? {} : { enroll }),
+    ...(manage === undefined ? {} : { manage }),
+  });
   return document({
     path: '/.well-known/passkey-endpoints',
     tag: 'Services',
     summary: 'Where users add and manage passkeys, for password managers',
-    description: 'passkeys.enroll_url and passkeys.manage_url, as far as they are set. Password managers ask the host that is passkeys.rp_id.',
+    description:
+      'passkeys.enroll_url and passkeys.manage_url, as far as they are set. Password managers ask the host that is passkeys.rp_id.',
     contentType: 'application/json',
     maxAgeSeconds: 3600,
     problems: [],

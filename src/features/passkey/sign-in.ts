@@ -20,8 +20,14 @@ export interface BegunAssertion extends BegunCeremony {
   readonly allow: readonly Descriptor[];
 }
 
-/** Begins a sign-in. A name gets credentials whether or not anybody has it, and whether or not they have any (E04). */
-export async function beginSignIn(app: PasskeyApp, username: string | undefined): Promise<BegunAssertion> {
+/**
+ * Begins a sign-in. A name gets credentials whether or not anybody has it, and whether or not they
+ * have any (E04).
+ */
+export async function beginSignIn(
+  app: PasskeyApp,
+  username: string | undefined,
+): Promise<BegunAssertion> {
   if (username === undefined) return { ...beginCeremony(app, 'sign_in', null), allow: [] };
   const name = parseSignInName(username);
   const user = await findUserBySignInName(app.db, name);
@@ -29,17 +35,24 @@ export async function beginSignIn(app: PasskeyApp, username: string | undefined)
   const own = await listPasskeys(app.db, user?.id ?? '');
   const decoys = decoysFor(app.keys.derivedKey, name.canonical);
   // A disabled account shows what it has: that it was disabled is told after a right answer alone.
-  const allow = own.length > 0 ? own.map(({ credentialId, transports }) => ({ id: credentialId, transports })) : decoys;
+  const allow =
+    own.length > 0
+      ? own.map(({ credentialId, transports }) => ({ id: credentialId, transports }))
+      : decoys;
   return { ...beginCeremony(app, 'sign_in', [user?.id ?? 'nobody']), allow };
 }
 
 /**
  * Signs in with a passkey.
  *
- * @throws {Problem} invalid_credentials, with `unknown_credential` when the service never gave that one out; account_disabled,
- * password_change_required after a right one only
+ * @throws {Problem} invalid_credentials, with `unknown_credential` when the service never gave that
+ *   one out; account_disabled, password_change_required after a right one only
  */
-export async function signInWithPasskey(app: PasskeyApp, input: { challengeId: string; credential: AssertionJson }, requester: Requester): Promise<Authentication> {
+export async function signInWithPasskey(
+  app: PasskeyApp,
+  input: { challengeId: string; credential: AssertionJson },
+  requester: Requester,
+): Promise<Authentication> {
   const { challengeId, credential } = input;
   let userId: string | undefined;
   try {
@@ -49,12 +62,27 @@ export async function signInWithPasskey(app: PasskeyApp, input: { challengeId: s
     const user = await findUserById(app.db, passkey?.userId ?? '');
     userId = user?.id;
     // Begun for a name, it is that account's alone (W05).
-    const isTheirs = challenge.binding === null || isBoundTo(app.keys.derivedKey, challenge, [user?.id ?? 'nobody']);
+    const isTheirs =
+      challenge.binding === null ||
+      isBoundTo(app.keys.derivedKey, challenge, [user?.id ?? 'nobody']);
     const owned = passkey === null || user === null || !isTheirs ? null : { passkey, user };
     try {
-      return await completeFactor(app, await verifyPasskey(app, challenge, credential, owned, challenge.binding === null ? 'required' : 'optional', requester), requester);
+      return await completeFactor(
+        app,
+        await verifyPasskey(
+          app,
+          challenge,
+          credential,
+          owned,
+          challenge.binding === null ? 'required' : 'optional',
+          requester,
+        ),
+        requester,
+      );
     } catch (error) {
-      throw passkey === null && error instanceof Problem && error.code === 'invalid_credentials' ? unknown(app, credential.id, error) : error;
+      throw passkey === null && error instanceof Problem && error.code === 'invalid_credentials'
+        ? unknown(app, credential.id, error)
+        : error;
     }
   } catch (error) {
     if (error instanceof Problem) {
@@ -71,12 +99,15 @@ export async function signInWithPasskey(app: PasskeyApp, input: { challengeId: s
 }
 
 /**
- * The refusal of a credential that nobody has. A decoy gets what a real one gets; of one that never came from here the page is told, so
- * that it can have the password manager forget it.
+ * The refusal of a credential that nobody has. A decoy gets what a real one gets; of one that never
+ * came from here the page is told, so that it can have the password manager forget it.
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-signalUnknownCredential
  */
 function unknown(app: PasskeyApp, credentialId: string, refusal: Problem): Problem {
   if (!isCredentialId(credentialId) || isDecoy(app.keys.derivedKey, credentialId)) return refusal;
-  return new Problem('invalid_credentials', { members: { unknown_credential: { rpId: app.relyingParty.id, credentialId } }, cause: refusal });
+  return new Problem('invalid_credentials', {
+    members: { unknown_credential: { rpId: app.relyingParty.id, credentialId } },
+    cause: refusal,
+  });
 }

@@ -25,10 +25,25 @@ export interface Passkey {
   readonly cloneSuspectedAt: number | null;
 }
 
-const byCredential = prepare(query.select().from(passkey).where(eq(passkey.credentialId, sql.placeholder('credentialId'))).limit(1));
-const byUser = prepare(query.select().from(passkey).where(eq(passkey.userId, sql.placeholder('userId'))).orderBy(passkey.createdAt, passkey.id));
+const byCredential = prepare(
+  query
+    .select()
+    .from(passkey)
+    .where(eq(passkey.credentialId, sql.placeholder('credentialId')))
+    .limit(1),
+);
+const byUser = prepare(
+  query
+    .select()
+    .from(passkey)
+    .where(eq(passkey.userId, sql.placeholder('userId')))
+    .orderBy(passkey.createdAt, passkey.id),
+);
 
-export async function findPasskeyByCredential(db: Database, credentialId: string): Promise<Passkey | null> {
+export async function findPasskeyByCredential(
+  db: Database,
+  credentialId: string,
+): Promise<Passkey | null> {
   return (await db.read(byCredential({ credentialId })))[0] ?? null;
 }
 
@@ -53,16 +68,28 @@ const insert = raw<{ id: string }>(
   ['id'],
 );
 
-/** The statement that adds a passkey; a credential id that exists is a UniqueViolation, whoever has it (§7.1 step 26, W06). */
-export function insertPasskey({ lastUsedAt: _, cloneSuspectedAt: __, ...values }: Passkey, most: number): Statement<{ id: string }> {
-  return guarded(insert({ ...values, transports: JSON.stringify(values.transports), most }), TOO_MANY_PASSKEYS);
+/**
+ * The statement that adds a passkey; a credential id that exists is a UniqueViolation, whoever has
+ * it (§7.1 step 26, W06).
+ */
+export function insertPasskey(
+  { lastUsedAt: _, cloneSuspectedAt: __, ...values }: Passkey,
+  most: number,
+): Statement<{ id: string }> {
+  return guarded(
+    insert({ ...values, transports: JSON.stringify(values.transports), most }),
+    TOO_MANY_PASSKEYS,
+  );
 }
 
 export const DECOY = 'passkey_decoy';
 
 const nothing = raw('UPDATE passkey SET id = id WHERE 0 RETURNING id', ['id']);
 
-/** The statement that fails where a credential id of somebody would (E04): in the same commit, after the same refusals. */
+/**
+ * The statement that fails where a credential id of somebody would (E04): in the same commit, after
+ * the same refusals.
+ */
 export function asIfTaken(): Statement {
   return guarded(nothing({}), DECOY);
 }
@@ -73,12 +100,22 @@ const use = raw<{ id: string }>(
   ['id'],
 );
 
-/** The statement that accepts an assertion: of twenty with one counter, one (§7.2 step 22, W04). Authenticators that don't count say 0. Guarded by FACTOR_SPENT. */
-export function acceptCounter(values: { id: string; counter: number; backedUp: boolean; now: number }): Statement<{ id: string }> {
+/**
+ * The statement that accepts an assertion: of twenty with one counter, one (§7.2 step 22, W04).
+ * Authenticators that don't count say 0. Guarded by FACTOR_SPENT.
+ */
+export function acceptCounter(values: {
+  id: string;
+  counter: number;
+  backedUp: boolean;
+  now: number;
+}): Statement<{ id: string }> {
   return guarded(use({ ...values, backedUp: values.backedUp ? 1 : 0 }), FACTOR_SPENT);
 }
 
-const suspect = raw('UPDATE passkey SET clone_suspected_at = coalesce(clone_suspected_at, :now) WHERE id = :id');
+const suspect = raw(
+  'UPDATE passkey SET clone_suspected_at = coalesce(clone_suspected_at, :now) WHERE id = :id',
+);
 
 /** The statement that notes that there may be two of a passkey. */
 export function suspectClone(id: string, now: number): Statement {
@@ -89,12 +126,18 @@ const rename = prepare(
   query
     .update(passkey)
     .set({ name: sql`${sql.placeholder('name')}` })
-    .where(sql`${eq(passkey.id, sql.placeholder('id'))} and ${eq(passkey.userId, sql.placeholder('userId'))}`)
+    .where(
+      sql`${eq(passkey.id, sql.placeholder('id'))} and ${eq(passkey.userId, sql.placeholder('userId'))}`,
+    )
     .returning(),
 );
 
 /** The statement that renames a passkey of this user; no row when there is none. */
-export function renamePasskey(values: { id: string; userId: string; name: string }): Statement<Passkey> {
+export function renamePasskey(values: {
+  id: string;
+  userId: string;
+  name: string;
+}): Statement<Passkey> {
   return rename({ ...values });
 }
 
@@ -108,7 +151,10 @@ const remove = raw<{ id: string }>(
   ['id'],
 );
 
-/** The statement that removes a passkey, unless nothing would be left to sign in with: of the last two at once, one stays (W08). */
+/**
+ * The statement that removes a passkey, unless nothing would be left to sign in with: of the last
+ * two at once, one stays (W08).
+ */
 export function deletePasskey(values: { id: string; userId: string }): Statement<{ id: string }> {
   return guarded(remove({ ...values }), PASSKEY_NEEDED);
 }

@@ -1,6 +1,7 @@
 /**
- * Passwords that were in a breach, two ways: a filter file of the operator's, asked in memory, and the range API of Have I Been
- * Pwned, which learns five hexadecimal digits of the hash and no more. SHA-1 is the format of these lists and protects nothing here.
+ * Passwords that were in a breach, two ways: a filter file of the operator's, asked in memory, and
+ * the range API of Have I Been Pwned, which learns five hexadecimal digits of the hash and no more.
+ * SHA-1 is the format of these lists and protects nothing here.
  *
  * @see https://haveibeenpwned.com/API/v3#PwnedPasswords
  */
@@ -25,8 +26,8 @@ export interface RangeOptions {
 const MAX_ANSWER_BYTES = 1_048_576;
 
 /**
- * Asks the filter first, then the API. When the API is down the password is taken: sign-ups go on, the filter and the list of common
- * passwords still hold, and the log says so (ASVS 16.5.2).
+ * Asks the filter first, then the API. When the API is down the password is taken: sign-ups go on,
+ * the filter and the list of common passwords still hold, and the log says so (ASVS 16.5.2).
  */
 export function createBreached({ filter, range, log }: BreachedOptions): Breached {
   return {
@@ -38,7 +39,12 @@ export function createBreached({ filter, range, log }: BreachedOptions): Breache
       try {
         return await askRange(range, digest.toString('hex').toUpperCase());
       } catch (error) {
-        log.write('warn', 'breached.unreachable', 'the range API did not answer; the password was taken without it', exceptionFields(error));
+        log.write(
+          'warn',
+          'breached.unreachable',
+          'the range API did not answer; the password was taken without it',
+          exceptionFields(error),
+        );
         return false;
       }
     },

@@ -1,6 +1,6 @@
 /**
- * The password as a factor: what is known. It is the first factor of most sign-ins, and the second one after a passkey that didn't
- * verify its user.
+ * The password as a factor: what is known. It is the first factor of most sign-ins, and the second
+ * one after a passkey that didn't verify its user.
  */
 import type { App } from '../../capabilities.ts';
 import type { Factor } from '../../core/factor.ts';
@@ -17,8 +17,18 @@ export function passwordFactor(app: App): Factor {
     enrolled: async (userId) => (await findPassword(app.db, userId)) !== null,
     verify: async (user, answer, _occasion, requester, signal) => {
       if (answer.factor !== 'password') throw new Problem('invalid_credentials');
-      const { stored, rehash, changedAt } = await lookAtPassword(app, user, answer.password, { account: user.id, client: networkOf(requester), signal });
-      return { ...FACTOR, user, mustChange: isTooOld(app, { changedAt }), effects: rehash === null ? [] : [upgradePassword({ userId: user.id, seen: stored, next: rehash })] };
+      const { stored, rehash, changedAt } = await lookAtPassword(app, user, answer.password, {
+        account: user.id,
+        client: networkOf(requester),
+        signal,
+      });
+      return {
+        ...FACTOR,
+        user,
+        mustChange: isTooOld(app, { changedAt }),
+        effects:
+          rehash === null ? [] : [upgradePassword({ userId: user.id, seen: stored, next: rehash })],
+      };
     },
   };
 }

@@ -1,6 +1,7 @@
 /**
- * A set of 64-bit keys in about 18 bits each: a binary fuse filter with 16-bit fingerprints, cut into shards by the keys' first bits so
- * that a list of any length is built a shard at a time. It never misses a member; one stranger in 65,536 is taken for one.
+ * A set of 64-bit keys in about 18 bits each: a binary fuse filter with 16-bit fingerprints, cut
+ * into shards by the keys' first bits so that a list of any length is built a shard at a time. It
+ * never misses a member; one stranger in 65,536 is taken for one.
  *
  * @see https://arxiv.org/abs/2201.01174 (Graf, Lemire: Binary Fuse Filters)
  */
@@ -21,13 +22,19 @@ interface Layout {
 
 function layoutOf(size: number): Layout {
   if (size < 2) return { segmentLength: 4, segmentCount: 1 };
-  const segmentLength = Math.min(262_144, 2 ** Math.max(2, Math.floor(Math.log(size) / Math.log(3.33) + 2.25)));
+  const segmentLength = Math.min(
+    262_144,
+    2 ** Math.max(2, Math.floor(Math.log(size) / Math.log(3.33) + 2.25)),
+  );
   const factor = Math.max(1.125, 0.875 + (0.25 * Math.log(1_000_000)) / Math.log(size));
   const segmentCount = Math.max(1, Math.ceil((size * factor) / segmentLength) - 2);
   return { segmentLength, segmentCount };
 }
 
-/** Half of a 64-bit mixing, from both halves of the key and a seed (murmur3's finaliser over their combination). */
+/**
+ * Half of a 64-bit mixing, from both halves of the key and a seed (murmur3's finaliser over their
+ * combination).
+ */
 function mix(a: number, b: number, seed: number): number {
   let h = Math.imul(a ^ seed, 0x85ebca6b) ^ Math.imul(b + seed, 0xc2b2ae35);
   h ^= h >>> 16;
@@ -38,7 +45,13 @@ function mix(a: number, b: number, seed: number): number {
 }
 
 /** The three places of a key, and its fingerprint. */
-function place(high: number, low: number, seed: number, { segmentLength, segmentCount }: Layout, out: Uint32Array): number {
+function place(
+  high: number,
+  low: number,
+  seed: number,
+  { segmentLength, segmentCount }: Layout,
+  out: Uint32Array,
+): number {
   const one = mix(high, low, seed);
   const two = mix(low, high, seed ^ 0x9e3779b9);
   const first = Math.floor((one / 4_294_967_296) * (segmentCount * segmentLength));
@@ -49,7 +62,9 @@ function place(high: number, low: number, seed: number, { segmentLength, segment
   return ((one ^ (two >>> 7)) & 0xffff) >>> 0;
 }
 
-/** Builds one shard. @throws {Error} when no seed works, which does not happen with distinct keys */
+/**
+ * Builds one shard. @throws {Error} when no seed works, which does not happen with distinct keys
+ */
 function buildShard(keys: Keys): { seed: number; layout: Layout; fingerprints: Uint16Array } {
   const size = keys.length / 2;
   const layout = layoutOf(size);
@@ -83,7 +98,15 @@ function buildShard(keys: Keys): { seed: number; layout: Layout; fingerprints: U
 }
 
 /** Takes away keys that stand alone somewhere, until none is left (or none stands alone: null). */
-function peel(keys: Keys, size: number, seed: number, layout: Layout, counts: Uint32Array, xors: Uint32Array, at: Uint32Array): { keys: Uint32Array; slots: Uint32Array } | null {
+function peel(
+  keys: Keys,
+  size: number,
+  seed: number,
+  layout: Layout,
+  counts: Uint32Array,
+  xors: Uint32Array,
+  at: Uint32Array,
+): { keys: Uint32Array; slots: Uint32Array } | null {
   const stack: number[] = [];
   for (let slot = 0; slot < counts.length; slot++) if (counts[slot] === 1) stack.push(slot);
   const order = { keys: new Uint32Array(size), slots: new Uint32Array(size) };
@@ -104,7 +127,10 @@ function peel(keys: Keys, size: number, seed: number, layout: Layout, counts: Ui
   return taken === size ? order : null;
 }
 
-/** Writes the file of a set: `shards` in order of the keys' first `bits` bits, each with distinct keys. */
+/**
+ * Writes the file of a set: `shards` in order of the keys' first `bits` bits, each with distinct
+ * keys.
+ */
 export function writeFilter(bits: number, count: number, shards: Iterable<Keys>): Buffer[] {
   const number = 2 ** bits;
   const head = Buffer.alloc(HEADER_BYTES + number * SHARD_BYTES);
@@ -138,17 +164,23 @@ export interface Filter {
 
 /** Reads a filter. @throws {Error} the bytes are none, or cut off */
 export function readFilter(bytes: Buffer): Filter {
-  if (bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC) throw new Error('not a filter of postern');
+  if (bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC)
+    throw new Error('not a filter of postern');
   const bits = bytes.readUInt8(8);
   const count = bytes.readUIntBE(9, 6);
   const number = 2 ** bits;
-  if (bits > 16 || bytes.length < HEADER_BYTES + number * SHARD_BYTES) throw new Error('the filter is cut off');
+  if (bits > 16 || bytes.length < HEADER_BYTES + number * SHARD_BYTES)
+    throw new Error('the filter is cut off');
   const shards: { offset: number; seed: number; layout: Layout }[] = [];
   for (let index = 0; index < number; index++) {
     const at = HEADER_BYTES + index * SHARD_BYTES;
-    const layout = { segmentLength: bytes.readUInt32BE(at + 10), segmentCount: bytes.readUInt32BE(at + 14) };
+    const layout = {
+      segmentLength: bytes.readUInt32BE(at + 10),
+      segmentCount: bytes.readUInt32BE(at + 14),
+    };
     const shard = { offset: bytes.readUIntBE(at, 6), seed: bytes.readUInt32BE(at + 6), layout };
-    if (shard.offset + 2 * (layout.segmentCount + 2) * layout.segmentLength > bytes.length) throw new Error('the filter is cut off');
+    if (shard.offset + 2 * (layout.segmentCount + 2) * layout.segmentLength > bytes.length)
+      throw new Error('the filter is cut off');
     shards.push(shard);
   }
   const at = new Uint32Array(3);

@@ -1,4 +1,7 @@
-/** GET /.well-known/change-password; POST /register/verify, /register/resend, /password/forgot, /password/reset/check, /password/reset. */
+/**
+ * GET /.well-known/change-password; POST /register/verify, /register/resend, /password/forgot,
+ * /password/reset/check, /password/reset.
+ */
 import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
 import { invalidRequest } from '../../problem.ts';
@@ -13,10 +16,31 @@ import { checkReset, forgotPassword, resetPassword } from './reset.ts';
 
 const codeText = z.string().max(32, 'No code is that long.');
 
-function proofOf(body: { registration_id?: string | undefined; code?: string | undefined; token?: string | undefined; password?: string | undefined }): RegistrationProof {
-  if (body.token !== undefined && body.password !== undefined && body.code === undefined && body.registration_id === undefined) return { token: body.token, password: body.password };
-  if (body.registration_id !== undefined && body.code !== undefined && body.token === undefined && body.password === undefined) return { registrationId: body.registration_id, code: body.code };
-  throw invalidRequest({ pointer: '', code: 'required', detail: 'Send registration_id and code, or token and password.' });
+function proofOf(body: {
+  registration_id?: string | undefined;
+  code?: string | undefined;
+  token?: string | undefined;
+  password?: string | undefined;
+}): RegistrationProof {
+  if (
+    body.token !== undefined &&
+    body.password !== undefined &&
+    body.code === undefined &&
+    body.registration_id === undefined
+  )
+    return { token: body.token, password: body.password };
+  if (
+    body.registration_id !== undefined &&
+    body.code !== undefined &&
+    body.token === undefined &&
+    body.password === undefined
+  )
+    return { registrationId: body.registration_id, code: body.code };
+  throw invalidRequest({
+    pointer: '',
+    code: 'required',
+    detail: 'Send registration_id and code, or token and password.',
+  });
 }
 
 export function registrationMailRoutes(app: App): readonly AnyRoute[] {
@@ -26,16 +50,40 @@ export function registrationMailRoutes(app: App): readonly AnyRoute[] {
       path: '/register/verify',
       tag: 'Account',
       summary: 'Prove the address of a registration, which makes the account and signs it in',
-      description: 'By the code and the registration_id of the 202, or by the token of the link and the password that was chosen: the mailbox and the one who registered, both.',
+      description:
+        'By the code and the registration_id of the 202, or by the token of the link and the password that was chosen: the mailbox and the one who registered, both.',
       security: 'public',
-      body: z.strictObject({ registration_id: tokenText().optional(), code: codeText.optional(), token: tokenText().optional(), password: passwordText().optional(), cookie: cookieMember }),
+      body: z.strictObject({
+        registration_id: tokenText().optional(),
+        code: codeText.optional(),
+        token: tokenText().optional(),
+        password: passwordText().optional(),
+        cookie: cookieMember,
+      }),
       status: 201,
-      reply: z.discriminatedUnion('status', [AuthenticatedReply.extend({ user: UserReply }), MfaRequiredReply.extend({ user: UserReply })]).meta({ id: 'Registered' }),
-      problems: ['invalid_code', 'invalid_credentials', 'origin_not_allowed', 'token_spent_or_expired', 'too_many_attempts', 'overloaded'],
+      reply: z
+        .discriminatedUnion('status', [
+          AuthenticatedReply.extend({ user: UserReply }),
+          MfaRequiredReply.extend({ user: UserReply }),
+        ])
+        .meta({ id: 'Registered' }),
+      problems: [
+        'invalid_code',
+        'invalid_credentials',
+        'origin_not_allowed',
+        'token_spent_or_expired',
+        'too_many_attempts',
+        'overloaded',
+      ],
       handle: async (call) => {
         const asked = call.body.cookie === true;
         demandCookies(app, call, asked);
-        const { user, authentication } = await verifyRegistration(app, proofOf(call.body), call.requester, call.signal);
+        const { user, authentication } = await verifyRegistration(
+          app,
+          proofOf(call.body),
+          call.requester,
+          call.signal,
+        );
         return { ...deliver(call, authentication, asked), user: userReply(user, false) };
       },
     }),
@@ -44,12 +92,14 @@ export function registrationMailRoutes(app: App): readonly AnyRoute[] {
       path: '/register/resend',
       tag: 'Account',
       summary: 'Send the code of a registration again',
-      description: 'Within the interval and the hourly limit of the address. The same answer for every registration_id.',
+      description:
+        'Within the interval and the hourly limit of the address. The same answer for every registration_id.',
       security: 'public',
       body: z.strictObject({ registration_id: tokenText() }),
       status: 202,
       problems: ['overloaded'],
-      handle: (call) => resendRegistration(app, call.body.registration_id, call.requester, call.signal),
+      handle: (call) =>
+        resendRegistration(app, call.body.registration_id, call.requester, call.signal),
     }),
   ];
 }
@@ -61,9 +111,15 @@ export function resetRoutes(app: App): readonly AnyRoute[] {
       path: '/password/forgot',
       tag: 'Password',
       summary: 'Ask for a letter that resets the password',
-      description: 'The same answer for every name. A letter goes to a proved address alone, at most one per mail.interval.',
+      description:
+        'The same answer for every name. A letter goes to a proved address alone, at most one per mail.interval.',
       security: 'public',
-      body: z.strictObject({ username: z.string().max(512, 'No name here is that long.').meta({ description: 'A username or a proved e-mail address.' }) }),
+      body: z.strictObject({
+        username: z
+          .string()
+          .max(512, 'No name here is that long.')
+          .meta({ description: 'A username or a proved e-mail address.' }),
+      }),
       status: 202,
       problems: [],
       handle: (call) => forgotPassword(app, call.body.username, call.requester),
@@ -84,17 +140,22 @@ export function resetRoutes(app: App): readonly AnyRoute[] {
       path: '/password/reset',
       tag: 'Password',
       summary: 'Set a new password by a reset link',
-      description: 'Spends the link once, however many ask at once; a password that is refused leaves it good. Ends every session, signs nobody in, and stands in for no second factor.',
+      description:
+        'Spends the link once, however many ask at once; a password that is refused leaves it good. Ends every session, signs nobody in, and stands in for no second factor.',
       security: 'public',
       body: z.strictObject({ token: tokenText(), password: passwordText() }),
       status: 204,
       problems: ['token_spent_or_expired', 'overloaded'],
-      handle: (call) => resetPassword(app, call.body.token, call.body.password, call.requester, call.signal),
+      handle: (call) =>
+        resetPassword(app, call.body.token, call.body.password, call.requester, call.signal),
     }),
   ];
 }
 
-/** Where password managers look for the page that changes a password; without a page there is no such path. @see https://w3c.github.io/webappsec-change-password-url/ */
+/**
+ * Where password managers look for the page that changes a password; without a page there is no
+ * such path. @see https://w3c.github.io/webappsec-change-password-url/
+ */
 export function changePasswordPage(app: App): readonly AnyRoute[] {
   const page = app.config.server.change_password_url;
   if (page === undefined) return [];

@@ -26,30 +26,79 @@ interface Prepared {
   readonly effects: readonly Statement[];
 }
 
-/** Checks and hashes; what is left is to commit. @throws {Problem} username_taken, invalid_request, overloaded */
+/**
+ * Checks and hashes; what is left is to commit. @throws {Problem} username_taken, invalid_request,
+ * overloaded
+ */
 async function prepareAccount(app: App, input: Registration, by: HashContext): Promise<Prepared> {
   const usernameCanonical = demandUsername(input.username);
   const pendingEmailCanonical = input.email === undefined ? null : demandEmail(input.email);
-  const about = { username: input.username, email: null, pendingEmail: input.email ?? null, displayName: input.displayName ?? null };
-  const password = await acceptablePassword(app, input.password, contextOf(app, about), '/password');
+  const about = {
+    username: input.username,
+    email: null,
+    pendingEmail: input.email ?? null,
+    displayName: input.displayName ?? null,
+  };
+  const password = await acceptablePassword(
+    app,
+    input.password,
+    contextOf(app, about),
+    '/password',
+  );
   // Asked before the hash, which is dear; decided by the constraint, which is right.
-  if ((await findUserBySignInName(app.db, { kind: 'username', canonical: usernameCanonical })) !== null) throw new Problem('username_taken');
+  if (
+    (await findUserBySignInName(app.db, { kind: 'username', canonical: usernameCanonical })) !==
+    null
+  )
+    throw new Problem('username_taken');
   const passwordHash = await app.hasher.hash(password, by);
   const now = app.clock.now();
-  const user: User = { id: app.newId(), ...about, userMetadata: input.userMetadata ?? {}, claims: {}, epoch: 0, disabledAt: null, passwordChangeRequiredAt: null, mfaDueAt: null, createdAt: now, updatedAt: now };
-  return { user, effects: [insertUser({ ...user, usernameCanonical, emailCanonical: null, pendingEmailCanonical, now }), insertPassword({ userId: user.id, passwordHash, now })] };
+  const user: User = {
+    id: app.newId(),
+    ...about,
+    userMetadata: input.userMetadata ?? {},
+    claims: {},
+    epoch: 0,
+    disabledAt: null,
+    passwordChangeRequiredAt: null,
+    mfaDueAt: null,
+    createdAt: now,
+    updatedAt: now,
+  };
+  return {
+    user,
+    effects: [
+      insertUser({ ...user, usernameCanonical, emailCanonical: null, pendingEmailCanonical, now }),
+      insertPassword({ userId: user.id, passwordHash, now }),
+    ],
+  };
 }
 
 /**
- * Makes an account with a username and signs it in: user, credential and session in one commit. An address beside the name is
- * pending; it reserves nothing.
+ * Makes an account with a username and signs it in: user, credential and session in one commit. An
+ * address beside the name is pending; it reserves nothing.
  *
  * @throws {Problem} username_taken, invalid_request, overloaded
  */
-export async function register(app: App, input: Registration, requester: Requester, signal: AbortSignal): Promise<{ user: User; authentication: Authentication }> {
-  const { user, effects } = await prepareAccount(app, input, { account: `register:${networkOf(requester)}`, client: networkOf(requester), signal });
-  const authentication = await takingName(() => completeFactor(app, { ...FACTOR, user, effects }, requester));
-  app.log.write('info', 'user.registered', 'an account was made', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip });
+export async function register(
+  app: App,
+  input: Registration,
+  requester: Requester,
+  signal: AbortSignal,
+): Promise<{ user: User; authentication: Authentication }> {
+  const { user, effects } = await prepareAccount(app, input, {
+    account: `register:${networkOf(requester)}`,
+    client: networkOf(requester),
+    signal,
+  });
+  const authentication = await takingName(() =>
+    completeFactor(app, { ...FACTOR, user, effects }, requester),
+  );
+  app.log.write('info', 'user.registered', 'an account was made', {
+    request_id: requester.requestId,
+    'user.id': user.id,
+    'client.address': requester.ip,
+  });
   return { user, authentication };
 }
 

@@ -1,19 +1,33 @@
 /**
- * A forgotten password. Asking is answered alike for everybody, by the same work and one commit; the letter goes to a proved address
- * alone. Resetting never signs in and never stands in for a second factor.
+ * A forgotten password. Asking is answered alike for everybody, by the same work and one commit;
+ * the letter goes to a proved address alone. Resetting never signs in and never stands in for a
+ * second factor.
  */
 import type { App } from '../../capabilities.ts';
 import { NothingChanged } from '../../db/database.ts';
 import { Problem } from '../../problem.ts';
 import { parseSignInName } from '../../core/identifier.ts';
 import { askedLetter, linkTo, tell } from '../../core/mail.ts';
-import { ALREADY_SPENT, findByToken, insertOneTime, keepNewest, newToken, spendOneTime, voidOneTimes } from '../../core/one-time.ts';
+import {
+  ALREADY_SPENT,
+  findByToken,
+  insertOneTime,
+  keepNewest,
+  newToken,
+  spendOneTime,
+  voidOneTimes,
+} from '../../core/one-time.ts';
 import { MAIL_LIMITED } from '../../core/outbox.ts';
 import { networkOf } from '../../core/requester.ts';
 import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import { passwordBucket, resetAllThrottles } from '../../core/throttle.ts';
-import { dropPendingAddress, findUserById, findUserBySignInName, notePasswordSet } from '../../core/user.ts';
+import {
+  dropPendingAddress,
+  findUserById,
+  findUserBySignInName,
+  notePasswordSet,
+} from '../../core/user.ts';
 import { acceptablePassword, contextOf, demandNewPassword } from './operations.ts';
 import { findPassword, rememberPassword, setPassword } from './store.ts';
 
@@ -29,38 +43,68 @@ export async function forgotPassword(app: App, name: string, requester: Requeste
   const userId = address === null || user === null ? null : user.id;
   const letter = askedLetter(
     app,
-    { letter: 'reset_password', address: address ?? name, values: { link: linkTo(app.mail.resetUrl, token), token }, group: 'reset', isReal: address !== null },
+    {
+      letter: 'reset_password',
+      address: address ?? name,
+      values: { link: linkTo(app.mail.resetUrl, token), token },
+      group: 'reset',
+      isReal: address !== null,
+    },
     requester,
   );
-  const reset = { id: app.newId(), purpose: 'password_reset', subject: null, codeHash: null, payloadSealed: null, now, ttlMs: app.mail.linkTtl } as const;
+  const reset = {
+    id: app.newId(),
+    purpose: 'password_reset',
+    subject: null,
+    codeHash: null,
+    payloadSealed: null,
+    now,
+    ttlMs: app.mail.linkTtl,
+  } as const;
   const decoy = insertOneTime({ ...reset, userId: null, token: null });
   try {
     const kept = userId === null ? decoy : insertOneTime({ ...reset, userId, token });
     await app.db.write([letter, kept, keepNewest(userId ?? '', 'password_reset', MAX_LIVE, now)]);
   } catch (error) {
     if (!(error instanceof NothingChanged && error.guard === MAIL_LIMITED)) throw error;
-    // A commit all the same: a limit met sooner than others would say that a username and an address are one account (E03).
+    // A commit all the same: a limit met sooner than others would say that a username and an
+    // address are one account (E03).
     await app.db.write([decoy]);
   }
   app.wakeCourier();
-  app.log.write('info', 'password.reset_requested', 'a password reset was asked for', { request_id: requester.requestId, 'client.address': requester.ip });
+  app.log.write('info', 'password.reset_requested', 'a password reset was asked for', {
+    request_id: requester.requestId,
+    'client.address': requester.ip,
+  });
 }
 
 /** @throws {Problem} token_spent_or_expired */
 export async function checkReset(app: App, token: string): Promise<void> {
   const reset = await findByToken(app, 'password_reset', token);
-  if (reset?.userId === undefined || reset.userId === null) throw new Problem('token_spent_or_expired');
+  if (reset?.userId === undefined || reset.userId === null)
+    throw new Problem('token_spent_or_expired');
 }
 
 /**
- * Sets a new password by a reset link. Every session ends, and so does everything else that was out for the user.
+ * Sets a new password by a reset link. Every session ends, and so does everything else that was out
+ * for the user.
  *
  * @throws {Problem} token_spent_or_expired, invalid_request (the link stays good), overloaded
  */
-export async function resetPassword(app: App, token: string, newPassword: string, requester: Requester, signal: AbortSignal): Promise<void> {
+export async function resetPassword(
+  app: App,
+  token: string,
+  newPassword: string,
+  requester: Requester,
+  signal: AbortSignal,
+): Promise<void> {
   const reset = await findByToken(app, 'password_reset', token);
-  const user = reset?.userId === undefined || reset.userId === null ? null : await findUserById(app.db, reset.userId);
-  if (reset === null || user === null || user.disabledAt !== null) throw new Problem('token_spent_or_expired');
+  const user =
+    reset?.userId === undefined || reset.userId === null
+      ? null
+      : await findUserById(app.db, reset.userId);
+  if (reset === null || user === null || user.disabledAt !== null)
+    throw new Problem('token_spent_or_expired');
   const password = await acceptablePassword(app, newPassword, contextOf(app, user), '/password');
   const by = { account: passwordBucket(user.id), client: networkOf(requester), signal };
   const present = await findPassword(app.db, user.id);
@@ -80,9 +124,14 @@ export async function resetPassword(app: App, token: string, newPassword: string
       ...tell(app, 'password_changed', user.email, {}, requester),
     ]);
   } catch (error) {
-    if (error instanceof NothingChanged && error.guard === ALREADY_SPENT) throw new Problem('token_spent_or_expired', { cause: error });
+    if (error instanceof NothingChanged && error.guard === ALREADY_SPENT)
+      throw new Problem('token_spent_or_expired', { cause: error });
     throw error;
   }
   app.wakeCourier();
-  app.log.write('info', 'password.reset', 'a password was reset', { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip });
+  app.log.write('info', 'password.reset', 'a password was reset', {
+    request_id: requester.requestId,
+    'user.id': user.id,
+    'client.address': requester.ip,
+  });
 }

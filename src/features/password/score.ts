@@ -1,13 +1,15 @@
 /**
- * A hint for a strength meter, 0 to 4. It refuses nothing (the policy does) and promises nothing: a guesser with the right
- * dictionary is better. Linear in the input, for it runs where requests are served; zxcvbn does not (experience.md: seconds for
- * a hostile text).
+ * A hint for a strength meter, 0 to 4. It refuses nothing (the policy does) and promises nothing: a
+ * guesser with the right dictionary is better. Linear in the input, for it runs where requests are
+ * served; zxcvbn does not (experience.md: seconds for a hostile text).
  *
- * How it is made. A common password, or one made of context words, is 0. Otherwise bits are added up, a character at a time:
- * ½ if it repeats the one before it or goes one step on (`aaa`, `321`), 2½ for a letter that goes on with a word (same case
- * as the letter before it), 3 for a digit after a digit, 5 for everything else (a beginning, a change of kind). A text that
- * is one piece said again and again counts that piece and the logarithm of how often. Then 0 below 20 bits, 1 below 32, 2 below
- * 48, 3 below 64, 4 from there. Four common words make about 60, fifteen lower-case letters 40.
+ * How it is made. A common password, or one made of context words, is 0. Otherwise bits are added
+ * up, a character at a time: ½ if it repeats the one before it or goes one step on (`aaa`, `321`),
+ * 2½ for a letter that goes on with a word (same case as the letter before it), 3 for a digit after
+ * a digit, 5 for everything else (a beginning, a change of kind). A text that is one piece said
+ * again and again counts that piece and the logarithm of how often. Then 0 below 20 bits, 1 below
+ * 32, 2 below 48, 3 below 64, 4 from there. Four common words make about 60, fifteen lower-case
+ * letters 40.
  */
 import type { PasswordContext, PasswordPolicy } from './policy.ts';
 import { passwordFaults } from './policy.ts';
@@ -19,10 +21,19 @@ const MAX_UNITS = 256;
 type Kind = 'lower' | 'upper' | 'digit' | 'other';
 
 /** Scores a password as the module header says; only its first 256 UTF-16 units are looked at. */
-export function passwordScore(policy: PasswordPolicy, password: string, context: PasswordContext): PasswordScore {
+export function passwordScore(
+  policy: PasswordPolicy,
+  password: string,
+  context: PasswordContext,
+): PasswordScore {
   const text = password.slice(0, MAX_UNITS).normalize('NFC');
   const faults = passwordFaults(policy, text.toWellFormed(), context);
-  if (faults.some(({ code }) => code === 'common' || code === 'context_word' || code === 'forbidden_characters')) return 0;
+  if (
+    faults.some(
+      ({ code }) => code === 'common' || code === 'context_word' || code === 'forbidden_characters',
+    )
+  )
+    return 0;
   const period = shortestPeriod(text);
   const bits = period === 0 ? 0 : bitsOf(text.slice(0, period)) + Math.log2(text.length / period);
   if (bits < 20) return 0;
@@ -51,7 +62,10 @@ function kindOf(char: string): Kind {
   return lower === char ? 'lower' : 'upper';
 }
 
-/** Length of the shortest piece whose repetition, the last time perhaps in part, is the text (Knuth, Morris, Pratt). */
+/**
+ * Length of the shortest piece whose repetition, the last time perhaps in part, is the text (Knuth,
+ * Morris, Pratt).
+ */
 function shortestPeriod(text: string): number {
   const border = new Uint16Array(text.length + 1);
   let length = 0;

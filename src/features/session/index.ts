@@ -2,4 +2,7 @@
 import type { Feature } from '../feature.ts';
 import { sessionRoutes } from './routes.ts';
 
-export const session: Feature = { name: 'session', contribute: (app) => ({ routes: sessionRoutes(app) }) };
+export const session: Feature = {
+  name: 'session',
+  contribute: (app) => ({ routes: sessionRoutes(app) }),
+};

@@ -1,4 +1,7 @@
-/** Ending sessions: this one, another one, all of them. Each is idempotent, and each acts here at once. */
+/**
+ * Ending sessions: this one, another one, all of them. Each is idempotent, and each acts here at
+ * once.
+ */
 import type { App } from '../../capabilities.ts';
 import { Problem } from '../../problem.ts';
 import { TokenRefused } from '../../core/access-token.ts';
@@ -7,8 +10,15 @@ import type { Requester } from '../../core/requester.ts';
 import { endSessions, writeEndings } from '../../core/session.ts';
 import type { Principal } from '../../core/session.ts';
 
-/** Which session a token is of: a refresh token whatever its age, or an access token that came as a bearer. */
-function sessionOf(app: App, token: string, mayBeAccess: boolean): { sessionId: string; userId: string } {
+/**
+ * Which session a token is of: a refresh token whatever its age, or an access token that came as a
+ * bearer.
+ */
+function sessionOf(
+  app: App,
+  token: string,
+  mayBeAccess: boolean,
+): { sessionId: string; userId: string } {
   try {
     return verifyRefreshToken(app.keys, app.policy.issuer, token);
   } catch (error) {
@@ -19,30 +29,57 @@ function sessionOf(app: App, token: string, mayBeAccess: boolean): { sessionId: 
     return { sessionId: sid, userId: sub };
   } catch (error) {
     // An ended session's token signs out of nothing, and that is what was asked for.
-    if (error instanceof TokenRefused && error.fault !== 'session_revoked') throw new Problem('invalid_token', { cause: error });
+    if (error instanceof TokenRefused && error.fault !== 'session_revoked')
+      throw new Problem('invalid_token', { cause: error });
     if (error instanceof TokenRefused) return { sessionId: '', userId: '' };
     throw error;
   }
 }
 
 /**
- * Signs out the session of a token. A session that has ended already is as good as one that ends now.
+ * Signs out the session of a token. A session that has ended already is as good as one that ends
+ * now.
  *
  * @throws {Problem} invalid_token: it is no token of this service
  */
-export async function signOut(app: App, token: string, mayBeAccess: boolean, requester: Requester): Promise<void> {
+export async function signOut(
+  app: App,
+  token: string,
+  mayBeAccess: boolean,
+  requester: Requester,
+): Promise<void> {
   const { sessionId, userId } = sessionOf(app, token, mayBeAccess);
-  const [ended] = await writeEndings(app, endSessions({ kind: 'one', sessionId, userId }, 'logout', app.clock.now()));
+  const [ended] = await writeEndings(
+    app,
+    endSessions({ kind: 'one', sessionId, userId }, 'logout', app.clock.now()),
+  );
   if (ended !== undefined && ended.length > 0) {
-    app.log.write('info', 'session.ended', 'a session was signed out', { request_id: requester.requestId, 'user.id': userId, 'session.id': sessionId, reason: 'logout' });
+    app.log.write('info', 'session.ended', 'a session was signed out', {
+      request_id: requester.requestId,
+      'user.id': userId,
+      'session.id': sessionId,
+      reason: 'logout',
+    });
   }
 }
 
 /** Ends every session of the user. */
-export async function signOutEverywhere(app: App, principal: Principal, requester: Requester): Promise<void> {
+export async function signOutEverywhere(
+  app: App,
+  principal: Principal,
+  requester: Requester,
+): Promise<void> {
   const { user } = principal;
-  const [ended] = await writeEndings(app, endSessions({ kind: 'all', userId: user.id }, 'logout_all', app.clock.now()));
-  app.log.write('info', 'session.ended', 'all sessions of a user were signed out', { request_id: requester.requestId, 'user.id': user.id, reason: 'logout_all', count: ended?.length ?? 0 });
+  const [ended] = await writeEndings(
+    app,
+    endSessions({ kind: 'all', userId: user.id }, 'logout_all', app.clock.now()),
+  );
+  app.log.write('info', 'session.ended', 'all sessions of a user were signed out', {
+    request_id: requester.requestId,
+    'user.id': user.id,
+    reason: 'logout_all',
+    count: ended?.length ?? 0,
+  });
 }
 
 /**
@@ -50,9 +87,22 @@ export async function signOutEverywhere(app: App, principal: Principal, requeste
  *
  * @throws {Problem} not_found: also for another user's
  */
-export async function removeSession(app: App, principal: Principal, sessionId: string, requester: Requester): Promise<void> {
+export async function removeSession(
+  app: App,
+  principal: Principal,
+  sessionId: string,
+  requester: Requester,
+): Promise<void> {
   const { user } = principal;
-  const [ended] = await writeEndings(app, endSessions({ kind: 'one', sessionId, userId: user.id }, 'session_removed', app.clock.now()));
+  const [ended] = await writeEndings(
+    app,
+    endSessions({ kind: 'one', sessionId, userId: user.id }, 'session_removed', app.clock.now()),
+  );
   if (ended === undefined || ended.length === 0) throw new Problem('not_found');
-  app.log.write('info', 'session.ended', 'a user ended a session', { request_id: requester.requestId, 'user.id': user.id, 'session.id': sessionId, reason: 'session_removed' });
+  app.log.write('info', 'session.ended', 'a user ended a session', {
+    request_id: requester.requestId,
+    'user.id': user.id,
+    'session.id': sessionId,
+    reason: 'session_removed',
+  });
 }

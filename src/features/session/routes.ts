@@ -8,7 +8,13 @@ import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { rfc3339, timestamp, tokenText } from '../../http/fields.ts';
 import { AuthenticatedReply } from '../../http/schemas.ts';
-import { cookieMember, deliver, demandCookies, forgetRefreshCookie, presentedToken } from '../../http/token-transport.ts';
+import {
+  cookieMember,
+  deliver,
+  demandCookies,
+  forgetRefreshCookie,
+  presentedToken,
+} from '../../http/token-transport.ts';
 import { removeSession, signOut, signOutEverywhere } from './operations.ts';
 
 const SessionReply = z
@@ -37,7 +43,16 @@ export function sessionRoutes(app: App): readonly AnyRoute[] {
       bodyOptional: true,
       status: 200,
       reply: AuthenticatedReply,
-      problems: ['invalid_token', 'refresh_token_expired', 'refresh_token_reused', 'session_revoked', 'account_disabled', 'mfa_enrolment_required', 'origin_not_allowed', 'overloaded'],
+      problems: [
+        'invalid_token',
+        'refresh_token_expired',
+        'refresh_token_reused',
+        'session_revoked',
+        'account_disabled',
+        'mfa_enrolment_required',
+        'origin_not_allowed',
+        'overloaded',
+      ],
       handle: async (call) => {
         const { token, from } = presentedToken(app, call);
         const asked = call.body.cookie === true || from === 'cookie';
@@ -51,7 +66,8 @@ export function sessionRoutes(app: App): readonly AnyRoute[] {
       path: '/logout',
       tag: 'Sessions',
       summary: 'Sign out the session of a token',
-      description: 'Takes the refresh token (body, Authorization or cookie), or an access token as Authorization. Idempotent: an ended session is signed out already.',
+      description:
+        'Takes the refresh token (body, Authorization or cookie), or an access token as Authorization. Idempotent: an ended session is signed out already.',
       security: 'public',
       body: z.strictObject({ refresh_token: tokenText().optional() }),
       bodyOptional: true,

@@ -1,5 +1,6 @@
 /**
- * Time-based one-time codes: HMAC-SHA-1 (what every app has; ASVS 11.4.1 names it as the exception), six digits, half a minute.
+ * Time-based one-time codes: HMAC-SHA-1 (what every app has; ASVS 11.4.1 names it as the
+ * exception), six digits, half a minute.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6238
  */
@@ -34,20 +35,39 @@ export function stepAt(milliseconds: number): number {
 }
 
 /**
- * The step whose code this is, newest first, or null: of the present step, and with a window of one the steps beside it (D3).
- * Steps up to `lastStep` don't count.
+ * The step whose code this is, newest first, or null: of the present step, and with a window of one
+ * the steps beside it (D3). Steps up to `lastStep` don't count.
  */
-export function matchingStep(secret: Uint8Array, code: string, now: number, window: 0 | 1, lastStep: number): number | null {
+export function matchingStep(
+  secret: Uint8Array,
+  code: string,
+  now: number,
+  window: 0 | 1,
+  lastStep: number,
+): number | null {
   // otplib throws on another form (T8); digits of other scripts are none.
   if (!/^[0-9]{6}$/.test(code)) return null;
   const present = stepAt(now);
   for (let step = present + window; step >= present - window; step--) {
-    if (step > lastStep && verifySync({ secret, token: code, epoch: step * STEP_SECONDS, epochTolerance: 0 }).valid) return step;
+    if (
+      step > lastStep &&
+      verifySync({ secret, token: code, epoch: step * STEP_SECONDS, epochTolerance: 0 }).valid
+    )
+      return step;
   }
   return null;
 }
 
-/** For the app's QR code. @see https://github.com/google/google-authenticator/wiki/Key-Uri-Format */
+/**
+ * For the app's QR code. @see https://github.com/google/google-authenticator/wiki/Key-Uri-Format
+ */
 export function otpauthUri(values: { issuer: string; account: string; secret: string }): string {
-  return generateURI({ issuer: values.issuer, label: values.account, secret: values.secret, algorithm: 'sha1', digits: 6, period: STEP_SECONDS });
+  return generateURI({
+    issuer: values.issuer,
+    label: values.account,
+    secret: values.secret,
+    algorithm: 'sha1',
+    digits: 6,
+    period: STEP_SECONDS,
+  });
 }

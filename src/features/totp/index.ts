@@ -10,7 +10,9 @@ import type { Feature } from '../feature.ts';
 import { confirmTotp, enrolTotp, removeTotp, verifyTotp } from './operations.ts';
 import { findTotp } from './store.ts';
 
-const Totp = z.object({ created_at: timestamp, last_used_at: timestamp.nullable() }).meta({ id: 'Totp' });
+const Totp = z
+  .object({ created_at: timestamp, last_used_at: timestamp.nullable() })
+  .meta({ id: 'Totp' });
 
 function totpFactor(app: App): FeatureFactor {
   return {
@@ -26,7 +28,15 @@ function totpFactor(app: App): FeatureFactor {
       shape: { totp: Totp.nullable() },
       list: async (user) => {
         const row = await findTotp(app.db, user.id);
-        return { totp: row === null ? null : { created_at: rfc3339(row.createdAt), last_used_at: row.lastUsedAt === null ? null : rfc3339(row.lastUsedAt) } };
+        return {
+          totp:
+            row === null
+              ? null
+              : {
+                  created_at: rfc3339(row.createdAt),
+                  last_used_at: row.lastUsedAt === null ? null : rfc3339(row.lastUsedAt),
+                },
+        };
       },
     },
   };
@@ -39,10 +49,16 @@ function totpRoutes(app: App): readonly AnyRoute[] {
       path: '/me/totp',
       tag: 'Factors',
       summary: 'Begin to enrol an authenticator app',
-      description: 'The seed is shown this once. It does nothing until it is confirmed by a code; an authenticator that is in force stays so till then.',
+      description:
+        'The seed is shown this once. It does nothing until it is confirmed by a code; an authenticator that is in force stays so till then.',
       security: bearer({ fresh: true }),
       status: 201,
-      reply: z.object({ secret: z.string().meta({ description: 'Base 32, for typing.' }), otpauth_uri: z.string().meta({ description: 'For the QR code.' }) }).meta({ id: 'TotpEnrolment' }),
+      reply: z
+        .object({
+          secret: z.string().meta({ description: 'Base 32, for typing.' }),
+          otpauth_uri: z.string().meta({ description: 'For the QR code.' }),
+        })
+        .meta({ id: 'TotpEnrolment' }),
       problems: [],
       handle: async ({ principal }) => {
         const { secret, otpauthUri } = await enrolTotp(app, principal);
@@ -54,20 +70,26 @@ function totpRoutes(app: App): readonly AnyRoute[] {
       path: '/me/totp/confirm',
       tag: 'Factors',
       summary: 'Confirm the authenticator app by a code',
-      description: 'From here on sign-ins ask for it. Recovery codes come with the answer, this once; the other sessions end.',
+      description:
+        'From here on sign-ins ask for it. Recovery codes come with the answer, this once; the other sessions end.',
       security: bearer({ fresh: true }),
       body: z.strictObject({ code: z.string().max(32, 'No code is that long.') }),
       status: 200,
       reply: RecoveryCodesReply,
       problems: ['invalid_code', 'conflict', 'too_many_attempts', 'overloaded'],
-      handle: async ({ body, principal, requester, signal }) => ({ recovery_codes: [...(await confirmTotp(app, principal, body.code.replaceAll(' ', ''), requester, signal))] }),
+      handle: async ({ body, principal, requester, signal }) => ({
+        recovery_codes: [
+          ...(await confirmTotp(app, principal, body.code.replaceAll(' ', ''), requester, signal)),
+        ],
+      }),
     }),
     route({
       method: 'delete',
       path: '/me/totp',
       tag: 'Factors',
       summary: 'Take the authenticator app away',
-      description: 'The other sessions end. Recovery codes go with the last factor that they stand in for.',
+      description:
+        'The other sessions end. Recovery codes go with the last factor that they stand in for.',
       security: bearer({ fresh: true }),
       status: 204,
       problems: ['not_found', 'last_second_factor', 'conflict'],

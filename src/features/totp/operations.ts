@@ -15,7 +15,16 @@ import { writeAs } from '../../core/session-commit.ts';
 import { countAttempt, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
 import type { User } from '../../core/user.ts';
 import { SECRET_BYTES, base32, matchingStep, otpauthUri } from './code.ts';
-import { ENROLMENT_OVER, NO_TOTP, acceptStep, confirmEnrolment, deleteTotp, findEnrolment, findTotp, insertEnrolment } from './store.ts';
+import {
+  ENROLMENT_OVER,
+  NO_TOTP,
+  acceptStep,
+  confirmEnrolment,
+  deleteTotp,
+  findEnrolment,
+  findTotp,
+  insertEnrolment,
+} from './store.ts';
 
 /** An authenticator that nobody confirmed in this time was not scanned. */
 const ENROLMENT_TTL_MS = 3_600_000;
@@ -24,8 +33,12 @@ const FACTOR = { factor: 'totp', kind: 'device', amr: ['otp'] } as const;
 const LETTER_NAME = 'an authenticator app';
 
 const purpose = (userId: string): string => `totp.secret:${userId}`;
-/** What was shown to a session is confirmed by that session, in that state of the account, or not at all (G8, G9). */
-const proposal = ({ user, session }: Principal): string => `totp.enrolment:${user.id}:${session.id}:${user.epoch}`;
+/**
+ * What was shown to a session is confirmed by that session, in that state of the account, or not at
+ * all (G8, G9).
+ */
+const proposal = ({ user, session }: Principal): string =>
+  `totp.enrolment:${user.id}:${session.id}:${user.epoch}`;
 const windowOf = ({ config }: App): 0 | 1 => (config.totp.strict ? 0 : 1);
 
 export interface Enrolment {
@@ -34,17 +47,37 @@ export interface Enrolment {
   readonly otpauthUri: string;
 }
 
-/** Begins an enrolment. It does nothing until it is confirmed, and an authenticator that is in force stays so till then (O03). */
+/**
+ * Begins an enrolment. It does nothing until it is confirmed, and an authenticator that is in force
+ * stays so till then (O03).
+ */
 export async function enrolTotp(app: App, principal: Principal): Promise<Enrolment> {
   const { user } = principal;
   const bytes = app.random.bytes(SECRET_BYTES);
   const now = app.clock.now();
-  await writeAs(app, principal, [insertEnrolment({ userId: user.id, secretSealed: app.sealer.seal(proposal(principal), bytes), now, expiresAt: now + ENROLMENT_TTL_MS })]);
+  await writeAs(app, principal, [
+    insertEnrolment({
+      userId: user.id,
+      secretSealed: app.sealer.seal(proposal(principal), bytes),
+      now,
+      expiresAt: now + ENROLMENT_TTL_MS,
+    }),
+  ]);
   const secret = base32(bytes);
-  return { secret, otpauthUri: otpauthUri({ issuer: app.config.totp.issuer ?? app.config.server.name, account: user.username ?? user.email ?? user.id, secret }) };
+  return {
+    secret,
+    otpauthUri: otpauthUri({
+      issuer: app.config.totp.issuer ?? app.config.server.name,
+      account: user.username ?? user.email ?? user.id,
+      secret,
+    }),
+  };
 }
 
-/** The seed that this session was shown; null when it was another session, or the account has changed since. */
+/**
+ * The seed that this session was shown; null when it was another session, or the account has
+ * changed since.
+ */
 function openProposal(app: App, principal: Principal, sealed: string): Buffer | null {
   try {
     return app.sealer.open(proposal(principal), sealed);
@@ -57,9 +90,16 @@ function openProposal(app: App, principal: Principal, sealed: string): Buffer | 
 /**
  * Confirms the enrolment by a code of it, and makes recovery codes.
  *
- * @throws {Problem} invalid_code: wrong, or nothing to confirm; conflict, too_many_attempts, overloaded
+ * @throws {Problem} invalid_code: wrong, or nothing to confirm; conflict, too_many_attempts,
+ *   overloaded
  */
-export async function confirmTotp(app: App, principal: Principal, code: string, requester: Requester, signal: AbortSignal): Promise<readonly string[]> {
+export async function confirmTotp(
+  app: App,
+  principal: Principal,
+  code: string,
+  requester: Requester,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const { user, session } = principal;
   const bucket = enrolmentBucket(user.id);
   await countAttempt(app, app.config.throttle, bucket);
@@ -71,12 +111,33 @@ export async function confirmTotp(app: App, principal: Principal, code: string, 
   const secretSealed = app.sealer.seal(purpose(user.id), secret);
   const codes = newRecoveryCodes(app.random);
   try {
-    const recovery = await replaceRecoveryCodes(app.hasher, user.id, codes, now, { client: networkOf(requester), signal });
-    const statements = [...confirmEnrolment({ userId: user.id, seen, secretSealed, step, now }), ...recovery, resetThrottle(bucket)];
-    await changeFactors(app, principal, { statements, amr: withMethods(session.amr, FACTOR.amr), letter: 'factor_added', factor: LETTER_NAME, name: 'totp', event: 'factor.added' }, requester);
+    const recovery = await replaceRecoveryCodes(app.hasher, user.id, codes, now, {
+      client: networkOf(requester),
+      signal,
+    });
+    const statements = [
+      ...confirmEnrolment({ userId: user.id, seen, secretSealed, step, now }),
+      ...recovery,
+      resetThrottle(bucket),
+    ];
+    await changeFactors(
+      app,
+      principal,
+      {
+        statements,
+        amr: withMethods(session.amr, FACTOR.amr),
+        letter: 'factor_added',
+        factor: LETTER_NAME,
+        name: 'totp',
+        event: 'factor.added',
+      },
+      requester,
+    );
   } catch (error) {
-    if (error instanceof NothingChanged && error.guard === ENROLMENT_OVER) throw new Problem('conflict', { cause: error });
-    if (error instanceof Problem && error.code === 'overloaded') await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
+    if (error instanceof NothingChanged && error.guard === ENROLMENT_OVER)
+      throw new Problem('conflict', { cause: error });
+    if (error instanceof Problem && error.code === 'overloaded')
+      await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
     throw error;
   }
   return codes;
@@ -87,21 +148,46 @@ export async function confirmTotp(app: App, principal: Principal, code: string, 
  *
  * @throws {Problem} not_found: there is none; last_second_factor, conflict
  */
-export async function removeTotp(app: App, principal: Principal, requester: Requester): Promise<void> {
+export async function removeTotp(
+  app: App,
+  principal: Principal,
+  requester: Requester,
+): Promise<void> {
   const { user, session } = principal;
   if ((await findTotp(app.db, user.id)) === null) throw new Problem('not_found');
-  const others = await Promise.all(app.factors.filter(({ name, demandsSecond }) => demandsSecond && name !== 'totp').map((factor) => factor.enrolled(user.id)));
+  const others = await Promise.all(
+    app.factors
+      .filter(({ name, demandsSecond }) => demandsSecond && name !== 'totp')
+      .map((factor) => factor.enrolled(user.id)),
+  );
   try {
-    const statements = [...deleteTotp(user.id), ...afterRemoval(app, user.id, others.includes(true))];
-    await changeFactors(app, principal, { statements, amr: withoutMethods(session.amr, FACTOR.amr), letter: 'factor_removed', factor: LETTER_NAME, name: 'totp', event: 'factor.removed' }, requester);
+    const statements = [
+      ...deleteTotp(user.id),
+      ...afterRemoval(app, user.id, others.includes(true)),
+    ];
+    await changeFactors(
+      app,
+      principal,
+      {
+        statements,
+        amr: withoutMethods(session.amr, FACTOR.amr),
+        letter: 'factor_removed',
+        factor: LETTER_NAME,
+        name: 'totp',
+        event: 'factor.removed',
+      },
+      requester,
+    );
   } catch (error) {
-    if (error instanceof NothingChanged && error.guard === NO_TOTP) throw new Problem('not_found', { cause: error });
+    if (error instanceof NothingChanged && error.guard === NO_TOTP)
+      throw new Problem('not_found', { cause: error });
     throw error;
   }
 }
 
 /**
- * Verifies a code of the user's authenticator; that its step was never accepted is decided by the statement among the effects.
+ * Verifies a code of the user's authenticator; that its step was never accepted is decided by the
+ * statement among the effects.
  *
  * @throws {Problem} invalid_credentials
  */
@@ -113,6 +199,12 @@ export async function verifyTotp(app: App, user: User, code: string): Promise<Ve
   const step = matchingStep(secret, code.replaceAll(' ', ''), now, windowOf(app), row.lastStep);
   if (step === null) throw new Problem('invalid_credentials');
   // A seed that a former key sealed moves to the present one when there is a write anyway.
-  const secretSealed = app.sealer.isCurrent(row.secretSealed) ? row.secretSealed : app.sealer.seal(purpose(user.id), secret);
-  return { ...FACTOR, user, effects: [acceptStep({ userId: user.id, step, createdAt: row.createdAt, secretSealed, now })] };
+  const secretSealed = app.sealer.isCurrent(row.secretSealed)
+    ? row.secretSealed
+    : app.sealer.seal(purpose(user.id), secret);
+  return {
+    ...FACTOR,
+    user,
+    effects: [acceptStep({ userId: user.id, step, createdAt: row.createdAt, secretSealed, now })],
+  };
 }

@@ -10,7 +10,10 @@ export interface TotpRow {
   readonly lastUsedAt: number | null;
 }
 
-const find = raw<TotpRow>('SELECT secret_sealed, last_step, created_at, last_used_at FROM totp WHERE user_id = :userId', ['secretSealed', 'lastStep', 'createdAt', 'lastUsedAt']);
+const find = raw<TotpRow>(
+  'SELECT secret_sealed, last_step, created_at, last_used_at FROM totp WHERE user_id = :userId',
+  ['secretSealed', 'lastStep', 'createdAt', 'lastUsedAt'],
+);
 
 export async function findTotp(db: Database, userId: string): Promise<TotpRow | null> {
   return (await db.read(find({ userId })))[0] ?? null;
@@ -21,8 +24,17 @@ const accept = raw<{ lastStep: number }>(
   ['lastStep'],
 );
 
-/** The statement that accepts a code: its step and none up to it is ever accepted again, whoever is faster (O01, RFC 6238 §5.2). */
-export function acceptStep(values: { userId: string; step: number; createdAt: number; secretSealed: string; now: number }): Statement<{ lastStep: number }> {
+/**
+ * The statement that accepts a code: its step and none up to it is ever accepted again, whoever is
+ * faster (O01, RFC 6238 §5.2).
+ */
+export function acceptStep(values: {
+  userId: string;
+  step: number;
+  createdAt: number;
+  secretSealed: string;
+  now: number;
+}): Statement<{ lastStep: number }> {
   return guarded(accept({ ...values }), FACTOR_SPENT);
 }
 
@@ -32,13 +44,25 @@ const propose = raw(
 );
 
 /** The statement that begins an enrolment, in the place of one that was begun before. */
-export function insertEnrolment(values: { userId: string; secretSealed: string; now: number; expiresAt: number }): Statement {
+export function insertEnrolment(values: {
+  userId: string;
+  secretSealed: string;
+  now: number;
+  expiresAt: number;
+}): Statement {
   return propose({ ...values });
 }
 
-const findProposed = raw<{ secretSealed: string }>('SELECT secret_sealed FROM totp_enrolment WHERE user_id = :userId AND expires_at > :now', ['secretSealed']);
+const findProposed = raw<{ secretSealed: string }>(
+  'SELECT secret_sealed FROM totp_enrolment WHERE user_id = :userId AND expires_at > :now',
+  ['secretSealed'],
+);
 
-export async function findEnrolment(db: Database, userId: string, now: number): Promise<string | null> {
+export async function findEnrolment(
+  db: Database,
+  userId: string,
+  now: number,
+): Promise<string | null> {
   return (await db.read(findProposed({ userId, now })))[0]?.secretSealed ?? null;
 }
 
@@ -53,12 +77,24 @@ const drop = raw('DELETE FROM totp_enrolment WHERE user_id = :userId');
 /** What a guarded confirmation says when the enrolment is over, or another one was begun. */
 export const ENROLMENT_OVER = 'totp_enrolment_over';
 
-/** The statements that make the enrolment that was answered the user's authenticator, in the place of a former one; `seen` is how it lay, sealed for its session. */
-export function confirmEnrolment(values: { userId: string; seen: string; secretSealed: string; step: number; now: number }): readonly Statement[] {
+/**
+ * The statements that make the enrolment that was answered the user's authenticator, in the place
+ * of a former one; `seen` is how it lay, sealed for its session.
+ */
+export function confirmEnrolment(values: {
+  userId: string;
+  seen: string;
+  secretSealed: string;
+  step: number;
+  now: number;
+}): readonly Statement[] {
   return [guarded(confirm({ ...values }), ENROLMENT_OVER), drop({ userId: values.userId })];
 }
 
-const remove = raw<{ userId: string }>('DELETE FROM totp WHERE user_id = :userId RETURNING user_id', ['userId']);
+const remove = raw<{ userId: string }>(
+  'DELETE FROM totp WHERE user_id = :userId RETURNING user_id',
+  ['userId'],
+);
 
 /** What a guarded removal says when there is none. */
 export const NO_TOTP = 'no_totp';

@@ -1,6 +1,7 @@
 /**
- * Verification for those who don't do it themselves: GET /verify for reverse proxies (nginx auth_request, Traefik, Caddy, Envoy), POST
- * /verify for programs. Both answer from memory: signature, claims, and the set of ended sessions.
+ * Verification for those who don't do it themselves: GET /verify for reverse proxies (nginx
+ * auth_request, Traefik, Caddy, Envoy), POST /verify for programs. Both answer from memory:
+ * signature, claims, and the set of ended sessions.
  */
 import * as z from 'zod';
 import type { App } from '../../capabilities.ts';
@@ -14,8 +15,10 @@ import { MissingToken } from '../../http/answer.ts';
 import { bearerToken } from '../../http/security.ts';
 import type { Feature } from '../feature.ts';
 
-
-/** Header values are ASCII: what isn't is percent-encoded UTF-8, so that a name of any script goes through every proxy. */
+/**
+ * Header values are ASCII: what isn't is percent-encoded UTF-8, so that a name of any script goes
+ * through every proxy.
+ */
 function headerValue(text: string): string {
   return text.replace(/[^\x21-\x24\x26-\x7e]/gu, encodeURIComponent);
 }
@@ -24,7 +27,8 @@ function setIdentity(call: Call<unknown>, claims: AccessClaims): void {
   call.setHeader('x-auth-user', claims.sub);
   call.setHeader('x-auth-session', claims.sid);
   call.setHeader('x-auth-acr', claims.acr);
-  if (typeof claims.preferred_username === 'string') call.setHeader('x-auth-username', headerValue(claims.preferred_username));
+  if (typeof claims.preferred_username === 'string')
+    call.setHeader('x-auth-username', headerValue(claims.preferred_username));
   if (typeof claims.email === 'string') call.setHeader('x-auth-email', headerValue(claims.email));
 }
 
@@ -58,7 +62,8 @@ function verificationRoutes(app: App): readonly AnyRoute[] {
       path: '/verify',
       tag: 'Services',
       summary: 'Verify an access token',
-      description: 'A bad token is a right question: 200 with verified false and a code (invalid_token, token_expired, session_revoked).',
+      description:
+        'A bad token is a right question: 200 with verified false and a code (invalid_token, token_expired, session_revoked).',
       security: 'public',
       body: z.strictObject({ token: tokenText() }),
       status: 200,
@@ -75,7 +80,12 @@ function verificationRoutes(app: App): readonly AnyRoute[] {
       handle: ({ body }) => {
         try {
           const claims = app.accessTokens.verify(body.token);
-          return { verified: true, token_kind: 'access' as const, remaining_time: claims.exp - Math.floor(app.clock.now() / 1000), claims };
+          return {
+            verified: true,
+            token_kind: 'access' as const,
+            remaining_time: claims.exp - Math.floor(app.clock.now() / 1000),
+            claims,
+          };
         } catch (error) {
           if (error instanceof TokenRefused) return { verified: false, code: error.fault };
           throw error;
@@ -90,9 +100,15 @@ function verified(app: App, token: string): AccessClaims {
   try {
     return app.accessTokens.verify(token);
   } catch (error) {
-    if (error instanceof TokenRefused) throw new Problem(error.fault === 'session_revoked' ? 'session_revoked' : 'invalid_token', { cause: error });
+    if (error instanceof TokenRefused)
+      throw new Problem(error.fault === 'session_revoked' ? 'session_revoked' : 'invalid_token', {
+        cause: error,
+      });
     throw error;
   }
 }
 
-export const verification: Feature = { name: 'verification', contribute: (app) => ({ routes: verificationRoutes(app) }) };
+export const verification: Feature = {
+  name: 'verification',
+  contribute: (app) => ({ routes: verificationRoutes(app) }),
+};
