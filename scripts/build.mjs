@@ -42,7 +42,7 @@ await build({
   entryPoints: ['src/crypto/hash-lane.mjs'],
   outfile: 'dist.new/hash-lane.mjs',
 });
-copyFileSync('src/features/password/common-passwords.bin', 'dist.new/common-passwords.bin');
+copyFileSync('src/core/password/common-passwords.bin', 'dist.new/common-passwords.bin');
 // The old one goes when the new one is whole.
 rmSync('dist', { recursive: true, force: true });
 renameSync('dist.new', 'dist');

@@ -4,8 +4,8 @@
  */
 import { createReadStream, openSync, closeSync, fsyncSync, renameSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { writeFilter } from '../features/password/fuse-filter.ts';
-import type { Keys } from '../features/password/fuse-filter.ts';
+import { writeFilter } from '../core/password/fuse-filter.ts';
+import type { Keys } from '../core/password/fuse-filter.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb } from './verb.ts';

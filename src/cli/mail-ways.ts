@@ -5,11 +5,11 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
-import { LETTERS } from '../core/outbox.ts';
-import type { LetterName } from '../core/outbox.ts';
+import { LETTERS } from '../core/email/outbox.ts';
+import type { LetterName } from '../core/email/outbox.ts';
 import { databaseFile } from '../db/open.ts';
 import { folderTransport } from '../delivery/eml-folder.ts';
-import type { FindTemplate, OwnTemplate } from '../delivery/letters.ts';
+import type { FindTemplate, OwnTemplate } from '../delivery/templates.ts';
 import { smtpTransport } from '../delivery/smtp.ts';
 import type { Transport } from '../delivery/transport.ts';
 import { webhookTransport } from '../delivery/webhook.ts';

@@ -3,8 +3,8 @@
  * and whether letters go out at all.
  */
 import { canonicalEmail } from '../lib/email-address.ts';
-import { listOutbox, retryOutbox } from '../core/outbox.ts';
-import { renderLetter } from '../delivery/letters.ts';
+import { listOutbox, retryOutbox } from '../core/email/outbox.ts';
+import { renderLetter } from '../delivery/templates.ts';
 import { DeliveryError } from '../delivery/transport.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { loadConfig } from './load-config.ts';

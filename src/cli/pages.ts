@@ -3,7 +3,7 @@
  * them.
  */
 import { EVENTS } from '../lib/events.ts';
-import { PROBLEMS } from '../problem.ts';
+import { REFUSALS } from '../refusal.ts';
 import { problemType } from '../http/answer.ts';
 import { configurationPage, exampleConfig } from '../config/example.ts';
 import { verbHelp } from './help.ts';
@@ -22,7 +22,7 @@ function cliPage(): string {
 }
 
 function errorsPage(): string {
-  const codes = Object.entries(PROBLEMS).map(([code, { status, title, detail }]) => {
+  const codes = Object.entries(REFUSALS).map(([code, { status, title, detail }]) => {
     const example = JSON.stringify(
       { type: problemType(code), title, status, detail, code, request_id: 'b1946ac92492-1' },
       null,

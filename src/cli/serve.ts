@@ -2,13 +2,13 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
-import { createApp } from '../app.ts';
-import type { RunningApp } from '../app.ts';
+import { createApp } from '../app/app.ts';
+import type { RunningApp } from '../app/app.ts';
 import type { Config } from '../config/schema.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import { features } from '../features/index.ts';
-import { readFilter } from '../features/password/fuse-filter.ts';
+import { readFilter } from '../core/password/fuse-filter.ts';
 import { ListenRefused, listen } from '../http/listen.ts';
 import type { Listeners } from '../http/listen.ts';
 import { withOpenapi } from '../http/openapi.ts';

@@ -2,9 +2,9 @@
 import type { Config } from '../config/schema.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import { createSealer } from '../crypto/seal.ts';
-import { KeysRefused, createSigningKeys } from '../core/signing-key.ts';
-import type { SigningKeys } from '../core/signing-key.ts';
-import { signingKeyPolicy } from '../app.ts';
+import { KeysRefused, createSigningKeys } from '../core/signing-key/signing-key.ts';
+import type { SigningKeys } from '../core/signing-key/signing-key.ts';
+import { signingKeyPolicy } from '../app/app.ts';
 import { DatabaseBusy, DatabaseRefused } from '../db/database.ts';
 import { databaseFile, openDatabase } from '../db/open.ts';
 import type { Commit, OpenDatabase } from '../db/open.ts';

@@ -2,8 +2,8 @@
  * `postern user remove-factors|renew-grace`: the way back for somebody who lost a second factor, or
  * never enrolled one.
  */
-import { findUserByAnyName, renewMfaGrace } from '../core/account-state.ts';
-import { removeAllFactors } from '../core/factor-change.ts';
+import { findUserByAnyName, renewMfaGrace } from '../core/user/account-state.ts';
+import { removeAllFactors } from '../core/factor/factor-change.ts';
 import { confirm } from './confirm.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { NAME, YES, onUser } from './user.ts';

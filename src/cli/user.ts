@@ -9,12 +9,12 @@ import {
   findUserByAnyName,
   signOutAccount,
   unlockAccount,
-} from '../core/account-state.ts';
-import { listUsers } from '../core/user.ts';
-import type { User } from '../core/user.ts';
+} from '../core/user/account-state.ts';
+import { listUsers } from '../core/user/user.ts';
+import type { User } from '../core/user/user.ts';
 import type { OpenDatabase } from '../db/open.ts';
-import { createAccount } from '../features/password/register.ts';
-import { Problem } from '../problem.ts';
+import { createAccount } from '../features/registration/register-by-username.ts';
+import { Refusal } from '../refusal.ts';
 import { confirm } from './confirm.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
@@ -79,7 +79,7 @@ export const userCreate: Verb = {
         else call.output.answer(user.id);
         return EXIT.done;
       } catch (error) {
-        throw error instanceof Problem
+        throw error instanceof Refusal
           ? new CliRefusal(EXIT.failed, explain(error), { cause: error })
           : error;
       }
@@ -87,7 +87,7 @@ export const userCreate: Verb = {
   },
 };
 
-function explain(problem: Problem): string {
+function explain(problem: Refusal): string {
   const faults = problem.options.errors ?? [];
   return faults.length === 0
     ? (problem.options.detail ?? problem.message)

@@ -2,8 +2,8 @@
  * The whole of the service without its listeners, for a verb that does what only it can: hash,
  * seal, write letters.
  */
-import { createApp } from '../app.ts';
-import type { App } from '../capabilities.ts';
+import { createApp } from '../app/app.ts';
+import type { App } from '../app/capabilities.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import { asset } from './asset.ts';
 import { keyEncryptionKey } from './key-file.ts';

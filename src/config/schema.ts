@@ -3,7 +3,7 @@
  * example file has them.
  */
 import * as z from 'zod';
-import { registrationSection } from '../features/account/config.ts';
+import { registrationSection } from '../features/registration/config.ts';
 import { mfaSection } from '../features/mfa/config.ts';
 import { passkeysSection } from '../features/passkey/config.ts';
 import { passwordSection } from '../features/password/config.ts';

@@ -3,9 +3,9 @@
  * at a time.
  */
 import { raw } from '../db/prepare.ts';
-import { purgeChallenges } from './challenge.ts';
-import { purgeOneTimes } from './one-time.ts';
-import { purgeOutbox } from './outbox.ts';
+import { purgeChallenges } from './factor/challenge.ts';
+import { purgeOneTimes } from './one-time/one-time.ts';
+import { purgeOutbox } from './email/outbox.ts';
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
 

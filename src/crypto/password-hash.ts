@@ -10,7 +10,7 @@
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
-import { Problem } from '../problem.ts';
+import { Refusal } from '../refusal.ts';
 import { createFairQueue } from './fair-queue.ts';
 import type { FairQueueRefusal, Place } from './fair-queue.ts';
 import { createLanes, handful } from './hash-lanes.ts';
@@ -84,7 +84,7 @@ export interface PasswordHasher {
   /**
    * Hashes a normalised password.
    *
-   * @throws Problem `overloaded` when the queue or the account's share of it is full, or the
+   * @throws Refusal `overloaded` when the queue or the account's share of it is full, or the
    *   deadline has passed
    * @throws the signal's reason when aborted while waiting
    * @throws Error when a lane died with the work
@@ -179,9 +179,9 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     return (queue.depth / threads) * usualMs;
   }
 
-  function overloaded(reason: Rejection): Problem {
+  function overloaded(reason: Rejection): Refusal {
     rejectedBy[reason] += 1;
-    return new Problem('overloaded', {
+    return new Refusal('overloaded', {
       retryAfterSeconds: Math.max(1, Math.ceil(backlogMs() / 1000)),
       cause: new Error(`hash queue: ${reason}`),
     });

@@ -6,14 +6,14 @@
  */
 import type { Database } from '../db/database.ts';
 import type { Sealer } from '../crypto/seal.ts';
-import { claimLetters, hasDueLetters, settleLetter } from '../core/outbox.ts';
-import type { ClaimedLetter, Settlement } from '../core/outbox.ts';
+import { claimLetters, hasDueLetters, settleLetter } from '../core/email/outbox.ts';
+import type { ClaimedLetter, Settlement } from '../core/email/outbox.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
 import { exceptionFields } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
-import { renderLetter } from './letters.ts';
-import type { FindTemplate } from './letters.ts';
+import { renderLetter } from './templates.ts';
+import type { FindTemplate } from './templates.ts';
 import { DeliveryError } from './transport.ts';
 import type { Transport } from './transport.ts';
 

@@ -1,5 +1,5 @@
 /** A way to send letters. */
-import type { LetterName, LetterValues } from '../core/outbox.ts';
+import type { LetterName, LetterValues } from '../core/email/outbox.ts';
 
 export interface OutgoingLetter {
   readonly id: string;

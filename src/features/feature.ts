@@ -2,7 +2,7 @@
  * What a feature is to the house: factors and routes. A feature that is off contributes an empty
  * value: no route, no factor, no OpenAPI path.
  */
-import type { App, FeatureFactor } from '../capabilities.ts';
+import type { App, FeatureFactor } from '../app/capabilities.ts';
 import type { AnyRoute } from '../http/route.ts';
 
 export interface Contribution {

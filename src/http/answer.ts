@@ -3,7 +3,7 @@
  * raw form, so that an answer costs a concatenation and not a Headers object.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Problem, PROBLEMS } from '../problem.ts';
+import { Refusal, REFUSALS } from '../refusal.ts';
 import { hasContent } from './front-door.ts';
 
 /** What is sent. `body` undefined is an empty answer. */
@@ -29,8 +29,8 @@ export const problemType = (code: string): string => `${TYPE_BASE}${code}`;
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-3 for WWW-Authenticate
  * @see https://www.rfc-editor.org/rfc/rfc9470#section-3 for max_age
  */
-export function problemAnswer(problem: Problem, requestId: string, challenge: boolean): Answer {
-  const { status, title, detail } = PROBLEMS[problem.code];
+export function problemAnswer(problem: Refusal, requestId: string, challenge: boolean): Answer {
+  const { status, title, detail } = REFUSALS[problem.code];
   const { options } = problem;
   const headers = ['content-type', 'application/problem+json', 'cache-control', 'no-store'];
   if (options.retryAfterSeconds !== undefined)
@@ -50,15 +50,15 @@ export function problemAnswer(problem: Problem, requestId: string, challenge: bo
 }
 
 /**
- * A Problem thrown because no token came at all; the challenge then names no error (RFC 6750 §3.1).
+ * A Refusal thrown because no token came at all; the challenge then names no error (RFC 6750 §3.1).
  */
-export class MissingToken extends Problem {
+export class MissingToken extends Refusal {
   constructor() {
     super('invalid_token', { detail: 'Send an access token: Authorization: Bearer <token>.' });
   }
 }
 
-function bearerChallenge(problem: Problem): string {
+function bearerChallenge(problem: Refusal): string {
   if (problem instanceof MissingToken) return 'Bearer';
   if (problem.code === 'insufficient_user_authentication') {
     const { maxAgeSeconds, acrValues } = problem.options;

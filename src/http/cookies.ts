@@ -4,7 +4,7 @@
  * must come from a listed Origin: SameSite knows sites, and a sibling host of the site may be an
  * attacker's (CSRF).
  */
-import { Problem } from '../problem.ts';
+import { Refusal } from '../refusal.ts';
 
 export const REFRESH_COOKIE = '__Host-refresh';
 export const DEVICE_COOKIE = '__Host-device';
@@ -32,7 +32,7 @@ export function readCookie(header: string | null, name: string): string | null {
   return found;
 }
 
-/** @throws {Problem} origin_not_allowed unless the Origin header is exactly one of the list */
+/** @throws {Refusal} origin_not_allowed unless the Origin header is exactly one of the list */
 export function demandOrigin(origin: string | null, allowed: readonly string[]): void {
-  if (origin === null || !allowed.includes(origin)) throw new Problem('origin_not_allowed');
+  if (origin === null || !allowed.includes(origin)) throw new Refusal('origin_not_allowed');
 }

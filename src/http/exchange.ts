@@ -3,11 +3,11 @@
  * line at its end.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Problem } from '../problem.ts';
+import { Refusal } from '../refusal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log, LogLevel } from '../lib/log.ts';
-import type { Requester } from '../core/requester.ts';
-import type { Principal } from '../core/session.ts';
+import type { Requester } from '../core/session/requester.ts';
+import type { Principal } from '../core/session/session.ts';
 import type { Call } from './route.ts';
 import type { Cors } from './cors.ts';
 import { NO_PARAMS } from './router.ts';
@@ -117,7 +117,7 @@ export class Exchange implements Call<unknown> {
     return this.#headers === undefined ? headers : headers.concat(this.#headers);
   }
 
-  answer(answer: Answer, problem?: Problem): void {
+  answer(answer: Answer, problem?: Refusal): void {
     const { cors } = this.#shared;
     const { origin } = this.incoming.headers;
     const common = this.#shared.common.concat('x-request-id', this.requestId, cors.headers(origin));
@@ -125,7 +125,7 @@ export class Exchange implements Call<unknown> {
     this.#finish(answer.status, problem);
   }
 
-  refuse(problem: Problem, headers: readonly string[] = []): void {
+  refuse(problem: Refusal, headers: readonly string[] = []): void {
     const answer = problemAnswer(problem, this.requestId, true);
     this.answer(
       headers.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...headers] },
@@ -170,7 +170,7 @@ export class Exchange implements Call<unknown> {
   }
 
   /** One line a request, at its end. */
-  #finish(status: number, problem: Problem | undefined): void {
+  #finish(status: number, problem: Refusal | undefined): void {
     const { log, clock, onRequest } = this.#shared;
     const method = KNOWN_METHODS.has(this.incoming.method ?? '')
       ? (this.incoming.method ?? '_OTHER')

@@ -3,8 +3,8 @@
  * on have theirs.
  */
 import * as z from 'zod';
-import { invalidRequest } from '../problem.ts';
-import type { Answer, Factor, FactorName } from '../core/factor.ts';
+import { invalidRequest } from '../refusal.ts';
+import type { Answer, Factor, FactorName } from '../core/factor/factor.ts';
 import { passwordText } from './fields.ts';
 
 const base64url = z
@@ -91,7 +91,7 @@ function names(factors: readonly Pick<Factor, 'name'>[]): string {
     .join(', ');
 }
 
-/** The one answer of a body. @throws {Problem} invalid_request: none, or several */
+/** The one answer of a body. @throws {Refusal} invalid_request: none, or several */
 export function answerOf(body: AnswerBody, factors: readonly Pick<Factor, 'name'>[]): Answer {
   const { totp, recovery_code, passkey, password } = body;
   const answers: Answer[] = [];

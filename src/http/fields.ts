@@ -3,7 +3,7 @@
  * a sentence that says what to write instead and never repeats what was sent.
  */
 import * as z from 'zod';
-import type { InputFault } from '../problem.ts';
+import type { InputFault } from '../refusal.ts';
 import { codePointCount, hasControlCharacters, isWellFormed } from '../lib/text.ts';
 
 export interface TextLimits {

@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { Problem } from '../problem.ts';
+import { Refusal } from '../refusal.ts';
 import { JsonError, parseJson } from '../lib/json.ts';
 
 export const MAX_BODY_BYTES = 65_536;
@@ -25,14 +25,14 @@ export function hasContent(request: IncomingMessage): boolean {
 /**
  * Reads and parses the JSON body; `undefined` when the request has none.
  *
- * @throws {Problem} unsupported_media_type, content_too_large, malformed_request
+ * @throws {Refusal} unsupported_media_type, content_too_large, malformed_request
  */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   if (!hasContent(request)) return undefined;
   const { headers } = request;
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
-    throw new Problem('unsupported_media_type');
+    throw new Refusal('unsupported_media_type');
   const type = headers['content-type'];
   // A client that streams may say only with its last chunk, the first, that there is nothing.
   if (
@@ -41,14 +41,14 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
     (await readBytes(request)).length === 0
   )
     return undefined;
-  if (!JSON_TYPE.test(type ?? '')) throw new Problem('unsupported_media_type');
+  if (!JSON_TYPE.test(type ?? '')) throw new Refusal('unsupported_media_type');
   if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES)
-    throw new Problem('content_too_large');
+    throw new Refusal('content_too_large');
   const bytes = await readBytes(request);
   if (!isUtf8(bytes))
-    throw new Problem('malformed_request', { detail: 'The body is not valid UTF-8.' });
+    throw new Refusal('malformed_request', { detail: 'The body is not valid UTF-8.' });
   if (bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
-    throw new Problem('malformed_request', {
+    throw new Refusal('malformed_request', {
       detail: 'The body starts with a byte order mark (RFC 8259 §8.1). Leave it out.',
     });
   }
@@ -57,7 +57,7 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   } catch (error) {
     // JSON that says what no text can hold is readable, but not acceptable: the fault has a place.
     if (error instanceof JsonError && error.code === 'ill_formed') {
-      throw new Problem('invalid_request', {
+      throw new Refusal('invalid_request', {
         errors: [
           {
             pointer: error.pointer,
@@ -69,7 +69,7 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
       });
     }
     if (error instanceof JsonError && error.code !== 'ill_formed')
-      throw new Problem('malformed_request', { detail: JSON_DETAILS[error.code], cause: error });
+      throw new Refusal('malformed_request', { detail: JSON_DETAILS[error.code], cause: error });
     throw error;
   }
 }
@@ -90,7 +90,7 @@ function readBytes(request: IncomingMessage): Promise<Buffer> {
       if (size > MAX_BODY_BYTES) {
         request.removeAllListeners('data');
         request.resume();
-        reject(new Problem('content_too_large'));
+        reject(new Refusal('content_too_large'));
         return;
       }
       chunks.push(chunk);
@@ -98,10 +98,10 @@ function readBytes(request: IncomingMessage): Promise<Buffer> {
     request.on('end', () =>
       resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size)),
     );
-    request.on('error', (cause) => reject(new Problem('malformed_request', { cause })));
+    request.on('error', (cause) => reject(new Refusal('malformed_request', { cause })));
     request.on('close', () => {
       if (!request.complete)
-        reject(new Problem('malformed_request', { detail: 'The body was cut off.' }));
+        reject(new Refusal('malformed_request', { detail: 'The body was cut off.' }));
     });
   });
 }

@@ -5,8 +5,8 @@
  * @see https://spec.openapis.org/oas/v3.1.1
  */
 import * as z from 'zod';
-import { PROBLEMS } from '../problem.ts';
-import type { ProblemCode } from '../problem.ts';
+import { REFUSALS } from '../refusal.ts';
+import type { RefusalCode } from '../refusal.ts';
 import { problemType } from './answer.ts';
 import { jsonDocument } from './document-bytes.ts';
 import { document } from './route.ts';
@@ -14,7 +14,7 @@ import type { AnyRoute, DocumentBytes, Route } from './route.ts';
 
 type Json = { [key: string]: unknown };
 
-const BODY_PROBLEMS: readonly ProblemCode[] = [
+const BODY_PROBLEMS: readonly RefusalCode[] = [
   'malformed_request',
   'content_too_large',
   'unsupported_media_type',
@@ -151,7 +151,7 @@ function operationOf(
   schema: (type: z.ZodType, io: 'input' | 'output') => unknown,
 ): Json {
   const fresh = route.security !== 'public' && route.security.fresh;
-  const problems = new Set<ProblemCode>([...BODY_PROBLEMS, 'overloaded', ...route.problems]);
+  const problems = new Set<RefusalCode>([...BODY_PROBLEMS, 'overloaded', ...route.problems]);
   if (route.security !== 'public') {
     problems.add('invalid_token').add('session_revoked');
     if (fresh) problems.add('insufficient_user_authentication');
@@ -203,14 +203,14 @@ function operationOf(
 }
 
 /** Problems by status; each names its codes and shows the document of the first. */
-function problemResponses(codes: readonly ProblemCode[]): Json {
-  const byStatus = new Map<number, ProblemCode[]>();
+function problemResponses(codes: readonly RefusalCode[]): Json {
+  const byStatus = new Map<number, RefusalCode[]>();
   for (const code of codes)
-    byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
+    byStatus.set(REFUSALS[code].status, [...(byStatus.get(REFUSALS[code].status) ?? []), code]);
   const responses: Json = {};
   for (const [status, ofStatus] of [...byStatus].sort(([a], [b]) => a - b)) {
     responses[status] = {
-      description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code].detail}`).join(' '),
+      description: ofStatus.map((code) => `\`${code}\`: ${REFUSALS[code].detail}`).join(' '),
       ...(status === 429 || status === 503
         ? { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } }
         : {}),
@@ -238,10 +238,10 @@ function problemResponses(codes: readonly ProblemCode[]): Json {
   return responses;
 }
 
-function exampleOf(code: ProblemCode): Json {
+function exampleOf(code: RefusalCode): Json {
   return {
-    title: PROBLEMS[code].title,
-    detail: PROBLEMS[code].detail,
+    title: REFUSALS[code].title,
+    detail: REFUSALS[code].detail,
     request_id: 'b1946ac92492-1',
   };
 }

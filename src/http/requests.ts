@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Random } from '../lib/id.ts';
-import type { Requester } from '../core/requester.ts';
+import type { Requester } from '../core/session/requester.ts';
 import type { AddressOf } from './requester.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;

@@ -4,9 +4,9 @@
  * something that the other does not.
  */
 import type * as z from 'zod';
-import type { ProblemCode } from '../problem.ts';
-import type { Requester } from '../core/requester.ts';
-import type { Principal } from '../core/session.ts';
+import type { RefusalCode } from '../refusal.ts';
+import type { Requester } from '../core/session/requester.ts';
+import type { Principal } from '../core/session/session.ts';
 
 export type Method = 'get' | 'post' | 'patch' | 'delete';
 
@@ -76,7 +76,7 @@ export interface RouteDefinition<
   /** For answers that only accept: which ones they are, and their schema; they are 202. */
   readonly accepted?: { readonly reply: z.ZodType; readonly when: (reply: unknown) => boolean };
   /** Every refusal that the handler can make, beyond those of the front door and of `security`. */
-  readonly problems: readonly ProblemCode[];
+  readonly problems: readonly RefusalCode[];
   /** Headers that a successful answer carries, for the document. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly handle: (
@@ -98,7 +98,7 @@ export interface Route {
   readonly status: number;
   readonly reply?: z.ZodType;
   readonly accepted?: { readonly reply: z.ZodType; readonly when: (reply: unknown) => boolean };
-  readonly problems: readonly ProblemCode[];
+  readonly problems: readonly RefusalCode[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly handle: (call: Call<unknown> & { principal: Principal | undefined }) => unknown;
 }
@@ -134,7 +134,7 @@ export interface DocumentRoute {
   readonly tag: string;
   readonly contentType: string;
   readonly maxAgeSeconds: number;
-  readonly problems: readonly ProblemCode[];
+  readonly problems: readonly RefusalCode[];
   /** The document as it is now; undefined is a 404. Called for each request: return kept bytes. */
   readonly current: (params: Readonly<Record<string, string>>) => DocumentBytes | undefined;
 }

@@ -1,6 +1,6 @@
 /** Answers that several features give. */
 import * as z from 'zod';
-import type { User } from '../core/user.ts';
+import type { User } from '../core/user/user.ts';
 import { rfc3339, timestamp } from './fields.ts';
 
 export const UserReply = z

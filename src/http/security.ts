@@ -5,12 +5,12 @@
  *
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
  */
-import { Problem } from '../problem.ts';
-import type { App } from '../capabilities.ts';
-import { TokenRefused } from '../core/access-token.ts';
-import { findPrincipal } from '../core/session.ts';
-import type { Principal } from '../core/session.ts';
-import { demandFresh } from '../core/reauthentication.ts';
+import { Refusal } from '../refusal.ts';
+import type { App } from '../app/capabilities.ts';
+import { TokenRefused } from '../core/token/access-token.ts';
+import { findPrincipal } from '../core/session/session.ts';
+import type { Principal } from '../core/session/session.ts';
+import { demandFresh } from '../core/factor/reauthentication.ts';
 import type { BearerSecurity } from './route.ts';
 import { MissingToken } from './answer.ts';
 import { countHeader } from './requests.ts';
@@ -21,7 +21,7 @@ const SCHEME = 'bearer ';
  * The token of an Authorization header, or null when there is no such header.
  *
  * @param lines how many lines of it came: Node keeps the first of two without a word
- * @throws {Problem} invalid_token
+ * @throws {Refusal} invalid_token
  */
 export function bearerToken(
   authorization: string | null | undefined,
@@ -31,11 +31,11 @@ export function bearerToken(
   // What follows the scheme is looked at by the token's own form check, which takes no space and no
   // comma.
   if (lines !== 1 || authorization.slice(0, SCHEME.length).toLowerCase() !== SCHEME)
-    throw new Problem('invalid_token');
+    throw new Refusal('invalid_token');
   return authorization.slice(SCHEME.length);
 }
 
-/** @throws {Problem} invalid_token, session_revoked, insufficient_user_authentication */
+/** @throws {Refusal} invalid_token, session_revoked, insufficient_user_authentication */
 export async function authenticateBearer(
   app: App,
   security: BearerSecurity,
@@ -49,13 +49,13 @@ export async function authenticateBearer(
     claims = app.accessTokens.verify(token);
   } catch (error) {
     if (error instanceof TokenRefused)
-      throw new Problem(error.fault === 'session_revoked' ? 'session_revoked' : 'invalid_token', {
+      throw new Refusal(error.fault === 'session_revoked' ? 'session_revoked' : 'invalid_token', {
         cause: error,
       });
     throw error;
   }
   const principal = await findPrincipal(app, claims.sid, claims.sub);
-  if (principal === null) throw new Problem('session_revoked');
+  if (principal === null) throw new Refusal('session_revoked');
   if (security.fresh) await demandFresh(app, principal, claims);
   return principal;
 }

@@ -5,8 +5,8 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { DatabaseBusy } from '../db/database.ts';
-import { Problem } from '../problem.ts';
-import type { App } from '../capabilities.ts';
+import { Refusal } from '../refusal.ts';
+import type { App } from '../app/capabilities.ts';
 import { exceptionFields } from '../lib/log.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeShared } from './exchange.ts';
@@ -25,7 +25,7 @@ import type { AnyRoute, DocumentRoute, Route } from './route.ts';
 
 export interface ServerOptions {
   /**
-   * Answers 500 to a Problem that the route does not declare, instead of logging it: the document
+   * Answers 500 to a Refusal that the route does not declare, instead of logging it: the document
    * must not lie.
    */
   readonly strictProblems?: boolean;
@@ -92,7 +92,7 @@ export function createServer(
       const exchange = new Exchange(ofListener, incoming, outgoing, '');
       if (path === null)
         exchange.refuse(
-          new Problem('malformed_request', {
+          new Refusal('malformed_request', {
             detail: 'The request line or its headers could not be read.',
           }),
           ['connection', 'close'],
@@ -165,11 +165,11 @@ function answerUnmatched(exchange: Exchange, methods: readonly string[]): void {
     return;
   }
   if (methods.length > 0 || method === 'TRACE' || method === 'TRACK')
-    exchange.refuse(new Problem('method_not_allowed'), [
+    exchange.refuse(new Refusal('method_not_allowed'), [
       'allow',
       [...methods, 'OPTIONS'].join(', '),
     ]);
-  else exchange.refuse(new Problem('not_found'));
+  else exchange.refuse(new Refusal('not_found'));
 }
 
 /**
@@ -182,7 +182,7 @@ function serveDocument(route: DocumentRoute): Serve {
   const fresh = `public, max-age=${route.maxAgeSeconds}`;
   return (exchange, params) => {
     const document = route.current(params);
-    if (document === undefined) exchange.refuse(new Problem('not_found'));
+    if (document === undefined) exchange.refuse(new Refusal('not_found'));
     else if (matchesEtag(exchange.incoming.headers['if-none-match'], document.etag))
       exchange.answer({ status: 304, headers: ['etag', document.etag, 'cache-control', fresh] });
     else {
@@ -255,7 +255,7 @@ const JSON_HEADERS: readonly string[] = [
   'no-store',
 ];
 
-/** @throws {Problem} of the front door, and invalid_request */
+/** @throws {Refusal} of the front door, and invalid_request */
 async function parseBody(route: Route, request: IncomingMessage): Promise<unknown> {
   const received = await readJsonBody(request);
   if (route.body === undefined) {
@@ -264,10 +264,10 @@ async function parseBody(route: Route, request: IncomingMessage): Promise<unknow
       const names = Object.keys(received);
       if (names.length === 0) return undefined;
     }
-    throw new Problem('invalid_request', { detail: 'This takes no body, or {}.' });
+    throw new Refusal('invalid_request', { detail: 'This takes no body, or {}.' });
   }
   if (received === undefined && route.bodyOptional !== true)
-    throw new Problem(
+    throw new Refusal(
       request.headers['content-type'] === undefined
         ? 'unsupported_media_type'
         : 'malformed_request',
@@ -275,7 +275,7 @@ async function parseBody(route: Route, request: IncomingMessage): Promise<unknow
     );
   const parsed = route.body.safeParse(received ?? {}, { reportInput: true });
   if (parsed.success) return parsed.data;
-  throw new Problem('invalid_request', { errors: inputFaults(parsed.error) });
+  throw new Refusal('invalid_request', { errors: inputFaults(parsed.error) });
 }
 
 /** Refusals that any route can make, by what stands before its handler. */
@@ -301,9 +301,9 @@ function refuse(
   }
   const error =
     caught instanceof DatabaseBusy
-      ? new Problem('overloaded', { retryAfterSeconds: 1, cause: caught })
+      ? new Refusal('overloaded', { retryAfterSeconds: 1, cause: caught })
       : caught;
-  if (error instanceof Problem) {
+  if (error instanceof Refusal) {
     const declared =
       FRONT_DOOR.has(error.code) ||
       route.problems.includes(error.code) ||
@@ -319,7 +319,7 @@ function refuse(
       { request_id: exchange.requestId, 'http.route': route.path, 'error.type': error.code },
     );
     exchange.refuse(
-      options.strictProblems === true ? new Problem('internal_error', { cause: error }) : error,
+      options.strictProblems === true ? new Refusal('internal_error', { cause: error }) : error,
     );
     return;
   }
@@ -328,7 +328,7 @@ function refuse(
     'http.route': route.path,
     ...exceptionFields(error),
   });
-  exchange.refuse(new Problem('internal_error', { cause: error }));
+  exchange.refuse(new Refusal('internal_error', { cause: error }));
 }
 
 const BEARER_PROBLEMS: ReadonlySet<string> = new Set([
@@ -346,5 +346,5 @@ function lastResort(app: App, exchange: Exchange, error: unknown): void {
     request_id: exchange.requestId,
     ...exceptionFields(error),
   });
-  exchange.refuse(new Problem('internal_error', { cause: error }));
+  exchange.refuse(new Refusal('internal_error', { cause: error }));
 }

@@ -3,9 +3,9 @@
  * and the request asks.
  */
 import * as z from 'zod';
-import { invalidRequest } from '../problem.ts';
-import type { App } from '../capabilities.ts';
-import type { Authenticated, Authentication, MfaRequired } from '../core/authentication.ts';
+import { invalidRequest } from '../refusal.ts';
+import type { App } from '../app/capabilities.ts';
+import type { Authenticated, Authentication, MfaRequired } from '../core/factor/authentication.ts';
 import {
   DEVICE_COOKIE,
   REFRESH_COOKIE,
@@ -65,7 +65,7 @@ export function deliver(
 }
 
 /**
- * Called before any work: whether the answer may be a cookie at all. @throws {Problem}
+ * Called before any work: whether the answer may be a cookie at all. @throws {Refusal}
  * invalid_request, origin_not_allowed
  */
 export function demandCookies(app: App, call: Call<unknown>, asked: boolean): void {
@@ -89,7 +89,7 @@ export interface PresentedToken {
  * The refresh token of a request: body, else Authorization, else the cookie (which needs a listed
  * Origin).
  *
- * @throws {Problem} invalid_request when there is none, invalid_token, origin_not_allowed
+ * @throws {Refusal} invalid_request when there is none, invalid_token, origin_not_allowed
  */
 export function presentedToken(
   app: App,

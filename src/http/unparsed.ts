@@ -3,8 +3,8 @@
  * that never came to an end, a method that no route can have. They carry what every answer carries
  * and end the connection.
  */
-import { PROBLEMS } from '../problem.ts';
-import type { ProblemCode } from '../problem.ts';
+import { REFUSALS } from '../refusal.ts';
+import type { RefusalCode } from '../refusal.ts';
 import type { Log } from '../lib/log.ts';
 import { problemType } from './answer.ts';
 
@@ -13,7 +13,7 @@ export type UnparsedFault = 'malformed' | 'header_too_large' | 'timed_out' | 'un
 interface Shape {
   readonly status: number;
   readonly reason: string;
-  readonly code: ProblemCode;
+  readonly code: RefusalCode;
   readonly headers?: string;
 }
 
@@ -54,9 +54,9 @@ export function unparsedAnswers({
     const id = requestId(undefined);
     const body = JSON.stringify({
       type: problemType(code),
-      title: PROBLEMS[code].title,
+      title: REFUSALS[code].title,
       status,
-      detail: PROBLEMS[code].detail,
+      detail: REFUSALS[code].detail,
       code,
       request_id: id,
     });

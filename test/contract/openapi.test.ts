@@ -3,7 +3,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { features } from '../../src/features/index.ts';
-import { demandPasswordChangeOf, disableAccount } from '../../src/core/account-state.ts';
+import { demandPasswordChangeOf, disableAccount } from '../../src/core/user/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import { assert, create } from '../support/authenticator.ts';
 import { codeAt } from '../support/mfa.ts';

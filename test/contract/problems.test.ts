@@ -4,18 +4,18 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { demandPasswordChangeOf, disableAccount } from '../../src/core/account-state.ts';
-import { PROBLEMS } from '../../src/problem.ts';
-import type { ProblemCode } from '../../src/problem.ts';
+import { demandPasswordChangeOf, disableAccount } from '../../src/core/user/account-state.ts';
+import { REFUSALS } from '../../src/refusal.ts';
+import type { RefusalCode } from '../../src/refusal.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 import { addPasskey, forgetPassword, tryRegister } from '../passkey/story.ts';
 import { enrolIn } from '../support/mfa.ts';
 import { request, sendRaw } from '../support/raw.ts';
 
-const CODES = Object.keys(PROBLEMS).filter((code): code is ProblemCode => code in PROBLEMS);
+const CODES = Object.keys(REFUSALS).filter((code): code is RefusalCode => code in REFUSALS);
 /** What the server refuses with before or beside any handler. */
-const FRONT_DOOR: readonly ProblemCode[] = [
+const FRONT_DOOR: readonly RefusalCode[] = [
   'malformed_request',
   'unsupported_media_type',
   'content_too_large',
@@ -26,7 +26,7 @@ const FRONT_DOOR: readonly ProblemCode[] = [
   'header_too_large',
   'internal_error',
 ];
-const BEARER: readonly ProblemCode[] = [
+const BEARER: readonly RefusalCode[] = [
   'invalid_token',
   'session_revoked',
   'insufficient_user_authentication',
@@ -48,7 +48,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([app.stop(), closed.stop(), busy.stop()]));
 
 const until = async (
-  code: ProblemCode,
+  code: RefusalCode,
   send: (i: number) => Promise<Reply>,
   most: number,
 ): Promise<Reply> => {
@@ -57,7 +57,7 @@ const until = async (
     if (reply.body.code === code || i >= most) return reply;
   }
 };
-const anyOf = async (code: ProblemCode, replies: readonly Promise<Reply>[]): Promise<Reply> => {
+const anyOf = async (code: RefusalCode, replies: readonly Promise<Reply>[]): Promise<Reply> => {
   const settled = await Promise.all(replies);
   const found = settled.find(({ body }) => body.code === code) ?? settled[0];
   if (found === undefined) throw new Error('no replies');
@@ -72,7 +72,7 @@ async function bytes(url: string, sent: string): Promise<Reply> {
 const refresh = (token: string) => app.call('POST', '/refresh', { body: { refresh_token: token } });
 
 /** How each code comes about. A code that stands in the catalogue and not here fails the test. */
-const PRODUCED: Readonly<Partial<Record<ProblemCode, () => Promise<Reply>>>> = {
+const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
   malformed_request: () => app.call('POST', '/login', { raw: '{' }),
   invalid_credentials: () => app.login('nobody'),
   invalid_token: () => app.call('GET', '/me', { token: 'x.y.z' }),
@@ -231,7 +231,7 @@ describe('the catalogue', () => {
     const made = CODES.find((candidate) => candidate === code);
     if (made === undefined) throw new Error('not in the catalogue');
     const reply = await PRODUCED[made]?.();
-    const { status, title } = PROBLEMS[made];
+    const { status, title } = REFUSALS[made];
     expect(reply?.body).toMatchObject({
       type: `urn:postern:problem:${code}`,
       code,
@@ -252,7 +252,7 @@ describe('the catalogue', () => {
   });
 
   test('codes are snake_case, and their words say no more than they should', () => {
-    for (const [code, { title, detail, status }] of Object.entries(PROBLEMS)) {
+    for (const [code, { title, detail, status }] of Object.entries(REFUSALS)) {
       expect(code).toMatch(/^[a-z]+(?:_[a-z]+)*$/);
       expect([status >= 400 && status < 600, title.length > 0, detail.endsWith('.')]).toEqual([
         true,

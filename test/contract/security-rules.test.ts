@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { disableAccount } from '../../src/core/account-state.ts';
+import { disableAccount } from '../../src/core/user/account-state.ts';
 import { housekeep } from '../../src/core/housekeeping.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';

@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { Problem } from '../../src/problem.ts';
+import { Refusal } from '../../src/refusal.ts';
 import { createLanes, handful } from '../../src/crypto/hash-lanes.ts';
 import { rig } from './hasher-rig.ts';
 
@@ -12,7 +12,7 @@ async function ending(promise: Promise<unknown>): Promise<string> {
   return promise.then(
     () => 'fulfilled',
     (error: unknown) =>
-      error instanceof Problem ? error.code : error instanceof Error ? error.name : 'unknown',
+      error instanceof Refusal ? error.code : error instanceof Error ? error.name : 'unknown',
   );
 }
 

@@ -5,11 +5,11 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { claimLetters, listOutbox, retryOutbox } from '../../src/core/outbox.ts';
+import { claimLetters, listOutbox, retryOutbox } from '../../src/core/email/outbox.ts';
 import { MAX_ATTEMPTS, createCourier, waitAfter } from '../../src/delivery/courier.ts';
 import type { Courier } from '../../src/delivery/courier.ts';
 import { folderTransport } from '../../src/delivery/eml-folder.ts';
-import { escapeHtml, renderLetter } from '../../src/delivery/letters.ts';
+import { escapeHtml, renderLetter } from '../../src/delivery/templates.ts';
 import { DeliveryError } from '../../src/delivery/transport.ts';
 import type { OutgoingLetter, Transport } from '../../src/delivery/transport.ts';
 import { webhookTransport } from '../../src/delivery/webhook.ts';

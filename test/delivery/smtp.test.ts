@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { smtpTransport } from '../../src/delivery/smtp.ts';
 import type { SmtpOptions } from '../../src/delivery/smtp.ts';
 import type { OutgoingLetter, Transport } from '../../src/delivery/transport.ts';
-import { renderLetter } from '../../src/delivery/letters.ts';
+import { renderLetter } from '../../src/delivery/templates.ts';
 import { startSink } from '../support/smtp-sink.ts';
 import type { Sink } from '../support/smtp-sink.ts';
 

@@ -1,10 +1,10 @@
 /** What an attacker would try on letters, codes and addresses. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { completeFactor } from '../../src/core/authentication.ts';
-import { claimLetters } from '../../src/core/outbox.ts';
-import { demandPasswordChangeOf } from '../../src/core/account-state.ts';
-import { findUserById } from '../../src/core/user.ts';
-import { renderLetter } from '../../src/delivery/letters.ts';
+import { completeFactor } from '../../src/core/factor/authentication.ts';
+import { claimLetters } from '../../src/core/email/outbox.ts';
+import { demandPasswordChangeOf } from '../../src/core/user/account-state.ts';
+import { findUserById } from '../../src/core/user/user.ts';
+import { renderLetter } from '../../src/delivery/templates.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 

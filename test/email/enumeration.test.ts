@@ -3,7 +3,7 @@
  * letters of every branch side by side.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { disableAccount } from '../../src/core/account-state.ts';
+import { disableAccount } from '../../src/core/user/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PASSWORD, createTestApp } from '../support/app.ts';
-import { demandPasswordChangeOf } from '../../src/core/account-state.ts';
+import { demandPasswordChangeOf } from '../../src/core/user/account-state.ts';
 
 const DAY = 86_400_000;
 const NEW = 'an entirely other passphrase';

@@ -1,6 +1,6 @@
 /** Each refusal that the routes around letters declare, brought about at that route. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { demandPasswordChangeOf } from '../../src/core/account-state.ts';
+import { demandPasswordChangeOf } from '../../src/core/user/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
-import { disableAccount } from '../../src/core/account-state.ts';
+import { disableAccount } from '../../src/core/user/account-state.ts';
 
 let app: TestApp;
 beforeAll(async () => void (app = await createTestApp()));

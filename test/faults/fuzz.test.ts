@@ -7,7 +7,7 @@ import { Agent, request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { mintChallengeToken } from '../../src/core/challenge-token.ts';
+import { mintChallengeToken } from '../../src/core/token/challenge-token.ts';
 import { createTestApp } from '../support/app.ts';
 import type { SignedIn, TestApp } from '../support/app.ts';
 

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { buildCommonPasswords, OUTPUT } from '../../scripts/build-common-passwords.mjs';
-import { commonPasswords } from '../../src/features/password/common-passwords.ts';
-import { withoutContextWords } from '../../src/features/password/context-words.ts';
-import { normalizePassword, passwordFaults } from '../../src/features/password/policy.ts';
-import type { PasswordContext, PasswordPolicy } from '../../src/features/password/policy.ts';
-import { passwordScore } from '../../src/features/password/score.ts';
+import { commonPasswords } from '../../src/core/password/common-passwords.ts';
+import { withoutContextWords } from '../../src/core/password/context-words.ts';
+import { normalizePassword, passwordFaults } from '../../src/core/password/policy.ts';
+import type { PasswordContext, PasswordPolicy } from '../../src/core/password/policy.ts';
+import { passwordScore } from '../../src/core/password/score.ts';
 import { bestOf } from '../support/best.ts';
 
 const common = commonPasswords(readFileSync(OUTPUT));

@@ -3,12 +3,12 @@
  * RFC 9470, ASVS 6.3.3, 7.5.1, 7.5.3).
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { renewMfaGrace } from '../../src/core/account-state.ts';
-import { acrOf, withMethods, withoutMethods } from '../../src/core/amr.ts';
-import type { Amr } from '../../src/core/amr.ts';
-import type { FactorKind, FactorName } from '../../src/core/factor.ts';
-import { removeAllFactors } from '../../src/core/factor-change.ts';
-import { nextStep } from '../../src/core/next-step.ts';
+import { renewMfaGrace } from '../../src/core/user/account-state.ts';
+import { acrOf, withMethods, withoutMethods } from '../../src/core/factor/amr.ts';
+import type { Amr } from '../../src/core/factor/amr.ts';
+import type { FactorKind, FactorName } from '../../src/core/factor/factor.ts';
+import { removeAllFactors } from '../../src/core/factor/factor-change.ts';
+import { nextStep } from '../../src/core/factor/next-step.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 import { answer, challenge, claimsOf, codeAt, enrol, enrolIn } from '../support/mfa.ts';
@@ -376,7 +376,7 @@ describe('what is sensitive', () => {
     ).body;
     const pending = await challenge(app, user.username);
     const row = await app.call('GET', '/me', { token });
-    const { findUserById } = await import('../../src/core/user.ts');
+    const { findUserById } = await import('../../src/core/user/user.ts');
     const found = await findUserById(app.db, row.body.id);
     if (found === null) throw new Error('gone');
     await removeAllFactors(app.app, found, {
@@ -395,7 +395,7 @@ describe('what is sensitive', () => {
   });
 
   test('ASVS 6.4.4: passkeys go with the other factors, but stay where nothing else signs in', async () => {
-    const { findUserById } = await import('../../src/core/user.ts');
+    const { findUserById } = await import('../../src/core/user/user.ts');
     const left = async (id: string) =>
       app.db.read({
         sql: 'SELECT count(*) FROM passkey WHERE user_id = ?',

@@ -3,7 +3,7 @@
  * 6.5.3).
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newRecoveryCodes, parseRecoveryCode } from '../../src/core/recovery-code.ts';
+import { newRecoveryCodes, parseRecoveryCode } from '../../src/core/factor/recovery-code.ts';
 import { systemRandom } from '../../src/crypto/secret.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';

@@ -3,7 +3,7 @@
  * O08, L02–L04, R03, G9).
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { disableAccount, unlockAccount } from '../../src/core/account-state.ts';
+import { disableAccount, unlockAccount } from '../../src/core/user/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 import { answer, challenge, claimsOf, enrol, enrolIn, wrongCode } from '../support/mfa.ts';

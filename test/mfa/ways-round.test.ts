@@ -6,7 +6,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { demandPasswordChangeOf, unlockAccount } from '../../src/core/account-state.ts';
+import { demandPasswordChangeOf, unlockAccount } from '../../src/core/user/account-state.ts';
 import { housekeep } from '../../src/core/housekeeping.ts';
 import { addPasskey, signIn, signInOptions } from '../passkey/story.ts';
 import { PASSWORD, createTestApp, testClock } from '../support/app.ts';
@@ -289,7 +289,7 @@ test('E04: disabling an account changes nothing of the options that its name get
   await addPasskey(app, user);
   const shown = async () => (await signInOptions(app, user.username)).options.allowCredentials;
   const before = await shown();
-  const { disableAccount } = await import('../../src/core/account-state.ts');
+  const { disableAccount } = await import('../../src/core/user/account-state.ts');
   await disableAccount(app.app, user.userId);
   expect(await shown()).toEqual(before);
   await app.stop();

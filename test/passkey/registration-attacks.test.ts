@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { encodeCBOR } from '@levischuck/tiny-cbor';
 import type { CBORType } from '@levischuck/tiny-cbor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findPrincipal } from '../../src/core/session.ts';
+import { findPrincipal } from '../../src/core/session/session.ts';
 import { removePasskey } from '../../src/features/passkey/management.ts';
 import { passkeyApp } from '../../src/features/passkey/relying-party.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';

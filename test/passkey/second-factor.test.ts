@@ -3,7 +3,7 @@
  * off.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { demandPasswordChangeOf, disableAccount } from '../../src/core/account-state.ts';
+import { demandPasswordChangeOf, disableAccount } from '../../src/core/user/account-state.ts';
 import { createTestApp } from '../support/app.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 import { claimsOf } from '../support/mfa.ts';

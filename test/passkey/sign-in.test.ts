@@ -1,6 +1,6 @@
 /** Adding passkeys and signing in with them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { disableAccount } from '../../src/core/account-state.ts';
+import { disableAccount } from '../../src/core/user/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 import { RP_ID, assert, create } from '../support/authenticator.ts';

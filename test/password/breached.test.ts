@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readFilter, writeFilter } from '../../src/features/password/fuse-filter.ts';
+import { readFilter, writeFilter } from '../../src/core/password/fuse-filter.ts';
 import { createTestApp } from '../support/app.ts';
 import { run } from '../cli/run.ts';
 

@@ -3,7 +3,7 @@
  * (L01–L03, E01, E05, N5).
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { disableAccount, unlockAccount } from '../../src/core/account-state.ts';
+import { disableAccount, unlockAccount } from '../../src/core/user/account-state.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 import { request, sendRaw } from '../support/raw.ts';

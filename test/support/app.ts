@@ -5,8 +5,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createApp } from '../../src/app.ts';
-import type { RunningApp } from '../../src/app.ts';
+import { createApp } from '../../src/app/app.ts';
+import type { RunningApp } from '../../src/app/app.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { systemRandom } from '../../src/crypto/secret.ts';
 import { openDatabase } from '../../src/db/open.ts';
@@ -18,8 +18,8 @@ import type { Listeners } from '../../src/http/listen.ts';
 import { withOpenapi } from '../../src/http/openapi.ts';
 import type { AnyRoute } from '../../src/http/route.ts';
 import { createServer } from '../../src/http/server.ts';
-import { claimLetters, settleLetter } from '../../src/core/outbox.ts';
-import type { ClaimedLetter } from '../../src/core/outbox.ts';
+import { claimLetters, settleLetter } from '../../src/core/email/outbox.ts';
+import type { ClaimedLetter } from '../../src/core/email/outbox.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { requestFields } from '../../src/lib/log.ts';
 import type { Log, LogFields, LogLevel } from '../../src/lib/log.ts';
@@ -104,7 +104,7 @@ export function testClock(): TestClock {
 const driver = process.env['POSTERN_TEST_DRIVER'] === 'client' ? 'client' : 'auto';
 
 const commonPasswordBytes = readFileSync(
-  new URL('../../src/features/password/common-passwords.bin', import.meta.url),
+  new URL('../../src/core/password/common-passwords.bin', import.meta.url),
 );
 const TEST_KEY = Buffer.alloc(32, 7);
 

@@ -1,13 +1,13 @@
 /** GET, PATCH and DELETE /me; POST /email/verify and /email/verify/resend. */
 import * as z from 'zod';
-import type { App } from '../../capabilities.ts';
-import { hasSecondFactor } from '../../core/second-factor.ts';
+import type { App } from '../../app/capabilities.ts';
+import { hasSecondFactor } from '../../core/factor/second-factor.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { metadata, text } from '../../http/fields.ts';
 import { UserReply, userReply } from '../../http/schemas.ts';
-import { changeEmail, resendEmailCode, verifyEmail } from './email.ts';
-import { changeProfile, deleteAccount, profileStatement } from './operations.ts';
+import { changeEmail, resendEmailCode, verifyEmail } from './change-email.ts';
+import { changeProfile, deleteAccount, profileStatement } from './change-profile.ts';
 
 const changeable = {
   display_name: text({ min: 1, max: 128 }).nullable().optional(),

@@ -5,7 +5,7 @@
  * @see https://www.rfc-editor.org/rfc/rfc7517#section-5
  * @see https://www.rfc-editor.org/rfc/rfc8414#section-2
  */
-import type { App } from '../../capabilities.ts';
+import type { App } from '../../app/capabilities.ts';
 import { document } from '../../http/route.ts';
 import type { AnyRoute, DocumentBytes } from '../../http/route.ts';
 import { documentBytes, jsonDocument } from '../../http/document-bytes.ts';

@@ -3,8 +3,8 @@
  * slow disk must not restart it.
  */
 import * as z from 'zod';
-import type { App } from '../../capabilities.ts';
-import { Problem } from '../../problem.ts';
+import type { App } from '../../app/capabilities.ts';
+import { Refusal } from '../../refusal.ts';
 import { exceptionFields } from '../../lib/log.ts';
 import { route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
@@ -55,7 +55,7 @@ function healthRoutes(app: App): readonly AnyRoute[] {
             throw new Error('migrations are pending');
         });
         await check('no_signing_key', () => app.keys.signingKey());
-        if (reasons.length > 0) throw new Problem('not_ready', { members: { reasons } });
+        if (reasons.length > 0) throw new Refusal('not_ready', { members: { reasons } });
         return { status: 'ok' as const };
       },
     }),

@@ -1,19 +1,19 @@
 /** Recovery codes as a factor: something had, good once each, that asks for nothing by itself. */
-import type { App, FeatureFactor } from '../../capabilities.ts';
+import type { App, FeatureFactor } from '../../app/capabilities.ts';
 import * as z from 'zod';
-import { Problem } from '../../problem.ts';
-import type { VerifiedFactor } from '../../core/factor.ts';
-import { tell } from '../../core/mail.ts';
+import { Refusal } from '../../refusal.ts';
+import type { VerifiedFactor } from '../../core/factor/factor.ts';
+import { tell } from '../../core/email/email.ts';
 import {
   countRecoveryCodes,
   findRecoveryCode,
   parseRecoveryCode,
   secondAccount,
   spendRecoveryCode,
-} from '../../core/recovery-code.ts';
-import { networkOf } from '../../core/requester.ts';
-import type { Requester } from '../../core/requester.ts';
-import type { User } from '../../core/user.ts';
+} from '../../core/factor/recovery-code.ts';
+import { networkOf } from '../../core/session/requester.ts';
+import type { Requester } from '../../core/session/requester.ts';
+import type { User } from '../../core/user/user.ts';
 
 async function verifyRecoveryCode(
   app: App,
@@ -30,7 +30,7 @@ async function verifyRecoveryCode(
     client: networkOf(requester),
     signal,
   });
-  if (!ok || parsed === null || stored === null) throw new Problem('invalid_credentials');
+  if (!ok || parsed === null || stored === null) throw new Refusal('invalid_credentials');
   const left = (await countRecoveryCodes(app.db, user.id)) - 1;
   return {
     factor: 'recovery_code',
@@ -57,7 +57,7 @@ export function recoveryCodeFactor(app: App): FeatureFactor {
     demandsSecond: false,
     enrolled: async (userId) => (await countRecoveryCodes(app.db, userId)) > 0,
     verify: (user, answer, _occasion, requester, signal) => {
-      if (answer.factor !== 'recovery_code') throw new Problem('invalid_credentials');
+      if (answer.factor !== 'recovery_code') throw new Refusal('invalid_credentials');
       return verifyRecoveryCode(app, user, answer.code, requester, signal);
     },
     listing: {

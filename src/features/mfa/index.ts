@@ -1,5 +1,5 @@
 /** The second step of a sign-in, stepping up within a session, and recovery codes. */
-import type { App } from '../../capabilities.ts';
+import type { App } from '../../app/capabilities.ts';
 import type { Feature } from '../feature.ts';
 import { recoveryCodeFactor } from './factor.ts';
 import { mfaRoutes } from './routes.ts';

@@ -1,29 +1,29 @@
 /** The second step of a sign-in, the renewal of a session by any factor, and recovery codes. */
-import type { App } from '../../capabilities.ts';
-import { Problem, invalidRequest } from '../../problem.ts';
-import { completeFactor } from '../../core/authentication.ts';
-import type { Authenticated, Authentication } from '../../core/authentication.ts';
+import type { App } from '../../app/capabilities.ts';
+import { Refusal, invalidRequest } from '../../refusal.ts';
+import { completeFactor } from '../../core/factor/authentication.ts';
+import type { Authenticated, Authentication } from '../../core/factor/authentication.ts';
 import {
   MAX_CHALLENGE_TRIES,
   countChallengeTry,
   spendChallenge,
   uncountChallengeTry,
-} from '../../core/challenge.ts';
-import type { Answer } from '../../core/factor.ts';
-import { changeFactors } from '../../core/factor-change.ts';
-import { pendingSignIn } from '../../core/pending-sign-in.ts';
-import { reauthenticate } from '../../core/reauthentication.ts';
-import { nextStep } from '../../core/next-step.ts';
-import { newRecoveryCodes, replaceRecoveryCodes } from '../../core/recovery-code.ts';
-import { networkOf } from '../../core/requester.ts';
-import type { Requester } from '../../core/requester.ts';
-import { enrolledFactors, hasSecondFactor, verifyAnswer } from '../../core/second-factor.ts';
-import type { Principal } from '../../core/session.ts';
+} from '../../core/factor/challenge.ts';
+import type { Answer } from '../../core/factor/factor.ts';
+import { changeFactors } from '../../core/factor/factor-change.ts';
+import { pendingSignIn } from '../../core/factor/pending-sign-in.ts';
+import { reauthenticate } from '../../core/factor/reauthentication.ts';
+import { nextStep } from '../../core/factor/next-step.ts';
+import { newRecoveryCodes, replaceRecoveryCodes } from '../../core/factor/recovery-code.ts';
+import { networkOf } from '../../core/session/requester.ts';
+import type { Requester } from '../../core/session/requester.ts';
+import { enrolledFactors, hasSecondFactor, verifyAnswer } from '../../core/factor/second-factor.ts';
+import type { Principal } from '../../core/session/session.ts';
 
 /**
  * Goes on with a pending sign-in: five tries, one success.
  *
- * @throws {Problem} invalid_credentials; invalid_token: the pending sign-in is over;
+ * @throws {Refusal} invalid_credentials; invalid_token: the pending sign-in is over;
  *   too_many_attempts, overloaded
  */
 export async function showSecondFactor(
@@ -35,7 +35,7 @@ export async function showSecondFactor(
 ): Promise<Authentication> {
   const { challenge, user } = await pendingSignIn(app, token);
   const next = nextStep(app.policy.mfa, challenge.shown, await enrolledFactors(app, user.id));
-  if (next.step !== 'second_factor') throw new Problem('invalid_token');
+  if (next.step !== 'second_factor') throw new Refusal('invalid_token');
   if (!next.factors.includes(answer.factor))
     throw invalidRequest({
       pointer: `/${answer.factor}`,
@@ -43,7 +43,7 @@ export async function showSecondFactor(
       detail: `This sign-in goes on with ${next.factors.join(' or ')}.`,
     });
   if (!(await countChallengeTry(app.db, challenge.id, app.clock.now(), MAX_CHALLENGE_TRIES)))
-    throw new Problem('invalid_token');
+    throw new Refusal('invalid_token');
   let verified;
   try {
     verified = await verifyAnswer(
@@ -54,7 +54,7 @@ export async function showSecondFactor(
     );
   } catch (error) {
     // Nobody looked at it: the challenge keeps its tries.
-    if (!(error instanceof Problem) || error.code !== 'invalid_credentials')
+    if (!(error instanceof Refusal) || error.code !== 'invalid_credentials')
       await app.db.write([uncountChallengeTry(challenge.id)]);
     throw error;
   }
@@ -69,7 +69,7 @@ export async function showSecondFactor(
 /**
  * Shows a factor again within a session.
  *
- * @throws {Problem} invalid_credentials, insufficient_user_authentication, mfa_enrolment_required,
+ * @throws {Refusal} invalid_credentials, insufficient_user_authentication, mfa_enrolment_required,
  *   session_revoked, too_many_attempts, overloaded
  */
 export async function showAgain(
@@ -96,7 +96,7 @@ export async function showAgain(
 /**
  * A new set of recovery codes in the place of the old one.
  *
- * @throws {Problem} no_second_factor: there is nothing that they could stand in for; conflict,
+ * @throws {Refusal} no_second_factor: there is nothing that they could stand in for; conflict,
  *   overloaded
  */
 export async function renewRecoveryCodes(
@@ -106,7 +106,7 @@ export async function renewRecoveryCodes(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const { user, session } = principal;
-  if (!(await hasSecondFactor(app, user.id))) throw new Problem('no_second_factor');
+  if (!(await hasSecondFactor(app, user.id))) throw new Refusal('no_second_factor');
   const codes = newRecoveryCodes(app.random);
   const statements = await replaceRecoveryCodes(app.hasher, user.id, codes, app.clock.now(), {
     client: networkOf(requester),

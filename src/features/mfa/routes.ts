@@ -1,6 +1,6 @@
 /** POST /login/mfa, /reauthenticate, /me/recovery-codes; GET /me/factors. */
 import * as z from 'zod';
-import type { App } from '../../capabilities.ts';
+import type { App } from '../../app/capabilities.ts';
 import { AnswerBody, answerMembers, answerOf } from '../../http/factor-answer.ts';
 import { tokenText } from '../../http/fields.ts';
 import { bearer, route } from '../../http/route.ts';

@@ -3,13 +3,13 @@
  * says.
  */
 import { createHash } from 'node:crypto';
-import { Problem } from '../../problem.ts';
-import type { Amr } from '../../core/amr.ts';
-import type { VerifiedFactor } from '../../core/factor.ts';
-import { tellSeldom } from '../../core/mail.ts';
-import type { PasskeyChallenge } from '../../core/passkey-challenge-token.ts';
-import type { Requester } from '../../core/requester.ts';
-import type { User } from '../../core/user.ts';
+import { Refusal } from '../../refusal.ts';
+import type { Amr } from '../../core/factor/amr.ts';
+import type { VerifiedFactor } from '../../core/factor/factor.ts';
+import { tellSeldom } from '../../core/email/email.ts';
+import type { PasskeyChallenge } from './challenge-token.ts';
+import type { Requester } from '../../core/session/requester.ts';
+import type { User } from '../../core/user/user.ts';
 import type { AssertionJson } from './credential-json.ts';
 import { NotVerified } from './not-verified.ts';
 import { userHandleOf } from './options.ts';
@@ -55,7 +55,7 @@ export type Owned = { readonly passkey: Passkey; readonly user: User } | null;
  *
  * @param handle whether the authenticator has to say whose it is (a sign-in that named nobody, §7.2
  *   step 6)
- * @throws {Problem} invalid_credentials
+ * @throws {Refusal} invalid_credentials
  */
 export async function verifyPasskey(
   app: PasskeyApp,
@@ -78,18 +78,18 @@ export async function verifyPasskey(
       owned?.passkey.publicKey ?? standIn(credential.id),
     );
   } catch (error) {
-    if (error instanceof NotVerified) throw new Problem('invalid_credentials', { cause: error });
+    if (error instanceof NotVerified) throw new Refusal('invalid_credentials', { cause: error });
     throw error;
   }
-  if (owned === null) throw new Problem('invalid_credentials');
+  if (owned === null) throw new Refusal('invalid_credentials');
   const { passkey, user } = owned;
   // Said or not, it can be nobody else's (W05).
   const given = credential.response.userHandle ?? '';
   if (given === '' ? handle === 'required' : given !== userHandleOf(user.id))
-    throw new Problem('invalid_credentials');
+    throw new Refusal('invalid_credentials');
   // A key can't become or cease to be one that is copied (§7.2 step 19, W03).
   if (shown.backupEligible !== (passkey.backupEligible === 1))
-    throw new Problem('invalid_credentials');
+    throw new Refusal('invalid_credentials');
   if (shown.counter <= passkey.counter && (shown.counter > 0 || passkey.counter > 0))
     throw await cloneSuspected(app, passkey, user, requester);
   return {
@@ -119,7 +119,7 @@ async function cloneSuspected(
   passkey: Passkey,
   user: User,
   requester: Requester,
-): Promise<Problem> {
+): Promise<Refusal> {
   await app.db.write([
     suspectClone(passkey.id, app.clock.now()),
     ...tellSeldom(
@@ -137,5 +137,5 @@ async function cloneSuspected(
     'a passkey answered with a counter that was used before',
     { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip },
   );
-  return new Problem('invalid_credentials');
+  return new Refusal('invalid_credentials');
 }

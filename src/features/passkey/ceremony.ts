@@ -1,12 +1,8 @@
 /** Beginning a ceremony, and spending its challenge with the first answer. */
-import { Problem } from '../../problem.ts';
-import { countChallengeTry } from '../../core/challenge.ts';
-import {
-  mintPasskeyChallenge,
-  passkeyBinding,
-  verifyPasskeyChallenge,
-} from '../../core/passkey-challenge-token.ts';
-import type { Ceremony, PasskeyChallenge } from '../../core/passkey-challenge-token.ts';
+import { Refusal } from '../../refusal.ts';
+import { countChallengeTry } from '../../core/factor/challenge.ts';
+import { mintPasskeyChallenge, passkeyBinding, verifyPasskeyChallenge } from './challenge-token.ts';
+import type { Ceremony, PasskeyChallenge } from './challenge-token.ts';
 import { encodeBase64url } from '../../lib/base64url.ts';
 import { library } from './library.ts';
 import type { PasskeyApp } from './relying-party.ts';
@@ -68,7 +64,7 @@ export async function spendCeremony(
       challengeId,
     );
   } catch (error) {
-    if (error instanceof Problem && error.code === 'invalid_token') return null;
+    if (error instanceof Refusal && error.code === 'invalid_token') return null;
     throw error;
   }
   return (await countChallengeTry(app.db, challenge.id, app.clock.now(), 1)) ? challenge : null;

@@ -1,14 +1,14 @@
 /** The passkey as a further factor: of a pending sign-in, or shown again within a session. */
 import * as z from 'zod';
-import type { FeatureFactor } from '../../capabilities.ts';
-import { Problem } from '../../problem.ts';
-import { MAX_CHALLENGE_TRIES, isChallengeOpen } from '../../core/challenge.ts';
-import type { Answer, Occasion, VerifiedFactor } from '../../core/factor.ts';
-import { isBoundTo } from '../../core/passkey-challenge-token.ts';
-import { pendingSignIn } from '../../core/pending-sign-in.ts';
-import type { Requester } from '../../core/requester.ts';
-import type { Principal } from '../../core/session.ts';
-import type { User } from '../../core/user.ts';
+import type { FeatureFactor } from '../../app/capabilities.ts';
+import { Refusal } from '../../refusal.ts';
+import { MAX_CHALLENGE_TRIES, isChallengeOpen } from '../../core/factor/challenge.ts';
+import type { Answer, Occasion, VerifiedFactor } from '../../core/factor/factor.ts';
+import { isBoundTo } from './challenge-token.ts';
+import { pendingSignIn } from '../../core/factor/pending-sign-in.ts';
+import type { Requester } from '../../core/session/requester.ts';
+import type { Principal } from '../../core/session/session.ts';
+import type { User } from '../../core/user/user.ts';
 import { AssertionJson } from '../../http/factor-answer.ts';
 import { verifyPasskey } from './assertion.ts';
 import { beginCeremony, spendCeremony } from './ceremony.ts';
@@ -24,7 +24,7 @@ const bindingOf = (user: User, { kind, id }: Occasion): readonly string[] => [us
 async function begin(app: PasskeyApp, user: User, occasion: Occasion): Promise<BegunAssertion> {
   const own = await listPasskeys(app.db, user.id);
   // Without any, empty options would have the authenticator offer those of others.
-  if (own.length === 0) throw new Problem('not_found', { detail: 'The account has no passkey.' });
+  if (own.length === 0) throw new Refusal('not_found', { detail: 'The account has no passkey.' });
   return {
     ...beginCeremony(app, 'second', bindingOf(user, occasion)),
     allow: own.map(({ credentialId, transports }) => ({ id: credentialId, transports })),
@@ -34,17 +34,17 @@ async function begin(app: PasskeyApp, user: User, occasion: Occasion): Promise<B
 /**
  * Begins to show a passkey as the further factor of a sign-in.
  *
- * @throws {Problem} invalid_token: the pending sign-in is over; not_found: the user has no passkey
+ * @throws {Refusal} invalid_token: the pending sign-in is over; not_found: the user has no passkey
  */
 export async function beginSecondFactor(app: PasskeyApp, token: string): Promise<BegunAssertion> {
   const { challenge, user } = await pendingSignIn(app, token);
   if (!(await isChallengeOpen(app.db, challenge.id, MAX_CHALLENGE_TRIES)))
-    throw new Problem('invalid_token');
+    throw new Refusal('invalid_token');
   return begin(app, user, { kind: 'sign_in', id: challenge.id });
 }
 
 /**
- * Begins to show a passkey again within a session. @throws {Problem} not_found: the user has none
+ * Begins to show a passkey again within a session. @throws {Refusal} not_found: the user has none
  */
 export async function beginAgain(
   app: PasskeyApp,
@@ -53,7 +53,7 @@ export async function beginAgain(
   return begin(app, user, { kind: 'session', id: session.id });
 }
 
-/** @throws {Problem} invalid_credentials */
+/** @throws {Refusal} invalid_credentials */
 async function verify(
   app: PasskeyApp,
   user: User,
@@ -61,7 +61,7 @@ async function verify(
   occasion: Occasion,
   requester: Requester,
 ): Promise<VerifiedFactor> {
-  if (answer.factor !== 'passkey') throw new Problem('invalid_credentials');
+  if (answer.factor !== 'passkey') throw new Refusal('invalid_credentials');
   const challenge = await spendCeremony(app, 'second', answer.challengeId);
   const credential = AssertionJson.safeParse(answer.credential);
   if (
@@ -69,7 +69,7 @@ async function verify(
     !credential.success ||
     !isBoundTo(app.keys.derivedKey, challenge, bindingOf(user, occasion))
   )
-    throw new Problem('invalid_credentials');
+    throw new Refusal('invalid_credentials');
   const passkey = await findPasskeyByCredential(app.db, credential.data.id);
   return verifyPasskey(
     app,

@@ -1,10 +1,10 @@
 /** Renaming a passkey, and taking one away. */
 import { NothingChanged } from '../../db/database.ts';
-import { Problem } from '../../problem.ts';
-import { withoutMethods } from '../../core/amr.ts';
-import { afterRemoval, changeFactors } from '../../core/factor-change.ts';
-import type { Requester } from '../../core/requester.ts';
-import type { Principal } from '../../core/session.ts';
+import { Refusal } from '../../refusal.ts';
+import { withoutMethods } from '../../core/factor/amr.ts';
+import { afterRemoval, changeFactors } from '../../core/factor/factor-change.ts';
+import type { Requester } from '../../core/session/requester.ts';
+import type { Principal } from '../../core/session/session.ts';
 import { letterName } from './registration.ts';
 import type { PasskeyApp } from './relying-party.ts';
 import {
@@ -15,7 +15,7 @@ import {
 } from './store.ts';
 import type { Passkey } from './store.ts';
 
-/** @throws {Problem} not_found: also another user's (W08) */
+/** @throws {Refusal} not_found: also another user's (W08) */
 export async function renamePasskey(
   app: PasskeyApp,
   { user }: Principal,
@@ -23,14 +23,14 @@ export async function renamePasskey(
   name: string,
 ): Promise<Passkey> {
   const [[passkey]] = await app.db.write([renameStatement({ id, userId: user.id, name })]);
-  if (passkey === undefined) throw new Problem('not_found');
+  if (passkey === undefined) throw new Refusal('not_found');
   return passkey;
 }
 
 /**
  * Takes a passkey away.
  *
- * @throws {Problem} not_found: also another user's; last_sign_in_method, last_second_factor,
+ * @throws {Refusal} not_found: also another user's; last_sign_in_method, last_second_factor,
  *   conflict
  */
 export async function removePasskey(
@@ -42,7 +42,7 @@ export async function removePasskey(
   const { user, session } = principal;
   const own = await listPasskeys(app.db, user.id);
   const passkey = own.find((one) => one.id === id);
-  if (passkey === undefined) throw new Problem('not_found');
+  if (passkey === undefined) throw new Refusal('not_found');
   const isLast = own.length === 1;
   const others = await Promise.all(
     app.factors
@@ -71,6 +71,6 @@ export async function removePasskey(
   } catch (error) {
     if (!(error instanceof NothingChanged) || error.guard !== PASSKEY_NEEDED) throw error;
     const isThere = (await listPasskeys(app.db, user.id)).some((one) => one.id === id);
-    throw new Problem(isThere ? 'last_sign_in_method' : 'not_found', { cause: error });
+    throw new Refusal(isThere ? 'last_sign_in_method' : 'not_found', { cause: error });
   }
 }

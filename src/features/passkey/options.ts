@@ -7,8 +7,8 @@
  */
 import * as z from 'zod';
 import { encodeBase64url } from '../../lib/base64url.ts';
-import type { User } from '../../core/user.ts';
-import { PASSKEY_CHALLENGE_TTL_SECONDS } from '../../core/passkey-challenge-token.ts';
+import type { User } from '../../core/user/user.ts';
+import { PASSKEY_CHALLENGE_TTL_SECONDS } from './challenge-token.ts';
 import { ALGORITHMS } from './authenticator-data.ts';
 import type { Descriptor } from './decoy.ts';
 import type { PasskeyApp } from './relying-party.ts';

@@ -3,12 +3,12 @@
  * same state of the account.
  */
 import { NothingChanged, UniqueViolation } from '../../db/database.ts';
-import { Problem, invalidRequest } from '../../problem.ts';
-import { withMethods } from '../../core/amr.ts';
-import { changeFactors } from '../../core/factor-change.ts';
-import { isBoundTo } from '../../core/passkey-challenge-token.ts';
-import type { Requester } from '../../core/requester.ts';
-import type { Principal } from '../../core/session.ts';
+import { Refusal, invalidRequest } from '../../refusal.ts';
+import { withMethods } from '../../core/factor/amr.ts';
+import { changeFactors } from '../../core/factor/factor-change.ts';
+import { isBoundTo } from './challenge-token.ts';
+import type { Requester } from '../../core/session/requester.ts';
+import type { Principal } from '../../core/session/session.ts';
 import { methodsOf } from './assertion.ts';
 import { beginCeremony, spendCeremony } from './ceremony.ts';
 import type { AttestationJson } from './credential-json.ts';
@@ -40,14 +40,14 @@ const bindingOf = ({ user, session }: Principal): readonly string[] => [
 /**
  * Begins to add a passkey.
  *
- * @throws {Problem} too_many_passkeys
+ * @throws {Refusal} too_many_passkeys
  */
 export async function beginRegistration(
   app: PasskeyApp,
   principal: Principal,
 ): Promise<BegunCeremony & { readonly exclude: readonly Descriptor[] }> {
   const own = await listPasskeys(app.db, principal.user.id);
-  if (own.length >= MAX_PASSKEYS) throw new Problem('too_many_passkeys');
+  if (own.length >= MAX_PASSKEYS) throw new Refusal('too_many_passkeys');
   return {
     ...beginCeremony(app, 'register', bindingOf(principal)),
     exclude: own.map(({ credentialId, transports }) => ({ id: credentialId, transports })),
@@ -57,7 +57,7 @@ export async function beginRegistration(
 /**
  * Adds the passkey that the authenticator made.
  *
- * @throws {Problem} invalid_request: the ceremony is over, or its answer does not hold;
+ * @throws {Refusal} invalid_request: the ceremony is over, or its answer does not hold;
  *   passkey_registered, too_many_passkeys, conflict
  */
 export async function finishRegistration(
@@ -112,9 +112,9 @@ export async function finishRegistration(
       error instanceof UniqueViolation ||
       (error instanceof NothingChanged && error.guard === DECOY)
     )
-      throw new Problem('passkey_registered', { cause: error });
+      throw new Refusal('passkey_registered', { cause: error });
     if (error instanceof NothingChanged && error.guard === TOO_MANY_PASSKEYS)
-      throw new Problem('too_many_passkeys', { cause: error });
+      throw new Refusal('too_many_passkeys', { cause: error });
     throw error;
   }
   return passkey;
@@ -125,7 +125,7 @@ export function letterName({ name }: Pick<Passkey, 'name'>): string {
   return `the passkey "${name}"`;
 }
 
-/** @throws {Problem} invalid_request */
+/** @throws {Refusal} invalid_request */
 async function verified(
   app: PasskeyApp,
   challenge: string,
@@ -140,7 +140,7 @@ async function verified(
     );
   } catch (error) {
     if (!(error instanceof NotVerified)) throw error;
-    throw new Problem('invalid_request', {
+    throw new Refusal('invalid_request', {
       errors: [
         {
           pointer: '/credential',

@@ -1,5 +1,5 @@
 /** What the operations of this slice are given: the capabilities, and whose passkeys they are. */
-import type { App } from '../../capabilities.ts';
+import type { App } from '../../app/capabilities.ts';
 import { relyingPartyScope } from './config.ts';
 import type { RelyingPartyScope } from './config.ts';
 

@@ -1,11 +1,11 @@
 /** Signing in with a passkey, with or without a name. One answer for whatever is wrong. */
-import { Problem } from '../../problem.ts';
-import { completeFactor } from '../../core/authentication.ts';
-import type { Authentication } from '../../core/authentication.ts';
-import { parseSignInName } from '../../core/identifier.ts';
-import { isBoundTo } from '../../core/passkey-challenge-token.ts';
-import type { Requester } from '../../core/requester.ts';
-import { findUserById, findUserBySignInName } from '../../core/user.ts';
+import { Refusal } from '../../refusal.ts';
+import { completeFactor } from '../../core/factor/authentication.ts';
+import type { Authentication } from '../../core/factor/authentication.ts';
+import { parseSignInName } from '../../core/user/sign-in-name.ts';
+import { isBoundTo } from './challenge-token.ts';
+import type { Requester } from '../../core/session/requester.ts';
+import { findUserById, findUserBySignInName } from '../../core/user/user.ts';
 import { verifyPasskey } from './assertion.ts';
 import { beginCeremony, spendCeremony } from './ceremony.ts';
 import type { BegunCeremony } from './ceremony.ts';
@@ -45,7 +45,7 @@ export async function beginSignIn(
 /**
  * Signs in with a passkey.
  *
- * @throws {Problem} invalid_credentials, with `unknown_credential` when the service never gave that
+ * @throws {Refusal} invalid_credentials, with `unknown_credential` when the service never gave that
  *   one out; account_disabled, password_change_required after a right one only
  */
 export async function signInWithPasskey(
@@ -57,7 +57,7 @@ export async function signInWithPasskey(
   let userId: string | undefined;
   try {
     const challenge = await spendCeremony(app, 'sign_in', challengeId);
-    if (challenge === null) throw new Problem('invalid_credentials');
+    if (challenge === null) throw new Refusal('invalid_credentials');
     const passkey = await findPasskeyByCredential(app.db, credential.id);
     const user = await findUserById(app.db, passkey?.userId ?? '');
     userId = user?.id;
@@ -80,12 +80,12 @@ export async function signInWithPasskey(
         requester,
       );
     } catch (error) {
-      throw passkey === null && error instanceof Problem && error.code === 'invalid_credentials'
+      throw passkey === null && error instanceof Refusal && error.code === 'invalid_credentials'
         ? unknown(app, credential.id, error)
         : error;
     }
   } catch (error) {
-    if (error instanceof Problem) {
+    if (error instanceof Refusal) {
       app.log.write('info', 'sign_in.failed', 'a sign-in was refused', {
         request_id: requester.requestId,
         'client.address': requester.ip,
@@ -104,9 +104,9 @@ export async function signInWithPasskey(
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-signalUnknownCredential
  */
-function unknown(app: PasskeyApp, credentialId: string, refusal: Problem): Problem {
+function unknown(app: PasskeyApp, credentialId: string, refusal: Refusal): Refusal {
   if (!isCredentialId(credentialId) || isDecoy(app.keys.derivedKey, credentialId)) return refusal;
-  return new Problem('invalid_credentials', {
+  return new Refusal('invalid_credentials', {
     members: { unknown_credential: { rpId: app.relyingParty.id, credentialId } },
     cause: refusal,
   });

@@ -1,6 +1,6 @@
 /** Passkeys: any number a user up to a limit, each credential id once in the whole service. */
 import { eq, sql } from 'drizzle-orm';
-import { FACTOR_SPENT } from '../../core/factor.ts';
+import { FACTOR_SPENT } from '../../core/factor/factor.ts';
 import { passkey } from '../../db/schema.ts';
 import { guarded, prepare, query, raw } from '../../db/prepare.ts';
 import type { Database, Statement } from '../../db/database.ts';

@@ -2,12 +2,12 @@
  * The password as a factor: what is known. It is the first factor of most sign-ins, and the second
  * one after a passkey that didn't verify its user.
  */
-import type { App } from '../../capabilities.ts';
-import type { Factor } from '../../core/factor.ts';
-import { networkOf } from '../../core/requester.ts';
-import { Problem } from '../../problem.ts';
+import type { App } from '../../app/capabilities.ts';
+import type { Factor } from '../../core/factor/factor.ts';
+import { networkOf } from '../../core/session/requester.ts';
+import { Refusal } from '../../refusal.ts';
 import { FACTOR, isTooOld, lookAtPassword } from './operations.ts';
-import { findPassword, upgradePassword } from './store.ts';
+import { findPassword, upgradePassword } from '../../core/password/credential.ts';
 
 export function passwordFactor(app: App): Factor {
   return {
@@ -16,7 +16,7 @@ export function passwordFactor(app: App): Factor {
     demandsSecond: false,
     enrolled: async (userId) => (await findPassword(app.db, userId)) !== null,
     verify: async (user, answer, _occasion, requester, signal) => {
-      if (answer.factor !== 'password') throw new Problem('invalid_credentials');
+      if (answer.factor !== 'password') throw new Refusal('invalid_credentials');
       const { stored, rehash, changedAt } = await lookAtPassword(app, user, answer.password, {
         account: user.id,
         client: networkOf(requester),

@@ -3,16 +3,16 @@
  * /password/reset/check, /password/reset.
  */
 import * as z from 'zod';
-import type { App } from '../../capabilities.ts';
-import { invalidRequest } from '../../problem.ts';
+import type { App } from '../../app/capabilities.ts';
+import { invalidRequest } from '../../refusal.ts';
 import { route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { passwordText, tokenText } from '../../http/fields.ts';
 import { AuthenticatedReply, MfaRequiredReply, UserReply, userReply } from '../../http/schemas.ts';
 import { cookieMember, deliver, demandCookies } from '../../http/token-transport.ts';
-import { resendRegistration, verifyRegistration } from './register-by-email.ts';
-import type { RegistrationProof } from './register-by-email.ts';
-import { checkReset, forgotPassword, resetPassword } from './reset.ts';
+import { resendRegistration, verifyRegistration } from '../registration/register-by-email.ts';
+import type { RegistrationProof } from '../registration/register-by-email.ts';
+import { checkReset, forgotPassword, resetPassword } from '../recovery/reset-password.ts';
 
 const codeText = z.string().max(32, 'No code is that long.');
 

@@ -3,34 +3,34 @@
  * password at all), the same work is done and the same answer given (G5, E01).
  */
 import { createHmac } from 'node:crypto';
-import type { App } from '../../capabilities.ts';
+import type { App } from '../../app/capabilities.ts';
 import type { HashContext } from '../../crypto/password-hash.ts';
 import { NothingChanged } from '../../db/database.ts';
 import type { Statement } from '../../db/database.ts';
-import { Problem, invalidRequest } from '../../problem.ts';
-import type { InputFault } from '../../problem.ts';
-import { completeFactors } from '../../core/authentication.ts';
-import type { Authentication } from '../../core/authentication.ts';
-import { deviceOf } from '../../core/device-token.ts';
-import type { VerifiedFactor } from '../../core/factor.ts';
-import { parseSignInName } from '../../core/identifier.ts';
-import { tell } from '../../core/mail.ts';
-import { voidOneTimes } from '../../core/one-time.ts';
-import { networkOf } from '../../core/requester.ts';
-import type { Requester } from '../../core/requester.ts';
-import { endSessions } from '../../core/session.ts';
-import { writeAs } from '../../core/session-commit.ts';
-import type { Principal } from '../../core/session.ts';
+import { Refusal, invalidRequest } from '../../refusal.ts';
+import type { InputFault } from '../../refusal.ts';
+import { completeFactors } from '../../core/factor/authentication.ts';
+import type { Authentication } from '../../core/factor/authentication.ts';
+import { deviceOf } from '../../core/token/device-token.ts';
+import type { VerifiedFactor } from '../../core/factor/factor.ts';
+import { parseSignInName } from '../../core/user/sign-in-name.ts';
+import { tell } from '../../core/email/email.ts';
+import { voidOneTimes } from '../../core/one-time/one-time.ts';
+import { networkOf } from '../../core/session/requester.ts';
+import type { Requester } from '../../core/session/requester.ts';
+import { endSessions } from '../../core/session/session.ts';
+import { writeAs } from '../../core/session/session-commit.ts';
+import type { Principal } from '../../core/session/session.ts';
 import {
   countAttempt,
   passwordBucket,
   resetThrottle,
   uncountAttempt,
-} from '../../core/throttle.ts';
-import { dropPendingAddress, findUserBySignInName, notePasswordSet } from '../../core/user.ts';
-import type { User } from '../../core/user.ts';
-import { normalizePassword, passwordFaults } from './policy.ts';
-import type { PasswordContext, PasswordPolicy } from './policy.ts';
+} from '../../core/attempt/attempt.ts';
+import { dropPendingAddress, findUserBySignInName, notePasswordSet } from '../../core/user/user.ts';
+import type { User } from '../../core/user/user.ts';
+import { normalizePassword, passwordFaults } from '../../core/password/policy.ts';
+import type { PasswordContext, PasswordPolicy } from '../../core/password/policy.ts';
 import {
   PASSWORD_MOVED,
   changePassword as changeStatement,
@@ -38,7 +38,7 @@ import {
   listFormerPasswords,
   rememberPassword,
   upgradePassword,
-} from './store.ts';
+} from '../../core/password/credential.ts';
 
 export const FACTOR = { factor: 'password', kind: 'knowledge', amr: ['pwd'] } as const;
 
@@ -73,7 +73,7 @@ const COUNT_PATIENCE_MS = 20;
  * been counted.
  *
  * @param by whose share of the hash queue it is
- * @throws {Problem} invalid_credentials, overloaded
+ * @throws {Refusal} invalid_credentials, overloaded
  */
 export async function lookAtPassword(
   app: App,
@@ -91,14 +91,14 @@ export async function lookAtPassword(
     by,
   );
   if (!ok || user === null || credential === null || normalized === null)
-    throw new Problem('invalid_credentials');
+    throw new Refusal('invalid_credentials');
   return { user, stored: credential.passwordHash, changedAt: credential.changedAt, rehash };
 }
 
 /**
  * Verifies a password, counting the attempt first.
  *
- * @throws {Problem} invalid_credentials, too_many_attempts, overloaded
+ * @throws {Refusal} invalid_credentials, too_many_attempts, overloaded
  */
 async function verifyPassword(
   app: App,
@@ -120,7 +120,7 @@ async function verifyPassword(
   } catch (error) {
     // Too busy, or the caller has gone: the guess was not looked at, and must not count against the
     // account.
-    if (!(error instanceof Problem && error.code === 'invalid_credentials'))
+    if (!(error instanceof Refusal && error.code === 'invalid_credentials'))
       await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
     throw error;
   }
@@ -161,7 +161,7 @@ function unusual(
 /**
  * Signs in with a name and a password.
  *
- * @throws {Problem} invalid_credentials, account_disabled (after a right password only),
+ * @throws {Refusal} invalid_credentials, account_disabled (after a right password only),
  *   too_many_attempts, overloaded
  */
 export async function signIn(
@@ -203,7 +203,7 @@ export async function signIn(
       ? authentication
       : { ...authentication, device_token: input.deviceToken ?? '' };
   } catch (error) {
-    if (error instanceof Problem) {
+    if (error instanceof Refusal) {
       app.log.write(
         error.code === 'too_many_attempts' ? 'warn' : 'info',
         'sign_in.failed',
@@ -230,7 +230,7 @@ export function isTooOld(app: App, { changedAt }: Pick<Verified, 'changedAt'>): 
 /**
  * Refuses a password that the user has or had, as far back as the configuration asks.
  *
- * @throws {Problem} invalid_request, overloaded
+ * @throws {Refusal} invalid_request, overloaded
  */
 export async function demandNewPassword(
   app: App,
@@ -270,7 +270,7 @@ const sessionBucket = ({ user, session }: Principal): string =>
 /**
  * Changes the password. The other sessions end, and so does everything begun with the old one.
  *
- * @throws {Problem} invalid_credentials, invalid_request, conflict, too_many_attempts, overloaded
+ * @throws {Refusal} invalid_credentials, invalid_request, conflict, too_many_attempts, overloaded
  */
 export async function changePassword(
   app: App,
@@ -322,7 +322,7 @@ export async function changePassword(
     ]);
   } catch (error) {
     if (error instanceof NothingChanged && error.guard === PASSWORD_MOVED)
-      throw new Problem('conflict', { cause: error });
+      throw new Refusal('conflict', { cause: error });
     throw error;
   }
   app.wakeCourier();
@@ -350,7 +350,7 @@ export function contextOf(
 /**
  * The normalised password, if the policy takes it.
  *
- * @throws {Problem} invalid_request with every fault
+ * @throws {Refusal} invalid_request with every fault
  */
 export async function acceptablePassword(
   app: App,

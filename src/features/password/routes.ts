@@ -1,7 +1,7 @@
 /** POST /register, /login, /me/password, /password/check. */
 import * as z from 'zod';
-import type { App } from '../../capabilities.ts';
-import { Problem, invalidRequest } from '../../problem.ts';
+import type { App } from '../../app/capabilities.ts';
+import { Refusal, invalidRequest } from '../../refusal.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute, Call } from '../../http/route.ts';
 import { metadata, passwordText, text, tokenText } from '../../http/fields.ts';
@@ -26,9 +26,9 @@ import {
   signIn,
 } from './operations.ts';
 import { changePasswordPage, registrationMailRoutes, resetRoutes } from './mail-routes.ts';
-import { registerByEmail } from './register-by-email.ts';
-import { register } from './register.ts';
-import { passwordScore } from './score.ts';
+import { registerByEmail } from '../registration/register-by-email.ts';
+import { register } from '../registration/register-by-username.ts';
+import { passwordScore } from '../../core/password/score.ts';
 
 const VerificationRequired = z
   .object({
@@ -63,7 +63,7 @@ interface EmailBody {
   readonly user_metadata?: Record<string, unknown> | undefined;
 }
 
-/** @throws {Problem} invalid_request when there is neither name nor address */
+/** @throws {Refusal} invalid_request when there is neither name nor address */
 async function verificationRequired(
   app: App,
   call: Call<unknown>,
@@ -174,7 +174,7 @@ export function passwordRoutes(app: App): readonly AnyRoute[] {
     status: 204,
     problems: ['registration_closed'],
     handle: () => {
-      throw new Problem('registration_closed');
+      throw new Refusal('registration_closed');
     },
   });
   return [

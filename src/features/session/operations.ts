@@ -2,13 +2,13 @@
  * Ending sessions: this one, another one, all of them. Each is idempotent, and each acts here at
  * once.
  */
-import type { App } from '../../capabilities.ts';
-import { Problem } from '../../problem.ts';
-import { TokenRefused } from '../../core/access-token.ts';
-import { verifyRefreshToken } from '../../core/refresh-token.ts';
-import type { Requester } from '../../core/requester.ts';
-import { endSessions, writeEndings } from '../../core/session.ts';
-import type { Principal } from '../../core/session.ts';
+import type { App } from '../../app/capabilities.ts';
+import { Refusal } from '../../refusal.ts';
+import { TokenRefused } from '../../core/token/access-token.ts';
+import { verifyRefreshToken } from '../../core/token/refresh-token.ts';
+import type { Requester } from '../../core/session/requester.ts';
+import { endSessions, writeEndings } from '../../core/session/session.ts';
+import type { Principal } from '../../core/session/session.ts';
 
 /**
  * Which session a token is of: a refresh token whatever its age, or an access token that came as a
@@ -22,7 +22,7 @@ function sessionOf(
   try {
     return verifyRefreshToken(app.keys, app.policy.issuer, token);
   } catch (error) {
-    if (!mayBeAccess || !(error instanceof Problem)) throw error;
+    if (!mayBeAccess || !(error instanceof Refusal)) throw error;
   }
   try {
     const { sid, sub } = app.accessTokens.verify(token);
@@ -30,7 +30,7 @@ function sessionOf(
   } catch (error) {
     // An ended session's token signs out of nothing, and that is what was asked for.
     if (error instanceof TokenRefused && error.fault !== 'session_revoked')
-      throw new Problem('invalid_token', { cause: error });
+      throw new Refusal('invalid_token', { cause: error });
     if (error instanceof TokenRefused) return { sessionId: '', userId: '' };
     throw error;
   }
@@ -40,7 +40,7 @@ function sessionOf(
  * Signs out the session of a token. A session that has ended already is as good as one that ends
  * now.
  *
- * @throws {Problem} invalid_token: it is no token of this service
+ * @throws {Refusal} invalid_token: it is no token of this service
  */
 export async function signOut(
   app: App,
@@ -85,7 +85,7 @@ export async function signOutEverywhere(
 /**
  * Ends one of the user's own sessions.
  *
- * @throws {Problem} not_found: also for another user's
+ * @throws {Refusal} not_found: also for another user's
  */
 export async function removeSession(
   app: App,
@@ -98,7 +98,7 @@ export async function removeSession(
     app,
     endSessions({ kind: 'one', sessionId, userId: user.id }, 'session_removed', app.clock.now()),
   );
-  if (ended === undefined || ended.length === 0) throw new Problem('not_found');
+  if (ended === undefined || ended.length === 0) throw new Refusal('not_found');
   app.log.write('info', 'session.ended', 'a user ended a session', {
     request_id: requester.requestId,
     'user.id': user.id,

@@ -1,9 +1,9 @@
 /** POST /refresh, /logout, /logout/all; GET and DELETE /me/sessions. */
 import * as z from 'zod';
-import type { App } from '../../capabilities.ts';
-import { refreshSession } from '../../core/authentication.ts';
-import { verifyRefreshToken } from '../../core/refresh-token.ts';
-import { listSessions } from '../../core/session.ts';
+import type { App } from '../../app/capabilities.ts';
+import { refreshSession } from '../../core/factor/authentication.ts';
+import { verifyRefreshToken } from '../../core/token/refresh-token.ts';
+import { listSessions } from '../../core/session/session.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { rfc3339, timestamp, tokenText } from '../../http/fields.ts';

@@ -1,7 +1,7 @@
 /** Codes of an authenticator app as a second factor. */
 import * as z from 'zod';
-import type { App, FeatureFactor } from '../../capabilities.ts';
-import { Problem } from '../../problem.ts';
+import type { App, FeatureFactor } from '../../app/capabilities.ts';
+import { Refusal } from '../../refusal.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { rfc3339, timestamp } from '../../http/fields.ts';
@@ -21,7 +21,7 @@ function totpFactor(app: App): FeatureFactor {
     demandsSecond: true,
     enrolled: async (userId) => (await findTotp(app.db, userId)) !== null,
     verify: (user, answer) => {
-      if (answer.factor !== 'totp') throw new Problem('invalid_credentials');
+      if (answer.factor !== 'totp') throw new Refusal('invalid_credentials');
       return verifyTotp(app, user, answer.code);
     },
     listing: {

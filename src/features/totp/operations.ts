@@ -1,19 +1,19 @@
 /** Enrolling an authenticator app, confirming it, taking it away, and verifying its codes. */
-import type { App } from '../../capabilities.ts';
+import type { App } from '../../app/capabilities.ts';
 import { SealError } from '../../crypto/seal.ts';
 import { NothingChanged } from '../../db/database.ts';
-import { Problem } from '../../problem.ts';
-import { withMethods, withoutMethods } from '../../core/amr.ts';
-import type { VerifiedFactor } from '../../core/factor.ts';
-import { afterRemoval, changeFactors } from '../../core/factor-change.ts';
-import { newRecoveryCodes, replaceRecoveryCodes } from '../../core/recovery-code.ts';
-import { networkOf } from '../../core/requester.ts';
-import type { Requester } from '../../core/requester.ts';
-import { enrolmentBucket } from '../../core/second-factor.ts';
-import type { Principal } from '../../core/session.ts';
-import { writeAs } from '../../core/session-commit.ts';
-import { countAttempt, resetThrottle, uncountAttempt } from '../../core/throttle.ts';
-import type { User } from '../../core/user.ts';
+import { Refusal } from '../../refusal.ts';
+import { withMethods, withoutMethods } from '../../core/factor/amr.ts';
+import type { VerifiedFactor } from '../../core/factor/factor.ts';
+import { afterRemoval, changeFactors } from '../../core/factor/factor-change.ts';
+import { newRecoveryCodes, replaceRecoveryCodes } from '../../core/factor/recovery-code.ts';
+import { networkOf } from '../../core/session/requester.ts';
+import type { Requester } from '../../core/session/requester.ts';
+import { enrolmentBucket } from '../../core/factor/second-factor.ts';
+import type { Principal } from '../../core/session/session.ts';
+import { writeAs } from '../../core/session/session-commit.ts';
+import { countAttempt, resetThrottle, uncountAttempt } from '../../core/attempt/attempt.ts';
+import type { User } from '../../core/user/user.ts';
 import { SECRET_BYTES, base32, matchingStep, otpauthUri } from './code.ts';
 import {
   ENROLMENT_OVER,
@@ -90,7 +90,7 @@ function openProposal(app: App, principal: Principal, sealed: string): Buffer | 
 /**
  * Confirms the enrolment by a code of it, and makes recovery codes.
  *
- * @throws {Problem} invalid_code: wrong, or nothing to confirm; conflict, too_many_attempts,
+ * @throws {Refusal} invalid_code: wrong, or nothing to confirm; conflict, too_many_attempts,
  *   overloaded
  */
 export async function confirmTotp(
@@ -107,7 +107,7 @@ export async function confirmTotp(
   const seen = await findEnrolment(app.db, user.id, now);
   const secret = seen === null ? null : openProposal(app, principal, seen);
   const step = secret === null ? null : matchingStep(secret, code, now, windowOf(app), -1);
-  if (seen === null || secret === null || step === null) throw new Problem('invalid_code');
+  if (seen === null || secret === null || step === null) throw new Refusal('invalid_code');
   const secretSealed = app.sealer.seal(purpose(user.id), secret);
   const codes = newRecoveryCodes(app.random);
   try {
@@ -135,8 +135,8 @@ export async function confirmTotp(
     );
   } catch (error) {
     if (error instanceof NothingChanged && error.guard === ENROLMENT_OVER)
-      throw new Problem('conflict', { cause: error });
-    if (error instanceof Problem && error.code === 'overloaded')
+      throw new Refusal('conflict', { cause: error });
+    if (error instanceof Refusal && error.code === 'overloaded')
       await app.db.write([uncountAttempt(app.config.throttle, bucket)]);
     throw error;
   }
@@ -146,7 +146,7 @@ export async function confirmTotp(
 /**
  * Takes the authenticator away.
  *
- * @throws {Problem} not_found: there is none; last_second_factor, conflict
+ * @throws {Refusal} not_found: there is none; last_second_factor, conflict
  */
 export async function removeTotp(
   app: App,
@@ -154,7 +154,7 @@ export async function removeTotp(
   requester: Requester,
 ): Promise<void> {
   const { user, session } = principal;
-  if ((await findTotp(app.db, user.id)) === null) throw new Problem('not_found');
+  if ((await findTotp(app.db, user.id)) === null) throw new Refusal('not_found');
   const others = await Promise.all(
     app.factors
       .filter(({ name, demandsSecond }) => demandsSecond && name !== 'totp')
@@ -180,7 +180,7 @@ export async function removeTotp(
     );
   } catch (error) {
     if (error instanceof NothingChanged && error.guard === NO_TOTP)
-      throw new Problem('not_found', { cause: error });
+      throw new Refusal('not_found', { cause: error });
     throw error;
   }
 }
@@ -189,15 +189,15 @@ export async function removeTotp(
  * Verifies a code of the user's authenticator; that its step was never accepted is decided by the
  * statement among the effects.
  *
- * @throws {Problem} invalid_credentials
+ * @throws {Refusal} invalid_credentials
  */
 export async function verifyTotp(app: App, user: User, code: string): Promise<VerifiedFactor> {
   const row = await findTotp(app.db, user.id);
-  if (row === null) throw new Problem('invalid_credentials');
+  if (row === null) throw new Refusal('invalid_credentials');
   const now = app.clock.now();
   const secret = app.sealer.open(purpose(user.id), row.secretSealed);
   const step = matchingStep(secret, code.replaceAll(' ', ''), now, windowOf(app), row.lastStep);
-  if (step === null) throw new Problem('invalid_credentials');
+  if (step === null) throw new Refusal('invalid_credentials');
   // A seed that a former key sealed moves to the present one when there is a write anyway.
   const secretSealed = app.sealer.isCurrent(row.secretSealed)
     ? row.secretSealed

@@ -1,5 +1,5 @@
 /** TOTP authenticators: one a user, and one that waits to be confirmed. */
-import { FACTOR_SPENT } from '../../core/factor.ts';
+import { FACTOR_SPENT } from '../../core/factor/factor.ts';
 import { guarded, raw } from '../../db/prepare.ts';
 import type { Database, Statement } from '../../db/database.ts';
 

@@ -4,10 +4,10 @@
  * signature, claims, and the set of ended sessions.
  */
 import * as z from 'zod';
-import type { App } from '../../capabilities.ts';
-import { Problem } from '../../problem.ts';
-import { TokenRefused } from '../../core/access-token.ts';
-import type { AccessClaims } from '../../core/access-token.ts';
+import type { App } from '../../app/capabilities.ts';
+import { Refusal } from '../../refusal.ts';
+import { TokenRefused } from '../../core/token/access-token.ts';
+import type { AccessClaims } from '../../core/token/access-token.ts';
 import { route } from '../../http/route.ts';
 import type { AnyRoute, Call } from '../../http/route.ts';
 import { tokenText } from '../../http/fields.ts';
@@ -95,13 +95,13 @@ function verificationRoutes(app: App): readonly AnyRoute[] {
   ];
 }
 
-/** @throws {Problem} invalid_token, session_revoked */
+/** @throws {Refusal} invalid_token, session_revoked */
 function verified(app: App, token: string): AccessClaims {
   try {
     return app.accessTokens.verify(token);
   } catch (error) {
     if (error instanceof TokenRefused)
-      throw new Problem(error.fault === 'session_revoked' ? 'session_revoked' : 'invalid_token', {
+      throw new Refusal(error.fault === 'session_revoked' ? 'session_revoked' : 'invalid_token', {
         cause: error,
       });
     throw error;

@@ -1,0 +1,402 @@
+/**
+ * The ring of signing keys: which one signs now, which ones still verify, which are published. All
+ * of it follows from the times in the rows, so that every instance on the database comes to the
+ * same answer without talking to the others. Keys are made at start, by schedule and by the
+ * operator's verb, never inside a user's request.
+ *
+ * Life of a key: published ahead of its use, active from `activatesAt` until the next one is
+ * active, then verifying until the last token that it signed has expired, then gone.
+ */
+import type { KeyObject } from 'node:crypto';
+import { createSecretKey, hkdfSync } from 'node:crypto';
+import { eq, isNull, sql } from 'drizzle-orm';
+import { signingKey } from '../../db/schema.ts';
+import { prepare, query, raw } from '../../db/prepare.ts';
+import type { Database } from '../../db/database.ts';
+import {
+  generateInternalKey,
+  generateSigningKey,
+  openSigningKey,
+  publicPem,
+  sharedSecretKey,
+} from '../../crypto/signing-keys.ts';
+import type { KeyMaterial, PublicJwk } from '../../crypto/signing-keys.ts';
+import type { JwsAlgorithm, JwsKey } from '../../crypto/jws.ts';
+import type { Sealer } from '../../crypto/seal.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Random } from '../../lib/id.ts';
+import { ACCESS_TOKEN_TYPE } from '../token/access-token.ts';
+import { placeKeys, publishedOf, signerOf } from './key-ring.ts';
+import type { KeyInfo, KeyLifetimes, KeyPurpose } from './key-ring.ts';
+import { REFRESH_TOKEN_TYPE } from '../token/refresh-token.ts';
+import { CHALLENGE_TOKEN_TYPE } from '../token/challenge-token.ts';
+import { PASSKEY_CHALLENGE_TYPE } from '../../features/passkey/challenge-token.ts';
+
+const TYPES: Record<KeyPurpose, readonly string[]> = {
+  access: [ACCESS_TOKEN_TYPE],
+  internal: [REFRESH_TOKEN_TYPE, CHALLENGE_TOKEN_TYPE, PASSKEY_CHALLENGE_TYPE],
+};
+
+export interface SigningKeyPolicy {
+  readonly algorithm: JwsAlgorithm;
+  /** For HS256 alone. */
+  readonly sharedSecret: string | undefined;
+  readonly rotationMs: number;
+  readonly publishAheadMs: number;
+  readonly lifetimes: KeyLifetimes;
+}
+
+/**
+ * Whether opening the ring may make the keys that are missing: the service's may, a verb that only
+ * looks may not.
+ */
+export type RingUse = 'serve' | 'look';
+
+interface RingKey extends KeyInfo {
+  readonly generation: number;
+  readonly publicJwk: PublicJwk | null;
+  readonly pem: string | null;
+  readonly key: JwsKey;
+  readonly secret: Uint8Array | null;
+}
+
+export interface SigningKeys {
+  signingKey(): JwsKey;
+  verificationKey(kid: string): JwsKey | undefined;
+  internalKeyAt(now: number): JwsKey;
+  internalKeyByKid(kid: string): JwsKey | undefined;
+  /**
+   * A key for device tokens and the names of unknown accounts, derived from the first internal key:
+   * it outlives rotation.
+   */
+  readonly derivedKey: KeyObject;
+  /** Public keys to show, the active one first. Empty under HS256. */
+  published(): readonly { readonly jwk: PublicJwk; readonly pem: string }[];
+  /** Moves when `published()` does. */
+  readonly version: number;
+  list(): readonly KeyInfo[];
+  /** Reads what other processes have made or withdrawn. */
+  refresh(): Promise<void>;
+  /** Makes the next key when the schedule asks for one. */
+  ensureNext(): Promise<void>;
+  /**
+   * Makes a new key that becomes active after `delayMs`; with `withdraw`, the older ones stop
+   * verifying at once.
+   * @returns its id
+   */
+  rotate(purpose: KeyPurpose, delayMs: number, options?: { withdraw: boolean }): Promise<string>;
+}
+
+const allKeys = prepare(
+  query.select().from(signingKey).orderBy(signingKey.activatesAt, signingKey.generation),
+);
+
+const insertKey = raw<{ kid: string }>(
+  `INSERT INTO signing_key (kid, purpose, algorithm, generation, public_jwk, private_sealed, created_at, activates_at)
+   VALUES (:kid, :purpose, :algorithm, :generation, :publicJwk, :privateSealed, :now, :activatesAt)
+   ON CONFLICT DO NOTHING RETURNING kid`,
+  ['kid'],
+);
+
+const withdrawOthers = prepare(
+  query
+    .update(signingKey)
+    .set({ withdrawnAt: sql`${sql.placeholder('now')}` })
+    .where(
+      sql`${eq(signingKey.purpose, sql.placeholder('purpose'))} and ${signingKey.kid} <> ${sql.placeholder('kid')} and ${isNull(signingKey.withdrawnAt)}`,
+    ),
+);
+
+interface Deps {
+  readonly db: Database;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The key-encryption key is not the one that the database's keys were sealed with. */
+export class KeysRefused extends Error {
+  override readonly name = 'KeysRefused';
+}
+
+const sealPurpose = (kid: string): string => `signing_key.private_sealed:${kid}`;
+
+/**
+ * Opens the ring; makes the first keys of a new database, and a key of the configured algorithm
+ * when the last one was of another.
+ *
+ * @throws {KeysRefused} the stored keys can't be opened
+ */
+export async function createSigningKeys(
+  deps: Deps,
+  policy: SigningKeyPolicy,
+  use: RingUse,
+): Promise<SigningKeys> {
+  const { db, sealer, clock, random } = deps;
+  const shared =
+    policy.algorithm === 'HS256'
+      ? sharedSecretKey(policy.sharedSecret ?? '', TYPES.access)
+      : undefined;
+  let ring: RingKey[] = [];
+  let byKid = new Map<string, RingKey>();
+  let published: { jwk: PublicJwk; pem: string }[] = [];
+  let active: JwsKey | undefined;
+  let nextChangeAt = 0;
+  let computedAt = 0;
+  let version = 0;
+  const opened = new Map<string, { key: JwsKey; secret: Uint8Array | null }>();
+
+  const unseal = (kid: string, sealed: string): Uint8Array => {
+    try {
+      return sealer.open(sealPurpose(kid), sealed);
+    } catch (cause) {
+      throw new KeysRefused(
+        'the signing keys in the database were sealed with another key. Is secrets.key_encryption_key the one it was made with? Nothing was changed.',
+        { cause },
+      );
+    }
+  };
+
+  const open = (
+    material: KeyMaterial,
+    purpose: KeyPurpose,
+  ): { key: JwsKey; secret: Uint8Array | null } => {
+    const known = {
+      key: openSigningKey(material, TYPES[purpose]),
+      secret: material.algorithm === 'HS256' ? material.privateBytes : null,
+    };
+    opened.set(material.kid, known);
+    return known;
+  };
+
+  const compute = (now: number): void => {
+    const placed = placeKeys(ring, now, policy.lifetimes);
+    ring = placed.keys;
+    nextChangeAt = placed.nextChangeAt;
+    byKid = new Map(ring.map((key) => [key.kid, key]));
+    active = shared ?? signerOf(ring, policy.algorithm, now)?.key;
+    published =
+      shared === undefined
+        ? publishedOf(ring).flatMap(({ publicJwk, pem }) =>
+            publicJwk === null || pem === null ? [] : [{ jwk: publicJwk, pem }],
+          )
+        : [];
+    computedAt = now;
+    version++;
+  };
+
+  /**
+   * Recomputes when a key's time has come, or when the clock was set back past what was computed.
+   */
+  const current = (): void => {
+    const now = clock.now();
+    if (now >= nextChangeAt || now < computedAt) compute(now);
+  };
+
+  const refresh = async (): Promise<void> => {
+    const rows = await db.read(allKeys({}));
+    const next: RingKey[] = [];
+    for (const row of rows) {
+      const publicJwk = isPublicJwk(row.publicJwk) ? row.publicJwk : null;
+      const { kid, purpose, algorithm, generation, createdAt, activatesAt } = row;
+      const { key, secret } =
+        opened.get(kid) ??
+        open(
+          {
+            kid,
+            algorithm: algorithmOf(algorithm),
+            publicJwk,
+            privateBytes: unseal(kid, row.privateSealed),
+          },
+          purpose,
+        );
+      next.push({
+        kid,
+        purpose,
+        algorithm,
+        generation,
+        createdAt,
+        activatesAt,
+        retiresAt: null,
+        state: row.withdrawnAt === null ? 'next' : 'withdrawn',
+        publicJwk,
+        pem: publicPem(key),
+        key,
+        secret,
+      });
+    }
+    ring = next;
+    compute(clock.now());
+  };
+
+  const insert = async (purpose: KeyPurpose, activatesAt: number): Promise<string | null> => {
+    const algorithm = purpose === 'internal' ? 'HS256' : policy.algorithm;
+    // Chosen before the key is made, which takes a while: of two who see the same last generation,
+    // the UNIQUE index lets one through.
+    const generation =
+      1 +
+      Math.max(
+        0,
+        ...ring
+          .filter((key) => key.purpose === purpose && key.algorithm === algorithm)
+          .map((key) => key.generation),
+      );
+    const material =
+      algorithm === 'HS256' ? generateInternalKey(random) : await generateSigningKey(algorithm);
+    const [[row]] = await db.write([
+      insertKey({
+        kid: material.kid,
+        purpose,
+        algorithm,
+        generation,
+        publicJwk: material.publicJwk === null ? null : JSON.stringify(material.publicJwk),
+        privateSealed: sealer.seal(sealPurpose(material.kid), material.privateBytes),
+        now: clock.now(),
+        activatesAt,
+      }),
+    ]);
+    await refresh(); // also when another instance was first: its key is the one
+    return row?.kid ?? null;
+  };
+
+  const latest = (purpose: KeyPurpose): RingKey | undefined =>
+    ring.findLast(
+      (key) =>
+        key.purpose === purpose && key.state !== 'withdrawn' && key.activatesAt <= clock.now(),
+    );
+
+  await refresh();
+  if (use === 'serve') {
+    if (latest('internal') === undefined) await insert('internal', clock.now());
+    if (shared === undefined && latest('access')?.algorithm !== policy.algorithm)
+      await insert('access', clock.now());
+  }
+  const first = ring.find((key) => key.purpose === 'internal')?.secret;
+  if (first === undefined || first === null)
+    throw new KeysRefused('the database has no signing keys yet. postern serve makes them.');
+  const derivedKey = createSecretKey(
+    Buffer.from(
+      hkdfSync('sha256', first, Buffer.alloc(0), 'postern derived names and devices', 32),
+    ),
+  );
+
+  const keys: SigningKeys = {
+    signingKey: () => {
+      current();
+      if (active === undefined) throw new Error('no active signing key');
+      return active;
+    },
+    verificationKey: (kid) => {
+      if (shared !== undefined) return kid === shared.kid ? shared : undefined;
+      current();
+      const key = byKid.get(kid);
+      return key !== undefined &&
+        key.purpose === 'access' &&
+        key.state !== 'retired' &&
+        key.state !== 'withdrawn'
+        ? key.key
+        : undefined;
+    },
+    internalKeyAt: (now) => {
+      current();
+      const key =
+        ring.findLast(
+          (candidate) =>
+            candidate.purpose === 'internal' &&
+            candidate.state !== 'withdrawn' &&
+            candidate.activatesAt <= now,
+        ) ??
+        ring.find(
+          (candidate) => candidate.purpose === 'internal' && candidate.state !== 'withdrawn',
+        );
+      if (key === undefined) throw new Error('no internal key');
+      return key.key;
+    },
+    internalKeyByKid: (kid) => {
+      current();
+      const key = byKid.get(kid);
+      return key !== undefined &&
+        key.purpose === 'internal' &&
+        key.state !== 'retired' &&
+        key.state !== 'withdrawn'
+        ? key.key
+        : undefined;
+    },
+    derivedKey,
+    published: () => {
+      current();
+      return published;
+    },
+    get version() {
+      current();
+      return version;
+    },
+    list: () => {
+      current();
+      return ring.map(({ kid, purpose, algorithm, state, createdAt, activatesAt, retiresAt }) => ({
+        kid,
+        purpose,
+        algorithm,
+        state,
+        createdAt,
+        activatesAt,
+        retiresAt,
+      }));
+    },
+    refresh,
+    ensureNext: async () => {
+      if (shared !== undefined) return;
+      const now = clock.now();
+      const last = latest('access');
+      const hasNext = ring.some((key) => key.purpose === 'access' && key.activatesAt > now);
+      if (
+        last === undefined ||
+        hasNext ||
+        now < last.activatesAt + policy.rotationMs - policy.publishAheadMs
+      )
+        return;
+      await insert(
+        'access',
+        Math.max(now + policy.publishAheadMs, last.activatesAt + policy.rotationMs),
+      );
+    },
+    rotate: async (purpose, delayMs, options) => {
+      if (purpose === 'access' && shared !== undefined)
+        throw new Error('under HS256 the key is tokens.shared_secret: change it there');
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const kid = await insert(purpose, clock.now() + delayMs);
+        if (kid === null) continue;
+        if (options?.withdraw === true) {
+          await db.write([withdrawOthers({ now: clock.now(), purpose, kid })]);
+          await refresh();
+        }
+        return kid;
+      }
+      throw new Error('other processes kept making keys; try again');
+    },
+  };
+  return keys;
+}
+
+const ALGORITHMS: readonly JwsAlgorithm[] = [
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'RS256',
+  'PS256',
+  'HS256',
+];
+
+function algorithmOf(text: string): JwsAlgorithm {
+  const found = ALGORITHMS.find((algorithm) => algorithm === text);
+  if (found === undefined)
+    throw new KeysRefused(
+      'a signing key in the database has an algorithm that this version does not know. Nothing was changed.',
+    );
+  return found;
+}
+
+function isPublicJwk(value: unknown): value is PublicJwk {
+  return typeof value === 'object' && value !== null && 'kid' in value && 'kty' in value;
+}
