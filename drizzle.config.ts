@@ -6,6 +6,6 @@ import { defineConfig } from 'drizzle-kit';
 
 export default defineConfig({
   dialect: 'sqlite',
-  schema: ['./src/db/schema.ts', './src/features/*/schema.ts'],
+  schema: ['./src/core/*/tables.ts', './src/features/*/tables.ts'],
   out: './drizzle',
 });

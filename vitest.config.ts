@@ -1,13 +1,51 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that start the service in their own process, and talk HTTP to it. */
+const HTTP = [
+  'test/{account,email,http,mfa,passkey,password,session,token}/**/*.test.ts',
+  'test/contract/{openapi,problems,security-rules,sign-in-paths}.test.ts',
+  'test/core/{housekeeping,key-ring}.test.ts',
+  'test/delivery/courier.test.ts',
+  'test/faults/{fuzz,log}.test.ts',
+];
+/** Tests that wait or measure: processes that are killed, floods, a browser, times. */
+const SLOW = [
+  'test/**/*.slow.test.ts',
+  'test/e2e/**/*.test.ts',
+  'test/faults/{crash,disk,mail-crash,mfa-crash,timing}.test.ts',
+];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/build.ts'],
     pool: 'forks',
     // Two cores: more would measure the scheduler.
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...HTTP, ...SLOW] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'http',
+          include: HTTP,
+          exclude: SLOW,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'slow',
+          include: SLOW,
+          globalSetup: ['test/support/build.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
   },
 });

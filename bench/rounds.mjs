@@ -203,7 +203,8 @@ export async function createBench({ folder, program, groups }) {
     },
 
     async writes() {
-      const { single, grouped } = await writes?.ask({ ms: MS.writes });
+      if (writes === undefined) throw new Error('the writes were not started');
+      const { single, grouped } = await writes.ask({ ms: MS.writes });
       return {
         bars: { grouped: grouped / single },
         detail: { 'single write.perSecond': single, 'grouped write.perSecond': grouped },

@@ -2,16 +2,8 @@
 // ALGORITHM override what is written here.
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 
-const {
-  ISSUER = 'http://127.0.0.1:7400',
-  JWKS_URL = `${ISSUER}/.well-known/jwks.json`,
-  AUDIENCE = 'postern',
-  ALGORITHM = 'ES256',
-} = process.env;
-const options = { issuer: ISSUER, audience: AUDIENCE, typ: 'at+jwt', algorithms: [ALGORITHM] };
-const { payload } = await jwtVerify(
-  process.argv[2] ?? '',
-  createRemoteJWKSet(new URL(JWKS_URL)),
-  options,
-);
-console.log(payload);
+const { ISSUER: issuer = 'http://127.0.0.1:7400', AUDIENCE: audience = 'postern' } = process.env;
+const { JWKS_URL = `${issuer}/.well-known/jwks.json`, ALGORITHM = 'ES256' } = process.env;
+const options = { issuer, audience, typ: 'at+jwt', algorithms: [ALGORITHM] };
+const keys = createRemoteJWKSet(new URL(JWKS_URL));
+console.log((await jwtVerify(process.argv[2] ?? '', keys, options)).payload);

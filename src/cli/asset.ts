@@ -1,4 +1,4 @@
-/** Files that come with the program: beside the bundle, or where the source has them. */
+/** Files that belong to the program: beside the bundle, or in the source tree. */
 import { existsSync, readFileSync } from 'node:fs';
 
 export function asset(name: string): Uint8Array {

@@ -1,6 +1,6 @@
 /**
- * `postern breached build`: a filter file out of a list of breached passwords' SHA-1 hashes, one
- * `HASH:COUNT` a line.
+ * `postern breached build`: builds a filter file from a list of SHA-1 hashes of breached passwords,
+ * one `HASH:COUNT` per line.
  */
 import { createReadStream, openSync, closeSync, fsyncSync, renameSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -11,13 +11,13 @@ import { JSON_OPTION } from './verb.ts';
 import type { Verb } from './verb.ts';
 
 const LINE = /^([0-9A-Fa-f]{40})(?::(\d+))?$/;
-/** Keys of a shard, about: a shard is built in memory. */
+/** Approximate number of keys per shard; a shard is built in memory. */
 const SHARD_KEYS = 1_000_000;
 
 export const breachedBuild: Verb = {
   name: 'breached build',
   summary:
-    'Makes the filter file of password.breached_file out of a list in the format of Have I Been Pwned (SHA-1).',
+    'Builds the filter file for password.breached_file from a list in the format of Have I Been Pwned (SHA-1).',
   examples: [
     'postern breached build pwned-passwords-sha1.txt --out breached.filter',
     'postern breached build list.txt --out /var/lib/postern/breached.filter --min-count 3',
@@ -25,7 +25,11 @@ export const breachedBuild: Verb = {
   arguments: [{ name: '<list>', sentence: 'lines of 40 hexadecimal digits, a colon and a count' }],
   options: [
     { flags: '--out <file>', sentence: 'where to write the filter' },
-    { flags: '--min-count <n>', sentence: 'leave out what was seen fewer times', default: '1' },
+    {
+      flags: '--min-count <n>',
+      sentence: 'leave out hashes that were seen fewer times',
+      default: '1',
+    },
     JSON_OPTION,
   ],
   run: async (call) => {
@@ -53,7 +57,7 @@ export const breachedBuild: Verb = {
   },
 };
 
-/** The first 64 bits of each hash, sorted and each once. */
+/** The first 64 bits of each hash, sorted, without duplicates. */
 async function readKeys(
   list: string,
   least: number,
@@ -86,7 +90,7 @@ async function readKeys(
     throw error;
   }
   if (count === 0)
-    throw new CliRefusal(EXIT.failed, `${list} has no hash in it. Nothing was written.`);
+    throw new CliRefusal(EXIT.failed, `${list} contains no hash. Nothing was written.`);
   const sorted = keys.subarray(0, count).sort();
   let distinct = 1;
   for (let i = 1; i < count; i++)

@@ -1,5 +1,5 @@
 /**
- * `postern config check`: says what is wrong with the configuration, all of it, and starts nothing.
+ * `postern config check`: reports everything that is wrong with the configuration; starts nothing.
  */
 import { EXIT } from './exit.ts';
 import { loadConfig } from './load-config.ts';

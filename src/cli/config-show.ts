@@ -1,4 +1,4 @@
-/** `postern config show`: what is in force, and which file or variable set it. */
+/** `postern config show`: the effective values, and which file or variable set them. */
 import { showSettings, showToml } from '../config/show.ts';
 import { EXIT } from './exit.ts';
 import { loadConfig } from './load-config.ts';

@@ -1,7 +1,7 @@
-/** How a verb ends. The codes are documented in docs/cli.md and are part of the interface. */
+/** Exit codes. They are documented in docs/cli.md and part of the interface. */
 export const EXIT = {
   done: 0,
-  /** It failed, or the answer is "no". */
+  /** Failure, or the answer is "no". */
   failed: 1,
   /** Wrong usage. */
   usage: 2,
@@ -12,7 +12,7 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /**
- * An end that was foreseen: its message is one or a few whole sentences for the operator, printed
+ * An expected failure: its message is one or a few whole sentences for the operator, printed
  * without a stack.
  */
 export class CliRefusal extends Error {
@@ -25,7 +25,7 @@ export class CliRefusal extends Error {
   }
 }
 
-/** Wrong usage; `see` is the help that tells more, as in `postern serve --help`. */
+/** Wrong usage; `see` is the help to read, such as `postern serve --help`. */
 export function usageRefusal(message: string, see: string): CliRefusal {
   return new CliRefusal(EXIT.usage, `${message}\nsee: ${see}`);
 }

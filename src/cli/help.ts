@@ -1,6 +1,5 @@
 /**
- * Help texts: one line what for, usage, two examples, options with default and variable, where to
- * read more.
+ * Help texts: purpose, usage, two examples, options with default and variable, where to read more.
  */
 import { formatRaw } from '../config/fault.ts';
 import { SETTINGS } from '../config/schema.ts';
@@ -37,7 +36,7 @@ export function verbHelp(verb: Verb): string {
   ].join('\n');
 }
 
-/** The help of the program, or of the verbs of one noun. */
+/** The help of the program, or of one noun's verbs. */
 export function programHelp(verbs: readonly Verb[], noun?: string): string {
   const shown =
     noun === undefined ? verbs : verbs.filter(({ name }) => name.startsWith(`${noun} `));
@@ -54,11 +53,11 @@ export function programHelp(verbs: readonly Verb[], noun?: string): string {
     'examples:',
     ...shown.slice(0, 2).map((verb) => `  ${verb.examples[0]}`),
     '',
-    `${name} <verb> --help tells more. ${PAGE}`,
+    `${name} <verb> --help shows more. ${PAGE}`,
   ].join('\n');
 }
 
-/** What was meant instead of an unknown name, as a sentence, or nothing. */
+/** A sentence with a guess for an unknown name, or nothing. */
 export function meant(typed: string, names: Iterable<string>): string {
   const name = guess(typed, names);
   return name === undefined ? '' : `. Did you mean ${name}?`;

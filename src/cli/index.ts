@@ -1,4 +1,4 @@
-/** The one list of verbs, in the order of the help. */
+/** All verbs, in the order of the help. */
 import { breachedBuild } from './breached.ts';
 import { configCheck } from './config-check.ts';
 import { configShow } from './config-show.ts';

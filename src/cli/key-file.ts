@@ -1,7 +1,7 @@
 /**
- * The key that seals what lies in the database. Without one in the configuration it is a 0600 file
- * beside the database, made at the first start and never a default one: who loses it loses the
- * signing keys, so it is never quietly made anew.
+ * The key-encryption key. If it is not configured, it is a 0600 file beside the database, generated
+ * at the first start. It is never silently generated again, because losing it means losing the
+ * signing keys.
  */
 import {
   closeSync,
@@ -22,15 +22,15 @@ import { databaseFile } from '../db/open.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 
-export const KEY_FILE = 'key-encryption.key';
+const KEY_FILE = 'key-encryption.key';
 
 const MAKE_ONE = 'Make one with: openssl rand -base64 32';
 
 /**
- * The key-encryption key in force.
+ * The effective key-encryption key.
  *
- * @param mayCreate whether this verb may make the first one
- * @throws {CliRefusal} there is none, or it is gone
+ * @param mayCreate whether this verb may create the first one
+ * @throws {CliRefusal} there is none, or it is missing
  */
 export function keyEncryptionKey(
   config: Config,
@@ -42,19 +42,19 @@ export function keyEncryptionKey(
   if (database === null)
     throw new CliRefusal(
       EXIT.config,
-      `secrets.key_encryption_key is not set, and a database on a server needs one that its instances share. ${MAKE_ONE}`,
+      `secrets.key_encryption_key is not set, and a database on a server needs one that all instances share. ${MAKE_ONE}`,
     );
   const path = join(dirname(database), KEY_FILE);
   if (!existsSync(path)) {
     if (holdsSomething(database))
       throw new CliRefusal(
         EXIT.config,
-        `${path} is gone, and ${database} was made with it. Bring it back from the backup, or set secrets.key_encryption_key_file. Nothing was changed.`,
+        `${path} is missing, but ${database} was created with it. Restore it from the backup, or set secrets.key_encryption_key_file. Nothing was changed.`,
       );
     if (!mayCreate)
       throw new CliRefusal(
         EXIT.failed,
-        `there is no database at ${database} yet. postern serve makes it.`,
+        `there is no database at ${database} yet. postern serve creates it.`,
       );
     orRefuse(() => create(path), `${path} can't be made`);
   }
@@ -66,20 +66,20 @@ export function keyEncryptionKey(
   } catch {
     throw new CliRefusal(
       EXIT.config,
-      `${path} does not hold a key of 32 bytes. Bring it back from the backup. Nothing was changed.`,
+      `${path} does not contain a key of 32 bytes. Restore it from the backup. Nothing was changed.`,
     );
   }
 }
 
 /**
- * A database without a byte in it was made with no key: a first start that failed half-way must not
- * stop the second one.
+ * An empty database file was created without a key: a first start that failed half-way must not
+ * block the second one.
  */
 function holdsSomething(database: string): boolean {
   return (statSync(database, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
-/** @throws {CliRefusal} with what failed and the code of the system's error */
+/** @throws {CliRefusal} with the failed action and the system's error code */
 function orRefuse<T>(work: () => T, failed: string): T {
   try {
     return work();
@@ -90,8 +90,8 @@ function orRefuse<T>(work: () => T, failed: string): T {
 }
 
 /**
- * Whole or not at all: written aside, flushed, then linked to its name. Of two processes that start
- * together one wins.
+ * Written completely or not at all: to a temporary file, flushed, then linked to its name. Of two
+ * processes that start together one wins.
  */
 function create(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

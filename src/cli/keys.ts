@@ -1,5 +1,5 @@
-/** `postern keys list|rotate|export`: the signing keys, beside a running service or without one. */
-import { JWKS_MAX_AGE_SECONDS } from '../features/discovery/index.ts';
+/** `postern keys list|rotate|export`: the signing keys, with or without a running service. */
+import { JWKS_MAX_AGE_SECONDS } from '../features/discovery/routes.ts';
 import { confirm } from './confirm.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { withKeys } from './state.ts';
@@ -11,7 +11,7 @@ const rfc3339 = (milliseconds: number | null): string | null =>
 
 export const keysList: Verb = {
   name: 'keys list',
-  summary: 'Lists the signing keys: which one signs, which ones still verify.',
+  summary: 'Lists the signing keys: which one signs and which ones still verify.',
   examples: ['postern keys list', 'postern keys list --json'],
   options: [JSON_OPTION],
   run: (call) =>
@@ -44,12 +44,12 @@ export const keysList: Verb = {
     }),
 };
 
-/** Longer than a verifier may keep the JWKS, so that everybody knows the key before it signs. */
+/** Longer than verifiers may cache the JWKS, so that all know the key before it signs. */
 const DELAY_MS = 2 * JWKS_MAX_AGE_SECONDS * 1000;
 
 export const keysRotate: Verb = {
   name: 'keys rotate',
-  summary: 'Makes a new signing key; it signs once every JWKS cache has had time to learn it.',
+  summary: 'Creates a new signing key; it signs once JWKS caches have had time to learn it.',
   examples: [
     'postern keys rotate',
     'postern keys rotate --now --withdraw --yes   (the old key has leaked)',
@@ -62,14 +62,14 @@ export const keysRotate: Verb = {
     },
     {
       flags: '--withdraw',
-      sentence: 'stop accepting the older keys at once; every token that they signed is refused',
+      sentence: 'stop accepting the older keys at once; all tokens signed by them are refused',
     },
     {
       flags: '--internal',
       sentence:
-        'the key of refresh and challenge tokens instead; with --withdraw everybody signs in again',
+        'rotate the key of refresh and challenge tokens; with --withdraw everyone has to sign in again',
     },
-    { flags: '--yes', sentence: 'do not ask' },
+    { flags: '--yes', sentence: 'skip the confirmation' },
     JSON_OPTION,
   ],
   run: async (call) => {
@@ -83,7 +83,7 @@ export const keysRotate: Verb = {
     if (withdraw)
       await confirm(
         call,
-        `All ${purpose === 'access' ? 'access tokens' : 'sessions'} signed with the present keys will be refused at once.`,
+        `All ${purpose === 'access' ? 'access tokens' : 'sessions'} signed with the current keys will be refused at once.`,
       );
     return withKeys(call, async (keys, config) => {
       if (purpose === 'access' && config.tokens.algorithm === 'HS256')
@@ -108,14 +108,14 @@ export const keysExport: Verb = {
   options: [
     { flags: '--pem', sentence: 'SPKI PEM of the key that signs' },
     { flags: '--jwks', sentence: 'all published keys as a JWK set' },
-    { flags: '--kid <id>', sentence: 'another published key than the one that signs' },
+    { flags: '--kid <id>', sentence: 'a published key other than the one that signs' },
   ],
   run: (call) => {
     const pem = call.has('pem');
     if (pem === call.has('jwks'))
       throw new CliRefusal(
         EXIT.usage,
-        'say either --pem or --jwks\nsee: postern keys export --help',
+        'give either --pem or --jwks\nsee: postern keys export --help',
       );
     return withKeys(call, async (keys) => {
       const published = keys.published();

@@ -1,4 +1,4 @@
-/** The configuration for a verb: located, read, its warnings printed. */
+/** Loads the configuration for a verb and prints its warnings. */
 import { SETTINGS } from '../config/schema.ts';
 import { locateConfig } from '../config/locate.ts';
 import { parseConfig } from '../config/parse.ts';
@@ -8,13 +8,13 @@ import { longName } from './verb.ts';
 import type { VerbCall } from './verb.ts';
 
 export interface LoadedConfig extends ParsedConfig {
-  /** The file that was read; undefined when there is none. */
+  /** The file that was read; undefined if there is none. */
   readonly path: string | undefined;
 }
 
 /**
- * Reads what is in force for this call: file, environment, and those of the verb's options that
- * stand for a setting.
+ * Reads the effective configuration: file, environment, and the verb's options that stand for
+ * settings.
  *
  * @throws {ConfigRefused} which the program prints and turns into exit code 78
  */

@@ -1,7 +1,7 @@
 /**
- * The log of a running service: pino's JSON lines, or text for people on a terminal. pino because
- * it is as fast as writing the JSON by hand and its escaping is proved; no transports, which are
- * threads found by path. A log that can't be written stops nothing.
+ * The log of a running service: pino's JSON lines, or readable text on a terminal. pino is as fast
+ * as hand-written JSON and its escaping is well tested. Its transports are not used (threads loaded
+ * by path). A log that can't be written stops nothing (G12).
  */
 import { styleText } from 'node:util';
 import pino from 'pino';
@@ -16,12 +16,12 @@ export interface RunningLog extends Log {
 }
 
 /**
- * Lines are gathered for so long (milliseconds) or so many characters: a write each would cost more
+ * Lines are buffered up to this many milliseconds or characters: one write per line would cost more
  * than the request.
  */
 const GATHER_MS = 100;
 const GATHER_CHARACTERS = 65_536;
-/** A reader that is so far behind loses lines rather than stop the service. */
+/** When a reader is this far behind, lines are dropped rather than blocking the service. */
 const MAX_BEHIND_BYTES = 16 * 1_048_576;
 
 export function createLogger(options: {
@@ -34,20 +34,17 @@ export function createLogger(options: {
     : pino.destination({ dest: 1, sync: false, maxLength: MAX_BEHIND_BYTES });
   file?.on('error', () => undefined);
   let gathered = '';
+  const gather = (line: string): void => {
+    gathered += line;
+    if (gathered.length >= GATHER_CHARACTERS) pass();
+  };
   const pass = (): void => {
     if (gathered === '') return;
     file?.write(gathered);
     gathered = '';
   };
   const destination: DestinationStream =
-    file === undefined
-      ? prettyStream(options.stdout)
-      : {
-          write: (line) => {
-            gathered += visible(line);
-            if (gathered.length >= GATHER_CHARACTERS) pass();
-          },
-        };
+    file === undefined ? prettyStream(options.stdout) : { write: (line) => gather(visible(line)) };
   const logger = pino(
     {
       level: options.level,
@@ -63,7 +60,7 @@ export function createLogger(options: {
       pass();
       file?.flushSync();
     } catch {
-      // not opened yet, or gone: nothing to do about a log
+      // Not opened yet, or closed: nothing can be done about the log.
     }
   };
   setInterval(pass, GATHER_MS).unref();
@@ -71,7 +68,10 @@ export function createLogger(options: {
     write: (level: LogLevel, event: string, message: string, fields?: LogFields) =>
       logger[level]({ event, ...fields }, message),
     request: (level, line) => {
-      if (logger.isLevelEnabled(level)) destination.write(requestText(level, line));
+      if (!logger.isLevelEnabled(level)) return;
+      const text = requestText(level, line);
+      if (file === undefined) destination.write(text);
+      else gather(text);
     },
     enabled: (level) => logger.isLevelEnabled(level),
     flush,
@@ -79,8 +79,8 @@ export function createLogger(options: {
 }
 
 /**
- * Controls and line ends that JSON lets through and terminals obey: C1 (CSI is one), DEL, U+2028,
- * U+2029 (ASVS 16.4.1).
+ * Control characters and line ends that JSON allows and terminals obey: C1 (CSI is one), DEL,
+ * U+2028, U+2029 (ASVS 16.4.1).
  */
 const INVISIBLE = /[\u007f-\u009f\u2028\u2029]/g;
 
@@ -96,7 +96,7 @@ function visible(line: string): string {
 let lastSecond = -1;
 let secondText = '';
 
-/** RFC 3339 with milliseconds; the part down to the second is made once a second. */
+/** RFC 3339 with milliseconds; the part down to the second is formatted once per second. */
 function isoNow(): string {
   const now = Date.now();
   const second = Math.floor(now / 1000);
@@ -107,10 +107,7 @@ function isoNow(): string {
   return `${secondText}${String(now % 1000).padStart(3, '0')}Z`;
 }
 
-/**
- * User agents are strangers' text: escaped by JSON.stringify, and remembered, for the same few come
- * again and again.
- */
+/** User agents are untrusted: escaped by JSON.stringify, and cached, because the same few recur. */
 const agents = new Map<string, string>();
 
 function agentText(agent: string | null): string {
@@ -118,20 +115,22 @@ function agentText(agent: string | null): string {
   let text = agents.get(agent);
   if (text === undefined) {
     if (agents.size >= 256) agents.clear();
-    text = JSON.stringify(agent);
+    text = visible(JSON.stringify(agent));
     agents.set(agent, text);
   }
   return text;
 }
 
 /**
- * The line of a request as pino would write it, a third of its cost: every field but the user agent
- * is of an alphabet that needs no escaping (ids, methods, route templates, addresses, codes). A
- * request that failed is rare and goes the long way.
+ * A request's line as pino would write it, at a third of the cost: all fields but the user agent
+ * consist of characters that need no escaping (ids, methods, route templates, addresses, codes).
+ * Failed requests are rare and go through pino.
  */
 function requestText(level: LogLevel, line: RequestLine): string {
   if (line.error !== undefined)
-    return `${JSON.stringify({ level, time: isoNow(), event: 'http.request', ...requestFields(line), message: '' })}\n`;
+    return visible(
+      `${JSON.stringify({ level, time: isoNow(), event: 'http.request', ...requestFields(line), message: '' })}\n`,
+    );
   const { userId, sessionId, problem, ip } = line;
   return (
     `{"level":"${level}","time":"${isoNow()}","event":"http.request","request_id":"${line.requestId}","http.request.method":"${line.method}","http.route":"${line.route}",` +
@@ -151,7 +150,7 @@ const COLOURS = {
   fatal: 'red',
 } as const;
 
-/** One line for people: time, level, event, then the fields. */
+/** One readable line: time, level, event, then the fields. */
 function prettyStream(stdout: OutputStream): DestinationStream {
   return {
     write: (line) => {

@@ -1,12 +1,9 @@
-/**
- * The ways to send letters, out of the configuration: transports in order, and the operator's own
- * letters from their folder.
- */
+/** The configured ways to send emails: transports in order, and the operator's own templates. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
-import { LETTERS } from '../core/email/outbox.ts';
-import type { LetterName } from '../core/email/outbox.ts';
+import { TEMPLATES } from '../core/email/templates.ts';
+import type { TemplateName } from '../core/email/templates.ts';
 import { databaseFile } from '../db/open.ts';
 import { folderTransport } from '../delivery/eml-folder.ts';
 import type { FindTemplate, OwnTemplate } from '../delivery/templates.ts';
@@ -16,7 +13,7 @@ import { webhookTransport } from '../delivery/webhook.ts';
 import type { Clock } from '../lib/clock.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 
-/** Where letters are put as files: the configured folder, else beside the database. */
+/** The folder for .eml files: the configured one, else beside the database. */
 export function mailFolder(config: Config): string {
   const configured = config['mail.file'].dir;
   if (configured !== undefined) return configured;
@@ -43,7 +40,7 @@ export function mailTransports(config: Config, clock: Clock): readonly Transport
   });
 }
 
-/** How the ways are shown at the start. */
+/** The transports as the first lines at the start show them. */
 export function describeMail(config: Config): string {
   const { transports } = config.mail;
   return transports
@@ -58,10 +55,10 @@ export function describeMail(config: Config): string {
 }
 
 /**
- * The operator's own letters, read once: `LOCALE/LETTER.txt` (first line the subject) and
- * `LOCALE/LETTER.html`.
+ * The operator's own templates, read once: `LOCALE/NAME.txt` (its first line is the subject) and
+ * `LOCALE/NAME.html`.
  *
- * @throws {CliRefusal} the folder is not there, or holds a letter that there is not
+ * @throws {CliRefusal} the folder doesn't exist, or contains an unknown name
  */
 export function ownTemplates(folder: string | undefined): FindTemplate {
   if (folder === undefined) return () => null;
@@ -75,28 +72,28 @@ export function ownTemplates(folder: string | undefined): FindTemplate {
     if (!locale.isDirectory()) continue;
     for (const file of readdirSync(join(folder, locale.name))) {
       const [, name, ending] = /^([a-z_]+)\.(txt|html)$/.exec(file) ?? [];
-      const letter = LETTERS.find((candidate) => candidate === name);
-      if (letter === undefined)
+      const template = TEMPLATES.find((candidate) => candidate === name);
+      if (template === undefined)
         throw new CliRefusal(
           EXIT.config,
-          `${join(folder, locale.name, file)} is no letter. There are ${LETTERS.join(', ')}, each as .txt and .html.`,
+          `${join(folder, locale.name, file)} is not a template. There are ${TEMPLATES.join(', ')}, each as .txt and .html.`,
         );
       if (ending === 'txt')
-        found.set(`${locale.name}/${letter}`, ownTemplate(join(folder, locale.name), letter));
-      else if (!existsSync(join(folder, locale.name, `${letter}.txt`)))
+        found.set(`${locale.name}/${template}`, ownTemplate(join(folder, locale.name), template));
+      else if (!existsSync(join(folder, locale.name, `${template}.txt`)))
         throw new CliRefusal(
           EXIT.config,
-          `${join(folder, locale.name, file)} has no ${letter}.txt beside it, which holds the subject and the plain text.`,
+          `${join(folder, locale.name, file)} has no ${template}.txt beside it, which holds the subject and the plain text.`,
         );
     }
   }
-  return (letter, locale) => found.get(`${locale}/${letter}`) ?? null;
+  return (template, locale) => found.get(`${locale}/${template}`) ?? null;
 }
 
-function ownTemplate(folder: string, letter: LetterName): OwnTemplate {
-  const html = join(folder, `${letter}.html`);
+function ownTemplate(folder: string, template: TemplateName): OwnTemplate {
+  const html = join(folder, `${template}.html`);
   return {
-    text: readFileSync(join(folder, `${letter}.txt`), 'utf8').replaceAll('\r\n', '\n'),
+    text: readFileSync(join(folder, `${template}.txt`), 'utf8').replaceAll('\r\n', '\n'),
     html: existsSync(html) ? readFileSync(html, 'utf8') : null,
   };
 }

@@ -1,5 +1,6 @@
 /**
- * `postern migrate`: brings the database to this program's tables; serve does so too at its start.
+ * `postern migrate`: migrates the database to this program's schema; serve does so too at its
+ * start.
  */
 import { existsSync } from 'node:fs';
 import { migrations } from '../db/migrations.ts';
@@ -14,10 +15,10 @@ import type { Verb } from './verb.ts';
 
 export const migrate: Verb = {
   name: 'migrate',
-  summary: 'Brings the database to the tables of this version; serve does it too.',
+  summary: "Migrates the database to this version's schema; serve does so too.",
   examples: ['postern migrate --dry-run', 'postern migrate'],
   options: [
-    { flags: '--dry-run', sentence: 'say what would be applied and change nothing' },
+    { flags: '--dry-run', sentence: 'show what would be applied and change nothing' },
     JSON_OPTION,
   ],
   run: async (call) => {
@@ -36,8 +37,8 @@ export const migrate: Verb = {
         migrations.map(({ tag }) => tag),
         file,
       );
-    // A new database and its key come together: later, a database without its key file would look
-    // as if that had been lost.
+    // A new database and its key are created together: a database without its key file would later
+    // look as if the key had been lost.
     if (!dry && file !== null) keyEncryptionKey(config, true, (line) => call.output.warn(line));
     const db = await openState(config, call);
     try {

@@ -1,10 +1,10 @@
 /**
- * `postern outbox list|retry`, `postern mail test`: letters that wait, letters that were given up,
- * and whether letters go out at all.
+ * `postern outbox list|retry`, `postern mail test`: emails that wait, emails that were given up,
+ * and whether sending works.
  */
 import { canonicalEmail } from '../lib/email-address.ts';
 import { listOutbox, retryOutbox } from '../core/email/outbox.ts';
-import { renderLetter } from '../delivery/templates.ts';
+import { renderEmail } from '../delivery/templates.ts';
 import { DeliveryError } from '../delivery/transport.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { loadConfig } from './load-config.ts';
@@ -17,19 +17,28 @@ const rfc3339 = (milliseconds: number): string => new Date(milliseconds).toISOSt
 
 export const outboxList: Verb = {
   name: 'outbox list',
-  summary: 'Lists letters that wait or were given up, with the last fault; never what they say.',
+  summary: 'Lists emails that wait or were given up, with the last error; never their content.',
   examples: ['postern outbox list', 'postern outbox list --json'],
   options: [JSON_OPTION],
   run: (call) =>
     withDatabase(call, async (db) => {
       const entries = await listOutbox(db);
       for (const entry of entries) {
-        const { id, letter, recipient, state, attempts, nextAt, createdAt, expiresAt, lastError } =
-          entry;
+        const {
+          id,
+          template,
+          recipient,
+          state,
+          attempts,
+          nextAt,
+          createdAt,
+          expiresAt,
+          lastError,
+        } = entry;
         if (call.has('json')) {
           call.output.answerJson({
             id,
-            letter,
+            letter: template,
             recipient,
             state,
             attempts,
@@ -40,20 +49,20 @@ export const outboxList: Verb = {
           });
         } else
           call.output.answer(
-            `${id}  ${state.padEnd(7)}  ${letter.padEnd(24)}  ${recipient.padEnd(32)}  tried ${attempts}${state === 'pending' ? `, next ${rfc3339(nextAt)}` : ''}${lastError === null ? '' : `  ${lastError}`}`,
+            `${id}  ${state.padEnd(7)}  ${template.padEnd(24)}  ${recipient.padEnd(32)}  tried ${attempts}${state === 'pending' ? `, next ${rfc3339(nextAt)}` : ''}${lastError === null ? '' : `  ${lastError}`}`,
           );
       }
       if (!call.has('json'))
-        call.output.progress(`${entries.length} ${entries.length === 1 ? 'letter' : 'letters'}`);
+        call.output.progress(`${entries.length} ${entries.length === 1 ? 'email' : 'emails'}`);
       return EXIT.done;
     }),
 };
 
 export const outboxRetry: Verb = {
   name: 'outbox retry',
-  summary: 'Sends waiting and given-up letters again now, one or all of them.',
+  summary: 'Sends waiting and given-up emails now, one or all of them.',
   examples: ['postern outbox retry', 'postern outbox retry 01a1fe1f-4f57-71f1-8260-39b2a9e7b97e'],
-  arguments: [{ name: '[letter]', sentence: 'the id of one letter; without it, all' }],
+  arguments: [{ name: '[id]', sentence: 'the id of one email; default: all' }],
   options: [JSON_OPTION],
   run: (call) =>
     withDatabase(call, async (db) => {
@@ -62,22 +71,23 @@ export const outboxRetry: Verb = {
       if (id !== '' && count === 0)
         throw new CliRefusal(
           EXIT.failed,
-          'there is no such letter that could still be sent. postern outbox list shows them.',
+          'there is no such email that can still be sent. postern outbox list shows them.',
         );
       if (call.has('json')) call.output.answerJson({ count });
-      else call.output.answer(`${count} ${count === 1 ? 'letter goes' : 'letters go'} out again.`);
+      else
+        call.output.answer(`${count} ${count === 1 ? 'email is' : 'emails are'} being sent again.`);
       return EXIT.done;
     }),
 };
 
 export const mailTest: Verb = {
   name: 'mail test',
-  summary: 'Sends a test letter by each configured way and says how each went.',
+  summary: 'Sends a test email by each configured transport and reports each result.',
   examples: [
     'postern mail test --to you@example.com',
     'postern mail test --to you@example.com --config /etc/postern/config.toml',
   ],
-  options: [{ flags: '--to <address>', sentence: 'where to' }],
+  options: [{ flags: '--to <address>', sentence: 'the recipient' }],
   run: async (call) => {
     const to = call.text('to');
     if (to === undefined || canonicalEmail(to) === null)
@@ -86,17 +96,17 @@ export const mailTest: Verb = {
         '--to needs one plain address, such as you@example.com\nsee: postern mail test --help',
       );
     const { config } = loadConfig(call);
-    const letter = {
+    const email = {
       id: `test-${call.context.clock.now()}`,
-      letter: 'test' as const,
+      template: 'test' as const,
       to,
       values: {},
-      ...renderLetter('test', {}, config.server.name, ownTemplates(config.mail.templates_dir)),
+      ...renderEmail('test', {}, config.server.name, ownTemplates(config.mail.templates_dir)),
     };
     let failed = 0;
     for (const transport of mailTransports(config, call.context.clock)) {
       try {
-        await transport.send(letter);
+        await transport.send(email);
         call.output.answer(`ok    ${transport.name}`);
       } catch (error) {
         if (!(error instanceof DeliveryError)) throw error;

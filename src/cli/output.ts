@@ -1,7 +1,6 @@
 /**
- * Where a verb speaks: the answer to stdout, everything else to stderr, so that an answer can be
- * piped. Colour only ever repeats what the words say, and obeys NO_COLOR, FORCE_COLOR and what is
- * not a terminal.
+ * Output of a verb: the answer on stdout, everything else on stderr, so that answers can be piped.
+ * Colour only repeats what the words say, and obeys NO_COLOR, FORCE_COLOR and non-terminals.
  */
 import { styleText } from 'node:util';
 import type { CliContext, OutputStream } from './context.ts';
@@ -13,17 +12,17 @@ export interface Output {
   answer(line: string): void;
   /** The answer as JSON on one line; field names as in the API. */
   answerJson(value: unknown): void;
-  /** A line about what goes on. */
+  /** A progress line. */
   progress(line: string): void;
   warn(line: string): void;
   error(line: string): void;
-  /** A text in a format when stdout is a terminal that wants it. */
+  /** Formats a text if stdout is a terminal that supports it. */
   style(format: Format, text: string): string;
 }
 
 /**
- * Makes the output of one run. A reader of stdout that has gone away (`postern … | head`) ends the
- * process quietly.
+ * Creates the output of one run. When the reader of stdout has gone (`postern … | head`), the
+ * process ends quietly.
  */
 export function createOutput({
   stdout,
@@ -37,7 +36,7 @@ export function createOutput({
     });
   };
   onGone(stdout, () => exit(0));
-  // Who reads no progress still wants the work done, and its exit code.
+  // If nobody reads the progress, the work and its exit code are still wanted.
   onGone(stderr, () => undefined);
   const line = (stream: OutputStream, text: string): void => {
     stream.write(text.endsWith('\n') ? text : `${text}\n`);

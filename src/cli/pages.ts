@@ -1,10 +1,6 @@
-/**
- * The pages of docs/ that follow from the code, so that they say what it does; a test compares
- * them.
- */
+/** Generates the pages of docs/ that describe the code; a test compares them. */
 import { EVENTS } from '../lib/events.ts';
-import { REFUSALS } from '../refusal.ts';
-import { problemType } from '../http/answer.ts';
+import { catalogue, problemType } from '../http/problems.ts';
 import { configurationPage, exampleConfig } from '../config/example.ts';
 import { verbHelp } from './help.ts';
 import { VERBS } from './index.ts';
@@ -15,14 +11,14 @@ function cliPage(): string {
   );
   return [
     '# Command line\n',
-    '`postern` alone serves. Answers go to stdout, everything else to stderr; `--json` prints one object, or one a line for lists, with the field names of the API.\n',
-    '| exit code | |\n| --- | --- |\n| 0 | done |\n| 1 | it failed, or the answer is "no" |\n| 2 | wrong usage |\n| 78 | the configuration is refused (systemd: `RestartPreventExitStatus=2 78`) |\n| 130 | a second interrupt while it stopped |\n',
+    'Without a verb, `postern` runs `postern serve`. Answers go to stdout, everything else to stderr; `--json` prints one object, or one a line for lists, with the field names of the API.\n',
+    '| exit code | |\n| --- | --- |\n| 0 | done |\n| 1 | failure, or the answer is "no" |\n| 2 | wrong usage |\n| 78 | the configuration is refused (systemd: `RestartPreventExitStatus=2 78`) |\n| 130 | a second interrupt during shutdown |\n',
     ...verbs,
   ].join('\n');
 }
 
 function errorsPage(): string {
-  const codes = Object.entries(REFUSALS).map(([code, { status, title, detail }]) => {
+  const codes = catalogue().map(({ code, status, title, detail }) => {
     const example = JSON.stringify(
       { type: problemType(code), title, status, detail, code, request_id: 'b1946ac92492-1' },
       null,
@@ -44,8 +40,8 @@ function eventsPage(): string {
   );
   return [
     '# Log events\n',
-    'One JSON object a line on stdout, and nowhere else. `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `message`, `request_id`; then what the event has, under OpenTelemetry\u2019s attribute names: `user.id`, `session.id`, `client.address`, `http.route`, `error.type` (a [problem code](errors.md)), `exception.*`. Fields come from an allow-list: no password, token, code, key or letter is ever among them.\n',
-    '`event` is stable, and what alerts should look at; `message` is for people and may change.\n',
+    "One JSON object a line on stdout, and nowhere else. `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `message`, `request_id`; then the event's fields, under OpenTelemetry\u2019s attribute names: `user.id`, `session.id`, `client.address`, `http.route`, `error.type` (a [problem code](errors.md)), `exception.*`. Fields come from an allow-list: no password, token, code, key or email content is ever among them.\n",
+    '`event` is stable, use it for alerts; `message` is for people and may change.\n',
     '| event | level | |\n| --- | --- | --- |',
     ...rows,
     '',

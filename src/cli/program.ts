@@ -1,7 +1,7 @@
 /**
- * The command line: a list of verbs becomes a tree, arguments become one call, and every end an
- * exit code. commander reads the arguments; the words are ours, for its messages repeat what was
- * typed, a secret included.
+ * The command line: builds a tree from the list of verbs, turns arguments into one call, and every
+ * result into an exit code. commander parses the arguments; messages are ours, because commander's
+ * repeat what was typed, which may be a secret.
  */
 import { Command, CommanderError } from 'commander';
 import { ConfigRefused } from '../config/fault.ts';
@@ -14,8 +14,8 @@ import type { Output } from './output.ts';
 import { COMMON_OPTIONS, longName, takesValue } from './verb.ts';
 import type { Verb, VerbCall, VerbOption } from './verb.ts';
 
-/** The verb when none is written. */
-export const DEFAULT_VERB = 'serve';
+/** The verb when none is given. */
+const DEFAULT_VERB = 'serve';
 
 /** Runs the verb that the arguments name; resolves to the exit code and never rejects. */
 export async function runProgram(verbs: readonly Verb[], context: CliContext): Promise<ExitCode> {
@@ -38,8 +38,8 @@ type Choice =
   | { readonly help: string; readonly exitCode: ExitCode };
 
 /**
- * Finds the verb. Options before it count as if they came after, so `postern --config a.toml serve`
- * and `postern serve --config a.toml` are the same.
+ * Finds the verb. Options before it count as if they came after, so that `postern --config a.toml
+ * serve` equals `postern serve --config a.toml`.
  *
  * @throws {CliRefusal} for a verb that does not exist
  */
@@ -99,7 +99,7 @@ function pick(verbs: readonly Verb[], name: string, rest: readonly string[]): Ch
     : { verb, rest };
 }
 
-/** The options before the first operand; a value that stands apart belongs to its option. */
+/** Takes the options before the first operand; a separate value belongs to its option. */
 function splitLeading(
   verbs: readonly Verb[],
   args: readonly string[],
@@ -115,7 +115,7 @@ function splitLeading(
   return { leading: args.slice(0, at), operands: args.slice(at) };
 }
 
-/** @throws {CliRefusal} for options and arguments that the verb does not take */
+/** @throws {CliRefusal} for options and arguments that the verb does not accept */
 function readCall(
   verb: Verb,
   rest: readonly string[],
@@ -173,7 +173,7 @@ function addOption(command: Command, option: VerbOption): void {
   else command.option(option.flags, option.sentence);
 }
 
-/** commander's finding in our words; a value that was typed is not repeated. */
+/** Translates commander's error to our words; a typed value is not repeated. */
 function usageFault(error: CommanderError, options: readonly VerbOption[]): string {
   const [, named = ''] = /'([^']*)'/.exec(error.message) ?? [];
   const flag = named.split(/[= ]/)[0] ?? '';
@@ -202,8 +202,8 @@ function explainEnd(error: unknown, output: Output): ExitCode {
     output.error(error.message);
     return error.exitCode;
   }
-  // A bug: its kind and place, not the minified source; the message may carry anything, so it keeps
-  // to one line.
+  // A bug: its kind and place, not the minified source. The message may contain anything, so it is
+  // kept to one line.
   const [head = '', ...frames] = (
     error instanceof Error ? (error.stack ?? error.message) : String(error)
   ).split('\n');
@@ -214,7 +214,7 @@ function explainEnd(error: unknown, output: Output): ExitCode {
   return EXIT.failed;
 }
 
-/** A word that was typed, short and on one line. */
+/** A typed word, shortened and on one line. */
 function shownWord(word: string): string {
   return /^[\w.-]{1,40}$/.test(word) ? word : JSON.stringify(word.slice(0, 40));
 }

@@ -1,21 +1,18 @@
-/**
- * A password for a verb: from standard input, or typed at a prompt that doesn't show it; never from
- * the arguments.
- */
+/** Reads a password for a verb from standard input or a hidden prompt, never from the arguments. */
 import { CliRefusal, EXIT } from './exit.ts';
 import type { CliContext } from './context.ts';
 import type { VerbCall } from './verb.ts';
 
 const MAX_BYTES = 4_096;
 
-/** @throws {CliRefusal} there is none to be had */
+/** @throws {CliRefusal} no password was given */
 export async function readPassword(call: VerbCall): Promise<string> {
   const { stdin } = call.context;
   if (call.has('password-stdin')) return oneLine(await readAll(stdin));
   if (stdin.isTTY !== true)
     throw new CliRefusal(
       EXIT.usage,
-      `a password is needed: say --password-stdin and pipe it in\nsee: postern ${call.verb.name} --help`,
+      `a password is needed: use --password-stdin and pipe it in\nsee: postern ${call.verb.name} --help`,
     );
   return prompt(call.context, 'Password: ');
 }
@@ -33,7 +30,7 @@ async function readAll(stdin: CliContext['stdin']): Promise<string> {
 
 function oneLine(text: string): string {
   const line = text.replace(/\r?\n$/, '');
-  if (line === '') throw new CliRefusal(EXIT.usage, 'standard input held no password.');
+  if (line === '') throw new CliRefusal(EXIT.usage, 'standard input contained no password.');
   return line;
 }
 

@@ -1,9 +1,10 @@
-/** `postern serve`: opens or makes its state, listens, and stops in good order. */
+/** `postern serve`: opens or creates its state, listens, and shuts down in order. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { createApp } from '../app/app.ts';
 import type { RunningApp } from '../app/app.ts';
+import { httpDeps } from '../app/http.ts';
 import type { Config } from '../config/schema.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
@@ -37,8 +38,7 @@ export const serve: Verb = {
   options: [LISTEN_OPTION, LOG_LEVEL_OPTION],
   run: async (call) => {
     const started = performance.now();
-    // First of all: as the first process of a container it is deaf to signals that it does not
-    // handle.
+    // First of all: as a container's first process it receives only signals that it handles.
     const told = stopSignal();
     const { config, path } = loadConfig(call);
     const pretty =
@@ -84,8 +84,8 @@ export const serve: Verb = {
       notifySystemd('READY=1');
       await told;
       notifySystemd('STOPPING=1');
-      log.write('info', 'server.stopping', 'no new connections; what is in flight is answered');
-      // A tenth of the time is kept for the database.
+      log.write('info', 'server.stopping', 'no new connections; running requests are finished');
+      // A tenth of the time is reserved for the database.
       await listeners.close(config.server.shutdown_timeout * 0.9);
       return await finish(running, db, log);
     } catch (error) {
@@ -99,7 +99,7 @@ export const serve: Verb = {
   },
 };
 
-/** @throws {CliRefusal} the file is not there, or is no filter */
+/** @throws {CliRefusal} the file doesn't exist, or is not a filter */
 function breachedFilter({ password }: Config): { breachedBytes?: Buffer } {
   if (password.breached_file === undefined) return {};
   try {
@@ -109,7 +109,7 @@ function breachedFilter({ password }: Config): { breachedBytes?: Buffer } {
   } catch (cause) {
     throw new CliRefusal(
       EXIT.config,
-      `password.breached_file: ${password.breached_file} is no filter that can be read. Make one with: postern breached build LIST --out ${password.breached_file}`,
+      `password.breached_file: ${password.breached_file} is not a readable filter. Make one with: postern breached build LIST --out ${password.breached_file}`,
       { cause },
     );
   }
@@ -123,19 +123,16 @@ async function finish(running: RunningApp, db: OpenDatabase, log: RunningLog): P
   return EXIT.done;
 }
 
-async function open(
-  config: Config,
-  { app, contributions }: RunningApp,
-  log: RunningLog,
-): Promise<Listeners> {
+async function open(config: Config, running: RunningApp, log: RunningLog): Promise<Listeners> {
   const { server } = config;
-  const routes = withOpenapi(
-    contributions.flatMap((contribution) => contribution.routes),
-    { title: server.name, version: VERSION, issuer: server.public_url },
-  );
+  const routes = withOpenapi(running.routes, {
+    title: server.name,
+    version: VERSION,
+    issuer: server.public_url,
+  });
   lastResort(log);
   return listen(
-    createServer(app, routes),
+    createServer(httpDeps(running), routes),
     server.listen,
     {
       headerTimeoutMs: server.header_timeout,
@@ -148,15 +145,15 @@ async function open(
 }
 
 /**
- * ASVS 16.5.4: an error that nobody caught is a line in the log, not a silent end, and no answer
- * tells of it.
+ * An uncaught error becomes a line in the log instead of a silent end, and no answer reveals it
+ * (ASVS 16.5.4).
  */
 function lastResort(log: RunningLog): void {
   process.on('unhandledRejection', (reason) =>
     log.write(
       'error',
       'process.unhandled',
-      'a promise was rejected and nobody looked',
+      'a promise rejection was not handled',
       exceptionFields(reason),
     ),
   );
@@ -164,7 +161,7 @@ function lastResort(log: RunningLog): void {
     log.write(
       'error',
       'process.uncaught',
-      'an error that nobody caught; the process ends and has to be started again',
+      'an exception was not caught; the process ends and must be started again',
       exceptionFields(error),
     );
     log.flush();
@@ -172,7 +169,10 @@ function lastResort(log: RunningLog): void {
   });
 }
 
-/** Sockets that systemd handed over; the variables go, so that no child takes them for its own. */
+/**
+ * Takes the sockets that systemd passed; the variables are removed, so that no child process takes
+ * them.
+ */
 function inheritedSockets(): number {
   const { LISTEN_PID, LISTEN_FDS } = process.env;
   delete process.env['LISTEN_PID'];
@@ -186,7 +186,7 @@ function inheritedSockets(): number {
 
 /**
  * Node can't send datagrams over Unix sockets; systemd's own tool can. The unit needs
- * NotifyAccess=all for it.
+ * NotifyAccess=all.
  */
 function notifySystemd(state: string): void {
   if (process.env['NOTIFY_SOCKET'] === undefined) return;
@@ -219,13 +219,13 @@ function announce(
   call: VerbCall,
   config: Config,
   db: OpenDatabase,
-  { app }: RunningApp,
+  { kernel }: RunningApp,
   listeners: Listeners,
   { isNew, path, ms, pretty, log }: Start,
 ): void {
   const { public_url } = config.server;
   const { algorithm } = config.tokens;
-  const kid = app.keys.published()[0]?.jwk.kid;
+  const kid = kernel.signingKeys.published()[0]?.jwk.kid;
   if (!pretty) {
     log.write('info', 'server.started', `postern ${VERSION} is ready`, {
       version: VERSION,

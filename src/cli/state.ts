@@ -1,10 +1,10 @@
-/** The database for a verb: opened, and refused in an operator's words. */
+/** Opens the database for a verb, and explains refusals to the operator. */
 import type { Config } from '../config/schema.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import { createSealer } from '../crypto/seal.ts';
 import { KeysRefused, createSigningKeys } from '../core/signing-key/signing-key.ts';
 import type { SigningKeys } from '../core/signing-key/signing-key.ts';
-import { signingKeyPolicy } from '../app/app.ts';
+import { signingKeyPolicy } from '../app/kernel.ts';
 import { DatabaseBusy, DatabaseRefused } from '../db/database.ts';
 import { databaseFile, openDatabase } from '../db/open.ts';
 import type { Commit, OpenDatabase } from '../db/open.ts';
@@ -15,7 +15,7 @@ import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
 import type { VerbCall } from './verb.ts';
 
-/** Opens the database of a configuration. @throws {CliRefusal} */
+/** Opens the configured database. @throws {CliRefusal} */
 export async function openState(
   config: Config,
   call: VerbCall,
@@ -34,7 +34,7 @@ export async function openState(
   );
 }
 
-/** Turns what a database refuses into an end with its sentence. */
+/** Turns a database's refusal into a CLI refusal with the same sentence. */
 export async function refusing<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -54,8 +54,8 @@ export async function refusing<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * What SQLite says of a disk, in an operator's words; a restart may mend the first two, and nothing
- * but an operator the others.
+ * SQLite's disk errors in an operator's words. A restart may help with the first two; the others
+ * need an operator.
  */
 const DISK_FAULTS: readonly (readonly [
   name: string,
@@ -67,13 +67,13 @@ const DISK_FAULTS: readonly (readonly [
     'SQLITE_FULL',
     13,
     EXIT.failed,
-    'the disk of the database is full. Make room and start again; nothing that was acknowledged is lost.',
+    'the disk of the database is full. Free some space and start again; no acknowledged write is lost.',
   ],
   [
     'SQLITE_IOERR',
     10,
     EXIT.failed,
-    'the database can not be read or written (an error of the disk, or no room). Look at the disk; nothing that was acknowledged is lost.',
+    "the database can't be read or written (a disk error, or no space). Check the disk; no acknowledged write is lost.",
   ],
   [
     'SQLITE_READONLY',
@@ -97,7 +97,7 @@ const DISK_FAULTS: readonly (readonly [
     'SQLITE_CORRUPT',
     11,
     EXIT.config,
-    'the database is damaged: a page of it does not hold what it should. Bring it back from the backup; nothing was changed.',
+    'the database is damaged: a page has invalid content. Restore it from the backup; nothing was changed.',
   ],
 ];
 
@@ -106,7 +106,7 @@ function diskFault(
 ): { readonly exitCode: ExitCode; readonly message: string } | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   const name = String(error.code);
-  // The binding has no names for some extended codes; their low byte is the code that they extend.
+  // The binding has no names for some extended codes; their low byte is the primary code.
   const code =
     'rawCode' in error && typeof error.rawCode === 'number' ? error.rawCode & 0xff : undefined;
   const found = DISK_FAULTS.find(
@@ -116,7 +116,7 @@ function diskFault(
 }
 
 /**
- * Runs a verb's work on the database of a service that exists, beside it if it runs. @throws
+ * Runs a verb's work on the database of an existing service, which may be running. @throws
  * {CliRefusal}
  */
 export async function withDatabase<T>(
@@ -128,7 +128,7 @@ export async function withDatabase<T>(
   if (file !== null && !existsSync(file))
     throw new CliRefusal(
       EXIT.failed,
-      `there is no database at ${file} yet. postern serve makes it.`,
+      `there is no database at ${file} yet. postern serve creates it.`,
     );
   const db = await openState(config, call);
   try {
@@ -144,7 +144,7 @@ export async function withDatabase<T>(
   }
 }
 
-/** As {@link withDatabase}, with the ring of signing keys. */
+/** Like {@link withDatabase}, with the signing keys. */
 export async function withKeys<T>(
   call: VerbCall,
   work: (keys: SigningKeys, config: Config) => Promise<T>,

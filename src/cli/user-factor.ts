@@ -1,9 +1,9 @@
 /**
- * `postern user remove-factors|renew-grace`: the way back for somebody who lost a second factor, or
- * never enrolled one.
+ * `postern user remove-factors|renew-grace`: for users who lost a second factor, or never enrolled
+ * one.
  */
-import { findUserByAnyName, renewMfaGrace } from '../core/user/account-state.ts';
-import { removeAllFactors } from '../core/factor/factor-change.ts';
+import { operatorContext } from '../core/context.ts';
+import { findUserByAnyName } from '../core/user/account-state.ts';
 import { confirm } from './confirm.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { NAME, YES, onUser } from './user.ts';
@@ -13,7 +13,7 @@ import { withApp } from './with-app.ts';
 export const userRemoveFactors: Verb = {
   name: 'user remove-factors',
   summary:
-    'Takes authenticator app, passkeys and recovery codes of an account away, and ends its sessions. Know who asks: then the password alone signs in.',
+    "Removes an account's authenticator app, passkeys and recovery codes, and ends its sessions. Verify who is asking: afterwards the password alone signs in.",
   examples: [
     'postern user remove-factors ada',
     'postern user remove-factors ada@example.com --yes',
@@ -23,18 +23,13 @@ export const userRemoveFactors: Verb = {
   run: async (call) => {
     await confirm(
       call,
-      'The account has no second factor any more, and every device has to sign in again. Its owner is told by letter.',
+      'The account will have no second factor, and every device has to sign in again. The owner is notified by email.',
     );
-    return withApp(call, async (app) => {
-      const user = await findUserByAnyName(app, call.arguments[0] ?? '');
+    return withApp(call, async (kernel) => {
+      const user = await findUserByAnyName(kernel.db, call.arguments[0] ?? '');
       if (user === null)
         throw new CliRefusal(EXIT.failed, 'there is no such user. postern user list shows them.');
-      await removeAllFactors(app, user, {
-        requestId: 'operator',
-        ip: null,
-        userAgent: null,
-        locale: null,
-      });
+      await kernel.factors.removeAll(operatorContext(kernel.log), user);
       call.output.answer(`${user.id} has no second factor.`);
       return EXIT.done;
     });
@@ -44,12 +39,12 @@ export const userRemoveFactors: Verb = {
 export const userRenewGrace: Verb = {
   name: 'user renew-grace',
   summary:
-    'Under mfa.required = "all": lets an account sign in without a second factor for one more mfa.grace.',
+    'Under mfa.required = "all": allows an account to sign in without a second factor for another mfa.grace.',
   examples: ['postern user renew-grace ada', 'postern user renew-grace ada@example.com'],
   arguments: [NAME],
   run: (call) =>
-    onUser(call, async (db, user) => {
-      await renewMfaGrace({ db }, user.id);
-      return `${user.id} can enrol a second factor: the time begins with the next sign-in.`;
+    onUser(call, async ({ accountState, context }, user) => {
+      await accountState.renewGrace(context, user.id);
+      return `${user.id} can enrol a second factor; the time starts at the next sign-in.`;
     }),
 };

@@ -1,17 +1,17 @@
 /**
- * `postern user create|list|disable|enable|unlock|logout`: beside a running service, which learns
- * of it within a moment.
+ * `postern user create|list|disable|enable|unlock|logout`: works beside a running service, which
+ * notices within a moment.
  */
-import {
-  demandPasswordChangeOf,
-  disableAccount,
-  enableAccount,
-  findUserByAnyName,
-  signOutAccount,
-  unlockAccount,
-} from '../core/user/account-state.ts';
+import { attemptLimits } from '../app/kernel.ts';
+import { createAttempts } from '../core/attempt/attempts.ts';
+import { createCommit } from '../core/commit.ts';
+import { operatorContext } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
+import { createAccountState, findUserByAnyName } from '../core/user/account-state.ts';
+import type { AccountState } from '../core/user/account-state.ts';
 import { listUsers } from '../core/user/user.ts';
 import type { User } from '../core/user/user.ts';
+import type { Config } from '../config/schema.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import { createAccount } from '../features/registration/register-by-username.ts';
 import { Refusal } from '../refusal.ts';
@@ -22,10 +22,10 @@ import { readPassword } from './read-password.ts';
 import { withDatabase } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb, VerbCall } from './verb.ts';
-import { withApp } from './with-app.ts';
+import { SILENT, withApp } from './with-app.ts';
 
-export const NAME = { name: '<user>', sentence: 'a username, a proved e-mail address, or an id' };
-export const YES = { flags: '--yes', sentence: 'do not ask' };
+export const NAME = { name: '<user>', sentence: 'a username, a verified email address, or an id' };
+export const YES = { flags: '--yes', sentence: 'skip the confirmation' };
 
 function row(user: User): Record<string, unknown> {
   return {
@@ -41,15 +41,15 @@ function row(user: User): Record<string, unknown> {
 
 export const userCreate: Verb = {
   name: 'user create',
-  summary: 'Makes an account, whether or not registration is open.',
+  summary: 'Creates an account, whether or not registration is open.',
   examples: [
     'postern user create --username ada',
     'pass show ada | postern user create --username ada --password-stdin',
   ],
   options: [
     { flags: '--username <name>', sentence: 'the name to sign in with' },
-    { flags: '--email <address>', sentence: 'an address beside it; pending until it is proved' },
-    { flags: '--display-name <name>', sentence: 'the name to show' },
+    { flags: '--email <address>', sentence: 'an email address; pending until it is verified' },
+    { flags: '--display-name <name>', sentence: 'the display name' },
     {
       flags: '--password-stdin',
       sentence: 'read the password from standard input',
@@ -62,19 +62,16 @@ export const userCreate: Verb = {
     if (username === undefined)
       throw new CliRefusal(EXIT.usage, '--username is missing\nsee: postern user create --help');
     const password = await readPassword(call);
-    return withApp(call, async (app) => {
+    return withApp(call, async (kernel) => {
+      const create = createAccount(kernel);
       try {
-        const user = await createAccount(
-          app,
-          {
-            username,
-            email: call.text('email'),
-            password,
-            displayName: call.text('display-name'),
-            userMetadata: undefined,
-          },
-          `operator:${username}`,
-        );
+        const user = await create(operatorContext(kernel.log), {
+          username,
+          email: call.text('email'),
+          password,
+          displayName: call.text('display-name'),
+          userMetadata: undefined,
+        });
         if (call.has('json')) call.output.answerJson(row(user));
         else call.output.answer(user.id);
         return EXIT.done;
@@ -98,7 +95,7 @@ const PAGE = 500;
 
 export const userList: Verb = {
   name: 'user list',
-  summary: 'Lists the accounts, the oldest first.',
+  summary: 'Lists the accounts, oldest first.',
   examples: ['postern user list', 'postern user list --json | jq -r .username'],
   options: [JSON_OPTION],
   run: (call) =>
@@ -124,16 +121,37 @@ export const userList: Verb = {
     }),
 };
 
-/** Finds the user and does the work. */
+/** What a verb on one account is given. */
+export interface Operator {
+  readonly accountState: AccountState;
+  readonly context: Context;
+}
+
+/** What runs beside the service: it sees ended sessions in the database, and sends emails itself. */
+function operatorOf(call: VerbCall, db: OpenDatabase, config: Config): Operator {
+  const { clock } = call.context;
+  const commit = createCommit({
+    db,
+    refreshRevocations: async () => undefined,
+    wakeCourier: () => undefined,
+  });
+  const attempts = createAttempts({ db, clock }, attemptLimits(config));
+  return {
+    accountState: createAccountState({ clock, commit, attempts }),
+    context: operatorContext(SILENT),
+  };
+}
+
+/** Finds the user, calls `work` and prints its answer. */
 export function onUser(
   call: VerbCall,
-  work: (db: OpenDatabase, user: User) => Promise<string>,
+  work: (operator: Operator, user: User) => Promise<string>,
 ): Promise<ExitCode> {
-  return withDatabase(call, async (db) => {
-    const user = await findUserByAnyName({ db }, call.arguments[0] ?? '');
+  return withDatabase(call, async (db, config) => {
+    const user = await findUserByAnyName(db, call.arguments[0] ?? '');
     if (user === null)
       throw new CliRefusal(EXIT.failed, 'there is no such user. postern user list shows them.');
-    call.output.answer(await work(db, user));
+    call.output.answer(await work(operatorOf(call, db, config), user));
     return EXIT.done;
   });
 }
@@ -149,8 +167,8 @@ export const userDisable: Verb = {
   options: [YES],
   run: async (call) => {
     await confirm(call, 'The account can no longer sign in, and its sessions end.');
-    return onUser(call, async (db, user) =>
-      (await disableAccount({ db, clock: call.context.clock }, user.id))
+    return onUser(call, async ({ accountState, context }, user) =>
+      (await accountState.disable(context, user.id))
         ? `${user.id} is disabled.`
         : `${user.id} was disabled already.`,
     );
@@ -163,8 +181,8 @@ export const userEnable: Verb = {
   examples: ['postern user enable ada', 'postern user enable ada@example.com'],
   arguments: [NAME],
   run: (call) =>
-    onUser(call, async (db, user) =>
-      (await enableAccount({ db, clock: call.context.clock }, user.id))
+    onUser(call, async ({ accountState, context }, user) =>
+      (await accountState.enable(context, user.id))
         ? `${user.id} is enabled.`
         : `${user.id} was enabled already.`,
     ),
@@ -172,12 +190,12 @@ export const userEnable: Verb = {
 
 export const userUnlock: Verb = {
   name: 'user unlock',
-  summary: 'Forgets the failed sign-ins of an account, so that its owner need not wait.',
+  summary: "Resets an account's failed attempts, so that its owner need not wait.",
   examples: ['postern user unlock ada', 'postern user unlock ada@example.com'],
   arguments: [NAME],
   run: (call) =>
-    onUser(call, async (db, user) => {
-      await unlockAccount({ db }, user.id);
+    onUser(call, async ({ accountState, context }, user) => {
+      await accountState.unlock(context, user.id);
       return `${user.id} is unlocked.`;
     }),
 };
@@ -185,7 +203,7 @@ export const userUnlock: Verb = {
 export const userExpirePassword: Verb = {
   name: 'user expire-password',
   summary:
-    'Has the next sign-in ask for a new password, and ends every session: the password may be known to others.',
+    'Demands a new password at the next sign-in and ends every session, for a password that others may know.',
   examples: [
     'postern user expire-password ada',
     'postern user expire-password ada@example.com --yes',
@@ -194,8 +212,8 @@ export const userExpirePassword: Verb = {
   options: [YES],
   run: async (call) => {
     await confirm(call, 'Every device of the account has to sign in again, with a new password.');
-    return onUser(call, async (db, user) => {
-      await demandPasswordChangeOf({ db, clock: call.context.clock }, user.id);
+    return onUser(call, async ({ accountState, context }, user) => {
+      await accountState.expirePassword(context, user.id);
       return `${user.id} has to change the password.`;
     });
   },
@@ -209,8 +227,8 @@ export const userLogout: Verb = {
   options: [YES],
   run: async (call) => {
     await confirm(call, 'Every device of the account has to sign in again.');
-    return onUser(call, async (db, user) => {
-      const ended = await signOutAccount({ db, clock: call.context.clock }, user.id);
+    return onUser(call, async ({ accountState, context }, user) => {
+      const ended = await accountState.signOut(context, user.id);
       return `${ended} ${ended === 1 ? 'session' : 'sessions'} of ${user.id} ended.`;
     });
   },

@@ -1,20 +1,20 @@
 /**
- * What a verb is: one value that says what it takes, how it is used and what it does. The tree, the
- * help and the guesses follow.
+ * A verb: one value that states its options, arguments, help and work. The command tree, the help
+ * and the guesses are derived from it.
  */
 import type { CliContext } from './context.ts';
 import type { ExitCode } from './exit.ts';
 import type { Output } from './output.ts';
 
 export interface VerbOption {
-  /** As in `--listen <address>`, `-y, --yes`; a value in `<>` is taken as text. */
+  /** As in `--listen <address>`, `-y, --yes`; a value in `<>` is a text. */
   readonly flags: string;
   /** One line, without a full stop. */
   readonly sentence: string;
   /** Shown in the help; the verb itself applies it. */
   readonly default?: string;
   /**
-   * The setting that it overrides; tells default and variable, and has {@link loadConfig} use it.
+   * The setting that it overrides; provides default and variable, and {@link loadConfig} uses it.
    */
   readonly setting?: string;
   /** May be given several times: {@link VerbCall.texts}. */
@@ -22,7 +22,7 @@ export interface VerbOption {
 }
 
 export interface VerbArgument {
-  /** As in `<file>`, or `[file]` when it may be missing. */
+  /** As in `<file>`, or `[file]` if optional. */
   readonly name: string;
   readonly sentence: string;
 }
@@ -30,7 +30,7 @@ export interface VerbArgument {
 export interface Verb {
   /** As in `serve`, or noun and verb as in `keys rotate`. */
   readonly name: string;
-  /** One line: what it is for. */
+  /** One line: its purpose. */
   readonly summary: string;
   readonly examples: readonly [string, string];
   readonly arguments?: readonly VerbArgument[];
@@ -43,17 +43,17 @@ export interface VerbCall {
   readonly verb: Verb;
   readonly context: CliContext;
   readonly output: Output;
-  /** In the order of {@link Verb.arguments}; missing ones are left out. */
+  /** In the order of {@link Verb.arguments}; missing ones are omitted. */
   readonly arguments: readonly string[];
   /** Whether an option without a value was given, by its long name without dashes. */
   has(option: string): boolean;
   /** The value of an option, or undefined. */
   text(option: string): string | undefined;
-  /** The values of a repeatable option, none if it was not given. */
+  /** The values of a repeatable option; empty if it was not given. */
   texts(option: string): readonly string[];
 }
 
-/** Options that each verb has. */
+/** Options of every verb. */
 export const COMMON_OPTIONS: readonly VerbOption[] = [
   {
     flags: '--config <file>',
@@ -62,13 +62,13 @@ export const COMMON_OPTIONS: readonly VerbOption[] = [
   },
 ];
 
-/** The option of each verb that prints data. */
+/** The option of every verb that prints data. */
 export const JSON_OPTION: VerbOption = {
   flags: '--json',
   sentence: 'print JSON, field names as in the API',
 };
 
-/** What `serve` takes for itself; each wins over the file and the environment. */
+/** Options of `serve`; each takes precedence over file and environment. */
 export const LISTEN_OPTION: VerbOption = {
   flags: '--listen <address>',
   sentence: 'where to listen; may be repeated',
@@ -81,7 +81,7 @@ export const LOG_LEVEL_OPTION: VerbOption = {
   setting: 'log.level',
 };
 
-/** An option's long name without dashes, as in `log-level`. */
+/** An option's long name without dashes, such as `log-level`. */
 export function longName({ flags }: VerbOption): string {
   const name = /--([a-z][a-z0-9-]*)/.exec(flags)?.[1];
   if (name === undefined) throw new Error(`an option without a long name: ${flags}`);

@@ -1,4 +1,4 @@
-/** What this is: the versions that a bug report needs. */
+/** The versions that a bug report needs. */
 import about from '../../package.json' with { type: 'json' };
 
 /** postern's own version. */

@@ -1,24 +1,32 @@
 /**
- * The whole of the service without its listeners, for a verb that does what only it can: hash,
- * seal, write letters.
+ * The whole service without its listeners, for verbs that need its capabilities: hashing, sealing,
+ * queuing emails.
  */
 import { createApp } from '../app/app.ts';
-import type { App } from '../app/capabilities.ts';
+import type { Kernel } from '../core/kernel.ts';
 import { systemRandom } from '../crypto/secret.ts';
+import { features } from '../features/index.ts';
+import type { Log } from '../lib/log.ts';
 import { asset } from './asset.ts';
 import { keyEncryptionKey } from './key-file.ts';
 import { refusing, withDatabase } from './state.ts';
 import type { VerbCall } from './verb.ts';
 
+/** What a verb does is in its answer, not in a log. */
+export const SILENT: Log = {
+  write: () => undefined,
+  request: () => undefined,
+  enabled: () => false,
+};
+
 /**
- * Builds the app on the configured database, does the work, closes it. Letters are written; the
- * service that runs beside sends them.
+ * Builds the app on the configured database, does the work, closes it. Emails are queued; the
+ * running service sends them.
  */
-export function withApp<T>(call: VerbCall, work: (app: App) => Promise<T>): Promise<T> {
+export function withApp<T>(call: VerbCall, work: (kernel: Kernel) => Promise<T>): Promise<T> {
   return withDatabase(call, async (db, config) => {
     const keyBytes = keyEncryptionKey(config, false, (line) => call.output.warn(line));
     const one = { ...config, password: { ...config.password, threads: 1 } };
-    const silent = { write: () => undefined, request: () => undefined, enabled: () => false };
     const running = await refusing(() =>
       createApp(
         one,
@@ -26,15 +34,15 @@ export function withApp<T>(call: VerbCall, work: (app: App) => Promise<T>): Prom
           db,
           clock: call.context.clock,
           random: systemRandom,
-          log: silent,
+          log: SILENT,
           keyEncryptionKey: keyBytes,
           commonPasswordBytes: asset('common-passwords.bin'),
         },
-        [],
+        features,
       ),
     );
     try {
-      return await work(running.app);
+      return await work(running.kernel);
     } finally {
       await running.close();
     }

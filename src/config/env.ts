@@ -1,6 +1,6 @@
 /**
- * Settings from the environment: `POSTERN_` and the path in capitals. A variable that is no setting
- * is a fault, as an unknown key is: a misspelt lifetime would otherwise be the default, silently.
+ * Settings from the environment: `POSTERN_` and the path in capitals. An unknown variable is a
+ * fault, as an unknown key is: otherwise a misspelt lifetime would silently be the default.
  */
 import { guess } from '../lib/guess.ts';
 import type { RawValue, SettingKind } from '../lib/setting.ts';
@@ -9,20 +9,20 @@ import { didYouMean } from './file.ts';
 import type { SecretReference } from './file.ts';
 import { SETTINGS } from './schema.ts';
 
-/** Where the file is; read by {@link locateConfig}, not a setting. */
+/** The variable that names the file; read by {@link locateConfig}, not a setting. */
 export const CONFIG_VARIABLE = 'POSTERN_CONFIG';
 
 /** Environment variables by name, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-// Kubernetes tells every pod of its namespace where services are, in variables named after them: a
-// service called "postern" (or "postern-public") must not keep postern from starting. One setting
-// has such a name, mail.smtp.port, and is that setting: what a service called "postern-mail-smtp"
-// would write there is refused, not passed over. A test sees to it that there is no other.
+// Kubernetes sets variables named after each service of the namespace; one called "postern" or
+// "postern-public" must not stop the start. Only mail.smtp.port has such a name; a value that
+// Kubernetes would set for a service "postern-mail-smtp" is refused as that setting's value. A test
+// checks that there is no other.
 const SERVICE_LINK =
   /^POSTERN_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
 
-/** Whether a name is one that Kubernetes makes for a service. */
+/** Whether Kubernetes sets such a name for a service. */
 export function isServiceLink(name: string): boolean {
   return SERVICE_LINK.test(name);
 }
@@ -60,11 +60,11 @@ export function readEnvValues(env: Environment): EnvValues {
   return { given, references, faults };
 }
 
-/** Reads flags, by setting: what the command line says of `server.listen` and `log.level`. */
+/** Reads the flags that stand for settings: `server.listen` and `log.level`. */
 export function readFlags(flags: readonly FlagValue[]): readonly Given[] {
   return flags.map(({ key, flag, text }) => {
     const setting = SETTINGS.get(key);
-    if (setting === undefined) throw new Error(`${flag} is for ${key}, which is no setting`);
+    if (setting === undefined) throw new Error(`${flag} is for ${key}, which is not a setting`);
     return {
       setting,
       source: { kind: 'flag', name: flag },
@@ -74,7 +74,7 @@ export function readFlags(flags: readonly FlagValue[]): readonly Given[] {
   });
 }
 
-/** A flag of the command line that stands for a setting. */
+/** A command-line flag that stands for a setting. */
 export interface FlagValue {
   readonly key: string;
   /** As in `--listen`. */
@@ -83,7 +83,8 @@ export interface FlagValue {
 }
 
 /**
- * A value as TOML would have it; a text that is no such value stays one, for the setting to refuse.
+ * Converts a text to the TOML value; if that is impossible it stays a text, which the setting
+ * refuses.
  */
 function fromText(kind: SettingKind, text: string): RawValue {
   if (kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
@@ -92,7 +93,7 @@ function fromText(kind: SettingKind, text: string): RawValue {
   return text;
 }
 
-/** The entries of a list in one text; white space around them and empty ones are nothing. */
+/** The entries of a list in one text; surrounding white space and empty entries are ignored. */
 export function splitList(text: string, separator: string): readonly string[] {
   return text
     .split(separator)

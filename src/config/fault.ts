@@ -1,14 +1,14 @@
 /**
- * What is wrong with a configuration, in sentences: where, what was found, what to write instead.
- * All faults at once, for a start that fails five times to tell five faults is four starts too
- * many; and never a secret, for start-up messages end up in logs, tickets and chats (A05, A07).
+ * Faults of a configuration, as sentences: where, what was found, what to write instead. All faults
+ * are reported at once, to save restarts, and never with a secret, because start-up messages end up
+ * in logs, tickets and chats (A05, A07).
  */
 import type { RawValue, Refusal } from '../lib/setting.ts';
 import type { Position } from './positions.ts';
 import type { Setting } from './schema.ts';
 
-/** How many faults one refusal tells; the rest is counted. */
-export const MAX_FAULTS = 20;
+/** How many faults are listed; the rest is counted. */
+const MAX_FAULTS = 20;
 
 /** Where a value comes from. */
 export type Source =
@@ -24,17 +24,17 @@ export interface ConfigFault {
   readonly message: string;
 }
 
-/** A value that somebody set, before it was read. */
+/** A value that was set, before it is read. */
 export interface Given {
   readonly setting: Setting;
   readonly source: Source;
   /** As TOML would have it. */
   readonly raw: unknown;
-  /** The file that held it, for a secret that came in one. */
+  /** The file that contained it, for a secret. */
   readonly secretFile: string | undefined;
 }
 
-/** A configuration that can't be. Its message is the faults, one a line, and fit to be printed. */
+/** A refused configuration. Its message lists the faults, one per line, ready to print. */
 export class ConfigRefused extends Error {
   override readonly name = 'ConfigRefused';
   /** At most {@link MAX_FAULTS}, sorted by place. */
@@ -54,7 +54,7 @@ export function formatFault({ source, message }: ConfigFault): string {
   return `${formatSource(source)}  ${message}`;
 }
 
-/** A source as people name it. */
+/** A source's name for people. */
 export function formatSource(source: Source): string {
   switch (source.kind) {
     case 'default':
@@ -74,7 +74,7 @@ export function formatSource(source: Source): string {
 export function explain(given: Given, { problem, remedy, entry }: Refusal): string {
   const { setting, source, raw, secretFile } = given;
   const isInFile = source.kind === 'file';
-  // Where quotes are not part of the spelling, they would be taken along.
+  // Where quotes are not part of the spelling, they would be copied along.
   const advice = isInFile ? remedy : remedy.replaceAll('"', '');
   if (setting.secret) {
     const subject = isInFile
@@ -82,7 +82,7 @@ export function explain(given: Given, { problem, remedy, entry }: Refusal): stri
       : secretFile === undefined
         ? 'its value'
         : 'its file';
-    return `${subject} ${problem ?? 'will not do'}. ${advice}`;
+    return `${subject} ${problem ?? 'is not accepted'}. ${advice}`;
   }
   const found = describeValue(entry ?? raw);
   if (!isInFile) return `${found} ${problem ?? 'is not known here'}. ${advice}`;
@@ -91,10 +91,10 @@ export function explain(given: Given, { problem, remedy, entry }: Refusal): stri
 }
 
 /**
- * A value in a sentence: quoted, on one line, not too long, and without what could be a password in
- * a URL.
+ * A value for a sentence: quoted, on one line, shortened, and without what could be a password in a
+ * URL.
  */
-export function describeValue(value: unknown): string {
+function describeValue(value: unknown): string {
   if (typeof value === 'string') {
     const text = withoutCredentials(value);
     return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
@@ -105,7 +105,7 @@ export function describeValue(value: unknown): string {
   return Array.isArray(value) ? 'a list' : 'a table';
 }
 
-/** A value as TOML spells it. */
+/** A value in TOML's spelling. */
 export function formatRaw(value: RawValue): string {
   if (typeof value === 'object')
     return `[${value.map((entry) => JSON.stringify(withoutCredentials(entry))).join(', ')}]`;
@@ -113,8 +113,8 @@ export function formatRaw(value: RawValue): string {
 }
 
 /**
- * What a URL can hide a credential in: user name and password, and the values of its query and
- * fragment.
+ * The parts of a URL that can contain a credential: user name and password, and the values of query
+ * and fragment.
  */
 function withoutCredentials(text: string): string {
   return text

@@ -1,5 +1,5 @@
 /**
- * The values of a TOML file with their places; unknown keys are faults, each with a guess at what
+ * Reads a TOML file's values with their positions; unknown keys are faults, with a guess at what
  * was meant.
  */
 import { parse, TomlError } from 'smol-toml';
@@ -23,7 +23,7 @@ export interface FileValues {
   readonly faults: readonly ConfigFault[];
 }
 
-/** Reads a file's text; `path` is for the messages. */
+/** Reads a file's text; `path` is for messages. */
 export function readFileValues(file: { path: string; text: string }): FileValues {
   const path = file.path.replace(/^\.\//, '');
   const text = file.text.replace(/^\uFEFF/, '');
@@ -46,7 +46,8 @@ export function readFileValues(file: { path: string; text: string }): FileValues
   const read = (parent: string, table: Record<string, unknown>): void => {
     for (const [name, raw] of Object.entries(table)) {
       const key = `${parent}${name}`;
-      // A dot within quotes is no step down: there would be two ways to write one setting.
+      // A dot within quotes does not separate keys: otherwise one setting could be written in two
+      // ways.
       const isStep = !name.includes('.');
       const written = isStep ? key : `${parent}"${name}"`;
       const section = isStep && SECTIONS.some((candidate) => candidate.name === key);
@@ -75,8 +76,8 @@ export function readFileValues(file: { path: string; text: string }): FileValues
 }
 
 /**
- * The parser's own words name kinds of things only; its excerpt is left out, for it could show a
- * secret.
+ * The parser's reason names only kinds of things; its excerpt is left out, because it could contain
+ * a secret.
  */
 function syntaxFault(path: string, error: TomlError): ConfigFault {
   const reason = (error.message.split('\n')[0] ?? '')
@@ -113,8 +114,8 @@ function guessKey(key: string): string | undefined {
 }
 
 /**
- * Near in the name alone, within the section that was written: a short name has fewer letters to be
- * wrong in.
+ * Compares only the name, within the section that was written: a short name leaves less room for
+ * typos.
  */
 function guessWithin(key: string, name: string, keys: readonly string[]): string | undefined {
   const prefix = key.slice(0, key.length - name.length);
@@ -131,7 +132,7 @@ export function didYouMean(name: string | undefined): string {
   return name === undefined ? '' : ` Did you mean ${name}?`;
 }
 
-/** A key as it was written, on one line: a quoted key can hold anything. */
+/** A key as it was written, on one line: a quoted key can contain anything. */
 function shown(key: string): string {
   return /^[A-Za-z0-9_."-]{1,100}$/.test(key) ? key : 'This key';
 }

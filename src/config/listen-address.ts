@@ -1,6 +1,6 @@
 /**
- * Where to listen, as an operator writes it: `tcp://host:port`, `unix:/path?mode=0660&group=name`,
- * `systemd:`.
+ * Addresses to listen on, as an operator writes them: `tcp://host:port`,
+ * `unix:/path?mode=0660&group=name`, `systemd:`.
  */
 import { isIP } from 'node:net';
 import type { Reading } from '../lib/setting.ts';
@@ -14,7 +14,7 @@ const TCP =
   /^tcp:\/\/(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)):(\d{1,5})$/;
 const GROUP = /^(?:[a-z_][a-z0-9_-]{0,31}|\d{1,10})$/;
 const DEFAULT_MODE = 0o660;
-/** sockaddr_un's path, without the closing NUL. */
+/** The maximum length of sockaddr_un's path, without its NUL. */
 const MAX_PATH_BYTES = 107;
 const FORMS =
   'Write "tcp://127.0.0.1:7400", "tcp://[::1]:7400", "unix:/run/postern/postern.sock?mode=0660&group=www-data" or "systemd:".';

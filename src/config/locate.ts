@@ -1,7 +1,7 @@
 /**
- * Which configuration file is read: the first of `--config`, POSTERN_CONFIG, ./config.toml and
- * /etc/postern/config.toml that is there. Files are not merged, so that what is in force can be
- * read in one place.
+ * Finds the configuration file: the first of `--config`, POSTERN_CONFIG, ./config.toml and
+ * /etc/postern/config.toml that exists. Files are not merged, so the effective file is in one
+ * place.
  */
 import { CONFIG_VARIABLE } from './env.ts';
 import type { Environment } from './env.ts';
@@ -11,11 +11,11 @@ import type { ConfigFile } from './parse.ts';
 import { whyNot } from './secrets.ts';
 import type { SecretFile } from './secrets.ts';
 
-/** Looked for in this order when nobody names a file. */
+/** Tried in this order when no file is named. */
 export const USUAL_PATHS = ['./config.toml', '/etc/postern/config.toml'] as const;
 
 export interface ConfigSearch {
-  /** What `--config` says. */
+  /** The value of `--config`. */
   readonly flag?: string | undefined;
   readonly env: Environment;
   /** Reads a file. @throws an error with a `code` such as ENOENT or EACCES */
@@ -23,10 +23,9 @@ export interface ConfigSearch {
 }
 
 /**
- * Finds and reads the configuration file; undefined when there is none and none was asked for.
+ * Finds and reads the configuration file; undefined when none exists and none was named.
  *
- * @throws {ConfigRefused} for a file that was named and is not there, and for any that can't be
- *   read
+ * @throws {ConfigRefused} for a named file that doesn't exist, and for any that can't be read
  */
 export function locateConfig({ flag, env, readFile }: ConfigSearch): ConfigFile | undefined {
   const variable = env[CONFIG_VARIABLE];

@@ -1,4 +1,4 @@
-/** The `[mail]` sections: from whom, by which ways, how often. */
+/** The `[mail]` sections: sender, transports, limits. */
 import { canonicalEmail } from '../lib/email-address.ts';
 import { readForeignSecret, readSecretText } from '../lib/secret-text.ts';
 import {
@@ -20,55 +20,55 @@ export type MailTransport = (typeof TRANSPORTS)[number];
 
 const MIN_WEBHOOK_SECRET_BYTES = 32;
 
-export const mailSection = section('Letters: from whom, by which ways, how often.', {
+export const mailSection = section('Emails: sender, transports, limits.', {
   from: text({
-    sentence: 'The address that letters come from.',
+    sentence: "The sender's address.",
     default: 'postern@localhost.localdomain',
     unit: 'an address, such as "auth@example.com"',
     read: readAddress,
   }),
-  from_name: text({ sentence: 'The name beside that address.', default: 'postern' }),
+  from_name: text({ sentence: "The sender's display name.", default: 'postern' }),
   transports: list({
     sentence:
-      'Ways to send, the first that works; with none, letters are put into the folder of mail.file.dir, on loopback alone.',
+      'Transports, in order of preference; the first that works is used. With none (only on loopback), emails are written to the folder mail.file.dir.',
     default: [],
     unit: TRANSPORTS.join(', '),
     read: readTransport,
   }),
   templates_dir: optionalText({
-    sentence: 'A folder with letters of your own: LOCALE/LETTER.txt and LETTER.html.',
-    absent: 'the letters that come with it, in English',
-    example: '/etc/postern/letters',
+    sentence: 'A folder with your own email templates: LOCALE/NAME.txt and NAME.html.',
+    absent: 'the built-in templates, in English',
+    example: '/etc/postern/emails',
     unit: 'a folder',
     read: plainText,
   }),
   interval: duration({
-    sentence: 'Shortest time between two letters of a kind to one address.',
+    sentence: 'Minimum interval between two emails of the same kind to one address.',
     default: '1m',
     min: '1s',
     max: '1d',
   }),
   max_per_hour: integer({
-    sentence: 'Most letters of a kind an hour to one address that somebody asked for.',
+    sentence: 'Maximum number of requested emails of the same kind per hour to one address.',
     default: 6,
     min: 1,
     max: 1_000,
   }),
   link_ttl: duration({
-    sentence: 'How long a link in a letter is good; the code beside it ends after 10 minutes.',
+    sentence: 'How long a link in an email is valid; the code beside it expires after 10 minutes.',
     default: '1h',
     min: '5m',
     max: '1d',
   }),
   verify_url: optionalText({
-    sentence: 'The page of your front-end that takes the link which proves an address.',
+    sentence: 'The page of your front-end that handles links to verify an address.',
     absent: 'server.public_url',
     example: 'https://app.example.com/verify',
     unit: 'an https URL; #token=… is added',
     read: readPageUrl,
   }),
   reset_url: optionalText({
-    sentence: 'The page of your front-end that takes the link which resets a password.',
+    sentence: 'The page of your front-end that handles links to reset a password.',
     absent: 'server.public_url',
     example: 'https://app.example.com/reset',
     unit: 'an https URL; #token=… is added',
@@ -77,22 +77,22 @@ export const mailSection = section('Letters: from whom, by which ways, how often
 });
 
 export const mailSmtpSection = section('The SMTP server.', {
-  host: text({ sentence: 'Its name.', default: 'localhost' }),
+  host: text({ sentence: 'Its host name.', default: 'localhost' }),
   port: integer({ sentence: 'Its port.', default: 587, min: 1, max: 65_535 }),
   tls: choice({
-    sentence: 'How TLS begins; certificates are always verified.',
+    sentence: 'How TLS is negotiated; certificates are always verified.',
     default: 'starttls',
     of: ['starttls', 'implicit', 'none'],
   }),
   username: optionalText({
-    sentence: 'Who signs in to it.',
-    absent: 'nobody',
+    sentence: 'The user name for it.',
+    absent: 'no sign-in',
     example: 'postern',
     unit: 'a user name',
     read: plainText,
   }),
   password: secret({
-    sentence: 'With what.',
+    sentence: 'The password for it.',
     unit: "the server's password",
     absent: 'none',
     read: readForeignSecret,
@@ -100,12 +100,12 @@ export const mailSmtpSection = section('The SMTP server.', {
 });
 
 export const mailWebhookSection = section(
-  'Letters posted as JSON to a program of yours, signed with HMAC-SHA-256.',
+  'Emails posted as JSON to a program of yours, signed with HMAC-SHA-256.',
   {
     url: optionalText({
-      sentence: 'Where to.',
+      sentence: 'The URL to post to.',
       absent: 'nowhere',
-      example: 'https://mailer.example.com/letters',
+      example: 'https://mailer.example.com/emails',
       unit: 'an https URL, or http on loopback',
       read: readPageUrl,
     }),
@@ -118,9 +118,9 @@ export const mailWebhookSection = section(
   },
 );
 
-export const mailFileSection = section('Letters as .eml files in a folder.', {
+export const mailFileSection = section('Emails as .eml files in a folder.', {
   dir: optionalText({
-    sentence: 'The folder; it is made, for its owner alone.',
+    sentence: 'The folder; it is created with access for its owner only.',
     absent: 'mail/ beside the database file',
     example: '/var/lib/postern/mail',
     unit: 'a folder',

@@ -1,6 +1,7 @@
 /**
- * The configuration out of a file, the environment and flags, in this order of precedence; or all
- * that is wrong with it. Pure: the disk comes in as a function, so that a test can be any machine.
+ * Reads the configuration from file, environment and flags, in increasing precedence, or reports
+ * everything that is wrong with it. Pure: the disk is a parameter, so that tests can simulate any
+ * machine.
  */
 import type { RawValue } from '../lib/setting.ts';
 import { readEnvValues, readFlags } from './env.ts';
@@ -32,14 +33,12 @@ export interface ConfigFile {
   readonly isReadableByOthers: boolean;
 }
 
-/** Where an effective value comes from. */
+/** The origin of an effective value. */
 export interface Origin {
   readonly source: Source;
-  /** The file that held it, for a secret that came in one. */
+  /** The file that contained it, for a secret. */
   readonly secretFile: string | undefined;
-  /**
-   * As TOML would have it; undefined for what is not set and has no default, and for every secret.
-   */
+  /** As TOML would have it; undefined if not set and without default, and for every secret. */
   readonly value: RawValue | undefined;
   readonly isSet: boolean;
 }
@@ -48,7 +47,7 @@ export interface ParsedConfig {
   readonly config: Config;
   /** By key, in the order of the schema. */
   readonly origins: ReadonlyMap<string, Origin>;
-  /** Whole lines, fit to be printed. */
+  /** Whole lines, ready to print. */
   readonly warnings: readonly string[];
 }
 
@@ -57,7 +56,7 @@ const NO_FILE: FileValues = { isToml: true, given: [], references: [], faults: [
 /**
  * Reads the configuration.
  *
- * @throws {ConfigRefused} with every fault that was found, none of which repeats a secret
+ * @throws {ConfigRefused} with every fault that was found; none repeats a secret
  */
 export function parseConfig(input: ConfigInput): ParsedConfig {
   const inFile = input.file === undefined ? NO_FILE : readFileValues(input.file);
@@ -81,7 +80,8 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
   ];
 
   const effective = new Map<string, Given>();
-  // Files that could not be read leave their setting unset; no rule must add that it is missing.
+  // A file that could not be read leaves its setting unset; no rule may report it as missing as
+  // well.
   const faulty = new Set(
     [...inFile.references, ...inEnv.references]
       .map(({ setting }) => setting.key)
@@ -100,7 +100,7 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
     ...secrets.warnings,
     ...exposedSecrets(input.file, inFile.given),
   ];
-  // Of a file that is no TOML nothing is known, so nothing can be said of what goes together.
+  // If the file is not TOML, its values are unknown, and rules about combinations can't be checked.
   for (const { keys, isWarning, fault } of inFile.isToml ? RULES : []) {
     if (keys.some((key) => faulty.has(key))) continue;
     const message = fault(config, (key) => effective.has(key));
@@ -115,7 +115,7 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
   return { config, origins: originsOf(effective), warnings: warnings.map(formatFault) };
 }
 
-/** The values as a TOML document would have them, each section present. */
+/** The values as a TOML document would have them, with every section present. */
 function toDocument(
   effective: ReadonlyMap<string, Given>,
 ): Record<string, Record<string, unknown>> {
@@ -132,8 +132,8 @@ function toDocument(
 }
 
 /**
- * A secret in a TOML file that every user can read is no secret; Compose and Kubernetes mount so,
- * hence a warning (A05).
+ * A TOML file with a secret that every user can read: a warning and not a fault, because Compose
+ * and Kubernetes mount files like that (A05).
  */
 function exposedSecrets(
   file: ConfigFile | undefined,
@@ -144,7 +144,7 @@ function exposedSecrets(
     .filter(({ setting }) => setting.secret)
     .map(({ setting, source }) => ({
       source,
-      message: `${setting.key} stands in a file that every user of this machine can read. chmod o= takes that away.`,
+      message: `${setting.key} is in a file that every user of this machine can read. Remove that access with chmod o=.`,
     }));
 }
 

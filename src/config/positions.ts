@@ -1,7 +1,7 @@
 /**
- * Where keys and values stand in a TOML text. The parser tells lines for syntax alone, so this
- * walks a text that it has accepted and notes what it passes; of a text that is no TOML it may say
- * anything, but it always ends.
+ * Finds the positions of keys and values in a TOML text. The parser reports positions only for
+ * syntax errors, so this walks a text that the parser accepted. On other texts the result is
+ * undefined, but the walk always ends.
  *
  * @see https://toml.io/en/v1.0.0
  */
@@ -11,14 +11,14 @@ export interface Position {
   readonly column: number;
 }
 
-/** A key's own position and that of its value; a section's are both its heading. */
+/** Positions of a key and of its value; for a section, both are its heading. */
 export interface KeyPosition {
   readonly key: Position;
   readonly value: Position;
 }
 
 /**
- * Positions by dotted path, as in `tokens.access_ttl`; the first one where a path occurs several
+ * Positions by dotted path, such as `tokens.access_ttl`; the first one if a path occurs several
  * times.
  */
 export function findPositions(toml: string): ReadonlyMap<string, KeyPosition> {
@@ -62,7 +62,8 @@ class Walk {
     const path = [...prefix, ...this.#path()];
     if (this.#text[this.#at] === '=') this.#at += 1;
     this.#skip(/[ \t]*/y);
-    // Noted before the value is walked, for an inline table notes its own keys below this one.
+    // Recorded before the value is walked, because an inline table records its own keys below this
+    // one.
     this.#note(path, start, this.#position());
     this.#value(path);
   }
@@ -100,7 +101,7 @@ class Walk {
       this.#skipBlank()
     ) {
       const before = this.#at;
-      // Keys of tables within lists have no path of their own here; the list's position serves.
+      // Keys of tables within lists have no path of their own; the list's position is used.
       this.#value([]);
       this.#skipBlank();
       if (this.#text[this.#at] === ',' || this.#at === before) this.#at += 1;
@@ -147,7 +148,7 @@ class Walk {
   }
 
   #position(): Position {
-    // Positions are asked for from left to right, so each line end is counted once.
+    // Positions are requested from left to right, so each line end is counted once.
     for (
       let end = this.#text.indexOf('\n', this.#counted);
       end >= 0 && end < this.#at;

@@ -1,7 +1,6 @@
 /**
- * What single values can't tell: combinations that can't work, that would work otherwise than they
- * look, or that would be unsafe (A05). A rule is asked only when the values that it reads are good,
- * so that one mistake gives one fault.
+ * Rules about combinations of settings: impossible, misleading or unsafe ones (A05). A rule is
+ * checked only if the values that it reads are valid, so that one mistake gives one fault.
  */
 import { isPayable } from '../crypto/phc.ts';
 import { isInScope, relyingPartyScope } from '../features/passkey/config.ts';
@@ -12,27 +11,24 @@ import { formatSize, parseSize } from '../lib/size.ts';
 import type { Config } from './schema.ts';
 
 export interface Rule {
-  /** What it reads; the first of them that was set is where the fault stands. */
+  /** The settings that it reads; the fault is reported at the first one that was set. */
   readonly keys: readonly string[];
-  /** A warning lets the service start. */
+  /** A warning does not stop the start. */
   readonly isWarning?: boolean;
-  /**
-   * What is wrong, in whole sentences; undefined when nothing is. Told which keys were set by
-   * somebody.
-   */
+  /** The fault in whole sentences, or undefined. Receives the keys that were set explicitly. */
   readonly fault: (config: Config, isSet: (key: string) => boolean) => string | undefined;
 }
 
 const KIB = 1024;
 const DAY_MS = 86_400_000;
-/** ASVS 5.0 11.4.2: the least memory for so many passes; from three on it stays the same. */
+/** ASVS 5.0 11.4.2: the minimum memory by number of passes; from three on it stays the same. */
 const MEMORY_FLOOR: ReadonlyMap<number, string> = new Map([
   [1, '46MiB'],
   [2, '19MiB'],
 ]);
 const LEAST_MEMORY = '12MiB';
 
-/** A rule about two durations: the first must not exceed the second. */
+/** A rule for two durations: the first must not exceed the second. */
 function notLonger(
   first: string,
   second: string,
@@ -55,17 +51,17 @@ export const RULES: readonly Rule[] = [
     keys: ['server.listen', 'server.public_url'],
     fault: ({ server }) =>
       server.public_url === ''
-        ? 'Without a TCP listener nothing tells where clients come in. Write server.public_url, such as "https://auth.example.com".'
+        ? 'Without a TCP listener the public URL can\'t be derived. Write server.public_url, such as "https://auth.example.com".'
         : undefined,
   },
   {
     keys: ['server.public_url', 'server.listen', 'server.allow_plain_http'],
     fault: ({ server }, isSet) => {
       if (server.allow_plain_http || !isPlainOffLoopback(server.public_url)) return undefined;
-      const allow = 'or, if nobody can listen in, server.allow_plain_http = true.';
+      const allow = 'or, if the network can be trusted, server.allow_plain_http = true.';
       return isSet('server.public_url')
-        ? `server.public_url is plain http off loopback, where passwords could be read on the way. Write "${server.public_url.replace(/^http:/, 'https:')}" ${allow}`
-        : `It listens off loopback and server.public_url is not set, which would make it plain http. Write server.public_url, such as "https://auth.example.com", ${allow}`;
+        ? `server.public_url is plain http off loopback, so passwords could be read in transit. Write "${server.public_url.replace(/^http:/, 'https:')}" ${allow}`
+        : `The service listens off loopback and server.public_url is not set, so it would be plain http. Write server.public_url, such as "https://auth.example.com", ${allow}`;
     },
   },
   {
@@ -95,7 +91,7 @@ export const RULES: readonly Rule[] = [
       !isLoopbackHost(
         new URL(server.public_url === '' ? 'http://localhost' : server.public_url).hostname,
       )
-        ? 'mail.transports is empty, and letters would stay in a folder where nobody reads them. Write ["smtp"] and [mail.smtp], or ["file"] if the folder is what you want.'
+        ? 'mail.transports is empty, so emails would stay in a folder where nobody reads them. Write ["smtp"] and [mail.smtp], or ["file"] if the folder is what you want.'
         : undefined,
   },
   {
@@ -120,34 +116,34 @@ export const RULES: readonly Rule[] = [
       config.mail.transports.includes('smtp') &&
       config['mail.smtp'].tls === 'none' &&
       !isLoopbackHost(config['mail.smtp'].host)
-        ? 'mail.smtp.tls is none: codes and links in letters can be read on the way.'
+        ? 'mail.smtp.tls is none: codes and links in emails can be read in transit.'
         : undefined,
   },
   {
     keys: ['mfa.required', 'totp.enabled', 'passkeys.enabled'],
     fault: ({ mfa, totp, passkeys }) =>
       mfa.required === 'all' && !totp.enabled && !passkeys.enabled
-        ? 'mfa.required is all, and there is no second factor to enrol. Write totp.enabled = true or passkeys.enabled = true.'
+        ? 'mfa.required is all, but there is no second factor to enrol. Write totp.enabled = true or passkeys.enabled = true.'
         : undefined,
   },
   notLonger(
     'server.header_timeout',
     'server.request_timeout',
-    'headers are part of a request',
+    'the headers are part of the request',
     ({ server }) => [server.header_timeout, server.request_timeout],
   ),
   {
     keys: ['database.url', 'database.encryption_key'],
     fault: ({ database }) =>
       database.encryption_key !== undefined && isRemote(database.url)
-        ? 'database.encryption_key encrypts a file, and database.url is a server. Leave the key out, and have the server encrypt.'
+        ? 'database.encryption_key encrypts a file, but database.url is a server. Remove the key and let the server encrypt.'
         : undefined,
   },
   {
     keys: ['database.url', 'database.auth_token'],
     fault: ({ database }) =>
       database.auth_token !== undefined && !isRemote(database.url)
-        ? 'database.auth_token is for a server, and database.url is a file. Leave the token out.'
+        ? 'database.auth_token is for a server, but database.url is a file. Remove the token.'
         : undefined,
   },
   {
@@ -167,7 +163,7 @@ export const RULES: readonly Rule[] = [
       secrets: { key_encryption_key: current, previous_key_encryption_keys: previous },
     }) =>
       current !== undefined && previous.some((key) => key.equals(current))
-        ? 'secrets.previous_key_encryption_keys has the current key too. Write former ones only.'
+        ? 'secrets.previous_key_encryption_keys contains the current key. Write only former keys.'
         : undefined,
   },
   {
@@ -177,7 +173,7 @@ export const RULES: readonly Rule[] = [
         return 'tokens.algorithm is HS256, which needs tokens.shared_secret. Name its file in tokens.shared_secret_file, or write ES256, which needs none.';
       }
       if (tokens.algorithm === 'HS256' || tokens.shared_secret === undefined) return undefined;
-      return `tokens.shared_secret signs with HS256 alone, and tokens.algorithm is ${tokens.algorithm}. Leave the secret out, or write HS256.`;
+      return `tokens.shared_secret is only for HS256, but tokens.algorithm is ${tokens.algorithm}. Remove the secret, or write HS256.`;
     },
   },
   {
@@ -185,7 +181,7 @@ export const RULES: readonly Rule[] = [
     fault: ({ tokens: { key_publish_ahead: ahead, key_rotation: rotation } }) =>
       ahead < rotation
         ? undefined
-        : `tokens.key_publish_ahead is ${formatDuration(ahead)} and tokens.key_rotation ${formatDuration(rotation)}: the next key would stand there before its forerunner signs. Write a shorter tokens.key_publish_ahead.`,
+        : `tokens.key_publish_ahead is ${formatDuration(ahead)} and tokens.key_rotation ${formatDuration(rotation)}: the next key would be published before the previous one signs. Write a shorter tokens.key_publish_ahead.`,
   },
   notLonger(
     'sessions.idle_ttl',
@@ -202,7 +198,7 @@ export const RULES: readonly Rule[] = [
   notLonger(
     'throttle.wait',
     'throttle.max_wait',
-    'the first wait can not be longer than the longest',
+    "the first wait can't be longer than the longest",
     ({ throttle }) => [throttle.wait, throttle.max_wait],
   ),
   {
@@ -210,7 +206,7 @@ export const RULES: readonly Rule[] = [
     fault: ({ throttle }) =>
       throttle.attempts <= throttle.max_failures
         ? undefined
-        : `throttle.attempts is ${throttle.attempts} and throttle.max_failures ${throttle.max_failures}: the account would close before the first wait. Write a smaller throttle.attempts.`,
+        : `throttle.attempts is ${throttle.attempts} and throttle.max_failures ${throttle.max_failures}: the account would be locked before the first wait. Write a smaller throttle.attempts.`,
   },
   {
     keys: ['sessions.refresh_ttl'],
@@ -224,7 +220,7 @@ export const RULES: readonly Rule[] = [
     keys: ['cookies.enabled', 'cookies.allowed_origins'],
     fault: ({ cookies }) =>
       cookies.enabled && cookies.allowed_origins.length === 0
-        ? 'cookies.enabled is true, and no origin may use them. Write cookies.allowed_origins, such as ["https://app.example.com"].'
+        ? 'cookies.enabled is true, but no origin may use them. Write cookies.allowed_origins, such as ["https://app.example.com"].'
         : undefined,
   },
   {
@@ -233,7 +229,7 @@ export const RULES: readonly Rule[] = [
       const plain = cookies.enabled ? cookies.allowed_origins.find(isPlainOffLoopback) : undefined;
       return plain === undefined
         ? undefined
-        : `cookies.allowed_origins has "${plain}": whoever is on its way could write the page that uses the cookie. Write "${plain.replace(/^http:/, 'https:')}".`;
+        : `cookies.allowed_origins has "${plain}": anyone on the network path could change the page that uses the cookie. Write "${plain.replace(/^http:/, 'https:')}".`;
     },
   },
   {
@@ -254,7 +250,7 @@ export const RULES: readonly Rule[] = [
           ? `passkeys.origins is empty, which means ${foreign}, and`
           : `passkeys.origins has "${foreign}", and`;
       if (protocol === 'http:' && !isLoopbackHost(hostname))
-        return `${where} browsers use passkeys over https alone. Write "${foreign.replace(/^http:/, 'https:')}".`;
+        return `${where} browsers allow passkeys only over https. Write "${foreign.replace(/^http:/, 'https:')}".`;
       return `${where} its host is neither ${scope.id}${scope.id.includes('.') ? ' nor under it' : ''}, the domain of passkeys.rp_id. Write passkeys.rp_id = the domain that all of passkeys.origins share, or other origins.`;
     },
   },
@@ -263,7 +259,7 @@ export const RULES: readonly Rule[] = [
     isWarning: true,
     fault: (config) =>
       config.passkeys.enabled && config.server.public_url !== '' && scopeOf(config) === null
-        ? 'Passkeys are off: browsers use them on https pages of a domain, and server.public_url is none. Write passkeys.rp_id = "example.com" and passkeys.origins = ["https://app.example.com"], or passkeys.enabled = false.'
+        ? 'Passkeys are off: browsers allow them only on https pages of a domain, and server.public_url is not one. Write passkeys.rp_id = "example.com" and passkeys.origins = ["https://app.example.com"], or passkeys.enabled = false.'
         : undefined,
   },
   {
@@ -279,7 +275,7 @@ export const RULES: readonly Rule[] = [
     fault: ({ password: { memory, passes } }) => {
       const floor = MEMORY_FLOOR.get(passes) ?? LEAST_MEMORY;
       if (memory >= (parseSize(floor) ?? 0)) return undefined;
-      return `password.memory is ${formatSize(memory)}, below the floor of ${floor} for password.passes = ${passes} (ASVS 11.4.2). Write "${floor}" or more.`;
+      return `password.memory is ${formatSize(memory)}, below the minimum of ${floor} for password.passes = ${passes} (ASVS 11.4.2). Write "${floor}" or more.`;
     },
   },
   {
@@ -287,18 +283,18 @@ export const RULES: readonly Rule[] = [
     fault: ({ password: { memory, passes, lanes } }) =>
       isPayable({ memoryKiB: Math.floor(memory / KIB), passes, lanes })
         ? undefined
-        : 'password.memory times password.passes is more than one hash may cost (4GiB). Write less of either.',
+        : 'password.memory times password.passes exceeds the maximum cost of a hash (4GiB). Lower one of them.',
   },
   {
     keys: ['password.previous_peppers', 'password.pepper'],
     fault: ({ password: { pepper, previous_peppers: previous } }) =>
       pepper !== undefined && previous.includes(pepper)
-        ? 'password.previous_peppers has the current pepper too. Write former ones only.'
+        ? 'password.previous_peppers contains the current pepper. Write only former peppers.'
         : undefined,
   },
 ];
 
-/** Where passkeys belong; null when they are off, or could be used nowhere. */
+/** The passkeys' domain and origins; null if passkeys are off or could not be used anywhere. */
 function scopeOf({ passkeys, server }: Config): RelyingPartyScope | null {
   return passkeys.enabled
     ? relyingPartyScope({

@@ -1,6 +1,6 @@
 /**
- * The configuration: the sections of the house and of its features, in the order in which the
- * example file has them.
+ * The configuration: the sections of the service and of its features, in the order of the example
+ * file.
  */
 import * as z from 'zod';
 import { registrationSection } from '../features/registration/config.ts';
@@ -42,9 +42,7 @@ const sections = z.object({
   log: logSection,
 });
 
-/**
- * Reads values as TOML has them into what the program uses: milliseconds, bytes, parsed listeners.
- */
+/** Converts TOML values to what the program uses: milliseconds, bytes, parsed listeners. */
 export const configSchema = sections.transform((config) => ({
   ...config,
   server: {
@@ -56,8 +54,8 @@ export const configSchema = sections.transform((config) => ({
 /** The effective configuration; names as in TOML, durations in milliseconds, sizes in bytes. */
 export type Config = z.output<typeof configSchema>;
 
-/** Where clients on this machine reach the first TCP listener; undefined without one. */
-export function defaultPublicUrl(listen: readonly ListenAddress[]): string | undefined {
+/** The URL of the first TCP listener for clients on this machine; undefined without one. */
+function defaultPublicUrl(listen: readonly ListenAddress[]): string | undefined {
   const tcp = listen.find((address) => address.kind === 'tcp');
   if (tcp === undefined) return undefined;
   const host = tcp.host.includes(':') ? `[${tcp.host}]` : tcp.host;
@@ -100,7 +98,7 @@ export const SETTINGS: ReadonlyMap<string, Setting> = new Map(
 function describeSetting(section: string, name: string, schema: z.core.$ZodType): Setting {
   const key = `${section}.${name}`;
   const meta = settingRegistry.get(schema);
-  if (meta === undefined) throw new Error(`${key} says nothing about itself`);
+  if (meta === undefined) throw new Error(`${key} has no metadata`);
   return {
     ...meta,
     key,

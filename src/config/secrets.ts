@@ -1,7 +1,7 @@
 /**
- * Secrets and where they come from: a variable, a file that a variable or the TOML names (Compose,
- * Kubernetes), a credential of systemd. Two at once are refused, for nobody would know which one is
- * in force after a rotation.
+ * Secrets and their sources: a variable, a file named by a variable or the TOML (Compose,
+ * Kubernetes), a systemd credential. Two sources at once are refused, because after a rotation it
+ * would be unclear which one counts.
  *
  * @see https://systemd.io/CREDENTIALS/
  */
@@ -12,7 +12,7 @@ import type { SecretReference } from './file.ts';
 import { SETTINGS } from './schema.ts';
 import type { Setting } from './schema.ts';
 
-/** What was found in a secret's file. */
+/** The content of a secret's file. */
 export interface SecretFile {
   readonly text: string;
   /** Whether users other than the owner and the group may read it. */
@@ -29,8 +29,7 @@ export interface SecretValues {
 }
 
 /**
- * Reads the files that were named, and the credentials that lie in systemd's directory under the
- * keys of settings.
+ * Reads the named files, and the credentials in systemd's directory that are named after settings.
  */
 export function readSecrets(
   references: readonly SecretReference[],
@@ -44,14 +43,13 @@ export function readSecrets(
     if (typeof path !== 'string' || path === '' || path.includes('\0')) {
       faults.push({
         source,
-        message: `${nameOf(setting, source)} is no path. Write the path of a file that holds the secret.`,
+        message: `${nameOf(setting, source)} is not a path. Write the path of a file that holds the secret.`,
       });
       continue;
     }
     const file = read(readSecretFile, path);
     if ('code' in file) {
-      // The path is not repeated: who mistakes this setting for the other writes the secret itself
-      // here.
+      // The path is not repeated: an operator may have written the secret itself here.
       faults.push({
         source,
         message: `${nameOf(setting, source)} names a file that ${whyNot(file.code)}.`,
@@ -61,7 +59,7 @@ export function readSecrets(
     if (file.isReadableByOthers) {
       warnings.push({
         source,
-        message: `${JSON.stringify(path)} can be read by every user of this machine. chmod o= takes that away.`,
+        message: `${JSON.stringify(path)} can be read by every user of this machine. Remove that access with chmod o=.`,
       });
     }
     given.push({ setting, source, raw: fromFile(setting, file.text), secretFile: path });
@@ -100,7 +98,7 @@ function nameOf(setting: Setting, source: Source): string {
   return source.kind === 'file' ? `${setting.key}_file` : 'It';
 }
 
-/** One line end at the end is the editor's, not the secret's; a list has one secret a line. */
+/** Removes one trailing line end, which editors add; a list has one secret per line. */
 function fromFile(setting: Setting, text: string): string | readonly string[] {
   return setting.kind === 'secret_list' ? splitList(text, '\n') : text.replace(/\r?\n$/, '');
 }
@@ -124,5 +122,5 @@ export function whyNot(code: string): string {
   if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user';
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is not UTF-8';
   if (code === 'EISDIR') return 'is a directory';
-  return `can not be read (${code})`;
+  return `can't be read (${code})`;
 }

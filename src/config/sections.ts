@@ -22,19 +22,19 @@ import { readAddressRange, readDatabaseUrl, readPublicUrl } from './urls.ts';
 const MIN_SHARED_SECRET_BYTES = 32;
 const MIN_ENCRYPTION_KEY_BYTES = 16;
 
-export const ALGORITHMS = ['ES256', 'EdDSA', 'ES384', 'ES512', 'RS256', 'PS256', 'HS256'] as const;
+const ALGORITHMS = ['ES256', 'EdDSA', 'ES384', 'ES512', 'RS256', 'PS256', 'HS256'] as const;
 
 const PROFILE_CLAIMS = ['preferred_username', 'name', 'email', 'email_verified'] as const;
 export type ProfileClaim = (typeof PROFILE_CLAIMS)[number];
 
-export const serverSection = section('What it is called, where it listens and how it is reached.', {
+export const serverSection = section('Name, listeners and public address.', {
   name: text({
-    sentence: 'Shown in letters and authenticator apps, and refused as a password.',
+    sentence: "The service's name: shown in emails and authenticator apps, refused as a password.",
     default: 'postern',
     unit: 'a short name',
   }),
   listen: list({
-    sentence: 'Where it listens; several at once are fine.',
+    sentence: 'Addresses to listen on.',
     default: ['tcp://127.0.0.1:7400'],
     unit: '"tcp://host:port", "unix:/path?mode=0660&group=name" or "systemd:"',
     min: 1,
@@ -42,14 +42,14 @@ export const serverSection = section('What it is called, where it listens and ho
   }),
   public_url: optionalText({
     sentence:
-      'Where clients reach it: the issuer of tokens and the base of links. It must be https, unless on loopback.',
-    absent: 'http:// and the first TCP listener',
+      'The URL that clients use: the issuer of tokens and the base of links. It must be https, except on loopback.',
+    absent: 'http:// and the address of the first TCP listener',
     example: 'https://auth.example.com',
-    unit: 'a URL without query and without a slash at its end',
+    unit: 'a URL without a query or a trailing slash',
     read: readPublicUrl,
   }),
   trusted_proxies: list({
-    sentence: 'Proxies whose X-Forwarded-For is believed.',
+    sentence: 'Proxies whose X-Forwarded-For is trusted.',
     default: [],
     unit: 'addresses and ranges such as "10.0.0.0/8"',
     read: readAddressRange,
@@ -62,7 +62,7 @@ export const serverSection = section('What it is called, where it listens and ho
   }),
   change_password_url: optionalText({
     sentence:
-      'The page where users change their password; /.well-known/change-password leads password managers there.',
+      'The page where users change their password; /.well-known/change-password redirects to it.',
     absent: 'none, and that path is 404',
     example: 'https://app.example.com/password',
     unit: 'an https URL',
@@ -73,19 +73,19 @@ export const serverSection = section('What it is called, where it listens and ho
     default: true,
   }),
   max_connections: integer({
-    sentence: 'Most open connections of each listener; further ones are closed at once.',
+    sentence: 'Maximum number of open connections per listener; further ones are closed at once.',
     default: 4096,
     min: 16,
     max: 1_000_000,
   }),
   header_timeout: duration({
-    sentence: "Longest wait for a request's headers.",
+    sentence: "Maximum time to receive a request's headers.",
     default: '10s',
     min: '1s',
     max: '10s',
   }),
   request_timeout: duration({
-    sentence: 'Longest wait for a whole request.',
+    sentence: 'Maximum time to receive a whole request.',
     default: '15s',
     min: '1s',
     max: '15s',
@@ -97,19 +97,19 @@ export const serverSection = section('What it is called, where it listens and ho
     max: '5m',
   }),
   shutdown_timeout: duration({
-    sentence: 'How long requests in flight may take once it is told to stop.',
+    sentence: 'How long running requests may take once the service is told to stop.',
     default: '10s',
     min: '0s',
     max: '5m',
   }),
   allow_plain_http: boolean({
     sentence:
-      'Allows a public_url off loopback without TLS: whoever sees the traffic then has the passwords.',
+      'Allows a public_url off loopback without TLS: anyone who sees the traffic then has the passwords.',
     default: false,
   }),
 });
 
-export const databaseSection = section('Where accounts and sessions are kept.', {
+export const databaseSection = section('Storage of accounts and sessions.', {
   url: text({
     sentence: 'A file, or a libSQL server that several instances share.',
     default: 'file:./data/postern.db',
@@ -118,34 +118,35 @@ export const databaseSection = section('Where accounts and sessions are kept.', 
   }),
   encryption_key: secret({
     sentence:
-      'Encrypts a database file as a whole. The file can be read with the key it was made with, and with no other.',
+      'Encrypts the whole database file. Only the key that it was created with can open it.',
     unit: `at least ${MIN_ENCRYPTION_KEY_BYTES} bytes`,
-    absent: 'not encrypted as a whole; hashes and sealed values are in any case',
+    absent: 'not encrypted as a whole; secrets in it are hashed or sealed in any case',
     read: readSecretText(MIN_ENCRYPTION_KEY_BYTES),
   }),
   auth_token: secret({
-    sentence: 'Opens a libSQL server.',
-    unit: 'the token of the server',
+    sentence: 'The token for a libSQL server.',
+    unit: 'the token that the server issued',
     absent: 'none',
     read: readForeignSecret,
   }),
   busy_timeout: duration({
-    sentence: 'How long to wait while another process writes.',
+    sentence: 'Maximum wait while another process writes.',
     default: '5s',
     min: '100ms',
     max: '60s',
   }),
 });
 
-export const secretsSection = section('Keys that seal what lies in the database.', {
+export const secretsSection = section('Keys that encrypt secrets in the database.', {
   key_encryption_key: secret({
-    sentence: 'Seals signing keys and other secrets in the database; without it they are lost.',
+    sentence:
+      'Encrypts signing keys and other secrets in the database; if it is lost, they are lost.',
     unit: '32 random bytes in base64url, base64 or hex',
-    absent: 'made at the first start, in a file beside the database',
+    absent: 'generated at the first start, in a file beside the database',
     read: readSealKey,
   }),
   previous_key_encryption_keys: secretList({
-    sentence: 'Former keys: they still open what they sealed.',
+    sentence: 'Former keys; they only decrypt.',
     unit: 'former values of key_encryption_key',
     read: readSealKey,
   }),
@@ -154,43 +155,45 @@ export const secretsSection = section('Keys that seal what lies in the database.
 export const tokensSection = section('Access tokens and the keys that sign them.', {
   algorithm: choice({
     sentence:
-      'How access tokens are signed; RS256 and PS256 are for verifiers that know RSA alone.',
+      'How access tokens are signed; RS256 and PS256 are for verifiers that support only RSA.',
     default: 'ES256',
     of: ALGORITHMS,
   }),
-  audience: text({ sentence: 'The `aud` that verifiers demand.', default: 'postern' }),
+  audience: text({ sentence: 'The `aud` claim that verifiers expect.', default: 'postern' }),
   access_ttl: duration({
-    sentence: 'How long an access token is good; until then no verifier can be told otherwise.',
+    sentence:
+      'Lifetime of an access token; siblings that verify it themselves accept it until then.',
     default: '15m',
     min: '10s',
     max: '15m',
   }),
   profile_claims: list({
-    sentence: 'What access tokens say about the user beside `sub`.',
+    sentence: 'Claims about the user in access tokens, beside `sub`.',
     default: [],
     unit: PROFILE_CLAIMS.join(', '),
     read: readProfileClaim,
   }),
   key_rotation: duration({
-    sentence: 'How long a signing key signs before the next one takes over.',
+    sentence: 'How long a signing key is used before the next one replaces it.',
     default: '90d',
     min: '1h',
     max: '3650d',
   }),
   key_publish_ahead: duration({
-    sentence: 'How long before its first use a key stands in the JWKS, for caches to learn it.',
+    sentence: 'How long a key is in the JWKS before its first use, so that caches learn it.',
     default: '1d',
     min: '10m',
     max: '90d',
   }),
   shared_secret: secret({
-    sentence: 'Signs access tokens with HS256: whoever can verify with it can also forge.',
+    sentence:
+      'Signs access tokens with HS256: whoever can verify tokens with it can also forge them.',
     unit: `at least ${MIN_SHARED_SECRET_BYTES} bytes`,
-    absent: 'none; needed with HS256 and refused otherwise',
+    absent: 'none; required for HS256 and refused otherwise',
     read: readSecretText(MIN_SHARED_SECRET_BYTES),
   }),
   verified_cache: integer({
-    sentence: 'Access tokens whose good signature is remembered; 0 remembers none.',
+    sentence: 'Number of access tokens whose valid signature is cached; 0 disables the cache.',
     default: 10_000,
     min: 0,
     max: 10_000_000,
@@ -198,16 +201,16 @@ export const tokensSection = section('Access tokens and the keys that sign them.
 });
 
 export const throttleSection = section(
-  'Waits after failed sign-ins, for each account, device and network.',
+  'Limits on failed sign-ins, per account, device and session.',
   {
     attempts: integer({
-      sentence: 'Failures within the window that cost nothing.',
+      sentence: 'Failures within the window that cause no wait.',
       default: 10,
       min: 1,
       max: 100,
     }),
     window: duration({
-      sentence: 'The time in which the failures that cost nothing drain away.',
+      sentence: 'The time after which that many failures are forgotten.',
       default: '1d',
       min: '1m',
       max: '30d',
@@ -220,7 +223,8 @@ export const throttleSection = section(
     }),
     max_wait: duration({ sentence: 'The longest wait.', default: '1h', min: '1s', max: '1d' }),
     max_failures: integer({
-      sentence: 'Failures in a row after which a password is disabled until it is reset.',
+      sentence:
+        'Consecutive failures after which the factor is locked until it is unlocked or reset.',
       default: 100,
       min: 1,
       max: 100,
@@ -228,9 +232,9 @@ export const throttleSection = section(
   },
 );
 
-export const logSection = section('What is written to standard output.', {
+export const logSection = section('The log on standard output.', {
   level: choice({
-    sentence: 'The least severe level that is written.',
+    sentence: 'The least severe level that is logged.',
     default: 'info',
     of: ['trace', 'debug', 'info', 'warn', 'error'],
   }),

@@ -1,21 +1,21 @@
-/** What is in force, and what set it. A secret is only ever said to be set. */
+/** The effective configuration with its origins. A secret is only reported as set. */
 import type { RawValue } from '../lib/setting.ts';
 import { formatRaw, formatSource } from './fault.ts';
 import type { Origin, ParsedConfig } from './parse.ts';
 import { SECTIONS } from './schema.ts';
 import type { Setting } from './schema.ts';
 
-/** What stands for a secret. */
-export const MASK = '[set]';
+/** Replaces a secret. */
+const MASK = '[set]';
 
 /** One effective setting, as `postern config show --json` gives it. */
 export interface ShownSetting {
   readonly value: RawValue | null;
-  /** The file with line and column, the variable or the flag; `default` when nobody set it. */
+  /** The file with line and column, the variable or the flag; `default` if not set. */
   readonly origin: string;
 }
 
-/** All settings by key. Credentials within URLs are left out, too. */
+/** All settings by key. Credentials within URLs are removed too. */
 export function showSettings(parsed: ParsedConfig): Readonly<Record<string, ShownSetting>> {
   return Object.fromEntries(
     SECTIONS.flatMap(({ settings }) => settings).map((setting) => [
@@ -25,10 +25,7 @@ export function showSettings(parsed: ParsedConfig): Readonly<Record<string, Show
   );
 }
 
-/**
- * All settings as a TOML file that would have the same effect, but for the secrets, which it leaves
- * out.
- */
+/** All settings as a TOML file with the same effect, except for secrets, which are left out. */
 export function showToml(parsed: ParsedConfig, layout: { origins: 'with' | 'without' }): string {
   const lines: string[] = [];
   for (const { name, settings } of SECTIONS) {

@@ -1,11 +1,11 @@
 /**
  * A bounded queue that serves clients in turn, and each client's accounts in turn, so that a flood
- * from one place or at one name makes that one wait and nobody else. A cap for each account keeps
- * one name from filling it; when it is full, the newest entry of whoever has most in it makes room
- * for one who has less. Within an account, first come first served.
+ * from one client or on one name delays only itself. One account can hold only part of it. When it
+ * is full, the newest entry of the client that holds most makes room for a client that holds less.
+ * Within an account: first in, first out.
  */
 
-/** A place in the queue. */
+/** An entry's position in the queue. */
 export interface Place<T> {
   readonly client: string;
   readonly account: string;
@@ -17,10 +17,10 @@ export type FairQueueRefusal = 'queue_full' | 'account_full';
 export interface FairQueue<T> {
   readonly depth: number;
   /**
-   * Takes an item in, or says what is full.
+   * Adds an item, or says what is full.
    *
-   * @param client where it comes from, as far as that is known
-   * @param onCrowdedOut told of the place that made room for it
+   * @param client the network that the request came from
+   * @param onCrowdedOut called with the entry that was removed to make room
    */
   push(
     client: string,
@@ -28,11 +28,11 @@ export interface FairQueue<T> {
     item: T,
     onCrowdedOut: (place: Place<T>) => void,
   ): Place<T> | FairQueueRefusal;
-  /** Takes the next item of the client and the account whose turn it is. */
+  /** Removes and returns the next item of the client and account whose turn it is. */
   next(): T | undefined;
-  /** Gives a place up; nothing happens if it was served already. */
+  /** Removes an entry; does nothing if it was served already. */
   remove(place: Place<T>): void;
-  /** Places by arrival, oldest first. */
+  /** Entries, oldest first. */
   byAge(): Iterable<Place<T>>;
 }
 
@@ -42,10 +42,10 @@ interface Client<T> {
 }
 
 export function createFairQueue<T>(length: number, lengthPerAccount: number): FairQueue<T> {
-  // All collections iterate in order of insertion: the first is the one whose turn it is.
+  // All collections iterate in insertion order: the first is next.
   const all = new Set<Place<T>>();
   const clients = new Map<string, Client<T>>();
-  /** How many of an account wait, wherever they come from. */
+  /** Number of waiting entries per account, over all clients. */
   const perAccount = new Map<string, number>();
 
   function remove(place: Place<T>): void {
@@ -63,7 +63,7 @@ export function createFairQueue<T>(length: number, lengthPerAccount: number): Fa
   }
 
   /**
-   * The newest entry of the client that has most, if that is more than another would have with one
+   * The newest entry of the client that holds most, if the newcomer would still hold fewer with one
    * more.
    */
   function crowdOut(newcomer: number): Place<T> | undefined {
@@ -107,7 +107,7 @@ export function createFairQueue<T>(length: number, lengthPerAccount: number): Fa
         for (const [account, own] of client.accounts) {
           for (const place of own) {
             remove(place);
-            // To the back of the line, those that have more to ask for.
+            // An account or client with more entries goes to the end of the line.
             if (own.size > 0) {
               client.accounts.delete(account);
               client.accounts.set(account, own);

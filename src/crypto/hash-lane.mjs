@@ -1,7 +1,7 @@
 /**
- * One hash lane: a worker thread that does argon2id synchronously, one job after another. Plain
- * JavaScript, because Node 20 runs no TypeScript in a worker; it lies beside the bundle under this
- * name. See hash-lanes.ts for the other end.
+ * One hash lane: a worker thread that computes argon2id synchronously, one job after another. Plain
+ * JavaScript, because Node 20 can't run TypeScript in a worker; the build copies it beside the
+ * bundle under this name. hash-lanes.ts is the other end.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { setPriority } from 'node:os';
@@ -17,12 +17,12 @@ const NICENESS = 10;
 const ARGON2ID = 2;
 
 try {
-  // Linux gives each thread its own niceness, and "process 0" is the thread that asks: the event
-  // loop keeps the first call on a core while all lanes are busy. Elsewhere this would nice the
-  // whole process, so it is left alone.
+  // On Linux each thread has its own niceness, and process id 0 means the calling thread: the event
+  // loop is scheduled before busy lanes. Elsewhere this would change the whole process, so it is
+  // skipped.
   if (process.platform === 'linux') setPriority(0, NICENESS);
 } catch {
-  // Best effort: a sandbox may forbid it, and hashing is right all the same.
+  // Best effort: a sandbox may forbid it; hashing works anyway.
 }
 
 /**
@@ -71,8 +71,7 @@ function answer(job) {
   }
 }
 
-// One message for all of a handful: what costs the event loop is being woken, with its caches full
-// of argon2's memory.
+// One reply for the whole batch, because waking the event loop is what costs.
 parentPort?.on('message', (/** @type {LaneJob[]} */ jobs) =>
   parentPort?.postMessage(jobs.map(answer)),
 );

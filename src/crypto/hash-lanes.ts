@@ -1,7 +1,7 @@
 /**
- * The worker threads that hash: as many as cores, synchronous inside, niced. They are apart from
- * the libuv pool, in which argon2 would hold up signing, files and name resolution, and they bound
- * memory: lanes × cost, whatever the load.
+ * Worker threads for hashing: one per core, each computing synchronously at low priority. They are
+ * separate from the libuv pool, where argon2 would delay signing, files and name resolution, and
+ * they bound memory to lanes × cost.
  */
 import { Worker } from 'node:worker_threads';
 import type { Argon2Cost } from './phc.ts';
@@ -11,18 +11,18 @@ export interface Argon2Input extends Argon2Cost {
   salt: Uint8Array;
   /** argon2's secret input (the pepper), or null. */
   secret: Uint8Array | null;
-  /** Bytes of output. */
+  /** Output length in bytes. */
   length: number;
 }
 
-/** What a lane is sent. */
+/** The message to a lane. */
 export interface LaneJob {
   password: string;
   /** Compare with a stored hash. */
   check: (Argon2Input & { expected: Uint8Array }) | null;
-  /** Make a hash: at once if there is nothing to check, otherwise only after a match. */
+  /** Compute a hash: at once if there is nothing to check, otherwise only after a match. */
   make: Argon2Input | null;
-  /** Work to do after a mismatch, for its time alone. */
+  /** Work to do after a mismatch, only to take the same time. */
   pad: Argon2Input | null;
 }
 
@@ -34,10 +34,10 @@ export interface LaneReply {
 }
 
 export interface LanesOptions {
-  /** How many worker threads. */
+  /** Number of worker threads. */
   threads: number;
   laneUrl: URL;
-  /** Called whenever a lane can take a job again. */
+  /** Called whenever a lane becomes free. */
   onFree: () => void;
 }
 
@@ -45,21 +45,19 @@ export interface Lanes {
   readonly running: number;
   readonly hasFree: boolean;
   /**
-   * Runs jobs on one free lane, one after another, and answers when the last is done; a job that
-   * failed says so in its reply. Rejects with an Error if no lane is free or the lane dies.
+   * Runs jobs on one free lane, in order, and resolves when the last is done; a job that failed
+   * says so in its reply. Rejects if no lane is free or the lane dies.
    */
   run(jobs: readonly LaneJob[]): Promise<readonly LaneReply[]>;
-  /**
-   * Resolves once every lane has loaded; rejects if one could not, which is a broken installation.
-   */
+  /** Resolves once every lane has loaded; rejects if one can't load (a broken installation). */
   ready(): Promise<void>;
   /** Waits for running jobs, then ends the threads. */
   close(): Promise<void>;
 }
 
 /**
- * How long a lane that died while loading stays away, in milliseconds: it would only die again at
- * once.
+ * Delay before replacing a lane that died while loading, in milliseconds: it would probably die
+ * again.
  */
 const RESPAWN_DELAY_MS = 1_000;
 
@@ -72,23 +70,23 @@ interface Lane {
   worker: Worker;
   isReady: boolean;
   running: Running | undefined;
-  /** What it died of, if that was told. */
+  /** The error that it died of, if known. */
   fault: unknown;
 }
 
-/** Jobs that wait for each lane, for each one more that it is given at once. */
+/** Each further job in a batch needs this many more jobs waiting per lane. */
 const WAITING_PER_EXTRA = 6;
 const MAX_HANDFUL = 4;
-/** Milliseconds that a lane may be away: at a high cost each hash comes back by itself. */
+/** Longest time for a batch, in milliseconds: at a high cost each hash is returned by itself. */
 const MAX_HANDFUL_MS = 60;
 
 /**
- * How many jobs a lane is given at once. One, until so many wait that being held back for its
- * neighbours is the smaller part of an answer's wait: then the event loop is woken, commits and
- * answers once for several.
+ * How many jobs a lane is given at once. More than one only when so many wait that the extra delay
+ * is small against the total wait; the event loop then wakes, commits and answers once for the
+ * batch.
  *
- * @param waiting jobs that wait for each lane
- * @param usualMs what a job takes
+ * @param waiting jobs waiting per lane
+ * @param usualMs usual duration of a job
  */
 export function handful(waiting: number, usualMs: number): number {
   return Math.max(
@@ -115,19 +113,20 @@ export function createLanes(options: LanesOptions): Lanes {
     reportLoaded = resolve;
     reportBroken = reject;
   });
-  // Whoever does not ask must not be stopped by an unhandled rejection.
+  // Nobody may be listening; that must not become an unhandled rejection.
   loaded.catch(() => undefined);
 
   function spawn(): void {
     const worker = new Worker(options.laneUrl, {
       name: 'hash-lane',
       execArgv: [],
-      // Neither secrets of the environment nor much heap is needed there.
+      // A lane needs neither the environment's secrets nor much heap.
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
     });
     const lane: Lane = { worker, isReady: false, running: undefined, fault: undefined };
-    // Idle lanes keep no process alive; a job does (see run), so that a CLI verb gets its hash.
+    // Idle lanes don't keep the process alive; a running job does (see run), so that a CLI verb
+    // gets its hash.
     worker.unref();
     worker.on('message', (message: LaneReply[] | 'ready') =>
       message === 'ready' ? loadedOne(lane) : finish(lane, message),

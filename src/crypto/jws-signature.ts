@@ -1,23 +1,22 @@
 /**
- * The signature primitives of JWS (RFC 7518 §3, RFC 8037 §3.1) on `node:crypto`, synchronous:
- * WebCrypto would send each token through the libuv pool, behind whatever is there. One algorithm
- * belongs to one kind of key; a pair that does not fit is refused when a key is prepared, not when
- * a token comes (R1, J02).
+ * The signature primitives of JWS (RFC 7518 §3, RFC 8037 §3.1) on `node:crypto`, synchronously:
+ * WebCrypto would queue each token in the libuv pool. Each algorithm belongs to one kind of key; a
+ * mismatch is refused when the key is prepared (R1, J02).
  */
 import { constants, createHmac, sign, timingSafeEqual, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
 export type JwsAlgorithm = 'ES256' | 'ES384' | 'ES512' | 'EdDSA' | 'RS256' | 'PS256' | 'HS256';
 
-/** Fewest bits of an RSA modulus of ours (D1). */
+/** Minimum RSA modulus in bits (D1). */
 const MIN_RSA_BITS = 3072;
-/** Fewest bytes of an HMAC secret (RFC 7518 §3.2). */
+/** Minimum HMAC secret in bytes (RFC 7518 §3.2). */
 const MIN_SECRET_BYTES = 32;
 
 interface Primitive {
   sign(key: KeyObject, data: Buffer): Buffer;
   verify(key: KeyObject, data: Buffer, signature: Buffer): boolean;
-  /** What is wrong with a key for this algorithm, or undefined. */
+  /** Why a key does not fit this algorithm, or undefined. */
   fault(key: KeyObject): string | undefined;
 }
 
@@ -27,8 +26,8 @@ function ecdsa(hash: string, curve: string, width: number): Primitive {
     sign: (key, data) => sign(hash, data, { key, dsaEncoding: 'ieee-p1363' }),
     verify(key, data, signature) {
       if (signature.length !== 2 * width) return false;
-      // Refused by the library as well; stated, because a verifier that forgot it once signed
-      // anything (CVE-2022-21449).
+      // OpenSSL refuses these too; explicit because a verifier that forgot it accepted anything
+      // (CVE-2022-21449).
       if (isZero(signature.subarray(0, width)) || isZero(signature.subarray(width))) return false;
       return verify(hash, data, { key, dsaEncoding: 'ieee-p1363' }, signature);
     },
@@ -83,10 +82,7 @@ export function signBytes(alg: JwsAlgorithm, key: KeyObject, data: Buffer): Buff
   return PRIMITIVES[alg].sign(key, data);
 }
 
-/**
- * Whether a signature over bytes is good; whatever the library thinks wrong with it is a no, never
- * an exception.
- */
+/** Whether a signature is valid. A library error counts as invalid and is never thrown. */
 export function verifyBytes(
   alg: JwsAlgorithm,
   key: KeyObject,
@@ -94,7 +90,7 @@ export function verifyBytes(
   signature: Buffer,
 ): boolean {
   try {
-    // The pair is checked here too, or a public key would serve as an HMAC secret (J02).
+    // Checked here too: otherwise a public key could serve as an HMAC secret (J02).
     return PRIMITIVES[alg].fault(key) === undefined && PRIMITIVES[alg].verify(key, data, signature);
   } catch {
     return false;
@@ -102,8 +98,8 @@ export function verifyBytes(
 }
 
 /**
- * What is wrong with a key for signing tokens of ours: its kind, its curve, or a strength below D1.
- * Undefined if nothing is.
+ * Why a key must not sign our tokens: its kind, its curve, or a strength below D1. Undefined if it
+ * may.
  */
 export function keyFault(alg: JwsAlgorithm, key: KeyObject): string | undefined {
   const fault = PRIMITIVES[alg].fault(key);

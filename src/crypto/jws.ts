@@ -1,8 +1,7 @@
 /**
- * Compact JWS (RFC 7515 §7.1), signed and verified without a library that has to please everybody:
- * three parts, a header of `alg`, `kid` and `typ` alone, one algorithm for each key, one `typ` for
- * each kind of token (R1–R4). Everything else, be it `crit`, `jwk`, `jku`, `x5c`, `zip`, JWE or a
- * JSON serialisation, dies in the form check, before any key is looked at.
+ * Compact JWS (RFC 7515 §7.1): three parts, a header of exactly `alg`, `kid` and `typ`, one
+ * algorithm per key, one `typ` per kind of token (R1–R4). Everything else (`crit`, `jwk`, `jku`,
+ * `x5c`, `zip`, JWE, JSON serialisation) is refused by its form, before a key is looked up.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7515#section-5.2
  * @see https://www.rfc-editor.org/rfc/rfc8725#section-3
@@ -16,13 +15,10 @@ import type { JwsAlgorithm } from './jws-signature.ts';
 
 export type { JwsAlgorithm } from './jws-signature.ts';
 
-/**
- * Longest token that is verified, in characters (R2). Signing has no limit: a status list may be
- * longer.
- */
+/** Longest token that is verified, in characters (R2). Signing has no limit. */
 export const MAX_TOKEN_LENGTH = 4096;
 
-/** Nesting of claims that is read; that of request bodies (G3). */
+/** Maximum nesting of claims, the same as of request bodies (G3). */
 const MAX_PAYLOAD_DEPTH = 8;
 const COMPACT = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
 const HEADER_MEMBERS: ReadonlySet<string> = new Set(['alg', 'kid', 'typ']);
@@ -30,9 +26,9 @@ const HEADER_MEMBERS: ReadonlySet<string> = new Set(['alg', 'kid', 'typ']);
 export interface JwsKey {
   kid: string;
   alg: JwsAlgorithm;
-  /** The kinds of token that this key is for; any other `typ` is refused. Default: every kind. */
+  /** The kinds of token that this key may be used for; any other `typ` is refused. Default: all. */
   typ?: readonly string[];
-  /** The private or secret half; a key without it only verifies. */
+  /** The private or secret half; without it the key only verifies. */
   signKey?: KeyObject;
   /** The public or secret half. */
   verifyKey: KeyObject;
@@ -40,7 +36,7 @@ export interface JwsKey {
 
 export type JwsErrorCode = 'malformed' | 'unexpected_type' | 'unknown_key' | 'bad_signature';
 
-/** A token that is not ours. The message carries nothing of it. */
+/** A token that we did not issue. The message contains nothing of the token. */
 export class JwsError extends Error {
   readonly code: JwsErrorCode;
 
@@ -54,7 +50,7 @@ export class JwsError extends Error {
 export type JwsSigner = (payload: object) => string;
 
 /**
- * Prepares signing: the key is checked and the header encoded once.
+ * Prepares signing: checks the key and encodes the header once.
  *
  * @throws TypeError if the key has no private half, is of another kind than its `alg`, is weaker
  *   than D1 allows, or is not for this `typ`
@@ -77,7 +73,7 @@ export function createSigner(key: JwsKey, typ: string): JwsSigner {
 const signers = new WeakMap<JwsKey, Map<string, JwsSigner>>();
 
 /**
- * Signs a payload. The signer of each key and type is made once.
+ * Signs a payload. The signer for each key and type is created once.
  *
  * @throws TypeError see createSigner
  */
@@ -90,12 +86,12 @@ export function signJws(key: JwsKey, typ: string, payload: object): string {
 }
 
 /**
- * Verifies a token's form, type, key and signature, in this order, and gives back its claims.
- * Whether the claims are good (issuer, audience, times) is for the caller; deny lists and caches
- * key on `jti` or on a digest, never on a part of the string.
+ * Verifies form, type, key and signature, in this order, and returns the claims. The caller checks
+ * the claims (issuer, audience, times). Deny lists and caches must use `jti` or a digest as their
+ * key, never part of the string.
  *
- * @param typ the one `typ` that is taken, exactly
- * @param lookup finds a key by name, through a Map: the name is a stranger's
+ * @param typ the only `typ` that is accepted
+ * @param lookup finds a key by id; use a Map, because the id is untrusted
  * @throws JwsError `malformed`, `unexpected_type`, `unknown_key` (also for an `alg` that is not the
  *   key's), `bad_signature`
  */
@@ -119,18 +115,18 @@ export function verifyJws(
   return parseObject(parts.payload, MAX_PAYLOAD_DEPTH);
 }
 
-/** The segments of a compact JWS that has the one form R2 allows. */
+/** The parts of a compact JWS in the one form that R2 allows. */
 export interface CompactParts {
-  /** The first segment as it stands. */
+  /** The first part, undecoded. */
   header: string;
   payload: Buffer;
   signature: Buffer;
-  /** What was signed: the first two segments with their dot. */
+  /** The signed bytes: the first two parts with their dot. */
   input: Buffer;
 }
 
 /**
- * The form check: length, three parts, canonical base64url (T1). It reads no JSON.
+ * Checks the form: length, three parts, canonical base64url (T1). It parses no JSON.
  *
  * @throws JwsError `malformed`
  */
@@ -157,9 +153,8 @@ interface Header {
 }
 
 /**
- * Headers of tokens that proved good, parsed. Only what a key of ours has signed gets in, so that a
- * stranger can neither fill it nor push ours out. It spares the parsing and nothing else: each
- * token still asks `lookup`, so a retired key is gone.
+ * Parsed headers of tokens with a valid signature, so that strangers can't fill the cache. It saves
+ * only the parsing: each token still asks `lookup`, so a retired key is refused.
  */
 const knownHeaders = new Map<string, Header>();
 const MAX_KNOWN_HEADERS = 64;
@@ -171,8 +166,8 @@ function rememberHeader(segment: string, header: Header): void {
 }
 
 /**
- * Reads a header segment: canonical base64url of a JSON object with exactly `alg`, `kid` and `typ`,
- * each a text.
+ * Reads a header: canonical base64url of a JSON object with exactly `alg`, `kid` and `typ`, all
+ * strings.
  *
  * @throws JwsError `malformed`
  */
@@ -181,8 +176,8 @@ function parseHeader(segment: string): Header {
   if (bytes === undefined) throw new JwsError('malformed');
   const header = parseObject(bytes, 1);
   const { alg, kid, typ } = header;
-  // Members that we do not know could only ask for something that we do not do: `crit`, `b64`,
-  // `jwk`, `zip`, … (J03, J05)
+  // Any other member (`crit`, `b64`, `jwk`, `zip` …) would ask for processing that we don't do
+  // (J03, J05).
   const known = Object.keys(header).every((name) => HEADER_MEMBERS.has(name));
   if (!known || typeof alg !== 'string' || typeof kid !== 'string') throw new JwsError('malformed');
   if (typ === undefined) throw new JwsError('unexpected_type');
@@ -190,7 +185,7 @@ function parseHeader(segment: string): Header {
   return { alg, kid, typ };
 }
 
-/** A JSON object out of bytes that a stranger sent (J09). */
+/** Parses a JSON object from untrusted bytes (J09). */
 function parseObject(bytes: Buffer, maxDepth: number): Record<string, unknown> {
   if (!isUtf8(bytes)) throw new JwsError('malformed');
   let value: unknown;
@@ -205,7 +200,7 @@ function parseObject(bytes: Buffer, maxDepth: number): Record<string, unknown> {
 
 const fitKeys = new WeakMap<JwsKey, boolean>();
 
-/** Whether a key's halves are what its `alg` says; looked at once for each key. */
+/** Whether a key fits its `alg`; checked once per key. */
 function isFit(key: JwsKey): boolean {
   let fit = fitKeys.get(key);
   if (fit === undefined) fitKeys.set(key, (fit = keyFault(key.alg, key.verifyKey) === undefined));

@@ -1,9 +1,9 @@
 /**
- * Password hashing: argon2id in lanes (hash-lanes.ts) behind a bounded, fair queue. Load beyond the
- * queue is refused before any work (G5); a name without a password, a hash that must not be run and
- * a hash of another cost take the time of a usual one, so that time tells nothing about an account
- * (E01, E06). The pepper is argon2's own secret input (RFC 9106 §3.1), and the stored text names
- * it, so that peppers rotate.
+ * Password hashing: argon2id in worker threads (hash-lanes.ts) behind a bounded, fair queue. Load
+ * beyond the queue is refused before any work (G5). A missing hash, a refused one and one of
+ * another cost take the usual time, so that time reveals nothing about an account (E01, E06). The
+ * pepper is argon2's secret input (RFC 9106 §3.1); the stored hash names it, so that peppers can
+ * rotate.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9106
  */
@@ -20,25 +20,25 @@ import { formatPhc, isPayable, parsePhc } from './phc.ts';
 import type { Argon2Cost, Phc } from './phc.ts';
 
 export interface PasswordHasherOptions extends Argon2Cost {
-  /** Worker threads; 0 means as many as cores. */
+  /** Number of worker threads; 0 means one per core. */
   threads: number;
-  /** Most entries that wait; those that run are not counted. */
+  /** Maximum number of waiting entries; running ones are not counted. */
   queueLength: number;
-  /** Most entries of one account that wait. Default: a quarter of the queue, at least 8. */
+  /** Maximum number of waiting entries per account. Default: a quarter of the queue, at least 8. */
   queueLengthPerAccount?: number;
   /** Longest wait in milliseconds before an entry is refused. */
   deadlineMs: number;
-  /** Keyed step whose key is kept apart from the database (N4); at least 16 bytes of UTF-8. */
+  /** A secret kept apart from the database (N4); at least 16 bytes of UTF-8. */
   pepper?: string;
-  /** Peppers that still verify, and are replaced at the next good sign-in. */
+  /** Peppers that still verify; their hashes are replaced at the next successful sign-in. */
   previousPeppers?: readonly string[];
   clock: Pick<Clock, 'monotonic'>;
   random: Random;
-  /** Where hash-lane.mjs lies. Default: beside this module. */
+  /** Location of hash-lane.mjs. Default: beside this module. */
   laneUrl?: URL;
-  /** Called after each piece of work, with its times in milliseconds; for metrics. */
+  /** Called after each computation, with times in milliseconds; for metrics. */
   onDone?: (done: { kind: HashKind; waitMs: number; runMs: number }) => void;
-  /** Called for a stored hash that was not run (P08); for the log. Carries nothing of it. */
+  /** Called for a stored hash that was refused (P08); for the log. Contains nothing of the hash. */
   onRefused?: (reason: StoredRefusal) => void;
 }
 
@@ -48,34 +48,29 @@ export type Rejection = FairQueueRefusal | 'deadline' | 'closed';
 
 export interface HashContext {
   /**
-   * Whose password: the canonical name that was given, whether it exists or not. Fairness counts by
-   * it.
+   * Whose password: the canonical form of the given name, whether it exists or not. For fairness.
    */
   account: string;
   /**
-   * Where it comes from: clients are served in turn, so that a flood from one place holds up nobody
-   * else. Never what the caller chose.
+   * The network of the request; networks are served in turn. Never a value that the caller chose.
    */
   client: string;
-  /** Aborting drops an entry that still waits; what runs, runs on. */
+  /** Aborting removes an entry that still waits; running work continues. */
   signal?: AbortSignal;
 }
 
 export interface Verification {
   ok: boolean;
-  /**
-   * A new hash to store in place of the old one, whose cost or pepper is no longer current; null if
-   * none is needed.
-   */
+  /** A new hash to store, because the old one's cost or pepper is not current; otherwise null. */
   rehash: string | null;
 }
 
 export interface HasherStats {
-  /** Entries that wait. */
+  /** Waiting entries. */
   depth: number;
-  /** Lanes at work. */
+  /** Busy lanes. */
   running: number;
-  /** Entries refused since the start, in all and by reason. */
+  /** Refused entries since the start, in total and by reason. */
   rejected: number;
   rejectedBy: Readonly<Record<Rejection, number>>;
 }
@@ -87,25 +82,24 @@ export interface PasswordHasher {
    * @throws Refusal `overloaded` when the queue or the account's share of it is full, or the
    *   deadline has passed
    * @throws the signal's reason when aborted while waiting
-   * @throws Error when a lane died with the work
+   * @throws Error when a lane died during the work
    */
   hash(password: string, ctx: HashContext): Promise<string>;
   /**
-   * Compares a normalised password with a stored hash, or with none: null does the same work and is
+   * Compares a normalised password with a stored hash. Null (no hash) costs the same work and is
    * never ok.
    *
    * @throws as hash does
    */
   verify(stored: string | null, password: string, ctx: HashContext): Promise<Verification>;
   stats(): HasherStats;
-  /** How long what waits now will keep the lanes busy, in milliseconds. */
+  /** How long the waiting entries will keep the lanes busy, in milliseconds. */
   readonly backlogMs: number;
   /**
-   * Resolves once the lanes have loaded; rejects when they can't, so that a broken installation is
-   * told at the start.
+   * Resolves once the lanes have loaded; rejects if they can't, so that the start can report it.
    */
   ready(): Promise<void>;
-  /** Refuses what waits and what comes, lets running work end, ends the threads. */
+  /** Refuses waiting and new entries, lets running work end, and ends the threads. */
   close(): Promise<void>;
 }
 
@@ -116,7 +110,7 @@ interface Entry {
   deadline: number;
   resolve: (reply: LaneReply) => void;
   reject: (error: unknown) => void;
-  /** Forgets the signal. */
+  /** Removes the abort listener. */
   detach: () => void;
 }
 
@@ -124,7 +118,7 @@ const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
 /**
- * Starts the lanes and gives back the hasher in front of them.
+ * Starts the lanes and returns the hasher.
  *
  * @throws RangeError for a cost that argon2 or phc.ts does not take, or a pepper that is too short
  */
@@ -163,7 +157,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   };
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
-  /** Moving average of a piece of work, for Retry-After. */
+  /** Moving average of a computation's duration, for Retry-After. */
   let usualMs = 20;
 
   function input(salt: Uint8Array): Argon2Input {
@@ -227,7 +221,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     place.item.detach = () => signal.removeEventListener('abort', abandon);
   }
 
-  /** Hands entries to a free lane. */
+  /** Gives entries to a free lane. */
   function start(entries: readonly Entry[]): void {
     for (const entry of entries) entry.detach();
     const startedAt = clock.monotonic();
@@ -258,7 +252,10 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     }
   }
 
-  /** Refuses entries whose deadline has passed; all wait equally long, so the oldest come first. */
+  /**
+   * Refuses entries whose deadline has passed. All have the same deadline, so the oldest come
+   * first.
+   */
   function expire(): void {
     const now = clock.monotonic();
     for (const place of queue.byAge()) {
@@ -278,10 +275,10 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     }
   }
 
-  /** How to compare with a stored hash, and whether that could end well at all. */
+  /** Plans the comparison with a stored hash, and says whether it can succeed at all. */
   function planCheck(stored: string | null, password: string): { job: LaneJob; isReal: boolean } {
     const unreal = { job: { password, check: dummy, make: null, pad: null }, isReal: false };
-    // A lone surrogate would turn into U+FFFD on its way to argon2 and match another password (T4).
+    // argon2 would receive U+FFFD for a lone surrogate, which then matches another password (T4).
     if (stored === null || !password.isWellFormed()) return unreal;
     const phc = parsePhc(stored);
     const secret = typeof phc === 'string' || phc.keyId === null ? null : peppers.get(phc.keyId);
@@ -319,8 +316,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   }
 
   /**
-   * What a wrong password at a lower cost still owes, so that it takes as long as one at the
-   * current cost.
+   * Extra work after a mismatch at a lower cost, so that it takes as long as at the current cost.
    */
   function padding(paid: Argon2Cost): Argon2Input | null {
     const owedKiB = Math.floor(

@@ -1,6 +1,6 @@
 /**
- * The pepper: argon2's own secret input (RFC 9106 §3.1), kept apart from the database (N4); a
- * stored hash names the one that it was made with.
+ * The pepper: argon2's secret input (RFC 9106 §3.1), kept apart from the database (N4). A stored
+ * hash names the pepper that it was made with.
  */
 import { createHmac } from 'node:crypto';
 import { encodePhc } from './phc.ts';
@@ -8,7 +8,7 @@ import { encodePhc } from './phc.ts';
 const MIN_PEPPER_BYTES = 16;
 
 /**
- * A pepper's bytes and its name, which an HMAC makes, so that a stored hash reveals nothing of it.
+ * A pepper's bytes and its id. The id is an HMAC, so a stored hash reveals nothing of the pepper.
  */
 export function namePepper(pepper: string): { id: string; secret: Uint8Array } {
   const secret = new TextEncoder().encode(pepper);

@@ -1,36 +1,35 @@
 /**
  * The stored form of a password hash: `$argon2id$v=19$m=…,t=…,p=…[,keyid=…]$salt$hash` (PHC string
- * format), `keyid` naming the pepper. A stored text is data of an import or of whoever wrote to the
- * database, so it is read strictly, and one whose cost nobody should pay is told apart before a
- * single block is filled (P08).
+ * format); `keyid` names the pepper. Stored hashes can come from an import or an attacker, so they
+ * are read strictly, and an absurd cost is refused before any work (P08).
  *
  * @see https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md
  * @see https://www.rfc-editor.org/rfc/rfc9106#section-3.1
  */
 
-/** What a hash costs. */
+/** The cost of a hash. */
 export interface Argon2Cost {
   /** Memory in KiB (`m`). */
   memoryKiB: number;
-  /** Passes over it (`t`). */
+  /** Passes over the memory (`t`). */
   passes: number;
   /** Degree of parallelism (`p`). */
   lanes: number;
 }
 
 export interface Phc extends Argon2Cost {
-  /** Which pepper went in, or null for none. */
+  /** The id of the pepper, or null. */
   keyId: string | null;
   salt: Uint8Array;
   hash: Uint8Array;
 }
 
-/** 1 GiB, and what one hash may cost in all: the passes a lane may spend on memory, in KiB. */
+/** 1 GiB. */
 const MAX_MEMORY_KIB = 1_048_576;
 const MAX_PASSES = 100;
 const MAX_LANES = 16;
 /**
- * Memory × passes: some seconds of one core. Without it `m=1 GiB, t=100` would hold a lane for
+ * Memory × passes: a few seconds of one core. Without it, `m=1 GiB, t=100` would occupy a lane for
  * minutes.
  */
 const MAX_WORK_KIB = 4 * MAX_MEMORY_KIB;
@@ -41,7 +40,7 @@ const FORM = new RegExp(
   `^\\$argon2id\\$v=19\\$m=${NUMBER},t=${NUMBER},p=${NUMBER}(?:,keyid=(${BASE64}{1,11}))?\\$(${BASE64}{11,86})\\$(${BASE64}{22,86})$`,
 );
 
-/** Whether a cost is one that argon2 takes (RFC 9106 §3.1) and that we would pay. */
+/** Whether argon2 accepts a cost (RFC 9106 §3.1) and we are willing to pay it. */
 export function isPayable(cost: Argon2Cost): boolean {
   const { memoryKiB, passes, lanes } = cost;
   const isWhole = [memoryKiB, passes, lanes].every((n) => Number.isSafeInteger(n) && n >= 1);
@@ -50,8 +49,8 @@ export function isPayable(cost: Argon2Cost): boolean {
 }
 
 /**
- * Reads a stored hash; `malformed` for another form, algorithm or version, `cost` for parameters
- * that must not be run.
+ * Reads a stored hash; `malformed` for another form, algorithm or version, `cost` for a refused
+ * cost.
  */
 export function parsePhc(text: string): Phc | 'malformed' | 'cost' {
   if (text.length > 300) return 'malformed';
@@ -78,13 +77,13 @@ export function formatPhc(phc: Phc): string {
   return `$argon2id$v=19$m=${phc.memoryKiB},t=${phc.passes},p=${phc.lanes}${keyId}$${encodePhc(phc.salt)}$${encodePhc(phc.hash)}`;
 }
 
-/** Base64 of the PHC format: the usual alphabet, no padding. */
+/** Base64 of the PHC format: standard alphabet, no padding. */
 export function encodePhc(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64').replace(/=+$/, '');
 }
 
 function decode(text: string): Uint8Array | undefined {
   const bytes = Buffer.from(text, 'base64');
-  // A copy of its own: what is sent to a lane carries the whole buffer behind a view.
+  // A copy: posting a view to a lane would send its whole underlying buffer.
   return encodePhc(bytes) === text ? new Uint8Array(bytes) : undefined;
 }

@@ -1,10 +1,10 @@
 /**
- * Secrets at rest that we must read again (TOTP seeds, SMTP answers, private keys): AES-256-GCM in
- * an envelope that names its key, so that keys rotate, and that is bound to its place, so that a
- * ciphertext copied to another row, column or table does not open there (ASVS 11.3.2–11.3.4). The
- * nonce is 96 random bits: one key may seal 2^32 values (SP 800-38D §8.3).
+ * Encryption at rest for secrets that we must read again (TOTP seeds, email contents, private
+ * keys): AES-256-GCM, with the key's id, so that keys can rotate, and bound to its place, so that a
+ * ciphertext copied to another row, column or table does not open (ASVS 11.3.2–11.3.4). The nonce
+ * is 96 random bits: one key may seal 2^32 values (SP 800-38D §8.3).
  *
- * Text: `v1.<key id>.<base64url of nonce ‖ ciphertext ‖ tag>`.
+ * Format: `v1.<key id>.<base64url of nonce ‖ ciphertext ‖ tag>`.
  *
  * @see https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf
  */
@@ -27,9 +27,7 @@ const FORM = /^v1\.([A-Za-z0-9_-]{11})\.([A-Za-z0-9_-]{38,})$/;
 
 export type SealErrorCode = 'malformed' | 'unknown_key' | 'changed';
 
-/**
- * A sealed value that does not open here. The message carries neither the value nor the purpose.
- */
+/** A sealed value that can't be opened. The message contains neither the value nor the purpose. */
 export class SealError extends Error {
   readonly code: SealErrorCode;
 
@@ -51,15 +49,16 @@ export interface Sealer {
   /**
    * Seals bytes for one place.
    *
-   * @param purpose names table, column and row, as in `totp.secret:018f…`; the same text opens it
+   * @param purpose names table, column and row, such as `totp.secret:018f…`; opening needs the same
+   *   text
    */
   seal(purpose: string, plaintext: Uint8Array): string;
   /**
-   * @throws SealError `malformed` for another form, `unknown_key` for a key that is not here,
-   *   `changed` for an altered value or one that was sealed for another purpose
+   * @throws SealError `malformed` for another form, `unknown_key` for a key that is not configured,
+   *   `changed` for an altered value or another purpose
    */
   open(purpose: string, sealed: string): Buffer;
-  /** Whether the current key made it; if not, seal it anew when there is an occasion. */
+  /** Whether it was sealed with the current key; otherwise seal it again when possible. */
   isCurrent(sealed: string): boolean;
 }
 
@@ -109,8 +108,8 @@ export function createSealer(keys: SealKeys, random: Random): Sealer {
       });
       decipher.setAAD(associatedData(id, purpose));
       decipher.setAuthTag(body.subarray(-TAG_BYTES));
-      // What update() yields is unauthenticated until final() has agreed, hence nothing leaves this
-      // function before it.
+      // update() returns unauthenticated bytes; nothing leaves this function before final()
+      // succeeds.
       const plaintext = decipher.update(body.subarray(NONCE_BYTES, -TAG_BYTES));
       try {
         return Buffer.concat([plaintext, decipher.final()]);
@@ -126,10 +125,10 @@ export function createSealer(keys: SealKeys, random: Random): Sealer {
 }
 
 /**
- * Reads a sealing key as an operator writes it: exactly 32 random bytes in base64url, base64 or
- * hexadecimal; white space around it (a file's last newline) is nothing.
+ * Reads a sealing key: exactly 32 random bytes in base64url, base64 or hexadecimal, surrounding
+ * white space ignored.
  *
- * @throws Error that says how to make a key and never repeats what was given
+ * @throws Error that says how to make a key and never repeats the input
  */
 export function parseSealKey(text: string): Buffer {
   const bytes = decodeKeyText(text.trim());
@@ -138,8 +137,8 @@ export function parseSealKey(text: string): Buffer {
       'a sealing key is exactly 32 random bytes in base64url, base64 or hex; make one with: openssl rand -base64 32',
     );
   }
-  // 32 random bytes have fewer than 16 different values once in 10^16: such a key was typed, not
-  // drawn.
+  // 32 random bytes have fewer than 16 different values once in 10^16: such a key was typed by
+  // hand.
   if (new Set(bytes).size < 16) {
     throw new Error(
       'the sealing key is not random (few different bytes); make one with: openssl rand -base64 32',
@@ -155,8 +154,8 @@ function decodeKeyText(text: string): Buffer | undefined {
 }
 
 /**
- * Separate subkeys for sealing and for the name, so that the name reveals nothing about the key
- * that seals.
+ * Derives separate subkeys for encryption and for the id, so that the id reveals nothing of the
+ * encryption key.
  */
 function nameKey(bytes: Uint8Array): NamedKey {
   if (bytes.length !== KEY_BYTES) throw new TypeError('a sealing key has exactly 32 bytes');
@@ -172,8 +171,8 @@ function nameKey(bytes: Uint8Array): NamedKey {
 }
 
 /**
- * Version, key id and purpose; the first two have fixed lengths, so that no two triples give the
- * same bytes.
+ * Version, key id and purpose. The first two have fixed lengths, so that the encoding is
+ * unambiguous.
  */
 function associatedData(keyId: string, purpose: string): Buffer {
   if (purpose === '' || !purpose.isWellFormed())

@@ -1,6 +1,6 @@
 /**
- * Making signing keys and giving them their public forms. jose makes and names them (it runs at
- * rotation, never on a request); signing with them is `jws.ts`.
+ * Creates signing keys and their public forms. jose generates them (at rotation, never during a
+ * request); `jws.ts` signs with them.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7517
  * @see https://www.rfc-editor.org/rfc/rfc7638 for the key ids
@@ -13,12 +13,12 @@ import type { JwsAlgorithm, JwsKey } from './jws.ts';
 
 export type AsymmetricAlgorithm = Exclude<JwsAlgorithm, 'HS256'>;
 
-/** Modulus of RSA keys, in bits: the least that makes 128 bits of strength (ASVS 11.2.3). */
-export const RSA_MODULUS_BITS = 3072;
+/** RSA modulus in bits: the minimum for 128 bits of strength (ASVS 11.2.3). */
+const RSA_MODULUS_BITS = 3072;
 
 /**
- * A key as it is stored: the public half in clear, the private half as PKCS #8 DER (or the bare
- * secret), to be sealed.
+ * A key as it is stored: the public half in the clear, the private half (PKCS #8 DER, or the bare
+ * secret) to be sealed.
  */
 export interface KeyMaterial {
   readonly kid: string;
@@ -27,7 +27,7 @@ export interface KeyMaterial {
   readonly privateBytes: Uint8Array;
 }
 
-/** A public key as the JWKS shows it; never a private member. */
+/** A public key as the JWKS shows it; never with a private member. */
 export type PublicJwk = {
   readonly kty: string;
   readonly kid: string;
@@ -37,10 +37,7 @@ export type PublicJwk = {
 
 const PUBLIC_MEMBERS = ['crv', 'x', 'y', 'n', 'e'] as const;
 
-/**
- * Makes a key pair; its id is the RFC 7638 thumbprint, so that the same key has the same id
- * wherever it is shown.
- */
+/** Generates a key pair. Its id is the RFC 7638 thumbprint. */
 export async function generateSigningKey(algorithm: AsymmetricAlgorithm): Promise<KeyMaterial> {
   const { privateKey, publicKey } = await generateKeyPair(algorithm, {
     extractable: true,
@@ -56,7 +53,7 @@ export async function generateSigningKey(algorithm: AsymmetricAlgorithm): Promis
   return { kid, algorithm, publicJwk: publicForm(jwk, kid, algorithm), privateBytes };
 }
 
-/** Makes a 256-bit secret for tokens that only this service reads. */
+/** Generates a 256-bit secret for tokens that only this service reads. */
 export function generateInternalKey(random: Random): KeyMaterial {
   return {
     kid: random.bytes(12).toString('base64url'),
@@ -66,7 +63,7 @@ export function generateInternalKey(random: Random): KeyMaterial {
   };
 }
 
-/** Members are picked, not dropped, so that no private one can come along. */
+/** Copies only known public members, so that no private one can slip through. */
 function publicForm(jwk: JWK, kid: string, algorithm: AsymmetricAlgorithm): PublicJwk {
   const members: Record<string, string> = {};
   for (const name of PUBLIC_MEMBERS) {
@@ -76,7 +73,7 @@ function publicForm(jwk: JWK, kid: string, algorithm: AsymmetricAlgorithm): Publ
   return { kty: jwk.kty ?? '', kid, alg: algorithm, use: 'sig', ...members };
 }
 
-/** The key ready to sign and verify, for these kinds of token and no other. */
+/** Makes a key ready to sign and verify the given kinds of token. */
 export function openSigningKey(material: KeyMaterial, typ: readonly string[]): JwsKey {
   const { kid, algorithm, privateBytes } = material;
   if (algorithm === 'HS256') {
@@ -92,8 +89,8 @@ export function openSigningKey(material: KeyMaterial, typ: readonly string[]): J
 }
 
 /**
- * The access-token key of a deployment that shares one secret with its siblings (HS256). Its id
- * tells nothing of the secret.
+ * The access-token key of a deployment that shares a secret with its siblings (HS256). Its id
+ * reveals nothing of the secret.
  */
 export function sharedSecretKey(secret: string, typ: readonly string[]): JwsKey {
   const bytes = Buffer.from(secret, 'utf8');

@@ -1,22 +1,19 @@
 /**
- * One synchronous connection to a local file: its pragmas, and the statements that it keeps. A kept
- * statement is prepared once and runs at 7 times the speed; and a statement that is prepared anew
- * when it meets a lock is the one that loses writes (T11).
+ * One synchronous connection to a local file: its pragmas and its kept statements. A kept statement
+ * is prepared once and runs 7 times as fast. Preparing a statement while another process holds a
+ * lock is what loses writes (T11).
  */
 import Libsql from 'libsql';
 import { DatabaseRefused } from './database.ts';
 import type { SqlValue } from './database.ts';
 
-/**
- * Texts of statements come from the program, so their number is bounded by it; this bounds a
- * mistake.
- */
+/** All SQL texts come from the program, so their number is bounded; this catches a mistake. */
 const KEPT_STATEMENTS = 512;
 
 /**
- * What each connection needs. No busy timeout: the binding is synchronous, so that SQLite's own
- * waiting would stop the event loop. FULL: a commit that was acknowledged survives a power cut.
- * Views and triggers of a file from elsewhere run no functions.
+ * Settings of each connection. No busy timeout: the binding is synchronous, so SQLite's own waiting
+ * would block the event loop. FULL: an acknowledged commit survives a power cut. Views and triggers
+ * of a foreign file may run no functions.
  */
 const PRAGMAS = [
   'synchronous=FULL',
@@ -34,11 +31,11 @@ export interface Ran {
 export interface Connection {
   readonly inTransaction: boolean;
   exec(sql: string): void;
-  /** Runs a statement to its end; `params` are those of {@link bindable}. */
+  /** Runs a statement to completion; `params` come from {@link bindable}. */
   run(sql: string, params: readonly SqlValue[]): Ran;
   /**
-   * Fetches the first row of a read, at less than half the cost. A write stopped there would skip
-   * its foreign-key check.
+   * Fetches only the first row of a read, at less than half the cost. A write must not stop there:
+   * its foreign-key check would be skipped.
    */
   first(sql: string, params: readonly SqlValue[]): SqlValue[][];
   /** Changes when another connection has committed. */
@@ -52,8 +49,8 @@ type Kept = {
 };
 
 /**
- * Opens the file. @throws {Error} what SQLite says: SQLITE_NOTADB, SQLITE_CANTOPEN, SQLITE_BUSY
- * (another process recovers it)
+ * Opens the file. @throws {Error} SQLite's error: SQLITE_NOTADB, SQLITE_CANTOPEN, SQLITE_BUSY
+ * (another process is recovering it)
  */
 export function openConnection(path: string, encryptionKey: string | undefined): Connection {
   const options = { timeout: 0, ...(encryptionKey === undefined ? {} : { encryptionKey }) };
@@ -76,7 +73,7 @@ export function openConnection(path: string, encryptionKey: string | undefined):
     return entry;
   };
 
-  // Read before anything is set: with a wrong key nothing of the file may change.
+  // Read before anything is set: with a wrong key, nothing in the file may change.
   try {
     db.exec('SELECT count(*) FROM sqlite_schema');
     db.exec('PRAGMA journal_mode=WAL');
@@ -117,7 +114,7 @@ export function openConnection(path: string, encryptionKey: string | undefined):
   };
 }
 
-/** In raw mode a row is the array of its values; the binding's types don't say so. */
+/** In raw mode a row is an array of values; the binding's types don't say so. */
 function rowOf(row: unknown): SqlValue[] {
   if (!Array.isArray(row)) throw new Error('the driver gave a row in another form');
   return row;

@@ -1,32 +1,36 @@
 /**
- * The one interface between stores and SQLite, and the two ways it is met: a local file through the
- * synchronous `libsql` binding (`local.ts`), and anything else through @libsql/client
- * (`remote.ts`). It has two verbs on purpose: read one statement, write an atomic list. There is no
- * interactive transaction to hold across an await (security.md T2, T11).
+ * The interface between stores and SQLite, with two implementations: a local file through the
+ * synchronous `libsql` binding (`local.ts`), anything else through @libsql/client (`remote.ts`). It
+ * has two operations: read one statement, and write a list atomically. There are no interactive
+ * transactions, because they could not be held safely across an await (T2, T11).
  */
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
 
 /**
- * A statement with its values, ready to run; made by {@link prepare} in `prepare.ts` out of a
+ * A statement with its values, ready to run; {@link prepare} in `prepare.ts` makes it from a
  * drizzle query.
  */
 export interface Statement<Row = unknown> {
   readonly sql: string;
   readonly params: readonly SqlValue[];
-  /** Turns the driver's rows (values in column order) into the query's row type. */
+  /** Converts the driver's rows (values in column order) to the query's row type. */
   readonly map: (rows: SqlValue[][]) => Row[];
-  /** Whether it yields rows (SELECT, or RETURNING). */
+  /** Whether it returns rows (SELECT, or RETURNING). */
   readonly returns: boolean;
   /**
-   * When set, a write that changes no row undoes its whole list and rejects with {@link
-   * NothingChanged} carrying this word. It is how a list stays conditional: "insert the session
+   * If set, this write must change a row: otherwise its whole list is undone and rejects with
+   * {@link NothingChanged} carrying this word. This makes a list conditional: "insert the session
    * only if the user is still in the state that was checked".
    */
   readonly guard?: string;
+  /** The word of the refusal when a UNIQUE constraint refuses the list; for whoever commits it. */
+  readonly conflict?: string;
+  /** What whoever commits the list has to do afterwards; the database doesn't look at it. */
+  readonly afterwards?: 'refresh_revocations' | 'wake_courier';
   /**
-   * Set when a read can't yield more than one row (`LIMIT 1`): the local driver then fetches it at
-   * less than half the cost.
+   * Set when a read returns at most one row (`LIMIT 1`): the local driver then fetches it at less
+   * than half the cost.
    */
   readonly atMostOne?: boolean;
 }
@@ -38,29 +42,30 @@ export interface Database {
   /** Runs one statement that changes nothing. @throws {DatabaseBusy} */
   read<Row>(statement: Statement<Row>): Promise<Row[]>;
   /**
-   * Runs a list atomically and resolves after the durable commit, with the rows of each statement
-   * in order.
-   * @param patienceMs how long it may wait for a commit that it can share; without it, it waits for
-   *   nothing
-   * @throws {UniqueViolation} a UNIQUE constraint refused the list; nothing of it happened
-   * @throws {NothingChanged} a guarded statement changed no row; nothing of the list happened
-   * @throws {DatabaseBusy} another process held the write lock past the deadline; nothing of the
-   *   list happened
+   * Runs a list atomically. Resolves after the durable commit, with the rows of each statement in
+   * order.
+   *
+   * @param patienceMs how long it may wait to share a commit with later writes; by default not at
+   *   all
+   * @throws {UniqueViolation} a UNIQUE constraint refused the list; nothing was changed
+   * @throws {NothingChanged} a guarded statement changed no row; nothing was changed
+   * @throws {DatabaseBusy} another process held the write lock past the deadline; nothing was
+   *   changed
    */
   write<const L extends readonly Statement[]>(
     statements: L,
     patienceMs?: number,
   ): Promise<Results<L>>;
   /**
-   * Changes whenever another connection or process has committed (local files); always changes when
-   * that can't be told.
+   * Changes whenever another connection or process has committed (local files); changes at every
+   * call where that can't be known.
    */
   changeMark(): number;
-  /** Commits what is queued and closes. Later calls reject. */
+  /** Commits what is queued, then closes. Later calls reject. */
   close(): Promise<void>;
 }
 
-/** A UNIQUE constraint refused a write. `columns` are `table.column` texts. */
+/** A UNIQUE constraint refused a write. `columns` are written `table.column`. */
 export class UniqueViolation extends Error {
   override readonly name = 'UniqueViolation';
   readonly columns: readonly string[];
@@ -70,7 +75,7 @@ export class UniqueViolation extends Error {
   }
 }
 
-/** A guarded statement changed nothing, so its list was undone. */
+/** A guarded statement changed no row, so its list was undone. */
 export class NothingChanged extends Error {
   override readonly name = 'NothingChanged';
   readonly guard: string;
@@ -86,7 +91,7 @@ export class DatabaseBusy extends Error {
 }
 
 /**
- * The database can't be opened as it is: the message tells an operator what to change. Nothing was
+ * The database can't be opened as it is; the message tells the operator what to change. Nothing was
  * changed.
  */
 export class DatabaseRefused extends Error {

@@ -1,6 +1,6 @@
 /**
- * The database file before SQLite touches it: it is made private, and a key that doesn't fit is
- * found on a copy. Both are promises to the operator: "nothing was changed" has to be true.
+ * Prepares the database file before SQLite opens it: makes it private, and tries the key on a copy.
+ * The message "nothing was changed" must be true.
  */
 import {
   chmodSync,
@@ -22,25 +22,25 @@ import Libsql from 'libsql';
 import { DatabaseRefused } from './database.ts';
 import { isNotADatabase } from './sqlite-error.ts';
 
-/** SQLite's largest page; the first page holds the header and what tells whether the key fits. */
+/** SQLite's largest page. The first page holds the header, which shows whether the key fits. */
 const FIRST_PAGE_BYTES = 65_536;
 const PLAIN_HEADER = Buffer.from('SQLite format 3\0', 'latin1');
 
 export interface PreparedFile {
-  /** Whether there was nothing to read in it. */
+  /** Whether the file was empty. */
   readonly isNew: boolean;
-  /** What an operator should know; one sentence each. */
+  /** Warnings for the operator, one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** The refusal when a key and a file don't fit. */
-export function wrongKey(path: string, cause?: unknown): DatabaseRefused {
+/** The refusal when a key does not fit a file. */
+function wrongKey(path: string, cause?: unknown): DatabaseRefused {
   const message = `${basename(path)} can't be read with this key. Is database.encryption_key the one it was made with? Nothing was changed.`;
   return new DatabaseRefused(message, { cause });
 }
 
 /**
- * The refusal when a file that should be a plain database isn't one: it may be encrypted, or
+ * The refusal when a plain database was expected but the file is not one: it may be encrypted, or
  * anything else.
  */
 function noDatabase(path: string, cause?: unknown): DatabaseRefused {
@@ -48,7 +48,7 @@ function noDatabase(path: string, cause?: unknown): DatabaseRefused {
   return new DatabaseRefused(message, { cause });
 }
 
-/** The refusal that fits to SQLITE_NOTADB. */
+/** The refusal for SQLITE_NOTADB. */
 export function unreadable(
   path: string,
   encryptionKey: string | undefined,
@@ -58,14 +58,14 @@ export function unreadable(
 }
 
 /**
- * Makes the file (0600) and its directory (0700) if they aren't there, and refuses what can't be
- * opened safely. Existing modes stay as they are.
+ * Creates the file (0600) and its directory (0700) if they don't exist, and refuses what can't be
+ * opened safely. Existing modes are kept.
  *
  * @throws {DatabaseRefused} an empty key, a key that doesn't fit, no regular file, a log without
  *   its database, no access
  */
 export function prepareFile(path: string, encryptionKey: string | undefined): PreparedFile {
-  // The binding takes an empty key for none and would write a plain file.
+  // The binding treats an empty key as none and would write a plain file.
   if (encryptionKey === '')
     throw new DatabaseRefused(
       'database.encryption_key is empty. Set a key, or remove the setting to store without encryption. Nothing was changed.',
@@ -74,7 +74,7 @@ export function prepareFile(path: string, encryptionKey: string | undefined): Pr
   if (stats === undefined) return make(path);
   if (!stats.isFile())
     throw new DatabaseRefused(
-      `${path} is no regular file, so it can't be the database. Nothing was changed.`,
+      `${path} is not a regular file, so it can't be the database. Nothing was changed.`,
     );
   const isNew = stats.size === 0;
   if (!isNew) checkKey(path, encryptionKey);
@@ -87,7 +87,7 @@ function look(path: string): Stats | undefined {
     return statSync(path, { throwIfNoEntry: false });
   } catch (cause) {
     throw new DatabaseRefused(
-      `${path} can't be looked at: ${reason(cause)}. Nothing was changed.`,
+      `${path} can't be inspected: ${reason(cause)}. Nothing was changed.`,
       { cause },
     );
   }
@@ -108,8 +108,8 @@ function make(path: string): PreparedFile {
 }
 
 /**
- * A log may hold the last commits of a database that was moved; SQLite would delete it beside an
- * empty file.
+ * A log may hold the last commits of a database that was moved; beside an empty file SQLite would
+ * delete it.
  */
 function refuseOrphanedLog(path: string): void {
   if ((look(`${path}-wal`)?.size ?? 0) === 0) return;
@@ -127,11 +127,10 @@ function modeWarnings(path: string, stats: Stats): string[] {
 }
 
 /**
- * libsql 0.5.29, given a key that doesn't fit, reports SQLITE_NOTADB; but on closing it copies the
- * pages of a left-over log, which a killed process leaves, into the file under that wrong key, and
- * the database is gone. So that file is never opened with an untried key: the first page and the
- * log are copied into a private directory, and the key is tried there. Together they suffice even
- * if the crash tore the first page, since the log then holds it.
+ * With a wrong key, libsql 0.5.29 reports SQLITE_NOTADB, but on closing copies a left-over log into
+ * the file under that key, which destroys the database (T13). So an untried key never opens the
+ * file: the first page and the log are copied to a private directory, and the key is tried there.
+ * Both are needed in case a crash tore the first page.
  */
 function checkKey(path: string, encryptionKey: string | undefined): void {
   const isPlain = firstBytes(path, PLAIN_HEADER.length).equals(PLAIN_HEADER);
@@ -161,8 +160,7 @@ function tryOnCopy(path: string, encryptionKey: string): void {
       db.close();
     }
   } catch (error) {
-    // Anything but a key that doesn't fit will be met again, and reported better, on the file
-    // itself.
+    // Any other error will occur again, and be reported better, on the file itself.
     if (isNotADatabase(error)) throw wrongKey(path, error);
   } finally {
     rmSync(directory, { recursive: true, force: true });

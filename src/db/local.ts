@@ -1,9 +1,8 @@
 /**
- * A local file through the synchronous `libsql` binding. Reads run at once. Writes of one turn of
- * the event loop share one `BEGIN IMMEDIATE … COMMIT`, each list behind a savepoint of its own, for
- * what costs is the disk's flush; every promise settles after the commit that it speaks of. Since
- * the write lock is taken first, SQLITE_BUSY can come nowhere else, where it would leave a
- * statement behind that swallows later writes (security.md T11).
+ * A local file through the synchronous `libsql` binding. Reads run at once. The writes of one turn
+ * of the event loop share one `BEGIN IMMEDIATE … COMMIT`, each list in a savepoint of its own,
+ * because the disk's flush is what costs. Each promise settles after its commit. The write lock is
+ * taken first, so SQLITE_BUSY can only occur there, where it is harmless (T11).
  */
 import type { Clock } from '../lib/clock.ts';
 import { openConnection } from './connection.ts';
@@ -14,9 +13,9 @@ import { prepareFile, unreadable } from './file.ts';
 import { isBusy, isConstraint, isNotADatabase, storeError } from './sqlite-error.ts';
 import { bindable, isRead } from './values.ts';
 
-/** So many lists share a commit at most: the event loop waits for the whole of it. */
+/** Maximum number of lists in one commit: the event loop is blocked for all of it. */
 const LISTS_PER_COMMIT = 256;
-/** Milliseconds between two tries for a lock, chosen at random within. */
+/** Milliseconds between two attempts to get a lock, chosen at random in this range. */
 const RETRY_MS = { least: 1, most: 12 };
 
 export interface Commit {
@@ -26,16 +25,16 @@ export interface Commit {
 }
 
 export interface LocalOptions {
-  /** Encrypts the file; it must not be empty. */
+  /** Encrypts the file; must not be empty. */
   readonly encryptionKey?: string | undefined;
-  /** How long a call may wait for the lock of another process. */
+  /** How long a call may wait for another process's lock. */
   readonly busyTimeoutMs: number;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly onCommit?: ((commit: Commit) => void) | undefined;
 }
 
 export interface LocalDatabase extends Database {
-  /** Whether the file held nothing when it was opened. */
+  /** Whether the file was empty when it was opened. */
   readonly isNew: boolean;
   readonly warnings: readonly string[];
 }
@@ -45,12 +44,12 @@ interface Job {
   readonly params: readonly SqlValue[][];
   readonly resolve: (results: unknown[][]) => void;
   readonly reject: (error: unknown) => void;
-  /** It is committed by itself, since a commit that it shared failed. */
+  /** It gets a commit of its own, because a shared commit failed. */
   readonly alone: boolean;
 }
 
 /**
- * Opens a file, making it if there is none.
+ * Opens a file, creating it if needed.
  *
  * @throws {DatabaseRefused} the file can't be used as it is; nothing was changed
  */
@@ -59,7 +58,7 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
   const { isNew, warnings } = prepareFile(path, encryptionKey);
 
   let current: Connection | undefined;
-  /** Counts connections, so that a mark of one never equals a mark of another. */
+  /** Numbers the connections, so that change marks of different connections differ. */
   let generation = 0;
   const connection = (): Connection => {
     if (current === undefined) {
@@ -69,8 +68,7 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
     return current;
   };
   /**
-   * After an error whose effect on the connection isn't known: a new one, the old one's transaction
-   * undone first.
+   * After an error with unknown effect on the connection: undo its transaction and open a new one.
    */
   const drop = (): void => {
     const old = current;
@@ -81,8 +79,8 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
   };
 
   /**
-   * Calls again while somebody else holds the lock, waiting by timers, so that nothing else waits.
-   * @throws {DatabaseBusy}
+   * Repeats a call while another process holds the lock, waiting by timers so that the event loop
+   * stays free. @throws {DatabaseBusy}
    */
   async function patiently<T>(call: () => T): Promise<T> {
     const deadline = clock.monotonic() + busyTimeoutMs;
@@ -105,7 +103,7 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
   let closed = false;
   let onIdle: (() => void) | undefined;
 
-  /** Runs when those that wait for a commit to share have waited long enough. */
+  /** Fires when the writes that wait for a shared commit have waited long enough. */
   let patience: NodeJS.Timeout | undefined;
   const schedule = (patienceMs = 0): void => {
     if (scheduled) return;
@@ -171,8 +169,8 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
           return waitForLock(jobs, error);
         }
         if (!db.inTransaction || error instanceof Broken) {
-          // The engine has undone the whole transaction (disk full, an I/O error): the others get
-          // another one.
+          // The engine has undone the whole transaction (disk full, an I/O error): the other lists
+          // get a new one.
           if (db.inTransaction) drop();
           waitingSince = undefined;
           job.reject(error instanceof Broken ? error.cause : error);
@@ -187,7 +185,7 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
       drop();
       if (isBusy(error)) return waitForLock(jobs, error);
       waitingSince = undefined;
-      // A deferred constraint speaks at COMMIT alone and doesn't say whose it is.
+      // A deferred constraint fails only at COMMIT and doesn't say which list broke it.
       if (isConstraint(error) && jobs.length > 1)
         return requeue(jobs.map((job) => ({ ...job, alone: true })));
       for (const { job, error: own } of refused) job.reject(storeError(own));
@@ -246,7 +244,7 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
           alone: false,
         });
         schedule(patienceMs);
-        // Each statement's own `map` made its rows, which the compiler can't follow through a list.
+        // Each statement's own `map` made its rows; the compiler can't follow that through a list.
       }) as Promise<Results<L>>;
     },
     changeMark() {
@@ -263,19 +261,19 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
       if (closed) return;
       closed = true;
       if (queue.length > 0) await new Promise<void>((resolve) => (onIdle = resolve));
-      // Best effort: another process may read on, and then the log stays for it.
+      // Best effort: if another process still reads, the log stays.
       attempt(() => current?.exec('PRAGMA wal_checkpoint(TRUNCATE)'));
       drop();
     },
   };
 }
 
-/** A list whose savepoint couldn't be undone: nothing of this transaction may be committed. */
+/** A savepoint that can't be undone: nothing of this transaction may be committed. */
 class Broken extends Error {}
 
 function runList(db: Connection, { statements, params }: Job): unknown[][] {
-  // One statement undoes itself when it fails, and has nothing to undo when its guard finds that it
-  // changed nothing.
+  // A single statement undoes itself when it fails, and has nothing to undo when its guard changed
+  // no row.
   const savepoint = statements.length > 1;
   let ran = 0;
   try {
@@ -322,6 +320,6 @@ function attempt(effort: () => unknown): void {
   try {
     effort();
   } catch {
-    // What it was for has failed already and is being reported.
+    // The original error is being reported already.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Opens the database that the configuration names: a file through the synchronous binding, anything
- * else through @libsql/client.
+ * Opens the configured database: a file through the synchronous binding, anything else through
+ * @libsql/client.
  */
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
@@ -23,28 +23,28 @@ export interface OpenOptions {
   readonly url: string;
   /** Encrypts a file at rest. */
   readonly encryptionKey?: string | undefined;
-  /** Of a remote database. */
+  /** The token for a remote database. */
   readonly authToken?: string | undefined;
-  /** How long a call may wait for the lock of another process. */
+  /** How long a call may wait for another process's lock. */
   readonly busyTimeoutMs: number;
-  /** `client` takes @libsql/client for a file too, so that the suite can prove both alike. */
+  /** `client` uses @libsql/client for a file too, so that the tests cover both drivers. */
   readonly driver?: 'auto' | 'client';
   readonly clock: Clock;
-  /** What an operator should know, one sentence each. */
+  /** Warnings for the operator, one sentence each. */
   readonly warn?: (message: string) => void;
   readonly onCommit?: (commit: Commit) => void;
-  /** Instead of the embedded ones: tests. */
+  /** Replaces the embedded migrations, in tests. */
   readonly migrations?: readonly Migration[];
 }
 
 export interface OpenDatabase extends Database {
   /** The absolute path, or scheme and host. */
   readonly location: string;
-  /** Whether there was nothing in it. */
+  /** Whether it was empty. */
   readonly isNew: boolean;
   /**
-   * Applies what is pending, all of it or nothing; gives the tags. @throws {DatabaseRefused} a
-   * newer program wrote it
+   * Applies all pending migrations, or none; returns their tags. @throws {DatabaseRefused} a newer
+   * program wrote it
    */
   migrate(): Promise<readonly string[]>;
   /**
@@ -57,7 +57,7 @@ const REMOTE = /^(?:libsql|https?|wss?):/i;
 const SCHEME = /^[a-z][a-z0-9+.-]+:/i;
 
 /**
- * Opens, without migrating.
+ * Opens the database without migrating it.
  *
  * @throws {DatabaseRefused} it can't be used as it is; nothing was changed
  * @throws {DatabaseBusy} another process held its lock past the deadline
@@ -77,7 +77,7 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   if (REMOTE.test(url)) {
     if (encryptionKey !== undefined)
       throw new DatabaseRefused(
-        'database.encryption_key is for a file; a remote database is encrypted where it lives. Remove the setting.',
+        'database.encryption_key is for a file; a remote database is encrypted by its server. Remove the setting.',
       );
     const db = await openRemote(url, { ...options, warn });
     const { protocol, host } = new URL(url);
@@ -110,10 +110,7 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   return finish(db, path, name, db.isNew);
 }
 
-/**
- * Where the file of this URL is; null for a remote database. @throws {DatabaseRefused} it is
- * neither
- */
+/** The file of this URL; null for a remote database. @throws {DatabaseRefused} it is neither */
 export function databaseFile(url: string): string | null {
   return REMOTE.test(url) ? null : filePath(url);
 }
@@ -125,7 +122,7 @@ function filePath(url: string): string {
   const isUrl = /^file:/i.test(url);
   if (!isUrl && SCHEME.test(url) && !existsSync(url)) {
     throw new DatabaseRefused(
-      `database.url starts with ${url.slice(0, url.indexOf(':') + 1)}, which is none that postern knows. Write a path, or file:, libsql:, https:, http:, wss: or ws:.`,
+      `database.url starts with ${url.slice(0, url.indexOf(':') + 1)}, which postern does not support. Write a path, or file:, libsql:, https:, http:, wss: or ws:.`,
     );
   }
   if (url === '' || url === ':memory:' || /^file::memory:/i.test(url))
@@ -136,7 +133,7 @@ function filePath(url: string): string {
   const rest = url.slice('file:'.length);
   if (/[?#]/.test(rest))
     throw new DatabaseRefused(
-      'database.url has a "?" or "#", which a file has no use for. Write the path alone.',
+      'database.url has a "?" or "#", which a file can\'t have. Write only the path.',
     );
   const local = rest.replace(/^\/\/(?:localhost)?(?=\/)/i, '');
   if (local.startsWith('//'))
@@ -146,11 +143,11 @@ function filePath(url: string): string {
   try {
     return real(resolve(decodeURIComponent(local)));
   } catch (cause) {
-    throw new DatabaseRefused('database.url has a "%" that is no percent-encoding.', { cause });
+    throw new DatabaseRefused('database.url has a "%" that is not percent-encoding.', { cause });
   }
 }
 
-/** A symbolic link's target: SQLite puts its log beside that one. */
+/** Resolves a symbolic link: SQLite puts its log beside the target. */
 function real(path: string): string {
   return existsSync(path) ? realpathSync(path) : path;
 }

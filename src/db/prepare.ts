@@ -1,20 +1,33 @@
 /**
- * Compiles queries once. A drizzle query prepared here costs what the hand-written statement costs;
- * building its SQL anew at each call would cost five times as much. Nothing in here executes: a
- * {@link Statement} goes to `Database.read` or `.write`.
+ * Compiles queries once. A prepared drizzle query costs as much as the hand-written statement;
+ * building its SQL at each call would cost five times as much. Nothing here executes: pass a {@link
+ * Statement} to `Database.read` or `.write`.
  */
-import { is, Param, Placeholder } from 'drizzle-orm';
+import { is, Param, Placeholder, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/sqlite-proxy';
-import type { Query } from 'drizzle-orm';
+import type { AnyColumn, GetColumnData, Query, SQL } from 'drizzle-orm';
 import type { SqlValue, Statement } from './database.ts';
 import { isRead, sqlValue } from './values.ts';
 
-/** Where drizzle queries are built. It never executes: hand what it builds to {@link prepare}. */
+/** Builds drizzle queries. It never executes: pass the result to {@link prepare}. */
 export const query = drizzle(() =>
   Promise.reject(new Error('a query was awaited instead of prepared')),
 );
 
-/** What drizzle's `prepare()` gives; only its SQL and its row mapping are used. */
+/** The row that a selection of columns yields. */
+export type RowOfColumns<Columns extends Readonly<Record<string, AnyColumn>>> = {
+  readonly [Name in keyof Columns]: GetColumnData<Columns[Name]>;
+};
+
+/**
+ * A value that is given when the statement runs, wherever drizzle takes SQL. It is bound as it is: a
+ * JSON column takes its text.
+ */
+export function given(name: string): SQL {
+  return sql`${sql.placeholder(name)}`;
+}
+
+/** The result of drizzle's `prepare()`; only its SQL and row mapping are used. */
 interface Prepared {
   getQuery(): Query;
   mapAllResult(rows: unknown): unknown;
@@ -31,10 +44,7 @@ type RowOf<Q> =
       : never
     : never;
 
-/**
- * Gives the statement of these values. @throws {Error} a placeholder has no value, or one that no
- * column can take
- */
+/** Binds values. @throws {Error} a placeholder has no value, or a value that no column can hold */
 export type Prepare<Row> = (values?: Record<string, unknown>) => Statement<Row>;
 
 /**
@@ -57,13 +67,13 @@ export function prepare<Q extends Builder | Prepared>(builder: Q): Prepare<RowOf
   };
 }
 
-/** As drizzle writes it, quoted columns after it; in hand-written SQL any column. */
+/** drizzle quotes the columns after it; hand-written SQL may not. */
 const RETURNING = /\sreturning\s/i;
 
 /**
- * One parameter of a compiled query. It differs from drizzle's `fillPlaceholders` in NULL, which
- * that one hands to the column's encoder: a nullable JSON column would store the text `null`, a
- * nullable date would throw.
+ * One parameter of a compiled query. Unlike drizzle's `fillPlaceholders`, NULL does not go through
+ * the column's encoder: a nullable JSON column would store the text `null`, a nullable date would
+ * throw.
  */
 function filler(param: unknown): (values: Record<string, unknown>) => SqlValue {
   if (is(param, Placeholder)) {
@@ -84,19 +94,16 @@ function filler(param: unknown): (values: Record<string, unknown>) => SqlValue {
   return () => constant;
 }
 
-/**
- * How a row of hand-written SQL becomes an object: the names of its columns in order, or a
- * function.
- */
+/** How a row of hand-written SQL becomes an object: its column names in order, or a function. */
 type Shape<Row> = readonly (keyof Row & string)[] | ((row: SqlValue[]) => Row);
 
 /**
- * Compiles hand-written SQL with `:name` placeholders; one name may stand in several places. The
- * values of columns arrive as SQLite has them (integer, real, text, blob, null): `Row` is what the
- * SQL promises.
+ * Compiles hand-written SQL with `:name` placeholders; a name may occur several times. Column
+ * values arrive as SQLite has them (integer, real, text, blob, null); `Row` is what the SQL
+ * promises.
  *
- * @param shape the row's property names in column order, or a function of the row; leave it out
- *   when no rows come
+ * @param shape the row's property names in column order, or a function of the row; omit it when no
+ *   rows are returned
  */
 export function raw<Row>(sql: string, shape: Shape<Row> = []): Prepare<Row> {
   const { text, names } = numberPlaceholders(sql);
@@ -117,12 +124,12 @@ function named<Row>(columns: readonly (keyof Row & string)[]): (row: SqlValue[])
   return (row) => {
     const object: Partial<Record<keyof Row & string, SqlValue>> = {};
     columns.forEach((column, at) => (object[column] = row[at] ?? null));
-    // What SQLite sends has no type here; the caller's `Row` states what the SQL text yields.
+    // Rows from SQLite are untyped; the caller's `Row` states what the SQL returns.
     return object as Row;
   };
 }
 
-/** Texts, quoted names and comments are passed over; `::` is no SQLite. */
+/** Skips literals, quoted names and comments; `::` does not exist in SQLite. */
 const TOKENS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|:([A-Za-z_]\w*)/g;
 
 function numberPlaceholders(sql: string): { text: string; names: string[] } {
@@ -136,10 +143,10 @@ function numberPlaceholders(sql: string): { text: string; names: string[] } {
 }
 
 /**
- * Makes a list conditional on this statement: when it changes no row, the whole list is undone and
+ * Makes a list conditional on this statement: if it changes no row, the whole list is undone and
  * rejects with `NothingChanged` carrying `word`.
  *
- * @throws {Error} the statement only reads, so that it could never hold
+ * @throws {Error} the statement only reads, so the condition could never hold
  */
 export function guarded<Row>(statement: Statement<Row>, word: string): Statement<Row> {
   if (isRead(statement.sql)) throw new Error(`a guard must stand on a write: ${word}`);

@@ -1,7 +1,7 @@
 /**
  * Any database that @libsql/client reaches: `libsql://` and `http(s)://` (a libSQL server, Turso),
- * and, mostly for the test suite, a file. A list goes out as one batch, guards included, so that
- * each decision falls at the primary without a read that another machine could overtake.
+ * and, for the tests, a file. A list is sent as one batch, guards included, so that each decision
+ * is made at the primary, without a separate read that another instance could overtake.
  */
 import type { Client, InStatement, ResultSet } from '@libsql/client';
 import type { Clock } from '../lib/clock.ts';
@@ -11,14 +11,14 @@ import { isBusy, isClientClosed, isNotADatabase, storeError } from './sqlite-err
 import { bindable, isRead } from './values.ts';
 import type { Commit } from './local.ts';
 
-/** Milliseconds between two tries for a lock, chosen at random within. */
+/** Milliseconds between two attempts to get a lock, chosen at random in this range. */
 const RETRY_MS = { file: 12, network: 120 };
 /**
- * What the client may wait inside a call on a file: it blocks the event loop, so that waiting is
- * done by timers.
+ * How long the client may wait inside a call on a file. It blocks the event loop, so the rest of
+ * the waiting is done by timers.
  */
 const BLOCKING_WAIT_MS = 5;
-/** A request that is never answered must not hold its caller for ever. */
+/** A request that is never answered must not block its caller forever. */
 const REQUEST_TIMEOUT_MS = 20_000;
 
 const FILE_PRAGMAS = [
@@ -30,9 +30,9 @@ const FILE_PRAGMAS = [
 ];
 
 /**
- * Stands behind a guarded statement in the batch and fails it when that statement changed nothing:
- * there is no such path as `nothing`. The value depends on changes(), so that no planner works it
- * out ahead; and SQLite counts RETURNING alike.
+ * Follows a guarded statement in the batch and fails it if that statement changed nothing: the JSON
+ * path `nothing` does not exist. The value depends on changes(), so that no planner evaluates it
+ * early; SQLite counts RETURNING alike.
  */
 const ASSERTION: InStatement = {
   sql: `SELECT json_extract('{}', iif(changes() = 0, 'nothing', '$'))`,
@@ -41,7 +41,7 @@ const ASSERTION: InStatement = {
 
 export interface RemoteOptions {
   readonly authToken?: string | undefined;
-  /** For a file only. */
+  /** Only for a file. */
   readonly encryptionKey?: string | undefined;
   readonly busyTimeoutMs: number;
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -50,9 +50,9 @@ export interface RemoteOptions {
 }
 
 /**
- * Connects and makes sure that somebody answers.
+ * Connects and checks that the server answers.
  *
- * @throws {DatabaseRefused} nobody answers there, or not to this token
+ * @throws {DatabaseRefused} no server answers, or it refuses the token
  */
 export async function openRemote(url: string, options: RemoteOptions): Promise<Database> {
   const { busyTimeoutMs, clock } = options;
@@ -60,7 +60,7 @@ export async function openRemote(url: string, options: RemoteOptions): Promise<D
   const client = await connect(url, options, isFile);
   let marks = 0;
   let closed = false;
-  /** The one writer of a file; a server takes writes in its own order. */
+  /** Serialises writes to a file; a server orders writes itself. */
   let lastWrite: Promise<unknown> = Promise.resolve();
 
   async function patiently<T>(call: () => Promise<T>): Promise<T> {
@@ -71,8 +71,7 @@ export async function openRemote(url: string, options: RemoteOptions): Promise<D
       } catch (error) {
         const cutOff = isFile && !closed && isClientClosed(error);
         if (!isBusy(error) && !cutOff) throw error;
-        // A connection that met BUSY goes on "succeeding" in a transaction that never commits
-        // (T11).
+        // After BUSY a connection keeps "succeeding" in a transaction that never commits (T11).
         if (isFile && !cutOff) await reconnect();
         if (clock.monotonic() >= deadline)
           throw new DatabaseBusy('another process holds the database', { cause: error });
@@ -85,14 +84,14 @@ export async function openRemote(url: string, options: RemoteOptions): Promise<D
     await client.reconnect();
     await setPragmas();
   }
-  /** They hold for a connection, and `concurrency: 1` keeps a file to one. */
+  /** Pragmas apply to one connection; `concurrency: 1` keeps a file to one. */
   async function setPragmas(): Promise<void> {
     for (const pragma of FILE_PRAGMAS) {
       try {
         await client.execute(`PRAGMA ${pragma}`);
       } catch (error) {
         if (!isBusy(error)) throw error;
-        // The mode is in the file already; whoever holds the lock has it in WAL mode.
+        // The journal mode is stored in the file; whoever holds the lock has set WAL already.
         await client.reconnect();
       }
     }
@@ -131,7 +130,7 @@ export async function openRemote(url: string, options: RemoteOptions): Promise<D
       lastWrite = Promise.allSettled([written, lastWrite]);
       try {
         const results = await written;
-        // Each statement's own `map` made its rows, which the compiler can't follow through a list.
+        // Each statement's own `map` made its rows; the compiler can't follow that through a list.
         return statements.map((statement, at) =>
           statement.map(rowsOf(results[batch.places[at] ?? -1])),
         ) as Results<L>;
@@ -151,7 +150,7 @@ export async function openRemote(url: string, options: RemoteOptions): Promise<D
 }
 
 async function connect(url: string, options: RemoteOptions, isFile: boolean): Promise<Client> {
-  // Loaded when it is needed: a file is opened without it, and the process is smaller for it.
+  // Loaded on demand: a local file needs no client, and the process stays smaller.
   const { createClient } = await import('@libsql/client');
   const { authToken, encryptionKey } = options;
   try {
@@ -173,8 +172,8 @@ async function connect(url: string, options: RemoteOptions, isFile: boolean): Pr
 }
 
 /**
- * The client sets no time limit of its own. A write cut off here may or may not have happened, as
- * after any lost connection.
+ * The client has no time limit of its own. A write that is cut off here may or may not have
+ * happened, as after any lost connection.
  */
 function fetchInTime(request: Request): Promise<Response> {
   return fetch(request, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
@@ -193,14 +192,14 @@ async function meet(client: Client, url: string, warn: (message: string) => void
     const [enforced] = rowsOf(await client.execute('PRAGMA foreign_keys'));
     if (enforced?.[0] === 0)
       warn(
-        `The database at ${where(url)} doesn't enforce foreign keys: what belongs to a deleted user stays.`,
+        `The database at ${where(url)} doesn't enforce foreign keys: rows of deleted users would stay.`,
       );
   } catch {
-    // A server may refuse every PRAGMA; libSQL's own enforces foreign keys by default.
+    // A server may refuse PRAGMAs; libSQL's own server enforces foreign keys by default.
   }
 }
 
-/** A database's place without what may be secret in its URL. */
+/** The database's location without the secret parts of its URL. */
 function where(url: string): string {
   try {
     const { protocol, host } = new URL(url);
@@ -212,9 +211,9 @@ function where(url: string): string {
 
 interface Batch {
   readonly statements: InStatement[];
-  /** Where each statement's result stands in the batch. */
+  /** The index of each statement's result in the batch. */
   readonly places: readonly number[];
-  /** The guard's word by the place of its assertion. */
+  /** The guard's word by the index of its assertion. */
   readonly guards: ReadonlyMap<number, string>;
 }
 
@@ -229,13 +228,13 @@ function toBatch(list: readonly Statement[]): Batch {
   return { statements, places, guards };
 }
 
-/** Which statement of a batch failed, or -1. */
+/** The statement of a batch that failed, or -1. */
 function failedAt(error: unknown): number {
   if (typeof error !== 'object' || error === null || !('statementIndex' in error)) return -1;
   return typeof error.statementIndex === 'number' ? error.statementIndex : -1;
 }
 
-/** The client's rows as both drivers give them: values in column order, blobs as bytes. */
+/** Converts the client's rows to the common form: values in column order, blobs as bytes. */
 function rowsOf(result: ResultSet | undefined): SqlValue[][] {
   if (result === undefined) throw new Error('the batch came back with a result missing');
   const width = result.columns.length;

@@ -1,6 +1,6 @@
 /**
- * What an error of SQLite means, whichever driver raised it: `libsql` has `code` and `rawCode`;
- * @libsql/client `code` and `extendedCode`, and over the network often the message alone.
+ * Interprets SQLite errors from both drivers: `libsql` has `code` and `rawCode`; @libsql/client has
+ * `code` and `extendedCode`, and over the network often only a message.
  */
 import { UniqueViolation } from './database.ts';
 
@@ -21,7 +21,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Somebody else holds a lock (SQLITE_BUSY and its extended codes). */
+/** Another connection holds a lock (SQLITE_BUSY and its extended codes). */
 export function isBusy(error: unknown): boolean {
   return isCode(error, 'SQLITE_BUSY') || /database is locked/.test(messageOf(error));
 }
@@ -35,14 +35,12 @@ export function isConstraint(error: unknown): boolean {
   return isCode(error, 'SQLITE_CONSTRAINT');
 }
 
-/** @libsql/client says so of calls that a reconnect has cut off before they ran. */
+/** @libsql/client reports this for calls that a reconnect cancelled before they ran. */
 export function isClientClosed(error: unknown): boolean {
   return isCode(error, 'CLIENT_CLOSED');
 }
 
-/**
- * The error that a store sees: a refused UNIQUE constraint by its columns, anything else as it is.
- */
+/** The error for stores: a refused UNIQUE constraint with its columns, anything else unchanged. */
 export function storeError(error: unknown): unknown {
   const columns = /UNIQUE constraint failed: (.+)$/.exec(messageOf(error))?.[1];
   return columns === undefined ? error : new UniqueViolation(columns.split(', '), { cause: error });

@@ -1,18 +1,18 @@
 /**
- * What may cross into SQLite. A value that would not be read back as it was written is refused
- * here, last of all: callers have checked their input long before, so that a refusal is a bug of
- * ours and a plain Error.
+ * Which values may be sent to SQLite. A value that would not be read back as it was written is
+ * refused here, as a last resort: callers validate input much earlier, so a refusal here is a bug
+ * and a plain Error.
  */
 import type { SqlValue } from './database.ts';
 
 /**
- * Values as both drivers must be given them. Integers become bigint, since both bind every JS
+ * Converts values for both drivers. Integers become bigint, because both drivers bind every JS
  * number as REAL, which turns `n / 1000` into another number and `1` into the text `1.0`. A boolean
  * would abort the process (libsql 0.5.29).
  *
  * @throws {Error} a text with NUL, which libSQL reads back cut (T3), or with a lone surrogate,
- *   which it replaces (T4); a number that isn't finite; an integer outside 64 bits; or a value of
- *   no SQL type
+ *   which it replaces (T4); a number that isn't finite; an integer outside 64 bits; a value of no
+ *   SQL type
  */
 export function bindable(params: readonly SqlValue[]): SqlValue[] {
   const bound = new Array<SqlValue>(params.length);
@@ -43,8 +43,8 @@ function bindableValue(value: SqlValue | undefined, at: number): SqlValue {
 }
 
 /**
- * The SQL value of what a store was given: a boolean is 0 or 1. @throws {Error} it has none; a
- * missing value is no NULL
+ * The SQL value of a store's value: a boolean becomes 0 or 1. @throws {Error} there is none; a
+ * missing value is not NULL
  */
 export function sqlValue(value: unknown, name: string): SqlValue {
   if (
@@ -66,8 +66,8 @@ const WITH = /^\s*with\b/i;
 const WRITES = /\b(?:insert|update|delete|replace)\b/i;
 
 /**
- * Whether a statement changes nothing, by its text; {@link Database.read} takes no other. A write
- * behind WITH is seen.
+ * Whether a statement changes nothing, judged by its text; {@link Database.read} accepts no other.
+ * It detects a write behind WITH.
  */
 export function isRead(sql: string): boolean {
   return READS.test(sql) || (WITH.test(sql) && !WRITES.test(sql));

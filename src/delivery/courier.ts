@@ -1,18 +1,17 @@
 /**
- * Takes letters from the outbox and hands them over: at least once, by the first transport that
- * works, again later when none does, with waits that grow and jitter, given up after a bounded
- * number of tries for an operator to see. A slow server changes no answer's time, for nobody waits
- * for it.
+ * Sends the outbox's emails: at least once, by the first transport that works; otherwise again
+ * later, with growing and jittered waits, until a bounded number of attempts is used up. Requests
+ * never wait for it (G7).
  */
 import type { Database } from '../db/database.ts';
 import type { Sealer } from '../crypto/seal.ts';
-import { claimLetters, hasDueLetters, settleLetter } from '../core/email/outbox.ts';
-import type { ClaimedLetter, Settlement } from '../core/email/outbox.ts';
+import { claimEmails, hasDueEmails, settleEmail } from '../core/email/outbox.ts';
+import type { ClaimedEmail, Settlement } from '../core/email/outbox.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
 import { exceptionFields } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
-import { renderLetter } from './templates.ts';
+import { renderEmail } from './templates.ts';
 import type { FindTemplate } from './templates.ts';
 import { DeliveryError } from './transport.ts';
 import type { Transport } from './transport.ts';
@@ -29,19 +28,19 @@ export interface CourierDeps {
 }
 
 export interface Courier {
-  /** Has it look now. */
+  /** Makes it look now. */
   wake(): void;
-  /** Delivers what is due; resolves when nothing more is due now. */
+  /** Sends what is due; resolves when nothing more is due. */
   deliverDue(): Promise<void>;
-  /** Lets what is under way end, within reason; what is cut off goes out again later. */
+  /** Lets running deliveries finish, within a limit; what is cut off is sent again later. */
   close(): Promise<void>;
 }
 
 const POLL_MS = 1_000;
 const BATCH = 8;
 /**
- * Longer than all transports together take for one letter, since a batch goes out side by side; a
- * letter of a killed process waits so long.
+ * Longer than all transports together take for one email, because a batch is sent in parallel. An
+ * email of a killed process waits this long.
  */
 const LEASE_MS = 2 * 60_000;
 const FIRST_WAIT_MS = 15_000;
@@ -50,8 +49,8 @@ export const MAX_ATTEMPTS = 12;
 const CLOSE_WAIT_MS = 3_000;
 
 /**
- * The wait after a failed try: doubled each time, bounded, give or take a quarter, so that letters
- * don't come back as one crowd.
+ * The wait after a failed attempt: doubled each time, bounded, ±25 %, so that emails don't come
+ * back all at once.
  */
 export function waitAfter(attempts: number, random: Random): number {
   const base = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.max(0, attempts - 1));
@@ -66,10 +65,14 @@ export function createCourier(deps: CourierDeps): Courier {
 
   const round = async (): Promise<void> => {
     for (;;) {
-      if (closed || !(await hasDueLetters(db, clock.now()))) return;
-      const letters = await claimLetters(db, deps, clock.now(), LEASE_MS, BATCH);
-      await Promise.all(letters.map((letter) => deliver(deps, letter)));
-      if (letters.length < BATCH && !again) return;
+      if (closed || !(await hasDueEmails(db, clock.now()))) return;
+      const emails = await claimEmails(db, deps.sealer, {
+        now: clock.now(),
+        leaseMs: LEASE_MS,
+        batch: BATCH,
+      });
+      await Promise.all(emails.map((email) => deliver(deps, email)));
+      if (emails.length < BATCH && !again) return;
       again = false;
     }
   };
@@ -84,7 +87,7 @@ export function createCourier(deps: CourierDeps): Courier {
         log.write(
           'error',
           'outbox.failed',
-          'the outbox could not be read; it is tried again',
+          'the outbox could not be read; it will be tried again',
           exceptionFields(error),
         ),
       )
@@ -111,23 +114,22 @@ export function createCourier(deps: CourierDeps): Courier {
   };
 }
 
-async function deliver(deps: CourierDeps, letter: ClaimedLetter): Promise<void> {
+async function deliver(deps: CourierDeps, email: ClaimedEmail): Promise<void> {
   const { db, clock, log } = deps;
-  const settlement = await attempt(deps, letter);
+  const settlement = await attempt(deps, email);
   try {
-    await settleLetter(db, letter.id, settlement, clock.now());
+    await settleEmail(db, email.id, settlement, clock.now());
   } catch (error) {
     log.write(
       'error',
       'outbox.failed',
-      'what became of a letter could not be noted; it may go out twice',
+      'the result of a delivery could not be recorded; the email may be sent twice',
       exceptionFields(error),
     );
     return;
   }
-  const about = { letter: letter.letter, count: letter.attempts };
-  if (settlement.outcome === 'sent')
-    log.write('info', 'letter.sent', 'a letter was handed over', about);
+  const about = { letter: email.template, count: email.attempts };
+  if (settlement.outcome === 'sent') log.write('info', 'letter.sent', 'an email was sent', about);
   else if (settlement.outcome === 'later')
     log.write('warn', 'letter.delayed', settlement.error, about);
   else
@@ -139,18 +141,18 @@ async function deliver(deps: CourierDeps, letter: ClaimedLetter): Promise<void> 
     );
 }
 
-async function attempt(deps: CourierDeps, letter: ClaimedLetter): Promise<Settlement> {
+async function attempt(deps: CourierDeps, email: ClaimedEmail): Promise<Settlement> {
   const { transports, clock, random } = deps;
-  const { id, recipient } = letter;
-  const rendered = renderLetter(letter.letter, letter.values, deps.service, deps.findTemplate);
+  const { id, recipient } = email;
+  const rendered = renderEmail(email.template, email.values, deps.service, deps.findTemplate);
   const errors: DeliveryError[] = [];
   for (const transport of transports) {
     try {
       await transport.send({
         id,
-        letter: letter.letter,
+        template: email.template,
         to: recipient,
-        values: letter.values,
+        values: email.values,
         ...rendered,
       });
       return { outcome: 'sent' };
@@ -169,6 +171,6 @@ async function attempt(deps: CourierDeps, letter: ClaimedLetter): Promise<Settle
       .slice(0, 500) || 'there is no transport';
   if (errors.length > 0 && errors.every(({ isPermanent }) => isPermanent))
     return { outcome: 'dead', error };
-  if (letter.attempts >= MAX_ATTEMPTS) return { outcome: 'dead', error };
-  return { outcome: 'later', nextAt: clock.now() + waitAfter(letter.attempts, random), error };
+  if (email.attempts >= MAX_ATTEMPTS) return { outcome: 'dead', error };
+  return { outcome: 'later', nextAt: clock.now() + waitAfter(email.attempts, random), error };
 }

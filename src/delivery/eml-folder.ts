@@ -1,6 +1,5 @@
 /**
- * Letters as .eml files in a folder of the owner's alone: for a first minute without a mail server,
- * and for tests.
+ * Emails as .eml files in a private folder: for a first try without a mail server, and for tests.
  */
 import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,11 +14,11 @@ export function folderTransport(options: {
 }): Transport {
   return {
     name: 'file',
-    send: async (letter) => {
+    send: async (email) => {
       const { createTransport } = await import('nodemailer');
       const composer = createTransport({ streamTransport: true, buffer: true, newline: 'unix' });
-      const { message } = await composer.sendMail(messageOf(letter, options.from));
-      const path = join(options.dir, `${letter.id}.eml`);
+      const { message } = await composer.sendMail(messageOf(email, options.from));
+      const path = join(options.dir, `${email.id}.eml`);
       try {
         await mkdir(options.dir, { recursive: true, mode: 0o700 });
         const file = await open(`${path}.part`, 'w', 0o600);

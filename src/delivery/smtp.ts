@@ -1,12 +1,12 @@
 /**
- * Letters by SMTP, through nodemailer's pool. TLS is required unless the configuration says
- * otherwise, certificates are verified, every step has its time-out, and the recipient is an
- * address object: a text would be read as a list (T7).
+ * Emails by SMTP, through nodemailer's pool. TLS is required unless configured otherwise,
+ * certificates are verified, every step has a timeout, and the recipient is an address object: a
+ * text would be read as a list (T7).
  */
 import type { Transporter } from 'nodemailer';
 import type { SentMessageInfo } from 'nodemailer/lib/smtp-pool/index.js';
 import { DeliveryError } from './transport.ts';
-import type { OutgoingLetter, Transport } from './transport.ts';
+import type { OutgoingEmail, Transport } from './transport.ts';
 
 export interface Sender {
   readonly address: string;
@@ -20,25 +20,28 @@ export interface SmtpOptions {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly from: Sender;
-  /** Certificates to trust beside the system's, PEM. */
+  /** Certificates to trust in addition to the system's, PEM. */
   readonly ca?: string;
-  /** Longest wait for each step, milliseconds. */
+  /** Maximum wait for each step, in milliseconds. */
   readonly timeoutMs?: number;
 }
 
 const TIMEOUT_MS = 10_000;
-/** The whole of one letter: a server that sends a byte a second keeps every step's own time-out. */
-const LETTER_TIMEOUT_FACTOR = 3;
+/**
+ * Maximum time for one email: a server that sends a byte a second would stay within every step's
+ * timeout.
+ */
+const EMAIL_TIMEOUT_FACTOR = 3;
 
-/** The headers of a letter that no reply and no auto-responder should answer. */
-export function messageOf(letter: OutgoingLetter, from: Sender): object {
+/** Headers that ask for no replies and no automatic answers. */
+export function messageOf(email: OutgoingEmail, from: Sender): object {
   return {
     from: { name: from.name, address: from.address },
-    to: { name: '', address: letter.to },
-    subject: letter.subject,
-    text: letter.text,
-    html: letter.html,
-    messageId: `<${letter.id}@${from.address.slice(from.address.indexOf('@') + 1)}>`,
+    to: { name: '', address: email.to },
+    subject: email.subject,
+    text: email.text,
+    html: email.html,
+    messageId: `<${email.id}@${from.address.slice(from.address.indexOf('@') + 1)}>`,
     headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
     disableFileAccess: true,
     disableUrlAccess: true,
@@ -48,7 +51,7 @@ export function messageOf(letter: OutgoingLetter, from: Sender): object {
 export function smtpTransport(options: SmtpOptions): Transport {
   const { host, port, tls, username, password, from, timeoutMs = TIMEOUT_MS } = options;
   let transporter: Transporter<SentMessageInfo> | undefined;
-  // Loaded with the first letter: most processes start faster and smaller without it.
+  // Loaded with the first email: most processes start faster and smaller without it.
   const connect = async (): Promise<Transporter<SentMessageInfo>> => {
     const { createTransport } = await import('nodemailer');
     return (transporter ??= createTransport({
@@ -79,10 +82,10 @@ export function smtpTransport(options: SmtpOptions): Transport {
   const server = `${host}:${port}`;
   return {
     name: 'smtp',
-    send: async (letter) => {
+    send: async (email) => {
       try {
         const open = await connect();
-        await within(timeoutMs * LETTER_TIMEOUT_FACTOR, open.sendMail(messageOf(letter, from)));
+        await within(timeoutMs * EMAIL_TIMEOUT_FACTOR, open.sendMail(messageOf(email, from)));
       } catch (error) {
         throw explain(server, error);
       }
@@ -99,7 +102,7 @@ async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
       milliseconds,
     );
   });
-  work.catch(() => undefined); // when the time is over first, its end is nobody's any more
+  work.catch(() => undefined); // after the timeout nobody waits for its result
   try {
     return await Promise.race([work, late]);
   } finally {
@@ -107,19 +110,21 @@ async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   }
 }
 
-/** The fault in an operator's words; a server's own text may repeat the letter and is left out. */
+/**
+ * The error for the operator; the server's own text may repeat the email's content and is left out.
+ */
 function explain(server: string, error: unknown): DeliveryError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const status = error instanceof Error && 'responseCode' in error ? Number(error.responseCode) : 0;
-  // For good only what is said of this letter: a refused STARTTLS or sign-in is a matter of
-  // settings, and can be mended.
-  const isOfLetter = code === 'EENVELOPE' || code === 'EMESSAGE';
-  if (isOfLetter && status >= 500)
-    return new DeliveryError(`${server} refused the letter for good (${status})`, true, {
+  // Permanent only if it concerns this email: a refused STARTTLS or sign-in is a matter of settings
+  // and can be fixed.
+  const isOfEmail = code === 'EENVELOPE' || code === 'EMESSAGE';
+  if (isOfEmail && status >= 500)
+    return new DeliveryError(`${server} refused the email permanently (${status})`, true, {
       cause: error,
     });
-  if (isOfLetter && status >= 400)
-    return new DeliveryError(`${server} put the letter off (${status})`, false, { cause: error });
+  if (isOfEmail && status >= 400)
+    return new DeliveryError(`${server} deferred the email (${status})`, false, { cause: error });
   switch (code) {
     case 'ECONNREFUSED':
     case 'ESOCKET':
@@ -132,13 +137,13 @@ function explain(server: string, error: unknown): DeliveryError {
       return new DeliveryError(`${server} did not answer in time`, false, { cause: error });
     case 'EAUTH':
       return new DeliveryError(
-        `${server} did not take mail.smtp.username and mail.smtp.password`,
+        `${server} refused mail.smtp.username and mail.smtp.password`,
         false,
         { cause: error },
       );
     case 'ETLS':
       return new DeliveryError(
-        `${server} offers no TLS that can be verified; mail.smtp.tls asks for it`,
+        `${server} offers no TLS that can be verified, which mail.smtp.tls requires`,
         false,
         { cause: error },
       );
@@ -146,7 +151,7 @@ function explain(server: string, error: unknown): DeliveryError {
       return new DeliveryError(`${server}: there is no such host`, false, { cause: error });
     default:
       return new DeliveryError(
-        `${server}: the letter could not be handed over (${code === '' ? 'unknown' : code})`,
+        `${server}: the email could not be handed over (${code === '' ? 'unknown' : code})`,
         false,
         { cause: error },
       );

@@ -1,40 +1,41 @@
 /**
- * What letters say: pure templates, plain text and HTML of the same words. Values are escaped where
- * they go into HTML and never become a template (ASVS 1.3.7); an operator's own letters come from a
+ * The emails' texts: pure templates, plain text and HTML with the same words. Values are escaped in
+ * HTML and never interpreted as a template (ASVS 1.3.7); an operator's own templates come from a
  * folder, by locale.
  */
-import type { LetterName, LetterValues } from '../core/email/outbox.ts';
+import type { TemplateName, TemplateValues } from '../core/email/templates.ts';
 
-export interface RenderedLetter {
+export interface RenderedEmail {
   readonly subject: string;
   readonly text: string;
   readonly html: string;
 }
 
-/** An own letter: its first line is the subject, `{{name}}` stands for a value. */
+/** An operator's template: its first line is the subject, `{{name}}` is replaced by a value. */
 export interface OwnTemplate {
   readonly text: string;
   readonly html: string | null;
 }
 
-/** Finds an own letter for a locale; null when there is none. */
-export type FindTemplate = (letter: LetterName, locale: string) => OwnTemplate | null;
+/** Finds an operator's template for a locale; null if there is none. */
+export type FindTemplate = (template: TemplateName, locale: string) => OwnTemplate | null;
 
 interface Template {
   readonly subject: string;
   readonly lines: readonly string[];
 }
 
-const IGNORE = 'If this was not you, you can ignore this letter.';
-const ACT = 'If this was not you, reset your password now, and tell those who run {{service}}.';
+const IGNORE = 'If this was not you, you can ignore this email.';
+const ACT =
+  'If this was not you, reset your password now and contact the operators of {{service}}.';
 
-const TEMPLATES: Readonly<Record<LetterName, Template>> = {
+const TEXTS: Readonly<Record<TemplateName, Template>> = {
   verify_registration: {
     subject: 'Your code for {{service}}: {{code}}',
     lines: [
-      'Somebody, probably you, is making an account at {{service}} with this address.',
+      'Someone, probably you, is creating an account at {{service}} with this email address.',
       'Your code: {{code}}',
-      'It is good for 10 minutes. Or open this link and enter the password that you chose:',
+      'It is valid for 10 minutes. Or open this link and enter the password that you chose:',
       '{{link}}',
       IGNORE,
     ],
@@ -42,23 +43,23 @@ const TEMPLATES: Readonly<Record<LetterName, Template>> = {
   account_exists: {
     subject: 'You already have an account at {{service}}',
     lines: [
-      'Somebody, probably you, tried to use this address for an account at {{service}}. There is one with it already: sign in, or ask for a new password.',
+      'Someone, probably you, tried to create an account at {{service}} with this email address. You already have one: sign in, or reset your password.',
       IGNORE,
     ],
   },
   verify_address: {
     subject: 'Your code for {{service}}: {{code}}',
     lines: [
-      'Enter this code to prove that this address is yours:',
+      'Enter this code to verify that this email address is yours:',
       '{{code}}',
-      'It is good for 10 minutes.',
+      'It is valid for 10 minutes.',
       IGNORE,
     ],
   },
   reset_password: {
     subject: 'Reset your password at {{service}}',
     lines: [
-      'Somebody, probably you, asked for a new password at {{service}}. Open this link to choose one:',
+      'Someone, probably you, asked to reset your password at {{service}}. Open this link to choose a new one:',
       '{{link}}',
       'Or enter this code where you are asked for it:',
       '{{token}}',
@@ -68,71 +69,71 @@ const TEMPLATES: Readonly<Record<LetterName, Template>> = {
   password_changed: {
     subject: 'Your password at {{service}} was changed',
     lines: [
-      'The password of your account at {{service}} was changed, and other devices were signed out.',
+      'The password of your account at {{service}} was changed, and your other devices were signed out.',
       ACT,
     ],
   },
   address_change_requested: {
-    subject: 'A new address for your account at {{service}}',
+    subject: 'A new email address for your account at {{service}}',
     lines: [
-      'Somebody, probably you, asked to use another address for your account at {{service}}: {{new_address}}',
-      'Until it is proved, this one stays in force.',
+      'Someone, probably you, asked to change the email address of your account at {{service}} to {{new_address}}',
+      'Until the new address is verified, this one stays in use.',
       ACT,
     ],
   },
   address_changed: {
-    subject: 'Your address at {{service}} was changed',
+    subject: 'Your email address at {{service}} was changed',
     lines: [
-      'Your account at {{service}} has another address now. Letters no longer come to this one.',
+      'Your account at {{service}} now has another email address. This address will receive no further emails.',
       ACT,
     ],
   },
   unusual_sign_in: {
-    subject: 'A sign-in at {{service}} after many failures',
+    subject: 'A sign-in to {{service}} after many failed attempts',
     lines: [
-      'Somebody, probably you, entered the right password of your account at {{service}} after {{failures}} wrong ones, from {{address}}.',
+      'Someone, probably you, entered the right password for your account at {{service}} after {{failures}} wrong ones, from {{address}}.',
       ACT,
     ],
   },
   factor_added: {
-    subject: 'A new way to sign in at {{service}}',
+    subject: 'A sign-in method was added at {{service}}',
     lines: [
-      'To your account at {{service}} was added: {{factor}}. Other devices were signed out.',
+      'This was added to your account at {{service}}: {{factor}}. Your other devices were signed out.',
       ACT,
     ],
   },
   factor_removed: {
-    subject: 'A way to sign in at {{service}} was removed',
+    subject: 'A sign-in method was removed at {{service}}',
     lines: [
-      'From your account at {{service}} was removed: {{factor}}. Other devices were signed out.',
+      'This was removed from your account at {{service}}: {{factor}}. Your other devices were signed out.',
       ACT,
     ],
   },
   recovery_codes_renewed: {
     subject: 'New recovery codes for {{service}}',
     lines: [
-      'Your account at {{service}} has new recovery codes. The old ones no longer work, and other devices were signed out.',
+      'Your account at {{service}} has new recovery codes. The old ones no longer work, and your other devices were signed out.',
       ACT,
     ],
   },
   recovery_code_used: {
     subject: 'A recovery code was used at {{service}}',
     lines: [
-      'Somebody, probably you, used a recovery code of your account at {{service}}, from {{address}}. Codes left: {{left}}. Make new ones before they run out.',
+      'Someone, probably you, used a recovery code of your account at {{service}}, from {{address}}. Codes left: {{left}}. Generate new ones before they run out.',
       ACT,
     ],
   },
   second_factor_failed: {
-    subject: 'Somebody has your password for {{service}}',
+    subject: 'Someone knows your password for {{service}}',
     lines: [
-      'Somebody signed in to your account at {{service}} with the right password, and then {{failures}} wrong codes or keys in a row, from {{address}}. They did not get in.',
-      'If this was not you, change your password now: others know it.',
+      'Someone entered the right password for your account at {{service}}, and then {{failures}} wrong codes or passkeys in a row, from {{address}}. They were not signed in.',
+      'If this was not you, change your password now: someone else knows it.',
     ],
   },
   passkey_suspect: {
-    subject: 'A passkey of yours at {{service}} may have been copied',
+    subject: 'One of your passkeys at {{service}} may have been copied',
     lines: [
-      'The passkey {{factor}} of your account at {{service}} answered with a counter that was used before, from {{address}}. It was refused: there may be a copy of it. Remove it, and add a new one.',
+      'The passkey {{factor}} of your account at {{service}} repeated an earlier counter value, from {{address}}, so there may be a copy of it. The sign-in was refused. Remove this passkey and add a new one.',
       ACT,
     ],
   },
@@ -141,37 +142,37 @@ const TEMPLATES: Readonly<Record<LetterName, Template>> = {
     lines: [
       'Your code to sign in to {{service}}:',
       '{{code}}',
-      'It is good for 10 minutes. Nobody who works for {{service}} will ever ask you for it.',
+      'It is valid for 10 minutes. Nobody from {{service}} will ever ask you for it.',
       IGNORE,
     ],
   },
   test: {
-    subject: 'A test letter from {{service}}',
-    lines: ['If you read this, {{service}} can send letters.'],
+    subject: 'A test email from {{service}}',
+    lines: ['If you can read this, {{service}} can send emails.'],
   },
 };
 
 const PLACEHOLDER = /\{\{([a-z_]{1,32})\}\}/g;
 
-function fill(template: string, values: LetterValues, encode: (value: string) => string): string {
-  // One pass: what a value holds is never looked at again.
+function fill(template: string, values: TemplateValues, encode: (value: string) => string): string {
+  // One pass: values are never scanned for placeholders.
   return template.replace(PLACEHOLDER, (_, name: string) => encode(values[name] ?? ''));
 }
 
-/** For HTML text and quoted attributes alike. */
+/** Escapes for HTML text and quoted attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** One line without control characters: what a header can hold (H10). */
+/** One line without control characters, safe in a header (H10). */
 function oneLine(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
 }
 
-/** Plain text, where a value must not begin lines of its own. */
+/** Plain text, where a value must not begin new lines. */
 const plain = (value: string): string => oneLine(value);
 
-function htmlOf(lines: readonly string[], values: LetterValues): string {
+function htmlOf(lines: readonly string[], values: TemplateValues): string {
   const paragraphs = lines.map((line) => {
     const filled = fill(escapeHtml(line), values, escapeHtml);
     return line === '{{link}}'
@@ -184,21 +185,21 @@ function htmlOf(lines: readonly string[], values: LetterValues): string {
 }
 
 /**
- * Renders a letter: the operator's own for the locale, its language, English, or the one that comes
- * with the program.
+ * Renders an email with the operator's template for the locale, for its language or for English, or
+ * else with the built-in one.
  */
-export function renderLetter(
-  letter: LetterName,
-  values: LetterValues,
+export function renderEmail(
+  template: TemplateName,
+  values: TemplateValues,
   service: string,
   find: FindTemplate,
-): RenderedLetter {
-  const all: LetterValues = { ...values, service };
+): RenderedEmail {
+  const all: TemplateValues = { ...values, service };
   const locale = values['locale'] ?? 'en';
   const own =
-    find(letter, locale) ?? find(letter, locale.split('-')[0] ?? 'en') ?? find(letter, 'en');
+    find(template, locale) ?? find(template, locale.split('-')[0] ?? 'en') ?? find(template, 'en');
   if (own === null) {
-    const { subject, lines } = TEMPLATES[letter];
+    const { subject, lines } = TEXTS[template];
     return {
       subject: oneLine(fill(subject, all, plain)),
       text: `${lines.map((line) => fill(line, all, plain)).join('\n\n')}\n`,

@@ -1,26 +1,28 @@
-/** A way to send letters. */
-import type { LetterName, LetterValues } from '../core/email/outbox.ts';
+/** A way to send emails. */
+import type { TemplateName, TemplateValues } from '../core/email/templates.ts';
 
-export interface OutgoingLetter {
+export interface OutgoingEmail {
   readonly id: string;
-  readonly letter: LetterName;
-  /** One checked address, never a list (T7). */
+  readonly template: TemplateName;
+  /** One validated address, never a list (T7). */
   readonly to: string;
   readonly subject: string;
   readonly text: string;
   readonly html: string;
-  /** What the templates were filled with, for those who write letters of their own. */
-  readonly values: LetterValues;
+  /** The values for the templates, for receivers that write their own texts. */
+  readonly values: TemplateValues;
 }
 
 export interface Transport {
   readonly name: string;
-  /** Hands a letter over. @throws {DeliveryError} */
-  send(letter: OutgoingLetter): Promise<void>;
+  /** Sends an email. @throws {DeliveryError} */
+  send(email: OutgoingEmail): Promise<void>;
   close(): void;
 }
 
-/** A letter was not taken. The message names the server and the fault, never the letter. */
+/**
+ * An email was not accepted. The message names the server and the error, never the email's content.
+ */
 export class DeliveryError extends Error {
   override readonly name = 'DeliveryError';
   /** Whether trying again can help: an unknown recipient stays unknown. */

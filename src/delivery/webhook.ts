@@ -1,8 +1,8 @@
 /**
- * Letters posted as JSON to a program of the operator's. The signature covers the time and the
- * body, so that neither can be changed or played again: `Postern-Signature: t=<seconds>,v1=<hex
- * HMAC-SHA-256 of "<seconds>.<body>">`; the letter's id is the idempotency key, for a letter may
- * come twice. No redirect is followed (ASVS 15.3.2).
+ * Posts emails as JSON to a program of the operator's. The signature covers time and body, so that
+ * neither can be changed nor replayed: `Postern-Signature: t=<seconds>,v1=<hex HMAC-SHA-256 of
+ * "<seconds>.<body>">`. The email's id is the idempotency key, because it may be delivered twice.
+ * Redirects are not followed (ASVS 15.3.2).
  */
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
@@ -27,8 +27,8 @@ export function webhookTransport({
   const { host } = new URL(url);
   return {
     name: 'webhook',
-    send: async ({ id, letter, to, subject, text, html, values }) => {
-      const body = JSON.stringify({ id, letter, to, subject, text, html, values });
+    send: async ({ id, template, to, subject, text, html, values }) => {
+      const body = JSON.stringify({ id, letter: template, to, subject, text, html, values });
       const seconds = Math.floor(clock.now() / 1000);
       const signature = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
       let status;
@@ -54,7 +54,7 @@ export function webhookTransport({
         );
       }
       if (status >= 200 && status < 300) return;
-      // 4xx is for good, but for "too early", "slow down" and the like.
+      // 4xx is permanent, except for "too early", "too many requests" and similar codes.
       throw new DeliveryError(
         `${host} answered ${status}`,
         status >= 400 && status < 500 && ![401, 403, 404, 408, 409, 425, 429].includes(status),

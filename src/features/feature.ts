@@ -1,18 +1,44 @@
 /**
- * What a feature is to the house: factors and routes. A feature that is off contributes an empty
- * value: no route, no factor, no OpenAPI path.
+ * What a feature is: a folder that is given the kernel and its own settings, and brings routes, a
+ * factor, and rows to sweep. One that is switched off brings nothing of these.
  */
-import type { App, FeatureFactor } from '../app/capabilities.ts';
+import type { Config } from '../config/schema.ts';
+import type { Factor, FactorRecords } from '../core/factor/factor.ts';
+import type { Kernel } from '../core/kernel.ts';
+import type { ScheduledSweep } from '../core/sweep.ts';
 import type { AnyRoute } from '../http/route.ts';
 
-export interface Contribution {
-  readonly routes: readonly AnyRoute[];
+export interface FeatureParts {
+  /** Asked for once all factors are known: some routes depend on which there are. */
+  readonly routes?: () => readonly AnyRoute[];
+  readonly factor?: Factor;
+  /** What is left of a factor that is switched off. */
+  readonly switchedOffFactor?: FactorRecords;
+  readonly sweeps?: readonly ScheduledSweep[];
+}
+
+export interface FeatureDefinition<Settings> {
+  /** The name of its folder. */
+  readonly name: string;
+  /** The `typ` of tokens that it signs with the internal key. */
+  readonly tokenTypes?: readonly string[];
+  /** What it needs of the configuration, under the names of the code. */
+  settings(config: Config): Settings;
+  create(kernel: Kernel, settings: Settings): FeatureParts;
 }
 
 export interface Feature {
   readonly name: string;
-  /** How users show who they are by it; asked of all features before any of their routes. */
-  factors?(app: App): readonly FeatureFactor[];
-  /** What it adds under this app's configuration. */
-  contribute(app: App): Contribution;
+  readonly tokenTypes: readonly string[];
+  create(kernel: Kernel, config: Config): FeatureParts;
+}
+
+/** Makes the value of a feature. */
+export function feature<Settings>(definition: FeatureDefinition<Settings>): Feature {
+  const { name, tokenTypes = [] } = definition;
+  return {
+    name,
+    tokenTypes,
+    create: (kernel, config) => definition.create(kernel, definition.settings(config)),
+  };
 }

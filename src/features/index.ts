@@ -1,22 +1,26 @@
-/**
- * The one list of features. A new one is a folder, a line here, a section of the configuration and
- * a migration.
- */
-import type { Feature } from './feature.ts';
+/** The one list of features. A new one is a folder, a line here, and a migration (docs/adding.md). */
 import { account } from './account/index.ts';
 import { discovery } from './discovery/index.ts';
+import type { Feature } from './feature.ts';
 import { health } from './health/index.ts';
 import { mfa } from './mfa/index.ts';
 import { passkey } from './passkey/index.ts';
 import { password } from './password/index.ts';
+import { recovery } from './recovery/index.ts';
+import { recoveryCode } from './recovery-code/index.ts';
+import { registration } from './registration/index.ts';
 import { session } from './session/index.ts';
 import { totp } from './totp/index.ts';
 import { verification } from './verification/index.ts';
 
+/** Factors are offered in this order. */
 export const features: readonly Feature[] = [
+  registration,
+  recovery,
   password,
   totp,
   passkey,
+  recoveryCode,
   mfa,
   session,
   account,

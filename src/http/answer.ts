@@ -1,46 +1,45 @@
 /**
- * The one place that writes to a socket. Headers that never change are kept as one list of Node's
- * raw form, so that an answer costs a concatenation and not a Headers object.
+ * Answers: what is sent of a result or a refusal, before it becomes a Response. Headers are records
+ * with lower-case names, put together once where they never change.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal, REFUSALS } from '../refusal.ts';
-import { hasContent } from './front-door.ts';
+import { PROBLEMS, problemType } from './problems.ts';
+
+export type HeaderRecord = Readonly<Record<string, string>>;
 
 /** What is sent. `body` undefined is an empty answer. */
 export interface Answer {
   readonly status: number;
-  /** Name, value, name, value: Node's raw form; Set-Cookie may stand several times. */
-  readonly headers: readonly string[];
-  readonly body?: string | Buffer;
+  /** All headers but those of every answer of its kind. */
+  readonly headers: HeaderRecord;
+  readonly body?: string | Buffer | undefined;
 }
 
-/**
- * No document of ours has an address yet, so the type is a name and not a link (RFC 9457 §3.1.1
- * allows both).
- */
-const TYPE_BASE = 'urn:postern:problem:';
-
-/** The `type` of a problem; docs/errors.md has a heading for each code. */
-export const problemType = (code: string): string => `${TYPE_BASE}${code}`;
+/** Headers of every problem document. */
+export const PROBLEM_HEADERS: HeaderRecord = {
+  'content-type': 'application/problem+json',
+  'cache-control': 'no-store',
+};
 
 /**
- * The problem document of a refusal (RFC 9457), with the headers that its kind asks for.
+ * The problem document of a refusal (RFC 9457), with the headers that its kind asks for besides
+ * {@link PROBLEM_HEADERS}.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-3 for WWW-Authenticate
  * @see https://www.rfc-editor.org/rfc/rfc9470#section-3 for max_age
  */
-export function problemAnswer(problem: Refusal, requestId: string, challenge: boolean): Answer {
-  const { status, title, detail } = REFUSALS[problem.code];
+export function problemAnswer(problem: Refusal, requestId: string): Answer {
+  const { status, title } = PROBLEMS[problem.code];
   const { options } = problem;
-  const headers = ['content-type', 'application/problem+json', 'cache-control', 'no-store'];
+  const headers: Record<string, string> = {};
   if (options.retryAfterSeconds !== undefined)
-    headers.push('retry-after', String(options.retryAfterSeconds));
-  if (challenge && status === 401) headers.push('www-authenticate', bearerChallenge(problem));
+    headers['retry-after'] = String(options.retryAfterSeconds);
+  if (status === 401) headers['www-authenticate'] = bearerChallenge(problem);
   const body = JSON.stringify({
     type: problemType(problem.code),
     title,
     status,
-    detail: options.detail ?? detail,
+    detail: options.detail ?? REFUSALS[problem.code],
     code: problem.code,
     request_id: requestId,
     ...(options.errors === undefined ? {} : { errors: options.errors }),
@@ -67,35 +66,4 @@ function bearerChallenge(problem: Refusal): string {
     return `Bearer error="insufficient_user_authentication", error_description="A fresh authentication is needed"${age}${acr}`;
   }
   return 'Bearer error="invalid_token", error_description="The token is not valid here"';
-}
-
-/**
- * Writes an answer; an answer after the head went out is dropped, for then the socket is the only
- * thing left to end.
- */
-export function send(
-  request: IncomingMessage,
-  response: ServerResponse,
-  common: readonly string[],
-  answer: Answer,
-): void {
-  if (response.headersSent || response.destroyed) {
-    response.destroy();
-    return;
-  }
-  const { status, body } = answer;
-  const headers = common.concat(answer.headers);
-  // A 204 has no content and no Content-Length (RFC 9110 §8.6).
-  const length = body === undefined ? 0 : Buffer.byteLength(body);
-  if (status !== 204 && status !== 304) headers.push('content-length', String(length));
-  // A body that nobody read would be taken for the next request: end the connection instead of
-  // draining without bound. What announces no body is as good as complete, though Node may say so
-  // only after this answer.
-  if (!request.complete && hasContent(request) && !answer.headers.includes('connection'))
-    headers.push('connection', 'close');
-  response.writeHead(status, headers);
-  // A text of ASCII alone goes out as one string with its head, in one write and without a look at
-  // its encoding.
-  if (body !== undefined && length === body.length) response.end(body, 'latin1');
-  else response.end(body);
 }

@@ -3,51 +3,49 @@
  * `Vary: Origin` is on every answer of a service that has a list at all, so that no shared cache
  * mixes callers.
  */
+import type { HeaderRecord } from './answer.ts';
+
 export interface Cors {
   /** Headers of an ordinary answer to this Origin. */
-  headers(origin: string | undefined): readonly string[];
+  headers(origin: string | undefined): HeaderRecord;
   /** Headers of the answer to a preflight. */
-  preflight(origin: string | undefined, allowedMethods: readonly string[]): readonly string[];
+  preflight(origin: string | undefined, allowedMethods: readonly string[]): HeaderRecord;
 }
 
-const NONE: readonly string[] = [];
-
 /**
+ * Undefined when no origin is listed.
+ *
  * @param origins exact origins, as the Origin header spells them
  * @param credentialed those of them that may send the refresh cookie
  */
-export function createCors(origins: readonly string[], credentialed: readonly string[]): Cors {
+export function createCors(
+  origins: readonly string[],
+  credentialed: readonly string[],
+): Cors | undefined {
   const allowed = new Set([...origins, ...credentialed]);
   const withCookies = new Set(credentialed);
-  if (allowed.size === 0) return { headers: () => NONE, preflight: () => NONE };
-  const vary: readonly string[] = ['vary', 'Origin'];
-  const forOrigin = new Map<string, readonly string[]>();
-  for (const origin of allowed) {
-    const headers = [
+  if (allowed.size === 0) return undefined;
+  const vary: HeaderRecord = { vary: 'Origin' };
+  const forOrigin = new Map<string, HeaderRecord>();
+  for (const origin of allowed)
+    forOrigin.set(origin, {
       ...vary,
-      'access-control-allow-origin',
-      origin,
-      'access-control-expose-headers',
-      'Retry-After, WWW-Authenticate, X-Request-Id',
-    ];
-    if (withCookies.has(origin)) headers.push('access-control-allow-credentials', 'true');
-    forOrigin.set(origin, headers);
-  }
-  const headers = (origin: string | undefined): readonly string[] =>
+      'access-control-allow-origin': origin,
+      'access-control-expose-headers': 'Retry-After, WWW-Authenticate, X-Request-Id',
+      ...(withCookies.has(origin) ? { 'access-control-allow-credentials': 'true' } : {}),
+    });
+  const headers = (origin: string | undefined): HeaderRecord =>
     origin === undefined ? vary : (forOrigin.get(origin) ?? vary);
   return {
     headers,
     preflight: (origin, methods) => {
       if (origin === undefined || !allowed.has(origin)) return vary;
-      return [
+      return {
         ...headers(origin),
-        'access-control-allow-methods',
-        methods.join(', '),
-        'access-control-allow-headers',
-        'Authorization, Content-Type, X-Request-Id, Traceparent',
-        'access-control-max-age',
-        '600',
-      ];
+        'access-control-allow-methods': methods.join(', '),
+        'access-control-allow-headers': 'Authorization, Content-Type, X-Request-Id, Traceparent',
+        'access-control-max-age': '600',
+      };
     },
   };
 }

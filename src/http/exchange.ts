@@ -1,30 +1,31 @@
 /**
- * One request and its answer: id, caller's address, extra headers, the answer written once, the log
+ * One request and its answer: id, caller's address, extra headers, the answer built once, the log
  * line at its end.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Refusal } from '../refusal.ts';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { Refusal } from '../refusal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log, LogLevel } from '../lib/log.ts';
 import type { Requester } from '../core/session/requester.ts';
 import type { Principal } from '../core/session/session.ts';
-import type { Call } from './route.ts';
+import { problemAnswer } from './answer.ts';
+import type { Answer, HeaderRecord } from './answer.ts';
+import type { Arrival } from './arrival.ts';
 import type { Cors } from './cors.ts';
-import { NO_PARAMS } from './router.ts';
-import type { Params } from './router.ts';
-import type { AddressOf } from './requester.ts';
-import { problemAnswer, send } from './answer.ts';
-import type { Answer } from './answer.ts';
-import { countHeader, requesterOf } from './requests.ts';
+import { NO_PARAMS } from './paths.ts';
+import type { Params } from './paths.ts';
+import { requesterOf } from './requests.ts';
+import type { Call } from './route.ts';
 
 export interface ExchangeShared {
-  readonly common: readonly string[];
-  readonly cors: Cors;
+  /** Completes the headers of an answer with those of every answer. */
+  readonly complete: (headers: HeaderRecord) => HeaderRecord;
+  /** Those of every problem document, completed. */
+  readonly problemHeaders: HeaderRecord;
+  readonly cors: Cors | undefined;
   readonly clock: Clock;
   readonly log: Log;
-  readonly requestId: (given: string | string[] | undefined) => string;
-  readonly addressOf: AddressOf;
-  readonly unixListener: boolean;
+  readonly requestId: (given: string | undefined) => string;
   readonly onRequest:
     | ((route: string, method: string, status: number, durationMs: number) => void)
     | undefined;
@@ -44,41 +45,56 @@ const KNOWN_METHODS = new Set([
   'TRACE',
 ]);
 
+/** What caller and log get of a request that nobody waits for any more; nginx uses it so. */
+const CLIENT_GONE = 499;
+
 export class Exchange implements Call<unknown> {
-  readonly incoming: IncomingMessage;
+  readonly arrival: Arrival;
   readonly requestId: string;
   body: unknown;
   params: Params = NO_PARAMS;
   principal: Principal | undefined;
   readonly #shared: ExchangeShared;
-  readonly #outgoing: ServerResponse;
   readonly #route: string;
   readonly #started: number;
-  #headers: string[] | undefined;
+  #headers: Record<string, string> | undefined;
+  #cookies: string[] | undefined;
   #requester: Requester | undefined;
-  #abort: AbortController | undefined;
 
-  constructor(
-    shared: ExchangeShared,
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    route: string,
-  ) {
+  constructor(shared: ExchangeShared, arrival: Arrival, route: string) {
     this.#shared = shared;
-    this.incoming = incoming;
-    this.#outgoing = outgoing;
+    this.arrival = arrival;
     this.#route = route;
     this.#started = shared.clock.monotonic();
-    this.requestId = shared.requestId(incoming.headers['x-request-id']);
+    this.requestId = shared.requestId(arrival.header('x-request-id'));
   }
 
   get requester(): Requester {
-    return (this.#requester ??= requesterOf(
-      this.incoming,
-      this.requestId,
-      this.#shared.addressOf,
-      this.#shared.unixListener,
-    ));
+    return (this.#requester ??= requesterOf(this.arrival, this.requestId));
+  }
+
+  get signal(): AbortSignal {
+    return this.arrival.signal;
+  }
+
+  header(name: string): string | null {
+    return this.arrival.header(name) ?? null;
+  }
+
+  headerLines(name: string): number {
+    return this.arrival.headerLines(name);
+  }
+
+  /** @throws {TypeError} it is no header: now, and not where nobody could answer it any more */
+  setHeader(name: string, value: string): void {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    (this.#headers ??= {})[name.toLowerCase()] = value;
+  }
+
+  addCookie(cookie: string): void {
+    validateHeaderValue('set-cookie', cookie);
+    (this.#cookies ??= []).push(cookie);
   }
 
   /**
@@ -92,99 +108,79 @@ export class Exchange implements Call<unknown> {
     return this;
   }
 
-  header(name: string): string | null {
-    const value = this.incoming.headers[name];
-    return value === undefined ? null : Array.isArray(value) ? value.join(', ') : value;
+  /**
+   * The answer to a request that succeeded, with what its handler set besides.
+   *
+   * @param answer with headers that `complete` made
+   */
+  succeed(answer: Answer): Response {
+    return this.#respond(answer, this.#headers, undefined);
   }
 
-  headerLines(name: string): number {
-    return countHeader(this.incoming.rawHeaders, name);
-  }
-
-  setHeader(name: string, value: string): void {
-    (this.#headers ??= []).push(name, value);
-  }
-
-  addCookie(cookie: string): void {
-    (this.#headers ??= []).push('set-cookie', cookie);
-  }
-
-  get signal(): AbortSignal {
-    return this.#signal();
-  }
-
-  extraHeaders(headers: readonly string[]): readonly string[] {
-    return this.#headers === undefined ? headers : headers.concat(this.#headers);
-  }
-
-  answer(answer: Answer, problem?: Refusal): void {
-    const { cors } = this.#shared;
-    const { origin } = this.incoming.headers;
-    const common = this.#shared.common.concat('x-request-id', this.requestId, cors.headers(origin));
-    send(this.incoming, this.#outgoing, common, answer);
-    this.#finish(answer.status, problem);
-  }
-
-  refuse(problem: Refusal, headers: readonly string[] = []): void {
-    const answer = problemAnswer(problem, this.requestId, true);
-    this.answer(
-      headers.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...headers] },
+  refuse(problem: Refusal, headers?: HeaderRecord): Response {
+    this.#cookies = undefined;
+    const { status, headers: own, body } = problemAnswer(problem, this.requestId);
+    return this.#respond(
+      { status, headers: this.#shared.problemHeaders, body },
+      { ...own, ...headers },
       problem,
     );
   }
 
-  preflight(methods: readonly string[]): void {
-    const { common, cors } = this.#shared;
-    send(this.incoming, this.#outgoing, common.concat('x-request-id', this.requestId), {
-      status: 204,
-      headers: [
-        'allow',
-        methods.join(', '),
-        'cache-control',
-        'no-store',
-        ...cors.preflight(this.incoming.headers.origin, methods),
-      ],
-    });
-    this.#finish(204, undefined);
+  preflight(methods: readonly string[]): Response {
+    const { complete, cors } = this.#shared;
+    const headers = complete({ allow: methods.join(', '), 'cache-control': 'no-store' });
+    return this.#respond(
+      { status: 204, headers },
+      cors?.preflight(this.arrival.header('origin'), methods),
+      undefined,
+    );
   }
 
   /** Whether the caller has gone, so that there is nobody to answer. */
   get isAbandoned(): boolean {
-    return this.#outgoing.destroyed && !this.#outgoing.headersSent;
+    return this.arrival.isAbandoned;
   }
 
-  /** Ends what nobody waits for any more; its line has the status that nginx uses for it. */
-  abandon(): void {
-    this.#finish(499, undefined);
+  /** Ends what nobody waits for any more. */
+  abandon(): Response {
+    this.#finish(CLIENT_GONE, undefined);
+    return new Response(null, { status: CLIENT_GONE });
   }
 
-  #signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      const abort = new AbortController();
-      this.#abort = abort;
-      this.#outgoing.on('close', () => {
-        if (!this.#outgoing.writableFinished) abort.abort();
-      });
-    }
-    return this.#abort.signal;
+  #respond(
+    { status, headers, body }: Answer,
+    more: HeaderRecord | undefined,
+    problem: Refusal | undefined,
+  ): Response {
+    const { cors } = this.#shared;
+    const { arrival } = this;
+    // A copy of one shape: what has the id's name already costs no more than its clone.
+    const all: Record<string, string> = { ...headers, 'x-request-id': this.requestId };
+    if (cors !== undefined) Object.assign(all, cors.headers(arrival.header('origin')));
+    if (more !== undefined) Object.assign(all, more);
+    // A body that nobody read would be taken for the next request: end the connection instead of
+    // draining without bound.
+    if (arrival.isUnread) all['connection'] = 'close';
+    // Hono drops the body of an answer to HEAD, and its length with it.
+    if (arrival.method === 'HEAD' && body !== undefined)
+      all['content-length'] = String(Buffer.byteLength(body));
+    const hasBody = status !== 204 && status !== 304;
+    const response = new Response(hasBody ? (body ?? '') : null, {
+      status,
+      headers: this.#cookies === undefined ? all : withCookies(all, this.#cookies),
+    });
+    this.#finish(status, problem);
+    return response;
   }
 
   /** One line a request, at its end. */
   #finish(status: number, problem: Refusal | undefined): void {
     const { log, clock, onRequest } = this.#shared;
-    const method = KNOWN_METHODS.has(this.incoming.method ?? '')
-      ? (this.incoming.method ?? '_OTHER')
-      : '_OTHER';
+    const method = KNOWN_METHODS.has(this.arrival.method) ? this.arrival.method : '_OTHER';
     const durationMs = clock.monotonic() - this.#started;
     onRequest?.(this.#route, method, status, durationMs);
-    const level: LogLevel =
-      status >= 500 && status !== 503
-        ? 'error'
-        : status === 503 || status === 429
-          ? 'warn'
-          : QUIET_ROUTES.has(this.#route)
-            ? 'debug'
-            : 'info';
+    const level = levelOf(status, this.#route);
     if (!log.enabled(level)) return;
     const { ip, userAgent } = this.requester;
     log.request(level, {
@@ -201,4 +197,23 @@ export class Exchange implements Call<unknown> {
       error: status >= 500 ? problem?.cause : undefined,
     });
   }
+}
+
+function levelOf(status: number, route: string): LogLevel {
+  if (status === 503 || status === 429) return 'warn';
+  if (status >= 500) return 'error';
+  return QUIET_ROUTES.has(route) ? 'debug' : 'info';
+}
+
+/** Several Set-Cookie lines need the list form. */
+function withCookies(
+  headers: HeaderRecord,
+  cookies: readonly string[],
+): Record<string, string> | [string, string][] {
+  const [first] = cookies;
+  if (cookies.length === 1 && first !== undefined) return { ...headers, 'set-cookie': first };
+  return [
+    ...Object.entries(headers),
+    ...cookies.map((cookie): [string, string] => ['set-cookie', cookie]),
+  ];
 }

@@ -155,3 +155,15 @@ function article(type: string): string {
   const word = type === 'record' ? 'object' : type;
   return /^[aeiou]/.test(word) ? `an ${word}` : `a ${word}`;
 }
+
+/** A typed code that was sent or shown by this service. */
+export const shortCodeText = z.string().max(32, 'No code is that long.');
+
+/** A typed code, whatever its form: the feature that issued it decides. */
+export const codeText = z.string().max(64, 'No code is that long.');
+
+/** A name or an address as it was typed; what it is decides the feature. */
+export function nameText(what: 'name' | 'address'): z.ZodString {
+  const detail = what === 'name' ? 'No name here is that long.' : 'No address is that long.';
+  return z.string().max(512, detail);
+}

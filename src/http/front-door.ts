@@ -1,50 +1,81 @@
 /**
- * What a body must be before anything looks at it (G3, T5): application/json in UTF-8, at most 64
- * KiB, valid UTF-8, at most eight levels deep, no member twice. It reads from Node's request
- * itself, for the frameworks' readers take text/plain, a BOM, invalid UTF-8 and any size.
+ * What a request must be before anything looks at it. Its head: a target that is a path, one host,
+ * one framing. Its body (G3, T5): application/json in UTF-8, at most 64 KiB, valid UTF-8, at most
+ * eight levels deep, no member twice; the framework's own readers take text/plain, a BOM, invalid
+ * UTF-8 and any size.
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../refusal.ts';
 import { JsonError, parseJson } from '../lib/json.ts';
+import { MAX_BODY_BYTES } from './arrival.ts';
+import type { Arrival } from './arrival.ts';
+import { pathOf } from './paths.ts';
+import { countHeader } from './requests.ts';
 
-export const MAX_BODY_BYTES = 65_536;
 export const MAX_JSON_DEPTH = 8;
+
+const MAX_HEADER_LINES = 100;
+const TARGET = /^(?:https?:\/\/[^/?#]*)?\/?[!$%&'()*+,\-./:;=?@A-Z[\]_a-z~0-9]*$/;
+const HOST = /^(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
+
+/**
+ * The path that a request of Node's asks for, or null when its head is one that no route should
+ * have to look at: a target that is no path, a host that is none, headers without end, TE beside CL.
+ */
+export function readablePath(incoming: IncomingMessage): string | null {
+  const { headers, rawHeaders, url = '' } = incoming;
+  if (rawHeaders.length > 2 * MAX_HEADER_LINES) return null;
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && (headers['content-length'] !== undefined || coding !== 'chunked'))
+    return null;
+  // Node keeps the first of two Host lines without a word; a proxy in front may have believed the
+  // other (RFC 9112 §3.2).
+  const { host } = headers;
+  if (host === undefined || !HOST.test(host) || countHeader(rawHeaders, 'host') !== 1) return null;
+  return TARGET.test(url) ? pathOf(url) : null;
+}
+
+const USUAL_TARGET = /^\/[!$&-;=?@A-Z[\]_a-z~]*$/;
+const USUAL_HOST = /^(?:[a-z0-9._-]*[a-z]|\d{1,3}(?:\.\d{1,3}){3})(?::[1-9]\d{3})?$/;
+
+/**
+ * `@hono/node-server` makes a URL of target and host, and fails on some that are no fault. Routes
+ * are found by {@link readablePath} and nothing believes the host, so an unusual one is left out.
+ */
+export function simplifyUrl(incoming: IncomingMessage): void {
+  if (!USUAL_TARGET.test(incoming.url ?? '')) incoming.url = '/';
+  if (!USUAL_HOST.test(incoming.headers.host ?? '')) incoming.headers.host = 'localhost';
+}
 
 const JSON_TYPE =
   /^application\/json(?:[ \t]*;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8"))?[ \t]*$/i;
-
-/** True when the request announces content. A length of nought is none. */
-export function hasContent(request: IncomingMessage): boolean {
-  const { headers } = request;
-  if (headers['transfer-encoding'] !== undefined) return true;
-  const length = headers['content-length'];
-  return length !== undefined && length !== '0';
-}
 
 /**
  * Reads and parses the JSON body; `undefined` when the request has none.
  *
  * @throws {Refusal} unsupported_media_type, content_too_large, malformed_request
  */
-export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
-  if (!hasContent(request)) return undefined;
-  const { headers } = request;
-  const encoding = headers['content-encoding'];
+export async function readJsonBody(arrival: Arrival): Promise<unknown> {
+  if (!arrival.hasContent) return undefined;
+  const encoding = arrival.header('content-encoding');
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new Refusal('unsupported_media_type');
-  const type = headers['content-type'];
+  const type = arrival.header('content-type');
+  const length = arrival.header('content-length');
   // A client that streams may say only with its last chunk, the first, that there is nothing.
-  if (
-    type === undefined &&
-    headers['content-length'] === undefined &&
-    (await readBytes(request)).length === 0
-  )
+  if (type === undefined && length === undefined && (await arrival.readContent()).length === 0)
     return undefined;
   if (!JSON_TYPE.test(type ?? '')) throw new Refusal('unsupported_media_type');
-  if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES)
-    throw new Refusal('content_too_large');
-  const bytes = await readBytes(request);
+  if (Number(length ?? 0) > MAX_BODY_BYTES) throw new Refusal('content_too_large');
+  const bytes = await arrival.readContent();
+  // A web Request may have a body that nobody announced, and that is empty.
+  if (
+    bytes.length === 0 &&
+    length === undefined &&
+    arrival.header('transfer-encoding') === undefined
+  )
+    return undefined;
   if (!isUtf8(bytes))
     throw new Refusal('malformed_request', { detail: 'The body is not valid UTF-8.' });
   if (bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
@@ -80,28 +111,3 @@ const JSON_DETAILS: Record<Exclude<JsonError['code'], 'ill_formed'>, string> = {
   too_deep: `The body is nested more than ${MAX_JSON_DEPTH} levels deep.`,
   forbidden_member: 'The body has a member named __proto__.',
 };
-
-function readBytes(request: IncomingMessage): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > MAX_BODY_BYTES) {
-        request.removeAllListeners('data');
-        request.resume();
-        reject(new Refusal('content_too_large'));
-        return;
-      }
-      chunks.push(chunk);
-    });
-    request.on('end', () =>
-      resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size)),
-    );
-    request.on('error', (cause) => reject(new Refusal('malformed_request', { cause })));
-    request.on('close', () => {
-      if (!request.complete)
-        reject(new Refusal('malformed_request', { detail: 'The body was cut off.' }));
-    });
-  });
-}

@@ -7,7 +7,7 @@
 import * as z from 'zod';
 import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
-import { problemType } from './answer.ts';
+import { PROBLEMS, problemType } from './problems.ts';
 import { jsonDocument } from './document-bytes.ts';
 import { document } from './route.ts';
 import type { AnyRoute, DocumentBytes, Route } from './route.ts';
@@ -206,11 +206,11 @@ function operationOf(
 function problemResponses(codes: readonly RefusalCode[]): Json {
   const byStatus = new Map<number, RefusalCode[]>();
   for (const code of codes)
-    byStatus.set(REFUSALS[code].status, [...(byStatus.get(REFUSALS[code].status) ?? []), code]);
+    byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
   const responses: Json = {};
   for (const [status, ofStatus] of [...byStatus].sort(([a], [b]) => a - b)) {
     responses[status] = {
-      description: ofStatus.map((code) => `\`${code}\`: ${REFUSALS[code].detail}`).join(' '),
+      description: ofStatus.map((code) => `\`${code}\`: ${REFUSALS[code]}`).join(' '),
       ...(status === 429 || status === 503
         ? { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } }
         : {}),
@@ -240,8 +240,8 @@ function problemResponses(codes: readonly RefusalCode[]): Json {
 
 function exampleOf(code: RefusalCode): Json {
   return {
-    title: REFUSALS[code].title,
-    detail: REFUSALS[code].detail,
+    title: PROBLEMS[code].title,
+    detail: REFUSALS[code],
     request_id: 'b1946ac92492-1',
   };
 }

@@ -34,11 +34,11 @@ export function canonicalAddress(address: string): string | null {
 }
 
 /**
- * Makes the reader of client addresses.
+ * Makes the check of whether a peer is a proxy whose forwarded headers count.
  *
  * @param trustedProxies addresses and CIDR ranges, validated by the configuration
  */
-export function addressReader(trustedProxies: readonly string[]): AddressOf {
+export function proxyCheck(trustedProxies: readonly string[]): (address: string) => boolean {
   const trusted = new BlockList();
   for (const entry of trustedProxies) {
     const [address = '', prefix] = entry.split('/');
@@ -46,8 +46,16 @@ export function addressReader(trustedProxies: readonly string[]): AddressOf {
     if (prefix === undefined) trusted.addAddress(address, family);
     else trusted.addSubnet(address, Number(prefix), family);
   }
-  const isTrusted = (address: string): boolean =>
-    trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  return (address) => trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+}
+
+/**
+ * Makes the reader of client addresses.
+ *
+ * @param trustedProxies as for {@link proxyCheck}
+ */
+export function addressReader(trustedProxies: readonly string[]): AddressOf {
+  const isTrusted = proxyCheck(trustedProxies);
   const none = trustedProxies.length === 0;
   let lastPeer: string | undefined;
   let lastAddress: string | null = null;

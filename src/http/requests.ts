@@ -2,10 +2,9 @@
  * What the server knows of a request besides its body: its id, when it came, who sent it. Made once
  * per request and cheap, for the hot path pays for it.
  */
-import type { IncomingMessage } from 'node:http';
 import type { Random } from '../lib/id.ts';
 import type { Requester } from '../core/session/requester.ts';
-import type { AddressOf } from './requester.ts';
+import type { Arrival } from './arrival.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
@@ -24,29 +23,17 @@ export function requestIds(random: Random): (given: string | string[] | undefine
 const MAX_USER_AGENT = 256;
 
 /** The sender as the domain knows it. */
-export function requesterOf(
-  request: IncomingMessage,
-  requestId: string,
-  addressOf: AddressOf,
-  unixListener: boolean,
-): Requester {
-  const { headers } = request;
-  const forwarded = headers['x-forwarded-for'];
-  const agent = headers['user-agent'];
+export function requesterOf(arrival: Arrival, requestId: string): Requester {
+  const agent = arrival.header('user-agent');
   return {
     requestId,
-    ip: addressOf(
-      request.socket.remoteAddress,
-      unixListener,
-      Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
-    ),
+    ip: arrival.address,
     userAgent: agent === undefined ? null : printable(agent),
-    locale:
-      /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?(?=[,;]|$)/.exec(
-        headers['accept-language'] ?? '',
-      )?.[0] ?? null,
+    locale: LOCALE.exec(arrival.header('accept-language') ?? '')?.[0] ?? null,
   };
 }
+
+const LOCALE = /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?(?=[,;]|$)/;
 
 /**
  * Cut, and without what could forge a line or a letter (H10, H14). Header text is Latin-1, so C1

@@ -23,7 +23,10 @@ export const UserReply = z
   .meta({ id: 'User' });
 
 /** A user as the API shows it. */
-export function userReply(user: User, mfaEnabled: boolean): z.input<typeof UserReply> {
+export function userReply(
+  user: User,
+  { hasSecondFactor }: { readonly hasSecondFactor: boolean },
+): z.input<typeof UserReply> {
   return {
     id: user.id,
     username: user.username,
@@ -32,7 +35,7 @@ export function userReply(user: User, mfaEnabled: boolean): z.input<typeof UserR
     phone: null,
     phone_verified: false,
     display_name: user.displayName,
-    mfa_enabled: mfaEnabled,
+    mfa_enabled: hasSecondFactor,
     created_at: rfc3339(user.createdAt),
     updated_at: rfc3339(user.updatedAt),
     user_metadata: user.userMetadata,

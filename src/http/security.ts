@@ -6,14 +6,11 @@
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
  */
 import { Refusal } from '../refusal.ts';
-import type { App } from '../app/capabilities.ts';
+import type { Kernel } from '../core/kernel.ts';
 import { TokenRefused } from '../core/token/access-token.ts';
-import { findPrincipal } from '../core/session/session.ts';
+import type { AccessClaims } from '../core/token/access-token.ts';
 import type { Principal } from '../core/session/session.ts';
-import { demandFresh } from '../core/factor/reauthentication.ts';
 import type { BearerSecurity } from './route.ts';
-import { MissingToken } from './answer.ts';
-import { countHeader } from './requests.ts';
 
 const SCHEME = 'bearer ';
 
@@ -35,27 +32,36 @@ export function bearerToken(
   return authorization.slice(SCHEME.length);
 }
 
-/** @throws {Refusal} invalid_token, session_revoked, insufficient_user_authentication */
-export async function authenticateBearer(
-  app: App,
-  security: BearerSecurity,
-  authorization: string | undefined,
-  rawHeaders: readonly string[],
-): Promise<Principal> {
-  const token = bearerToken(authorization, countHeader(rawHeaders, 'authorization'));
-  if (token === null) throw new MissingToken();
-  let claims;
+/**
+ * Tells whose access token this is.
+ *
+ * It throws {Refusal} invalid_token, session_revoked, insufficient_user_authentication.
+ */
+export type Authenticate = (token: string, security: BearerSecurity) => Promise<Principal>;
+
+export function bearerAuthentication(
+  kernel: Pick<Kernel, 'accessTokens' | 'sessions' | 'reauthentication'>,
+): Authenticate {
+  const { accessTokens, sessions, reauthentication } = kernel;
+  return async (token, security) => {
+    const claims = claimsOf(accessTokens, token);
+    const principal = await sessions.find(claims.sid, claims.sub);
+    if (principal === null) throw new Refusal('session_revoked');
+    if (security.fresh) await reauthentication.demandFresh(principal, claims.auth_time);
+    return principal;
+  };
+}
+
+/** @throws {Refusal} invalid_token, session_revoked */
+export function claimsOf(
+  accessTokens: Pick<Kernel['accessTokens'], 'verify'>,
+  token: string,
+): AccessClaims {
   try {
-    claims = app.accessTokens.verify(token);
-  } catch (error) {
-    if (error instanceof TokenRefused)
-      throw new Refusal(error.fault === 'session_revoked' ? 'session_revoked' : 'invalid_token', {
-        cause: error,
-      });
-    throw error;
+    return accessTokens.verify(token);
+  } catch (cause) {
+    if (!(cause instanceof TokenRefused)) throw cause;
+    const isRevoked = cause.fault === 'session_revoked';
+    throw new Refusal(isRevoked ? 'session_revoked' : 'invalid_token', { cause });
   }
-  const principal = await findPrincipal(app, claims.sid, claims.sub);
-  if (principal === null) throw new Refusal('session_revoked');
-  if (security.fresh) await demandFresh(app, principal, claims);
-  return principal;
 }

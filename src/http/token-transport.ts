@@ -3,9 +3,8 @@
  * and the request asks.
  */
 import * as z from 'zod';
+import type { Authenticated, Authentication } from '../core/factor/authentication.ts';
 import { invalidRequest } from '../refusal.ts';
-import type { App } from '../app/capabilities.ts';
-import type { Authenticated, Authentication, MfaRequired } from '../core/factor/authentication.ts';
 import {
   DEVICE_COOKIE,
   REFRESH_COOKIE,
@@ -16,7 +15,14 @@ import {
 } from './cookies.ts';
 import { rfc3339 } from './fields.ts';
 import type { Call } from './route.ts';
+import type { AuthenticatedReply, MfaRequiredReply } from './schemas.ts';
 import { bearerToken } from './security.ts';
+
+/** Whether browsers may hold the refresh token in a cookie, and pages of which origins use it. */
+export interface CookiePolicy {
+  readonly enabled: boolean;
+  readonly allowed_origins: readonly string[];
+}
 
 /** The member of a sign-in's body that asks for the cookie. */
 export const cookieMember = z.boolean().optional().meta({
@@ -27,56 +33,74 @@ export const cookieMember = z.boolean().optional().meta({
 /** A year: the device token's own life ends with the user's next password. */
 const DEVICE_COOKIE_SECONDS = 31_536_000;
 
-/** An authentication as it is sent: tokens that travel as cookies are not in the body. */
-export type Delivered = Omit<Authenticated, 'refresh_token' | 'device_token' | 'mfa_due_at'> & {
-  refresh_token?: string;
-  device_token?: string;
-  mfa_due_at?: string;
-};
+type Delivered = z.input<typeof AuthenticatedReply>;
+type Pending = z.input<typeof MfaRequiredReply>;
 
 /**
- * Puts the tokens of an authentication where the request asked for them; {@link demandCookies} came
- * before.
+ * An authentication as it is sent, its tokens where the request asked for them;
+ * {@link demandCookies} came before.
+ *
+ * @param asked the `cookie` member of the body
  */
+export function deliver(call: Call<unknown>, done: Authenticated, asked: unknown): Delivered;
 export function deliver(
   call: Call<unknown>,
-  authentication: Authenticated,
-  asked: boolean,
-): Delivered;
+  done: Authentication,
+  asked: unknown,
+): Delivered | Pending;
 export function deliver(
   call: Call<unknown>,
-  authentication: Authentication,
-  asked: boolean,
-): Delivered | MfaRequired;
-export function deliver(
-  call: Call<unknown>,
-  authentication: Authentication,
-  asked: boolean,
-): Delivered | MfaRequired {
-  if (authentication.status !== 'authenticated') return authentication;
-  const { mfa_due_at, ...tokens } = authentication;
-  const shown = mfa_due_at === undefined ? tokens : { ...tokens, mfa_due_at: rfc3339(mfa_due_at) };
-  if (!asked) return shown;
-  const { refresh_token, device_token, ...rest } = shown;
-  call.addCookie(setCookie(REFRESH_COOKIE, refresh_token, authentication.refresh_token_expires_in));
-  if (device_token !== undefined)
-    call.addCookie(setCookie(DEVICE_COOKIE, device_token, DEVICE_COOKIE_SECONDS));
-  return rest;
+  done: Authentication,
+  asked: unknown,
+): Delivered | Pending {
+  if (done.status === 'mfa_required') {
+    return {
+      status: done.status,
+      challenge_token: done.challengeToken,
+      factors: done.factors,
+      expires_in: done.expiresInSeconds,
+    };
+  }
+  const { refreshToken, refreshTokenExpiresInSeconds, deviceToken, mfaDueAt } = done;
+  const common = {
+    status: done.status,
+    token_type: 'Bearer' as const,
+    access_token: done.accessToken,
+    expires_in: done.expiresInSeconds,
+    refresh_token_expires_in: refreshTokenExpiresInSeconds,
+    session_id: done.sessionId,
+    ...(mfaDueAt === undefined ? {} : { mfa_due_at: rfc3339(mfaDueAt) }),
+  };
+  if (asked !== true) {
+    return {
+      ...common,
+      refresh_token: refreshToken,
+      ...(deviceToken === undefined ? {} : { device_token: deviceToken }),
+    };
+  }
+  call.addCookie(setCookie(REFRESH_COOKIE, refreshToken, refreshTokenExpiresInSeconds));
+  if (deviceToken !== undefined) {
+    call.addCookie(setCookie(DEVICE_COOKIE, deviceToken, DEVICE_COOKIE_SECONDS));
+  }
+  return common;
 }
 
 /**
- * Called before any work: whether the answer may be a cookie at all. @throws {Refusal}
- * invalid_request, origin_not_allowed
+ * Called before any work: whether the answer may be a cookie at all.
+ *
+ * @param asked the `cookie` member of the body
+ * @throws {Refusal} invalid_request, origin_not_allowed
  */
-export function demandCookies(app: App, call: Call<unknown>, asked: boolean): void {
-  if (!asked) return;
-  const { enabled, allowed_origins } = app.config.cookies;
-  if (!enabled)
-    throw invalidRequest({
-      pointer: '/cookie',
-      code: 'not_enabled',
-      detail: 'Cookies are off here: set cookies.enabled, or leave this out.',
-    });
+export function demandCookies(
+  { enabled, allowed_origins }: CookiePolicy,
+  call: Call<unknown>,
+  asked: unknown,
+): void {
+  if (asked !== true) return;
+  if (!enabled) {
+    const detail = 'Cookies are off here: set cookies.enabled, or leave this out.';
+    throw invalidRequest({ pointer: '/cookie', code: 'not_enabled', detail });
+  }
   demandOrigin(call.header('origin'), allowed_origins);
 }
 
@@ -92,34 +116,29 @@ export interface PresentedToken {
  * @throws {Refusal} invalid_request when there is none, invalid_token, origin_not_allowed
  */
 export function presentedToken(
-  app: App,
+  { enabled, allowed_origins }: CookiePolicy,
   call: Call<{ refresh_token?: string | undefined }>,
 ): PresentedToken {
   if (call.body.refresh_token !== undefined)
     return { token: call.body.refresh_token, from: 'body' };
   const bearer = bearerToken(call.header('authorization'), call.headerLines('authorization'));
   if (bearer !== null) return { token: bearer, from: 'authorization' };
-  const { enabled, allowed_origins } = app.config.cookies;
   const cookie = enabled ? readCookie(call.header('cookie'), REFRESH_COOKIE) : null;
-  if (cookie === null || cookie === '')
-    throw invalidRequest({
-      pointer: '/refresh_token',
-      code: 'required',
-      detail: 'Send the refresh token.',
-    });
+  if (cookie === null || cookie === '') {
+    const detail = 'Send the refresh token.';
+    throw invalidRequest({ pointer: '/refresh_token', code: 'required', detail });
+  }
   demandOrigin(call.header('origin'), allowed_origins);
   return { token: cookie, from: 'cookie' };
 }
 
 /** The device token of a sign-in: body, else its cookie. */
 export function presentedDevice(
-  app: App,
+  { enabled }: CookiePolicy,
   call: Call<{ device_token?: string | undefined }>,
 ): string | undefined {
   if (call.body.device_token !== undefined) return call.body.device_token;
-  return app.config.cookies.enabled
-    ? (readCookie(call.header('cookie'), DEVICE_COOKIE) ?? undefined)
-    : undefined;
+  return enabled ? (readCookie(call.header('cookie'), DEVICE_COOKIE) ?? undefined) : undefined;
 }
 
 export function forgetRefreshCookie(call: Call<unknown>): void {

@@ -6,7 +6,8 @@
 import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
 import type { Log } from '../lib/log.ts';
-import { problemType } from './answer.ts';
+import type { HeaderRecord } from './answer.ts';
+import { PROBLEMS, problemType } from './problems.ts';
 
 export type UnparsedFault = 'malformed' | 'header_too_large' | 'timed_out' | 'unknown_method';
 
@@ -35,8 +36,7 @@ const SHAPES: Readonly<Record<UnparsedFault, Shape>> = {
 };
 
 interface Shared {
-  /** Name, value, name, value. */
-  readonly common: readonly string[];
+  readonly common: HeaderRecord;
   readonly log: Log;
   readonly requestId: (given: undefined) => string;
 }
@@ -47,16 +47,18 @@ export function unparsedAnswers({
   log,
   requestId,
 }: Shared): (fault: UnparsedFault) => string {
-  let always = '';
-  for (let i = 0; i < common.length; i += 2) always += `${common[i]}: ${common[i + 1]}\r\n`;
+  const always = Object.entries(common)
+    .filter(([name]) => name !== 'x-request-id')
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
   return (fault) => {
     const { status, reason, code, headers = '' } = SHAPES[fault];
     const id = requestId(undefined);
     const body = JSON.stringify({
       type: problemType(code),
-      title: REFUSALS[code].title,
+      title: PROBLEMS[code].title,
       status,
-      detail: REFUSALS[code].detail,
+      detail: REFUSALS[code],
       code,
       request_id: id,
     });

@@ -1,7 +1,7 @@
 /**
- * Time as a parameter. Lifetimes are wall-clock integers in milliseconds (they are stored and must
- * survive a restart); time-outs and waits inside the process use the monotonic reading, which no
- * clock change can move.
+ * Time as a parameter. Lifetimes use the wall clock in milliseconds (they are stored and must
+ * survive a restart); timeouts and waits inside the process use the monotonic clock, which no clock
+ * change affects (G11).
  */
 export interface Clock {
   /** Wall clock, milliseconds since 1970-01-01T00:00:00Z. */

@@ -1,6 +1,6 @@
 /**
- * Lengths of time as an operator writes them: a number and its unit, as in "15m". A bare number is
- * no duration: whether 15 are seconds or minutes is a guess that a lifetime must not rest on.
+ * Durations as an operator writes them: a number and its unit, such as "15m". A bare number is
+ * refused, because its unit would be a guess.
  */
 
 const UNITS = [
@@ -25,9 +25,7 @@ export function parseDuration(text: string): number | undefined {
   return Number.isSafeInteger(ms) ? ms : undefined;
 }
 
-/**
- * The shortest text that {@link parseDuration} reads back as the same number of whole milliseconds.
- */
+/** The shortest text that {@link parseDuration} reads as the same number of whole milliseconds. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0s';
   const [unit, scale] = UNITS.find(([, size]) => ms % size === 0) ?? ['ms', 1];

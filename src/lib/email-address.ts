@@ -1,20 +1,18 @@
-/** E-mail addresses: which ones are taken, and what makes two of them one (G2). */
+/** Email addresses: which ones are accepted, and which ones are the same (G2). */
 import { domainToASCII } from 'node:url';
 import { isWellFormed } from './text.ts';
 
-export const MAX_EMAIL_CHARACTERS = 254;
+const MAX_EMAIL_CHARACTERS = 254;
 const MAX_EMAIL_LOCAL = 64;
 
 const LOCAL_PART = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
 const DOMAIN_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
- * The canonical form of an e-mail address (G2): ASCII atoms before the @, case-folded; the domain
- * in lower-case ASCII (IDNA). Dots and plus signs stay: only the owner's server knows what they
- * mean. Null when it is not an address that we take: no quoted local parts, comments, lists, groups
- * or IP literals.
- *
- * @see https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2
+ * The canonical form of an email address (G2): ASCII atoms before the @, case-folded; the domain in
+ * lower-case ASCII (IDNA). Dots and plus signs are kept, because only the mail server knows what
+ * they mean. Null for an address that is not accepted: quoted local parts, comments, lists, groups,
+ * IP literals.
  */
 export function canonicalEmail(text: string): string | null {
   if (text.length > MAX_EMAIL_CHARACTERS || !isWellFormed(text)) return null;
@@ -23,8 +21,8 @@ export function canonicalEmail(text: string): string | null {
   const local = text.slice(0, at);
   if (local.length > MAX_EMAIL_LOCAL || !LOCAL_PART.test(local)) return null;
   const typedDomain = text.slice(at + 1);
-  // domainToASCII drops tabs, newlines and soft hyphens, and decodes %-escapes: nothing that it
-  // would repair is taken.
+  // domainToASCII drops tabs, newlines and soft hyphens, and decodes %-escapes: what it would
+  // repair is refused.
   if (/[\s%\u00ad\u200b-\u200f\u2060\ufeff\\/:?#[\]<>^|]/u.test(typedDomain)) return null;
   const domain = domainToASCII(typedDomain);
   const labels = domain.split('.');

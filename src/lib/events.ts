@@ -1,6 +1,6 @@
 /**
- * The events of the log: stable names, `noun.verb`, and what each one says. docs/events.md is made
- * of it, and a test compares it with the code.
+ * The log's events: stable names (`noun.verb`) and what each one means. docs/events.md is generated
+ * from this list, and a test compares it with the code.
  */
 import type { LogLevel } from './log.ts';
 
@@ -16,9 +16,9 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   },
   'server.stopping': {
     level: 'info',
-    sentence: 'A signal came: nothing new is accepted, what is in flight is answered.',
+    sentence: 'A signal was received: no new requests are accepted, running ones are finished.',
   },
-  'server.stopped': { level: 'info', sentence: 'It has ended in order.' },
+  'server.stopped': { level: 'info', sentence: 'The service has shut down.' },
   'server.accept_failed': {
     level: 'error',
     sentence:
@@ -29,30 +29,32 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'One line for each request, at its end. 5xx are errors, 429 and 503 warnings; /healthz and /readyz debug.',
   },
-  'http.unparsed': { level: 'info', sentence: 'Bytes came that are no HTTP request.' },
+  'http.unparsed': {
+    level: 'info',
+    sentence: 'A connection sent something that is not an HTTP request.',
+  },
   'request.failed': {
     level: 'error',
-    sentence: 'Something unexpected ended a request with 500; the exception is in the line.',
+    sentence: 'A request failed with 500; the line carries the exception.',
   },
   'problem.undeclared': {
     level: 'error',
-    sentence:
-      'A route refused with a code that it does not declare: a fault of the program, please report it.',
+    sentence: 'A route returned a problem code that it does not declare: a bug, please report it.',
   },
-  'user.registered': { level: 'info', sentence: 'An account was made.' },
+  'user.registered': { level: 'info', sentence: 'An account was created.' },
   'user.updated': { level: 'info', sentence: 'An account was changed by its user.' },
   'user.deleted': { level: 'info', sentence: 'An account was deleted by its user.' },
   'registration.begun': {
     level: 'info',
-    sentence: 'Somebody wants an account by an address that is to be proved.',
+    sentence: 'A registration by email address was started; the address is not verified yet.',
   },
   'sign_in.succeeded': {
     level: 'info',
-    sentence: 'A session was started; amr says by which methods.',
+    sentence: 'A session was started; amr lists the methods.',
   },
   'sign_in.challenged': {
     level: 'info',
-    sentence: 'A first factor was right, and a second one is due.',
+    sentence: 'The first factor was right; a second one is required.',
   },
   'sign_in.failed': {
     level: 'info or warn',
@@ -61,42 +63,42 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'second_factor.failed': {
     level: 'info or warn',
     sentence:
-      'A second factor was wrong, spent, or is none of this user. A reached limit is a warning.',
+      "A second factor was wrong, already used, or not this user's. A reached limit is a warning.",
   },
   'passkey.clone_suspected': {
     level: 'warn',
     sentence:
-      'A passkey answered with a counter that was used before: there may be a copy of it. It was refused, and its user told.',
+      'A passkey repeated an earlier signature counter, so it may have been cloned. It was refused, and its user was notified.',
   },
   'session.reauthenticated': {
     level: 'info',
-    sentence: 'A factor was shown again within a session.',
+    sentence: 'A factor was presented again within a session.',
   },
   'session.ended': {
     level: 'info',
-    sentence: 'One session or all of a user ended; reason says why.',
+    sentence: 'One session, or all sessions of a user, ended; reason says why.',
   },
   'refresh_token.reused': {
     level: 'warn',
     sentence:
-      'A spent refresh token came back: it was stolen, or a client keeps old ones. Its session was ended.',
+      'A used refresh token was presented again: it was stolen, or a client keeps old ones. Its session was ended.',
   },
   'factor.added': {
     level: 'info',
-    sentence: 'A user has a further second factor; the other sessions were ended.',
+    sentence: 'A user added a second factor; the other sessions were ended.',
   },
   'factor.removed': {
     level: 'info',
-    sentence: 'A user took a second factor away; the other sessions were ended.',
+    sentence: 'A user removed a second factor; the other sessions were ended.',
   },
   'factor.renewed': {
     level: 'info',
-    sentence: 'A user made new recovery codes; the other sessions were ended.',
+    sentence: 'A user generated new recovery codes; the other sessions were ended.',
   },
   'factor.switched_off': {
     level: 'warn',
     sentence:
-      'At the start: users have enrolled a factor that the configuration switches off, and sign in without it.',
+      'At the start: users have enrolled a factor that the configuration disables; they sign in without it.',
   },
   'password.changed': {
     level: 'info',
@@ -104,46 +106,49 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   },
   'password.reset_requested': {
     level: 'info',
-    sentence: 'A reset letter was asked for, for a known name or an unknown one.',
+    sentence: 'A password reset was requested, for a known or an unknown name.',
   },
   'password.reset': {
     level: 'info',
-    sentence: 'A password was set by a reset link; every session was ended.',
+    sentence: 'A password was set by a reset link; all sessions were ended.',
   },
   'email.change_requested': {
     level: 'info',
-    sentence: 'A user named a new address, which is to be proved.',
+    sentence: 'A user requested a new email address; it is not verified yet.',
   },
-  'email.verified': { level: 'info', sentence: 'An address was proved.' },
+  'email.verified': { level: 'info', sentence: 'An email address was verified.' },
   'breached.unreachable': {
     level: 'warn',
-    sentence: 'The range API did not answer in time, and a password was taken without it.',
+    sentence: 'The range API did not answer in time; a password was accepted without it.',
   },
-  'letter.sent': { level: 'info', sentence: 'A transport took a letter over.' },
-  'letter.delayed': { level: 'warn', sentence: 'No transport took a letter; it is tried again.' },
+  'letter.sent': { level: 'info', sentence: 'A transport accepted an email.' },
+  'letter.delayed': {
+    level: 'warn',
+    sentence: 'No transport accepted an email; it will be tried again.',
+  },
   'letter.dead': {
     level: 'error',
-    sentence: 'A letter was given up: postern outbox list and retry.',
+    sentence: 'An email was given up; see postern outbox list and postern outbox retry.',
   },
   'outbox.failed': {
     level: 'error',
-    sentence: 'The outbox could not be read or written; it is tried again.',
+    sentence: 'The outbox could not be read or written; it will be tried again.',
   },
   'database.unreadable': {
     level: 'error',
-    sentence: 'What other processes wrote could not be read; it is tried again.',
+    sentence: 'Changes by other processes could not be read; it will be tried again.',
   },
   'housekeeping.failed': {
     level: 'error',
-    sentence: 'Expired rows were not removed; it is tried again.',
+    sentence: 'Expired rows could not be removed; it will be tried again.',
   },
   'readiness.failed': {
     level: 'warn',
     sentence: '/readyz answered 503; reason is one of its reasons.',
   },
-  'process.unhandled': { level: 'error', sentence: 'A promise was rejected and nobody looked.' },
+  'process.unhandled': { level: 'error', sentence: 'A promise rejection was not handled.' },
   'process.uncaught': {
     level: 'error',
-    sentence: 'An error that nobody caught; the process ends.',
+    sentence: 'An exception was not caught; the process ends.',
   },
 };

@@ -1,9 +1,9 @@
 /**
- * What somebody meant who mistyped a name: the nearest of those that exist, by optimal string
+ * Guesses what a mistyped name was meant to be: the nearest existing name by optimal string
  * alignment (Damerau-Levenshtein).
  */
 
-/** The nearest candidate, or undefined when none is near enough to be meant. */
+/** The nearest candidate, or undefined if none is near enough. */
 export function guess(typed: string, candidates: Iterable<string>): string | undefined {
   if (typed.length > 100) return undefined;
   const limit = Math.max(1, Math.floor(typed.length / 4));
@@ -17,10 +17,7 @@ export function guess(typed: string, candidates: Iterable<string>): string | und
   return best;
 }
 
-/**
- * How many letters were left out, added, swapped with their neighbour or replaced between two
- * words.
- */
+/** The number of characters deleted, inserted, transposed or replaced between two words. */
 export function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let above = Array.from({ length: b.length + 1 }, (_, column) => column);

@@ -1,20 +1,20 @@
 /**
  * UUIDv7 ids: sortable by creation, opaque to callers, never used as secrets (ASVS 11.5.1: a UUID
- * is no unguessable value).
+ * is not an unguessable value).
  *
  * @see https://www.rfc-editor.org/rfc/rfc9562#section-5.7
  */
 import type { Clock } from './clock.ts';
 
-/** Where random bytes come from; production uses the operating system's CSPRNG. */
+/** A source of random bytes; production uses the operating system's CSPRNG. */
 export interface Random {
   bytes(length: number): Buffer;
 }
 
 /**
- * Makes a generator of UUIDv7 texts. Ids of one generator strictly increase even within a
- * millisecond and across a clock that jumps back (RFC 9562 §6.2, method 1: a 12-bit counter in
- * rand_a that carries into the timestamp).
+ * Makes a generator of UUIDv7 texts. Its ids strictly increase, even within a millisecond and when
+ * the clock jumps back (RFC 9562 §6.2, method 1: a 12-bit counter in rand_a that carries into the
+ * timestamp).
  */
 export function createIds(clock: Pick<Clock, 'now'>, random: Random): () => string {
   let lastMs = -1;
@@ -38,7 +38,7 @@ export function createIds(clock: Pick<Clock, 'now'>, random: Random): () => stri
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** True for the lower-case canonical text of a UUID, the only form ids have here. */
+/** Whether a text is a UUID in lower-case canonical form, the only form accepted here. */
 export function isId(text: string): boolean {
   return UUID.test(text);
 }

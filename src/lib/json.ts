@@ -1,8 +1,8 @@
 /**
- * JSON of strangers. `JSON.parse` settles syntax and values; a single linear scan beside it refuses
- * what `JSON.parse` lets through and two readers may understand differently: a member named twice
- * (also when one is spelled with escapes), nesting without end, text that is no Unicode, NUL, and a
- * member called `__proto__`. (R2, G1, G3, T5, J09, H02, H04)
+ * Strict parsing of untrusted JSON. `JSON.parse` decides syntax and values; one linear scan then
+ * refuses what two parsers may understand differently: duplicate members (also if spelled with
+ * escapes), unlimited nesting, ill-formed Unicode, NUL, and a member named `__proto__`. (R2, G1,
+ * G3, T5, J09, H02, H04)
  *
  * @see https://www.rfc-editor.org/rfc/rfc8259#section-4
  * @see https://www.rfc-editor.org/rfc/rfc7493#section-2 (I-JSON)
@@ -16,8 +16,7 @@ export type JsonErrorCode =
   | 'forbidden_member';
 
 /**
- * Why a text was refused. The message carries no input; `pointer` (RFC 6901) says where, as far as
- * that is known.
+ * Why a text was refused. The message contains no input; `pointer` (RFC 6901) says where, if known.
  */
 export class JsonError extends Error {
   readonly code: JsonErrorCode;
@@ -32,13 +31,13 @@ export class JsonError extends Error {
 }
 
 export interface JsonLimits {
-  /** How many arrays and objects may lie within each other; `[]` is 1, a bare string 0. */
+  /** Maximum nesting of arrays and objects; `[]` is 1, a bare string 0. */
   maxDepth: number;
 }
 
 /**
- * Parses a JSON text as `JSON.parse` does, and refuses what the module header lists.
- * A byte order mark is a syntax error; the caller decodes UTF-8, fatally.
+ * Parses JSON as `JSON.parse` does, and refuses what the module comment lists. A byte order mark is
+ * a syntax error; the caller decodes UTF-8 strictly.
  *
  * @throws JsonError
  */
@@ -48,14 +47,16 @@ export function parseJson(text: string, limits: JsonLimits): unknown {
   try {
     value = JSON.parse(text);
   } catch {
-    // The engine's message quotes the text, so it is not kept as a cause either.
+    // The engine's message quotes the input, so it is not kept as a cause.
     throw new JsonError('syntax');
   }
   scan(text, limits.maxDepth);
   return value;
 }
 
-/** True for what a JSON object becomes: no array, no null. */
+export type JsonObject = { [key: string]: unknown };
+
+/** Whether a value is a JSON object: no array, not null. */
 export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -63,10 +64,10 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 /** An array or object that is open at the scan's position. */
 interface Frame {
   readonly isObject: boolean;
-  /** Elements before this one, for the pointer. */
+  /** Number of elements before this one, for the pointer. */
   index: number;
   key: string;
-  /** Names seen; most objects are small, so a Set is made only for the second name. */
+  /** Names seen so far; most objects are small, so a Set is created only for the second name. */
   first: string | undefined;
   names: Set<string> | undefined;
 }
@@ -81,7 +82,7 @@ const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
 
 /**
- * Walks a text that `JSON.parse` has accepted, which is why it looks only at quotes, brackets and
+ * Scans a text that `JSON.parse` has accepted, so it only has to look at quotes, brackets and
  * commas.
  */
 function scan(text: string, maxDepth: number): void {
@@ -130,12 +131,12 @@ function endOfString(text: string, at: number, stack: readonly Frame[]): number 
   }
 }
 
-/** Length of the `\uXXXX` escape, or pair of them, at an index; refuses NUL and half pairs. */
+/** Length of the `\uXXXX` escape, or pair of them, at an index; refuses NUL and lone surrogates. */
 function checkEscape(text: string, at: number, stack: readonly Frame[]): number {
   const unit = unitAt(text, at);
   if (unit === 0) throw new JsonError('ill_formed', pointerOf(stack));
   if ((unit & 0xf800) !== 0xd800) return 6;
-  // A half written raw has been refused with the text, so the other half can only be an escape too.
+  // Raw lone surrogates were refused already, so the other half can only be an escape too.
   const paired =
     unit < 0xdc00 && text.startsWith('\\u', at + 6) && (unitAt(text, at + 6) & 0xfc00) === 0xdc00;
   if (!paired) throw new JsonError('ill_formed', pointerOf(stack));
@@ -164,7 +165,8 @@ function nameAt(text: string, open: number, close: number): string {
 
 function addName(frame: Frame, name: string, stack: readonly Frame[]): void {
   frame.key = name;
-  // Own data here, but `Object.assign` and spread loops of others would make it a prototype (T5).
+  // An own property here, but `Object.assign` and merge loops elsewhere would make it a prototype
+  // (T5).
   if (name === '__proto__') throw new JsonError('forbidden_member', pointerOf(stack));
   if (frame.first === undefined) {
     frame.first = name;
@@ -175,7 +177,7 @@ function addName(frame: Frame, name: string, stack: readonly Frame[]): void {
   frame.names.add(name);
 }
 
-/** RFC 6901 pointer to where the scan stands. */
+/** RFC 6901 pointer to the scan's position. */
 function pointerOf(stack: readonly Frame[]): string {
   let pointer = '';
   for (const frame of stack) {

@@ -1,7 +1,6 @@
 /**
- * Log lines: one event, one JSON object, one line. Field names are OpenTelemetry's; the fields are
- * an allow-list by type, so that a secret can't slip in by way of an object that happens to have it
- * (G12).
+ * Log lines: one event, one JSON object, one line. Field names are OpenTelemetry's. The fields are
+ * an allow-list by type, so that no object can carry a secret into the log (G12).
  */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
@@ -22,10 +21,10 @@ export interface LogFields {
   readonly 'exception.message'?: string;
   readonly 'exception.stacktrace'?: string;
   readonly duration_ms?: number;
-  /** Methods of an authentication (RFC 8176). */
+  /** Authentication methods (RFC 8176). */
   readonly amr?: readonly string[];
   readonly factor?: string;
-  /** A reason out of a closed list. */
+  /** A reason from a closed list. */
   readonly reason?: string;
   readonly count?: number;
   readonly kid?: string;
@@ -39,14 +38,14 @@ export interface LogFields {
 }
 
 /**
- * The line of one finished request. It is written for each of them, so its fields are fixed and its
- * writer is by hand.
+ * The line of a finished request. Written for each request, so its fields are fixed and its
+ * serialiser is hand-written.
  */
 export interface RequestLine {
   readonly requestId: string;
-  /** Of the known methods, or `_OTHER`. */
+  /** A known method, or `_OTHER`. */
   readonly method: string;
-  /** The template, never the path; empty when none matched. */
+  /** The route's template, never the path; empty if no route matched. */
   readonly route: string;
   readonly status: number;
   readonly ip: string | null;
@@ -56,11 +55,11 @@ export interface RequestLine {
   readonly sessionId?: string | undefined;
   /** The problem code of a refusal. */
   readonly problem?: string | undefined;
-  /** What was wrong when it was our fault. */
+  /** The exception, if the failure was ours. */
   readonly error?: unknown;
 }
 
-/** The fields of a request's line under their names. */
+/** A request line's fields under their names. */
 export function requestFields(line: RequestLine): LogFields {
   return {
     request_id: line.requestId,
@@ -78,16 +77,25 @@ export function requestFields(line: RequestLine): LogFields {
 }
 
 export interface Log {
-  /** Writes one event; `event` is `noun.verb` and stable, `message` is for people. */
+  /** Writes one event. `event` is `noun.verb` and stable, `message` is for people. */
   write(level: LogLevel, event: string, message: string, fields?: LogFields): void;
-  /** Writes the line of a request, event `http.request`. */
+  /** Writes a request's line, event `http.request`. */
   request(level: LogLevel, line: RequestLine): void;
-  /** False when a line of that level would be dropped, so that a hot path needn't build it. */
+  /** False if a line of this level would be dropped, so that a hot path can skip building it. */
   enabled(level: LogLevel): boolean;
 }
 
+/** The same log with fields that each event carries. */
+export function withFields(log: Log, fields: LogFields): Log {
+  return {
+    ...log,
+    write: (level, event, message, more) =>
+      log.write(level, event, message, { ...fields, ...more }),
+  };
+}
+
 /**
- * The fields of an unexpected error. Its message may name our own code and SQL, never a value:
+ * The fields of an unexpected error. Its message may name our code and SQL but no values:
  * statements are parameterised.
  */
 export function exceptionFields(error: unknown): LogFields {

@@ -1,8 +1,8 @@
-/** URLs of pages that others keep, as settings take them. */
+/** Settings that hold the URL of a page or program outside this service. */
 import { isLoopbackHost } from './origin.ts';
 import type { Reading } from './setting.ts';
 
-/** Reads the address of a page or a program: https, or http on loopback. */
+/** Reads a page's or program's address: https, or http on loopback. */
 export function readPageUrl(text: string): Reading<string> {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const fits =

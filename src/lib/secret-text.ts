@@ -1,18 +1,17 @@
 /**
- * Secrets that people type: long enough, and not something that stands in a tutorial (A05). A
- * secret that fails is never repeated, nor is anything counted of it.
+ * Secrets that people type: long enough, and not an example from a tutorial (A05). A refused secret
+ * is never repeated, nor described.
  */
 import type { Reading } from './setting.ts';
 
-// 16 random characters of the poorest usual alphabet, hexadecimal, have fewer than 6 different ones
-// about once in a million.
+// 16 random hexadecimal characters have fewer than 6 different ones about once in a million.
 const MIN_DISTINCT = 6;
 const PLACEHOLDER =
   /change.?(me|this|it)|example|placeholder|your.?(own|secret|key|pepper)|secret|passw|default|postern|12345678|abcdefgh|qwerty/i;
 
-/** Reads a secret text of at least so many bytes of UTF-8. */
+/** Reads a secret text with a minimum length in bytes of UTF-8. */
 export function readSecretText(minBytes: number): (text: string) => Reading<string> {
-  const remedy = `Write at least ${minBytes} bytes drawn at random; make them with: openssl rand -base64 32`;
+  const remedy = `Write at least ${minBytes} random bytes; make them with: openssl rand -base64 32`;
   return (text) => {
     if (text === '')
       return { refusals: [{ problem: 'is empty', remedy: `${remedy}, or leave it out` }] };
@@ -24,13 +23,11 @@ export function readSecretText(minBytes: number): (text: string) => Reading<stri
       PLACEHOLDER.test(text) ||
       new Set(text).size < Math.min(MIN_DISTINCT, minBytes) ||
       isRepetition(text);
-    return typed
-      ? { refusals: [{ problem: 'looks typed, not drawn at random', remedy }] }
-      : { value: text };
+    return typed ? { refusals: [{ problem: 'does not look random', remedy }] } : { value: text };
   };
 }
 
-/** Reads a credential that somebody else made; it only has to be there. */
+/** Reads a credential that another service issued; it only has to be present. */
 export function readForeignSecret(text: string): Reading<string> {
   if (text !== '' && text.isWellFormed() && !/[\p{Cc}\s]/u.test(text)) return { value: text };
   return {
@@ -43,7 +40,7 @@ export function readForeignSecret(text: string): Reading<string> {
   };
 }
 
-/** Whether a text is a shorter one over and over. */
+/** Whether a text repeats a shorter one. */
 function isRepetition(text: string): boolean {
   return (text + text).indexOf(text, 1) < text.length;
 }

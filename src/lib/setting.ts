@@ -1,7 +1,7 @@
 /**
- * Settings: zod schemas that know how to speak. Each carries its sentence, unit, default and kind
- * in a registry, from which the example file, the reference page, the environment names and the
- * messages are made; none of them can go stale.
+ * Settings: zod schemas with metadata. Each has a sentence, unit, default and kind in a registry;
+ * the example file, the reference page, the environment names and the messages are generated from
+ * it.
  */
 import * as z from 'zod';
 import { formatDuration, parseDuration } from './duration.ts';
@@ -22,13 +22,13 @@ export type SettingKind =
   | 'secret_list';
 
 /**
- * Why a value won't do, as parts of a sentence: `<key> is <value>, which <problem>. <remedy>`.
- * Never carries a secret.
+ * Why a value is refused, as parts of a sentence: `<key> is <value>, which <problem>. <remedy>`.
+ * Never contains a secret.
  */
 export interface Refusal {
   /**
-   * A verb and what follows it, as in "has no scheme". Without it the value simply is none of those
-   * that exist.
+   * A verb phrase, such as "has no scheme". Without it, the value is simply not one of the allowed
+   * ones.
    */
   readonly problem?: string;
   /** A whole sentence that says what to write, in TOML's spelling (texts in quotes). */
@@ -37,29 +37,29 @@ export interface Refusal {
   readonly entry?: unknown;
 }
 
-/** What a setting says about itself. */
+/** A setting's metadata. */
 export interface SettingMeta {
   readonly kind: SettingKind;
   readonly sentence: string;
   /** What the value counts, or how it is written. */
   readonly unit: string | undefined;
-  /** As it would stand in TOML; undefined when there is none. */
+  /** As it would stand in TOML; undefined if there is none. */
   readonly defaultValue: RawValue | undefined;
-  /** What is so when nothing is set, for settings without a default. */
+  /** What applies if nothing is set, for settings without a default. */
   readonly absent: string | undefined;
   /** A value for the example file, for settings without a default. Never a secret. */
   readonly example: string | undefined;
   readonly secret: boolean;
-  /** All that is wrong with a raw value; empty when it will do. */
+  /** Everything that is wrong with a raw value; empty if it is valid. */
   readonly refusals: (raw: unknown) => readonly Refusal[];
 }
 
-/** Where settings keep what they say about themselves. */
+/** The metadata of all settings. */
 export const settingRegistry = z.registry<SettingMeta>();
-/** Where sections keep their sentence. */
+/** The sentences of all sections. */
 export const sectionRegistry = z.registry<{ sentence: string }>();
 
-/** A value that was read, or the reasons why not. */
+/** A value that was read, or the reasons why it is refused. */
 export type Reading<T> = { readonly value: T } | { readonly refusals: readonly Refusal[] };
 
 interface Description {
@@ -110,7 +110,7 @@ function reader<T>(read: (raw: unknown) => Reading<T>): z.ZodType<T> {
 }
 
 /** A setting that always has a value. */
-export function settingWithDefault<T>(
+function settingWithDefault<T>(
   description: Description & { defaultValue: RawValue },
   read: (raw: unknown) => Reading<T>,
 ): z.ZodType<T> {
@@ -118,7 +118,7 @@ export function settingWithDefault<T>(
 }
 
 /** A setting that may be absent. */
-export function settingWithoutDefault<T>(
+function settingWithoutDefault<T>(
   description: Description,
   read: (raw: unknown) => Reading<T>,
 ): z.ZodType<T | undefined> {
@@ -151,8 +151,7 @@ function ranged(
 ): z.ZodType<number> {
   const min = parse(range.min);
   const max = parse(range.max);
-  if (min === undefined || max === undefined)
-    throw new Error(`a range that is none: ${range.sentence}`);
+  if (min === undefined || max === undefined) throw new Error(`an empty range: ${range.sentence}`);
   const what = `Write a ${kind} from "${range.min}" to "${range.max}", such as "${sample}".`;
   return settingWithDefault(
     { kind, sentence: range.sentence, unit, defaultValue: range.default },
@@ -168,7 +167,7 @@ function ranged(
   );
 }
 
-/** A length of time within bounds, both included. Read as milliseconds. */
+/** A duration within inclusive bounds, in milliseconds. */
 export function duration(range: Range): z.ZodType<number> {
   const unit = `a duration (ms, s, m, h, d), ${range.min} to ${range.max}`;
   return ranged(
@@ -180,13 +179,13 @@ export function duration(range: Range): z.ZodType<number> {
   );
 }
 
-/** An amount of memory within bounds, both included. Read as bytes. */
+/** A size within inclusive bounds, in bytes. */
 export function size(range: Range): z.ZodType<number> {
   const unit = `a size (B, KiB, MiB, GiB), ${range.min} to ${range.max}`;
   return ranged('size', unit, range, parseSize, formatSize(parseSize(range.default) ?? 0));
 }
 
-/** A whole number within bounds, both included. */
+/** A whole number within inclusive bounds. */
 export function integer(range: {
   sentence: string;
   default: number;
@@ -209,7 +208,7 @@ export function integer(range: {
   );
 }
 
-/** Yes or no. */
+/** True or false. */
 export function boolean(options: { sentence: string; default: boolean }): z.ZodType<boolean> {
   return settingWithDefault(
     {
@@ -225,7 +224,7 @@ export function boolean(options: { sentence: string; default: boolean }): z.ZodT
   );
 }
 
-/** One word out of a list. */
+/** One of several words. */
 export function choice<const Word extends string>(options: {
   sentence: string;
   default: NoInfer<Word>;
@@ -244,7 +243,7 @@ export function choice<const Word extends string>(options: {
   });
 }
 
-/** A text that `read` understands; without `read` any text of 1 to 100 visible characters. */
+/** A text that `read` accepts; without `read`, 1 to 100 visible characters. */
 export function text(options: {
   sentence: string;
   default: string;
@@ -291,7 +290,7 @@ function readPlainText(raw: string): Reading<string> {
       );
 }
 
-/** Several texts, each understood by `read`; none twice. */
+/** Several texts, each accepted by `read`; no duplicates. */
 export function list<T>(options: {
   sentence: string;
   default: readonly string[];
@@ -311,7 +310,7 @@ export function list<T>(options: {
   );
 }
 
-/** A list's entry that is any plain text. */
+/** A list entry that may be any plain text. */
 export const plainText = readPlainText;
 
 function readList<T>(
@@ -330,7 +329,7 @@ function readList<T>(
     if ('refusals' in reading)
       refusals.push(...reading.refusals.map((refusal) => ({ ...refusal, entry })));
     else if (seen.has(entry))
-      refusals.push({ problem: 'stands there twice', remedy: 'Write it once.', entry });
+      refusals.push({ problem: 'is listed twice', remedy: 'Write it once.', entry });
     else value.push(reading.value);
     seen.add(entry);
   }
@@ -339,7 +338,7 @@ function readList<T>(
 }
 
 /**
- * A secret; it has four spellings (see config/secrets.ts) and is shown nowhere. `read` must not
+ * A secret; it can be given in four ways (config/secrets.ts) and is shown nowhere. `read` must not
  * repeat it in a refusal.
  */
 export function secret<T>(options: {

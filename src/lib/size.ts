@@ -1,6 +1,6 @@
 /**
- * Amounts of memory as an operator writes them: a number and a binary unit, as in "19MiB". Decimal
- * units are refused, so that nobody's "MB" is 5 % less than meant.
+ * Sizes as an operator writes them: a number and a binary unit, such as "19MiB". Decimal units are
+ * refused, because "MB" is ambiguous.
  */
 
 const UNITS = [
@@ -21,7 +21,7 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** The shortest text that {@link parseSize} reads back as the same number of bytes. */
+/** The shortest text that {@link parseSize} reads as the same number of bytes. */
 export function formatSize(bytes: number): string {
   if (bytes === 0) return '0B';
   const [unit, scale] = UNITS.find(([, size]) => bytes % size === 0) ?? ['B', 1];

@@ -1,19 +1,19 @@
 /**
- * What a text from outside must be before it is stored, compared or shown (G1): Unicode without
- * holes, without characters that steer terminals, logs, headers or databases. Nothing here repairs;
- * it says yes or no.
+ * Checks for text from outside before it is stored, compared or shown (G1): well-formed Unicode, no
+ * characters that control terminals, logs, headers or databases. Nothing here repairs text.
  *
  * @see https://www.unicode.org/versions/Unicode16.0.0/core-spec/chapter-23/ (control codes)
  */
 
-// C0, DEL and C1. NUL is among them: libSQL stores a text with it whole and reads it back cut (T3).
+// C0, DEL and C1, with NUL among them: libSQL stores a text with NUL whole and reads it back cut
+// (T3).
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
-// The separators that some readers take for line ends; U+0085 is a C1 control already.
+// Separators that some readers treat as line ends; U+0085 is a C1 control already.
 const LINE_BREAK = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
 /**
  * Whether a text has no lone surrogate: those become U+FFFD in UTF-8, so that different texts would
- * end up the same (T4).
+ * become equal (T4).
  */
 export function isWellFormed(text: string): boolean {
   return text.isWellFormed();
@@ -24,17 +24,12 @@ export function hasControlCharacters(text: string): boolean {
   return CONTROL.test(text);
 }
 
-/**
- * Whether a text could break a line or a header: control characters and the separators U+2028 and
- * U+2029 (H10).
- */
+/** Whether a text could break a line or a header: control characters, U+2028 and U+2029 (H10). */
 export function hasLineBreak(text: string): boolean {
   return LINE_BREAK.test(text);
 }
 
-/**
- * How many code points a text has, in linear time and without a copy. A lone surrogate counts one.
- */
+/** The number of code points, in linear time and without a copy. A lone surrogate counts as one. */
 export function codePointCount(text: string): number {
   let count = text.length;
   for (let at = 1; at < text.length; at += 1) {

@@ -201,7 +201,7 @@ describe('a fault says where, what was found and what to write', () => {
     [
       'entry of a list',
       '[server]\ntrusted_proxies = ["10.0.0.0/8", "10.0.0.0/33"]',
-      'config.toml:2:19  server.trusted_proxies has "10.0.0.0/33", which has a prefix length that IPv4 can not have. Write an address or a range, such as "10.0.0.7" or "10.0.0.0/8".',
+      'config.toml:2:19  server.trusted_proxies has "10.0.0.0/33", which has a prefix length that IPv4 can\'t have. Write an address or a range, such as "10.0.0.7" or "10.0.0.0/8".',
     ],
     [
       'every client a proxy',
@@ -211,7 +211,7 @@ describe('a fault says where, what was found and what to write', () => {
     [
       'star as an origin',
       '[server]\ncors_origins = ["*"]',
-      'config.toml:2:16  server.cors_origins has "*", which has a star, and origins are compared as whole texts. Write "https://" and the host, with the port if it is not the usual one.',
+      'config.toml:2:16  server.cors_origins has "*", which has a star, but origins are compared exactly. Write "https://" and the host, with the port if it is not the usual one.',
     ],
     [
       'origin no browser sends',
@@ -231,7 +231,7 @@ describe('a fault says where, what was found and what to write', () => {
     [
       'database in memory',
       '[database]\nurl = "file::memory:"',
-      'config.toml:2:7  database.url is "file::memory:", which would forget every account at the end. Write "file:./data/postern.db" or "libsql://host".',
+      'config.toml:2:7  database.url is "file::memory:", which would lose every account when the service stops. Write "file:./data/postern.db" or "libsql://host".',
     ],
     [
       'syntax',
@@ -251,7 +251,7 @@ describe('a fault says where, what was found and what to write', () => {
     [
       'short secret',
       '[tokens]\nalgorithm = "HS256"\nshared_secret = "short"',
-      'config.toml:3:17  tokens.shared_secret has fewer than 32 bytes. Write at least 32 bytes drawn at random; make them with: openssl rand -base64 32',
+      'config.toml:3:17  tokens.shared_secret has fewer than 32 bytes. Write at least 32 random bytes; make them with: openssl rand -base64 32',
     ],
     [
       'key of other length',
@@ -261,7 +261,7 @@ describe('a fault says where, what was found and what to write', () => {
     [
       'empty encryption key',
       { env: { POSTERN_DATABASE_ENCRYPTION_KEY: '' } },
-      'POSTERN_DATABASE_ENCRYPTION_KEY  its value is empty. Write at least 16 bytes drawn at random; make them with: openssl rand -base64 32, or leave it out',
+      'POSTERN_DATABASE_ENCRYPTION_KEY  its value is empty. Write at least 16 random bytes; make them with: openssl rand -base64 32, or leave it out',
     ],
   ];
   it.each(cases)('%s', (_, given, expected) => {
@@ -293,12 +293,12 @@ describe('values that can not stand together are refused', () => {
     [
       'a shared secret without HS256',
       { env: { POSTERN_TOKENS_SHARED_SECRET: SECRET } },
-      /^POSTERN_TOKENS_SHARED_SECRET  tokens\.shared_secret signs with HS256 alone/,
+      /^POSTERN_TOKENS_SHARED_SECRET  tokens\.shared_secret is only for HS256/,
     ],
     [
       'cookies without origins',
       '[cookies]\nenabled = true',
-      /^config\.toml:2:11  cookies\.enabled is true, and no origin/,
+      /^config\.toml:2:11  cookies\.enabled is true, but no origin/,
     ],
     [
       'cookies for plain http',
@@ -331,7 +331,7 @@ describe('values that can not stand together are refused', () => {
         flags: [{ key: 'server.listen', flag: '--listen', text: 'tcp://0.0.0.0:7400' }],
         env: { POSTERN_MAIL_TRANSPORTS: 'smtp' },
       },
-      /^--listen  It listens off loopback and server\.public_url is not set/,
+      /^--listen  The service listens off loopback and server\.public_url is not set/,
     ],
     [
       'letters that would stay in a folder, off loopback',
@@ -364,9 +364,9 @@ describe('values that can not stand together are refused', () => {
       /^config\.toml:2:10  Without a TCP listener .* Write server\.public_url/,
     ],
     [
-      'memory below the floor of ASVS 11.4.2',
+      'memory below the minimum of ASVS 11.4.2',
       '[password]\npasses = 1',
-      /^config\.toml:2:10  password\.memory is 19MiB, below the floor of 46MiB/,
+      /^config\.toml:2:10  password\.memory is 19MiB, below the minimum of 46MiB/,
     ],
     [
       'a hash nobody would pay',

@@ -61,7 +61,7 @@ describe('what can not work is refused, with what to write', () => {
     [
       'plain http',
       `${head('https://auth.example.com')}origins = ["http://auth.example.com"]`,
-      /^config\.toml:6:11  passkeys\.origins has "http:\/\/auth\.example\.com", and browsers use passkeys over https alone\. Write "https:\/\/auth\.example\.com"\./,
+      /^config\.toml:6:11  passkeys\.origins has "http:\/\/auth\.example\.com", and browsers allow passkeys only over https\. Write "https:\/\/auth\.example\.com"\./,
     ],
     [
       'a whole top-level domain',

@@ -309,10 +309,10 @@ describe('a secret', () => {
       isReadableByOthers: true,
     });
     expect(inFile.warnings).toEqual([
-      'POSTERN_TOKENS_SHARED_SECRET_FILE  "/s" can be read by every user of this machine. chmod o= takes that away.',
+      'POSTERN_TOKENS_SHARED_SECRET_FILE  "/s" can be read by every user of this machine. Remove that access with chmod o=.',
     ]);
     expect(inToml.warnings).toEqual([
-      'config.toml:2:17  tokens.shared_secret stands in a file that every user of this machine can read. chmod o= takes that away.',
+      'config.toml:2:17  tokens.shared_secret is in a file that every user of this machine can read. Remove that access with chmod o=.',
     ]);
     expect(parse({ toml: '', isReadableByOthers: true }).warnings).toEqual([]);
   });
@@ -326,7 +326,7 @@ describe('a secret', () => {
     '0123456789abcdef0123456789abcdef',
   ])('that was typed, not drawn, is refused: %s', (text) => {
     expect(refusal({ env: { ...hs256, POSTERN_TOKENS_SHARED_SECRET: text } })).toEqual([
-      expect.stringContaining('looks typed, not drawn at random'),
+      expect.stringContaining('does not look random'),
     ]);
   });
 });

@@ -4,10 +4,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { demandPasswordChangeOf, disableAccount } from '../../src/core/user/account-state.ts';
+import { PROBLEMS, catalogue } from '../../src/http/problems.ts';
 import { REFUSALS } from '../../src/refusal.ts';
 import type { RefusalCode } from '../../src/refusal.ts';
-import { PASSWORD, createTestApp } from '../support/app.ts';
+import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 import { addPasskey, forgetPassword, tryRegister } from '../passkey/story.ts';
 import { enrolIn } from '../support/mfa.ts';
@@ -34,18 +34,14 @@ const BEARER: readonly RefusalCode[] = [
 
 let app: TestApp;
 let closed: TestApp;
-let busy: TestApp;
 beforeAll(async () => {
   app = await createTestApp();
   closed = await createTestApp({
     config:
       '[registration]\nenabled = false\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n',
   });
-  busy = await createTestApp({
-    config: '[password]\nmemory = "64MiB"\npasses = 3\nthreads = 1\nqueue_length = 1\n',
-  });
 });
-afterAll(() => Promise.all([app.stop(), closed.stop(), busy.stop()]));
+afterAll(() => Promise.all([app.stop(), closed.stop()]));
 
 const until = async (
   code: RefusalCode,
@@ -98,7 +94,7 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
   },
   account_disabled: async () => {
     const { userId, username } = await app.register();
-    await disableAccount(app.app, userId);
+    await app.kernel.accountState.disable(operator, userId);
     return app.login(username);
   },
   registration_closed: () =>
@@ -164,7 +160,7 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
   token_spent_or_expired: () => app.call('POST', '/password/reset/check', { body: { token: 'x' } }),
   password_change_required: async () => {
     const { userId, username } = await app.register();
-    await demandPasswordChangeOf(app.app, userId);
+    await app.kernel.accountState.expirePassword(operator, userId);
     return app.login(username);
   },
   header_too_large: () =>
@@ -194,11 +190,7 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
     await own.stop().catch(() => undefined);
     return reply;
   },
-  overloaded: () =>
-    anyOf(
-      'overloaded',
-      Array.from({ length: 8 }, (_, i) => busy.login(`busy-${i}`)),
-    ),
+  overloaded: () => app.whileHashQueueIsFull(() => app.login('busy')),
   not_ready: async () => {
     const own = await createTestApp();
     await own.db.close();
@@ -231,7 +223,7 @@ describe('the catalogue', () => {
     const made = CODES.find((candidate) => candidate === code);
     if (made === undefined) throw new Error('not in the catalogue');
     const reply = await PRODUCED[made]?.();
-    const { status, title } = REFUSALS[made];
+    const { status, title } = PROBLEMS[made];
     expect(reply?.body).toMatchObject({
       type: `urn:postern:problem:${code}`,
       code,
@@ -252,7 +244,7 @@ describe('the catalogue', () => {
   });
 
   test('codes are snake_case, and their words say no more than they should', () => {
-    for (const [code, { title, detail, status }] of Object.entries(REFUSALS)) {
+    for (const { code, title, detail, status } of catalogue()) {
       expect(code).toMatch(/^[a-z]+(?:_[a-z]+)*$/);
       expect([status >= 400 && status < 600, title.length > 0, detail.endsWith('.')]).toEqual([
         true,

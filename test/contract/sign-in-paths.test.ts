@@ -9,7 +9,9 @@ import type { TestApp } from '../support/app.ts';
 import { readModules } from './source.ts';
 
 let app: TestApp;
-beforeAll(async () => void (app = await createTestApp()));
+beforeAll(async () => {
+  app = await createTestApp();
+});
 afterAll(() => app.stop());
 
 function givesTokens(reply: z.ZodType | undefined): boolean {
@@ -46,10 +48,13 @@ test('ASVS 6.3.4: all of them come to it by three functions of the core, which m
       .filter(({ imports }) => imports.some(({ names }) => names.includes(name)))
       .map(({ path }) => path)
       .sort();
-  expect(using('authenticated')).toEqual(['core/authentication.ts', 'core/reauthentication.ts']);
+  expect(using('authenticated')).toEqual([
+    'core/factor/authentication.ts',
+    'core/factor/reauthentication.ts',
+  ]);
   expect(
     [...using('completeFactor'), ...using('completeFactors')].filter(
-      (path) => !/^features\/(?:password|mfa|passkey)\//.test(path),
+      (path) => !/^features\/(?:password|registration|mfa|passkey)\//.test(path),
     ),
   ).toEqual([]);
   expect(using('reauthenticate').filter((path) => !/^features\/mfa\//.test(path))).toEqual([]);

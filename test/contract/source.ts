@@ -1,7 +1,8 @@
-/** The source as modules: what each imports, and its text without comments and literals. */
+/** The source as modules: what each imports by name, and its syntax tree, read by swc. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseSync } from '@swc/core';
 
 const root = fileURLToPath(new URL('../../src/', import.meta.url));
 
@@ -13,12 +14,20 @@ export interface Import {
   readonly names: readonly string[];
 }
 
+/** A node of the syntax tree: its type, and members that depend on it. */
+export interface Node {
+  readonly type: string;
+  readonly [member: string]: unknown;
+}
+
 export interface Module {
   readonly path: string;
-  readonly lines: number;
   readonly text: string;
-  /** The text with comments, strings, templates and regular expressions blanked. */
-  readonly code: string;
+  readonly lines: readonly string[];
+  /** The statements at the top. */
+  readonly body: readonly Node[];
+  /** Every node, in the order of the text. */
+  readonly nodes: readonly Node[];
   readonly imports: readonly Import[];
 }
 
@@ -30,100 +39,86 @@ export function readModules(): Module[] {
     .map((path) => readModule(path, readFileSync(root + path, 'utf8')));
 }
 
-const IMPORT =
-  /^\s*(import|export)\s+(type\s+)?(?:([^'";]*?)\s+from\s+)?'([^']+)'(?:\s+with\s+\{[^}]*\})?;/gm;
-
 export function readModule(path: string, text: string): Module {
-  const imports: Import[] = [];
-  for (const [, , type, clause = '', specifier = ''] of text.matchAll(IMPORT)) {
-    const isOurs = specifier.startsWith('.');
-    const names = [...clause.matchAll(/\b([A-Za-z_$][\w$]*)(?:\s+as\s+[\w$]+)?/g)]
-      .map(([, name = '']) => name)
-      .filter((name) => name !== 'type');
-    imports.push({
-      target: isOurs ? posix.normalize(posix.join(posix.dirname(path), specifier)) : specifier,
-      isOurs,
-      isType: type !== undefined,
-      names,
-    });
-  }
-  for (const [, specifier = ''] of text.matchAll(/\bimport\(\s*'([^']+)'\s*\)/g)) {
-    const isOurs = specifier.startsWith('.');
-    imports.push({
-      target: isOurs ? posix.normalize(posix.join(posix.dirname(path), specifier)) : specifier,
-      isOurs,
-      isType: path.endsWith('.mjs'),
-      names: [],
-    });
-  }
-  return { path, lines: text.split('\n').length - 1, text, code: blank(text), imports };
+  const tree: unknown = parseSync(text, { syntax: 'typescript', target: 'es2022' });
+  const nodes = [...within(tree)];
+  return {
+    path,
+    text,
+    lines: text.replace(/\n$/, '').split('\n'),
+    body: isNode(tree) ? children(tree, 'body') : [],
+    nodes,
+    imports: nodes.flatMap((node) => importOf(path, node)),
+  };
 }
 
-/** Blanks what is not code; a slash begins a regular expression where a value may begin. */
-export function blank(text: string): string {
-  let out = '';
-  let last = '';
-  for (let at = 0; at < text.length; ) {
-    const rest = text.slice(at);
-    const [token = ''] =
-      /^\/\/[^\n]*/.exec(rest) ??
-      /^\/\*[\s\S]*?\*\//.exec(rest) ??
-      /^'(?:\\.|[^'\\\n])*'/.exec(rest) ??
-      /^"(?:\\.|[^"\\\n])*"/.exec(rest) ??
-      (mayBeginValue(last)
-        ? /^\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*/.exec(rest)
-        : null) ??
-      [];
-    if (token !== '') {
-      out +=
-        token.startsWith('/') && (token[1] === '/' || token[1] === '*')
-          ? token.replace(/[^\n]/g, ' ')
-          : `0${' '.repeat(token.length - 1)}`;
-      if (!/^\/[/*]/.test(token)) last = '0';
-      at += token.length;
-    } else if (rest.startsWith('`')) {
-      const [template, holes] = readTemplate(rest);
-      out += `0 ${holes} `;
-      last = '0';
-      at += template.length;
-    } else {
-      const [word = rest[0] ?? ''] = /^[\w$]+/.exec(rest) ?? [];
-      out += word;
-      if (word.trim() !== '') last = word;
-      at += word.length;
-    }
-  }
-  return out;
-}
-
-function mayBeginValue(last: string): boolean {
+export function isNode(value: unknown): value is Node {
   return (
-    last === '' ||
-    /^[([{,;:=!&|?+\-*%<>~^]$/.test(last) ||
-    /^(?:return|typeof|case|in|of|await|throw|else)$/.test(last)
+    typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
   );
 }
 
-/** A template literal and the code in its holes. */
-function readTemplate(text: string): [template: string, holes: string] {
-  let holes = '';
-  let at = 1;
-  while (at < text.length && text[at] !== '`') {
-    if (text[at] === '\\') at += 2;
-    else if (text.startsWith('${', at)) {
-      let depth = 1;
-      const begin = (at += 2);
-      while (at < text.length && depth > 0) {
-        if (text[at] === '`') {
-          at += readTemplate(text.slice(at))[0].length;
-          continue;
-        }
-        if (text[at] === '{') depth++;
-        if (text[at] === '}') depth--;
-        at++;
-      }
-      holes += ` ${blank(text.slice(begin, at - 1))} `;
-    } else at++;
+/** A node and all under it. */
+function* within(value: unknown): Generator<Node> {
+  if (Array.isArray(value)) for (const each of value) yield* within(each);
+  else if (typeof value === 'object' && value !== null) {
+    if (isNode(value)) yield value;
+    for (const member of Object.values(value)) yield* within(member);
   }
-  return [text.slice(0, at + 1), holes];
+}
+
+/** The nodes in a member that is a list. */
+export function children(node: Node, member: string): readonly Node[] {
+  const list = node[member];
+  return Array.isArray(list) ? list.filter(isNode) : [];
+}
+
+/** A name that is read, called or bound: not the member of something, nor a key. */
+export function isName(node: unknown, name: string): boolean {
+  // swc gives the names of members and keys neither `optional` nor a scope.
+  return isNode(node) && node.type === 'Identifier' && node['value'] === name && 'optional' in node;
+}
+
+/** `object.member`, however it is then used. */
+export function isMember(node: unknown, object: string, member: string): boolean {
+  return (
+    isNode(node) &&
+    node.type === 'MemberExpression' &&
+    isName(node['object'], object) &&
+    nameOf(node['property']) === member
+  );
+}
+
+/** What an identifier says; of anything else, nothing. */
+export function nameOf(node: unknown): string | undefined {
+  return isNode(node) && node.type === 'Identifier' ? String(node['value']) : undefined;
+}
+
+const IMPORTING = [
+  'ImportDeclaration',
+  'ExportNamedDeclaration',
+  'ExportAllDeclaration',
+  'TsImportType',
+];
+
+function importOf(path: string, node: Node): Import[] {
+  const source = IMPORTING.includes(node.type)
+    ? (node['source'] ?? node['argument'])
+    : importedByCall(node);
+  if (!isNode(source) || typeof source['value'] !== 'string') return [];
+  const isOurs = source['value'].startsWith('.');
+  const names = children(node, 'specifiers').flatMap((specifier) => {
+    const name = nameOf(specifier['imported'] ?? specifier['orig'] ?? specifier['local']);
+    return name === undefined ? [] : [name];
+  });
+  const target = isOurs
+    ? posix.normalize(posix.join(posix.dirname(path), source['value']))
+    : source['value'];
+  return [{ target, isOurs, isType: node['typeOnly'] === true, names }];
+}
+
+function importedByCall(node: Node): unknown {
+  if (node.type !== 'CallExpression' || !isNode(node['callee'])) return undefined;
+  if (node['callee'].type !== 'Import' || !Array.isArray(node['arguments'])) return undefined;
+  return node['arguments'][0]?.expression;
 }

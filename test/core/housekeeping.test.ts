@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { housekeep } from '../../src/core/housekeeping.ts';
-import { createTestApp } from '../support/app.ts';
+import { createTestApp, tidy } from '../support/app.ts';
 
 const DAY = 86_400_000;
 
@@ -35,7 +34,7 @@ test('ASVS 14.2.7: what is over is removed, however much there is, and what is n
       returns: false,
     },
   ]);
-  await housekeep(app.app, app.app.config.throttle.window);
+  await tidy(app);
   const count = async (table: string) =>
     (
       await app.db.read({
@@ -49,7 +48,7 @@ test('ASVS 14.2.7: what is over is removed, however much there is, and what is n
     1, 0, 1,
   ]);
   app.clock.advance(32 * DAY);
-  await housekeep(app.app, app.app.config.throttle.window);
+  await tidy(app);
   expect(await count('session')).toBe(0);
   expect(user.userId).toBeTruthy();
   await app.stop();

@@ -47,21 +47,25 @@ describe('the fair queue', () => {
         const places: { place: object; item: number }[] = [];
         const waiting = new Set<number>();
         let made = 0;
+        const push = (name: string): void => {
+          const place = queue.push('here', name, ++made, never);
+          if (typeof place === 'string') return;
+          waiting.add(made);
+          places.push({ place, item: made });
+        };
+        const remove = (chosen: { place: object; item: number } | undefined): void => {
+          if (chosen === undefined) return;
+          for (const place of queue.byAge()) if (place === chosen.place) queue.remove(place);
+          waiting.delete(chosen.item);
+        };
+        const next = (): void => {
+          const item = queue.next();
+          expect(item === undefined ? waiting.size === 0 : waiting.delete(item)).toBe(true);
+        };
         for (const one of steps) {
-          if ('push' in one) {
-            const place = queue.push('here', one.push, ++made, never);
-            if (typeof place === 'string') continue;
-            waiting.add(made);
-            places.push({ place, item: made });
-          } else if ('remove' in one) {
-            const chosen = places[one.remove];
-            if (chosen === undefined) continue;
-            for (const place of queue.byAge()) if (place === chosen.place) queue.remove(place);
-            waiting.delete(chosen.item);
-          } else {
-            const item = queue.next();
-            expect(item === undefined ? waiting.size === 0 : waiting.delete(item)).toBe(true);
-          }
+          if ('push' in one) push(one.push);
+          else if ('remove' in one) remove(places[one.remove]);
+          else next();
           expect(queue.depth).toBe(waiting.size);
           expect([...queue.byAge()].map(({ item }) => item)).toEqual(
             [...waiting].toSorted((a, b) => a - b),

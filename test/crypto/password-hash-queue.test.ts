@@ -11,8 +11,10 @@ const FAILING_LANE = new URL('./failing-lane.mjs', import.meta.url);
 async function ending(promise: Promise<unknown>): Promise<string> {
   return promise.then(
     () => 'fulfilled',
-    (error: unknown) =>
-      error instanceof Refusal ? error.code : error instanceof Error ? error.name : 'unknown',
+    (error: unknown) => {
+      if (error instanceof Refusal) return error.code;
+      return error instanceof Error ? error.name : 'unknown';
+    },
   );
 }
 

@@ -88,29 +88,6 @@ describe('verifying', () => {
     expect(await hasher.verify(cheap, 'other', CTX)).toEqual({ ok: false, rehash: null });
   });
 
-  test('E06: a wrong password takes as long against a hash of a hundredth of the cost, or against none', async () => {
-    const cheap = await rig({ memoryKiB: 64, passes: 1 }).hasher.hash('pass phrase', CTX);
-    const { hasher, done } = rig({ memoryKiB: 4_096, passes: 3 });
-    const current = await hasher.hash('pass phrase', CTX);
-    const times = new Map<string | null, number[]>([
-      [cheap, []],
-      [current, []],
-      [null, []],
-      ['$2b$10$nonsense', []],
-    ]);
-    for (let round = 0; round < 25; round += 1) {
-      for (const [stored, list] of times) {
-        done.length = 0;
-        await hasher.verify(stored, 'wrong', CTX);
-        list.push(done[0]?.runMs ?? NaN);
-      }
-    }
-    // The best of each, for what else the machine does only adds. Without the padding the first
-    // would be 0.01 of the others.
-    const best = [...times.values()].map((list) => Math.min(...list));
-    for (const time of best) expect(time / Math.max(...best)).toBeGreaterThan(0.6);
-  });
-
   test.each([
     [
       '$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c',
@@ -169,9 +146,7 @@ describe('verifying', () => {
     'P08: the planted hash %s is never run, does usual work, and is reported as %s',
     async (stored, reason) => {
       const { hasher, done, refused } = rig();
-      const start = performance.now();
       expect(await hasher.verify(stored, 'password', CTX)).toEqual({ ok: false, rehash: null });
-      expect(performance.now() - start).toBeLessThan(1_000);
       expect(done).toHaveLength(1);
       expect(refused).toEqual([reason]);
     },

@@ -85,7 +85,7 @@ test('a key for a remote database is refused', async () => {
 test('a directory is no database', async () => {
   await refused(temporaryDirectory()).toMatchObject({
     name: 'DatabaseRefused',
-    message: expect.stringMatching(/is no regular file/),
+    message: expect.stringMatching(/is not a regular file/),
   });
 });
 

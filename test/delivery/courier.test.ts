@@ -9,17 +9,19 @@ import { claimLetters, listOutbox, retryOutbox } from '../../src/core/email/outb
 import { MAX_ATTEMPTS, createCourier, waitAfter } from '../../src/delivery/courier.ts';
 import type { Courier } from '../../src/delivery/courier.ts';
 import { folderTransport } from '../../src/delivery/eml-folder.ts';
-import { escapeHtml, renderLetter } from '../../src/delivery/templates.ts';
+import { escapeHtml, renderEmail } from '../../src/delivery/templates.ts';
 import { DeliveryError } from '../../src/delivery/transport.ts';
-import type { OutgoingLetter, Transport } from '../../src/delivery/transport.ts';
+import type { OutgoingEmail, Transport } from '../../src/delivery/transport.ts';
 import { webhookTransport } from '../../src/delivery/webhook.ts';
 import { systemRandom } from '../../src/crypto/secret.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 
 let app: TestApp;
-let couriers: Courier[] = [];
-beforeEach(async () => void (app = await createTestApp()));
+const couriers: Courier[] = [];
+beforeEach(async () => {
+  app = await createTestApp();
+});
 afterEach(async () => {
   for (const courier of couriers.splice(0)) await courier.close();
   await app.stop();
@@ -28,10 +30,10 @@ afterEach(async () => {
 function courier(...transports: Transport[]): Courier {
   const made = createCourier({
     db: app.db,
-    sealer: app.app.sealer,
+    sealer: app.kernel.sealer,
     clock: app.clock,
     random: systemRandom,
-    log: app.app.log,
+    log: app.kernel.log,
     transports,
     findTemplate: () => null,
     service: 'postern',
@@ -40,8 +42,8 @@ function courier(...transports: Transport[]): Courier {
   return made;
 }
 
-function recorder(fault?: () => DeliveryError | undefined): Transport & { sent: OutgoingLetter[] } {
-  const sent: OutgoingLetter[] = [];
+function recorder(fault?: () => DeliveryError | undefined): Transport & { sent: OutgoingEmail[] } {
+  const sent: OutgoingEmail[] = [];
   return {
     name: 'recorder',
     sent,
@@ -56,7 +58,7 @@ function recorder(fault?: () => DeliveryError | undefined): Transport & { sent: 
 
 const ask = (email = 'ada@example.com') =>
   app.call('POST', '/register', { body: { email, password: PASSWORD } });
-const later = () => new DeliveryError('mail.example.com:25 put the letter off (450)', false);
+const later = () => new DeliveryError('mail.example.com:25 deferred the email (450)', false);
 
 describe('the courier', () => {
   test('hands a committed letter over once, and its content is gone from the database', async () => {
@@ -97,7 +99,7 @@ describe('the courier', () => {
     expect([entry?.state, entry?.attempts, entry?.lastError]).toEqual([
       'dead',
       MAX_ATTEMPTS,
-      'mail.example.com:25 put the letter off (450)',
+      'mail.example.com:25 deferred the email (450)',
     ]);
     expect(app.log.some(({ event }) => event === 'letter.dead')).toBe(true);
     expect(await retryOutbox(app.db, app.clock.now(), '')).toBe(1);
@@ -154,10 +156,10 @@ describe('the courier', () => {
     const way = recorder();
     const second = createCourier({
       db: other.db,
-      sealer: other.app.sealer,
+      sealer: other.kernel.sealer,
       clock: app.clock,
       random: systemRandom,
-      log: other.app.log,
+      log: other.kernel.log,
       transports: [way],
       findTemplate: () => null,
       service: 'postern',
@@ -201,12 +203,12 @@ describe('the ways', () => {
       secret,
       clock: app.clock,
     });
-    const letter: OutgoingLetter = {
+    const letter: OutgoingEmail = {
       id: 'l1',
       letter: 'test',
       to: 'ada@example.com',
       values: { code: '123456' },
-      ...renderLetter('test', {}, 'postern', () => null),
+      ...renderEmail('test', {}, 'postern', () => null),
     };
     await way.send(letter);
     const [, seconds = '', mac = ''] =
@@ -257,7 +259,7 @@ describe('letters', () => {
       '"><script>',
       "' onload='",
     ]) {
-      const { html, text } = renderLetter(
+      const { html, text } = renderEmail(
         'address_change_requested',
         { new_address: evil, code: 'SECRET' },
         'postern',
@@ -271,7 +273,7 @@ describe('letters', () => {
   });
 
   test('H10: no value makes a second line of a subject or of the text', () => {
-    const { subject, text } = renderLetter(
+    const { subject, text } = renderEmail(
       'verify_address',
       { code: '1\r\nBcc: eve@example.com\u2028x\u0085y' },
       'po\nstern',
@@ -286,13 +288,13 @@ describe('letters', () => {
       letter === 'test' && locale === 'de'
         ? { text: 'Subject: Hallo von {{service}}\n\nNur {{service}}.', html: '<b>{{service}}</b>' }
         : null;
-    expect(renderLetter('test', { locale: 'de-AT' }, 'po<stern', find)).toEqual({
+    expect(renderEmail('test', { locale: 'de-AT' }, 'po<stern', find)).toEqual({
       subject: 'Hallo von po<stern',
       text: 'Nur po<stern.',
       html: '<b>po&#60;stern</b>',
     });
-    expect(renderLetter('test', { locale: 'fr' }, 'postern', find).subject).toBe(
-      'A test letter from postern',
+    expect(renderEmail('test', { locale: 'fr' }, 'postern', find).subject).toBe(
+      'A test email from postern',
     );
   });
 });

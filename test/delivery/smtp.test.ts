@@ -3,22 +3,23 @@ import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { smtpTransport } from '../../src/delivery/smtp.ts';
 import type { SmtpOptions } from '../../src/delivery/smtp.ts';
-import type { OutgoingLetter, Transport } from '../../src/delivery/transport.ts';
-import { renderLetter } from '../../src/delivery/templates.ts';
+import type { OutgoingEmail, Transport } from '../../src/delivery/transport.ts';
+import { renderEmail } from '../../src/delivery/templates.ts';
 import { startSink } from '../support/smtp-sink.ts';
 import type { Sink } from '../support/smtp-sink.ts';
 
 const open: (Sink | Transport | { stop(): Promise<void> })[] = [];
 afterEach(async () => {
-  for (const one of open.splice(0)) await ('stop' in one ? one.stop() : one.close());
+  // A transport before the server that it keeps a connection to.
+  for (const one of open.splice(0).reverse()) await ('stop' in one ? one.stop() : one.close());
 });
 
-const LETTER: OutgoingLetter = {
+const LETTER: OutgoingEmail = {
   id: '01a1',
   letter: 'test',
   to: 'ada@example.com',
   values: {},
-  ...renderLetter('test', {}, 'postern', () => null),
+  ...renderEmail('test', {}, 'postern', () => null),
 };
 
 function transport(port: number, options: Partial<SmtpOptions> = {}): Transport {
@@ -29,7 +30,7 @@ function transport(port: number, options: Partial<SmtpOptions> = {}): Transport 
     username: undefined,
     password: undefined,
     from: { address: 'auth@example.com', name: 'postern' },
-    timeoutMs: 700,
+    timeoutMs: 30_000,
     ...options,
   });
   open.push(made);
@@ -112,19 +113,24 @@ describe('the smtp transport', () => {
 
   test('a server that hangs after the content is left in time', async () => {
     const server = await sink({ hang: true });
-    await expect(transport(server.port).send(LETTER)).rejects.toMatchObject({ isPermanent: false });
+    await expect(transport(server.port, { timeoutMs: 300 }).send(LETTER)).rejects.toMatchObject({
+      isPermanent: false,
+    });
   });
 
   test('a server that never greets, and one that sends a byte at a time, are left in time', async () => {
     const silent = await rawServer(() => undefined);
-    await expect(transport(silent).send(LETTER)).rejects.toMatchObject({ isPermanent: false });
+    await expect(transport(silent, { timeoutMs: 300 }).send(LETTER)).rejects.toMatchObject({
+      isPermanent: false,
+    });
     const dripping = await rawServer((socket) => {
       const timer = setInterval(() => socket.write('2'), 100);
       socket.on('close', () => clearInterval(timer));
     });
-    const started = performance.now();
-    await expect(transport(dripping).send(LETTER)).rejects.toMatchObject({ isPermanent: false });
-    expect(performance.now() - started).toBeLessThan(10_000);
+    // It would go on for ever.
+    await expect(transport(dripping, { timeoutMs: 300 }).send(LETTER)).rejects.toMatchObject({
+      isPermanent: false,
+    });
   });
 
   test('STARTTLS is required: a server without it gets no letter (ASVS 12.3.1)', async () => {

@@ -27,7 +27,9 @@ import type { Run, Server } from '../support/process.ts';
 const SOON_MS = 1_000;
 
 let server: Server;
-beforeAll(async () => void (server = await startServer()));
+beforeAll(async () => {
+  server = await startServer();
+});
 afterAll(() => server.stop());
 
 const cli = (line: string, stdin?: string): Promise<Run> =>
@@ -423,7 +425,7 @@ describe('streams and exit codes', () => {
     expect(await runProgram(['user', 'list'], { directory, env: environment() })).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringContaining('postern serve makes it'),
+      stderr: expect.stringContaining('postern serve creates it'),
     });
     expect(existsSync(join(directory, 'data'))).toBe(false);
   });

@@ -341,7 +341,10 @@ describe('systemd', () => {
       const [, key, value] = /^([A-Z]\w+)=(.*)$/.exec(line) ?? [];
       if (head !== null) section = head[1] ?? '';
       else if (key === undefined) throw new Error(`${name}: ${line}`);
-      else (directives[`${section}.${key}`] ??= []).push(value ?? '');
+      else {
+        const name = `${section}.${key}`;
+        directives[name] = [...(directives[name] ?? []), value ?? ''];
+      }
     }
     return directives;
   }

@@ -99,13 +99,10 @@ describe.each<Algorithm>(['ES256', 'RS256'])('%s', (algorithm) => {
       let access = '';
       await expect
         .poll(
-          async () =>
-            JSON.parse(
-              Buffer.from(
-                (access = (await server.login('ada')).body.access_token).split('.')[0] ?? '',
-                'base64url',
-              ).toString(),
-            ).kid,
+          async () => {
+            access = (await server.login('ada')).body.access_token;
+            return JSON.parse(Buffer.from(access.split('.')[0] ?? '', 'base64url').toString()).kid;
+          },
           { timeout: 5_000 },
         )
         .toBe(JSON.parse(stdout).kid);

@@ -43,7 +43,7 @@ globalThis.front = {
 interface Answered {
   readonly status: number;
   // What the service answers is what tests assert on, member by member.
-  // eslint-disable-next-line
+  // biome-ignore lint/suspicious/noExplicitAny: asserted on member by member
   readonly body: any;
 }
 

@@ -2,14 +2,15 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { completeFactor } from '../../src/core/factor/authentication.ts';
 import { claimLetters } from '../../src/core/email/outbox.ts';
-import { demandPasswordChangeOf } from '../../src/core/user/account-state.ts';
 import { findUserById } from '../../src/core/user/user.ts';
-import { renderLetter } from '../../src/delivery/templates.ts';
-import { PASSWORD, createTestApp } from '../support/app.ts';
+import { renderEmail } from '../../src/delivery/templates.ts';
+import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 
 let app: TestApp;
-beforeAll(async () => void (app = await createTestApp()));
+beforeAll(async () => {
+  app = await createTestApp();
+});
 afterAll(() => app.stop());
 
 const MINUTE = 60_000;
@@ -30,7 +31,7 @@ async function provedUser(
   address = newAddress(),
 ): Promise<{ address: string; access: string; id: string }> {
   const { body } = await begin(address);
-  const made = await verify(body.registration_id, (await app.letters(address))[0]?.values['code']);
+  const made = await verify(body.registration_id, (await app.emails(address))[0]?.values['code']);
   return { address, access: made.body.access_token, id: made.body.user.id };
 }
 
@@ -40,7 +41,7 @@ describe('O06: codes of a registration, guessed', () => {
     const codes: string[] = [];
     const ids: string[] = [];
     for (let i = 0; i < 3; i++) ids.push((await begin(address)).body.registration_id);
-    for (const { values } of await app.letters(address)) codes.push(values['code'] ?? '');
+    for (const { values } of await app.emails(address)) codes.push(values['code'] ?? '');
     expect(codes).toHaveLength(1);
     expect(
       await rows(
@@ -51,13 +52,13 @@ describe('O06: codes of a registration, guessed', () => {
     app.clock.advance(2 * MINUTE);
     await app.call('POST', '/register/resend', { body: { registration_id: ids[2] } });
     expect(
-      (await verify(ids[2] ?? '', (await app.letters(address))[0]?.values['code'])).status,
+      (await verify(ids[2] ?? '', (await app.emails(address))[0]?.values['code'])).status,
     ).toBe(201);
   });
 
   test('over many registrations of one address the guesses are counted together, and the link still makes the account', async () => {
     const address = newAddress();
-    const checked = vi.spyOn(app.app.hasher, 'verify');
+    const checked = vi.spyOn(app.kernel.passwordHasher, 'verify');
     for (let round = 0; round < 6; round++) {
       const { body } = await begin(address);
       await Promise.all(Array.from({ length: 6 }, () => verify(body.registration_id, 'wrong!')));
@@ -69,7 +70,7 @@ describe('O06: codes of a registration, guessed', () => {
     expect(looked).toBeLessThanOrEqual(15);
     const { body } = await verify('no-such-registration', '000000');
     expect(body.code).toBe('invalid_code');
-    const link = (await app.letters(address))[0]?.values['link'] ?? '';
+    const link = (await app.emails(address))[0]?.values['link'] ?? '';
     const token = new URLSearchParams(new URL(link).hash.slice(1)).get('token');
     expect(
       (await app.call('POST', '/register/verify', { body: { token, password: PASSWORD } })).status,
@@ -123,7 +124,7 @@ describe('R08: a change of address begun with a stolen session', () => {
     expect(
       (await app.call('PATCH', '/me', { token: victim.access, body: { email: next } })).status,
     ).toBe(200);
-    expect((await app.letters(victim.address)).map(({ letter }) => letter)).toEqual([
+    expect((await app.emails(victim.address)).map(({ letter }) => letter)).toEqual([
       'address_change_requested',
     ]);
   });
@@ -134,18 +135,18 @@ describe('R08: a change of address begun with a stolen session', () => {
       await forgot(address);
       app.clock.advance(61_000);
     }
-    await app.letters(address);
+    await app.emails(address);
     const { body } = await app.login(address);
     expect(access).toBeTruthy();
     const patch = (): Promise<unknown> =>
       app.call('PATCH', '/me', { token: body.access_token, body: { email: newAddress() } });
     await Promise.all(Array.from({ length: 10 }, patch));
-    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual([
+    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual([
       'address_change_requested',
     ]);
     app.clock.advance(61_000);
     await patch();
-    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual([
+    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual([
       'address_change_requested',
     ]);
   });
@@ -156,10 +157,10 @@ describe('R08: a change of address begun with a stolen session', () => {
       const { address, access, id } = await provedUser();
       const next = newAddress();
       await app.call('PATCH', '/me', { token: access, body: { email: next } });
-      await app.letters(next);
+      await app.emails(next);
       if (way === 'reset') {
         await forgot(address);
-        const token = (await app.letters(address)).find(({ letter }) => letter === 'reset_password')
+        const token = (await app.emails(address)).find(({ letter }) => letter === 'reset_password')
           ?.values['token'];
         expect(
           (await app.call('POST', '/password/reset', { body: { token, password: NEW } })).status,
@@ -180,7 +181,7 @@ describe('R08: a change of address begun with a stolen session', () => {
       expect(
         (await app.call('POST', '/email/verify/resend', { token: body.access_token })).status,
       ).toBe(202);
-      expect(await app.letters(next)).toEqual([]);
+      expect(await app.emails(next)).toEqual([]);
     },
   );
 });
@@ -188,7 +189,7 @@ describe('R08: a change of address begun with a stolen session', () => {
 describe('R01: a password that is right at the wrong moment', () => {
   test('a reset_token is not made out of a password that was replaced while it was being looked at', async () => {
     const { id } = await provedUser();
-    await demandPasswordChangeOf(app.app, id);
+    await app.kernel.accountState.expirePassword(operator, id);
     const before = await findUserById(app.db, id);
     if (before === null) throw new Error('no user');
     await write(`UPDATE "user" SET epoch = epoch + 1 WHERE id = '${id}'`);
@@ -220,7 +221,7 @@ describe('the outbox, changed by somebody who can write the file', () => {
       `UPDATE outbox SET payload_sealed = substr(payload_sealed, 1, length(payload_sealed) - 4) || 'AAAA', next_at = 0 WHERE state = 'pending'`,
     );
     await begin(other);
-    expect((await app.letters(other)).map(({ letter }) => letter)).toEqual(['verify_registration']);
+    expect((await app.emails(other)).map(({ letter }) => letter)).toEqual(['verify_registration']);
     expect(await rows(`SELECT last_error FROM outbox WHERE state = 'dead'`)).toEqual([
       'its content could not be opened',
     ]);
@@ -247,7 +248,7 @@ describe('where a letter goes', () => {
       ['Ada3@EXAMPLE。com', 'Ada3@example.com'],
     ] as const) {
       expect((await begin(typed)).status).toBe(202);
-      expect((await app.letters(canonical)).map(({ letter }) => letter)).toEqual([
+      expect((await app.emails(canonical)).map(({ letter }) => letter)).toEqual([
         'verify_registration',
       ]);
     }
@@ -279,7 +280,7 @@ describe('where a letter goes', () => {
 describe('H12: letters of the operator’s own', () => {
   test('a text without its HTML is escaped, in words and values alike, and looked at once', () => {
     const find = () => ({ text: 'Subject: Hi\n\n1 < 2 & {{new_address}}\n\n{{link}}', html: null });
-    const { html, text } = renderLetter(
+    const { html, text } = renderEmail(
       'test',
       { new_address: `{{link}}<b>'&`, link: 'https://a.example/#token=x&y' },
       'postern',

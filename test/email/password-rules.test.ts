@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PASSWORD, createTestApp } from '../support/app.ts';
-import { demandPasswordChangeOf } from '../../src/core/user/account-state.ts';
+import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 
 const DAY = 86_400_000;
 const NEW = 'an entirely other passphrase';
@@ -9,7 +8,7 @@ describe('a forced change (password_change_required)', () => {
   test('only after the right password; reset_token sets a new one, and then signs in', async () => {
     const app = await createTestApp();
     const user = await app.register();
-    await demandPasswordChangeOf(app.app, user.userId);
+    await app.kernel.accountState.expirePassword(operator, user.userId);
     expect(
       (await app.call('POST', '/refresh', { body: { refresh_token: user.refresh } })).body.code,
     ).toBe('session_revoked');
@@ -110,7 +109,7 @@ test('ASVS 6.3.5: a sign-in after many failures is told to its user', async () =
   const { body } = await app.call('POST', '/register', {
     body: { email: address, password: PASSWORD },
   });
-  const code = (await app.letters(address))[0]?.values['code'];
+  const code = (await app.emails(address))[0]?.values['code'];
   await app.call('POST', '/register/verify', {
     body: { registration_id: body.registration_id, code },
   });
@@ -118,7 +117,7 @@ test('ASVS 6.3.5: a sign-in after many failures is told to its user', async () =
   app.clock.advance(60_000);
   expect((await app.login(address)).status).toBe(200);
   expect(
-    (await app.letters(address)).map(({ letter, values }) => [letter, values['failures']]),
+    (await app.emails(address)).map(({ letter, values }) => [letter, values['failures']]),
   ).toEqual([['unusual_sign_in', '10']]);
   await app.stop();
 });

@@ -3,7 +3,9 @@ import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 
 let app: TestApp;
-beforeAll(async () => void (app = await createTestApp()));
+beforeAll(async () => {
+  app = await createTestApp();
+});
 afterAll(() => app.stop());
 
 const MINUTE = 60_000;
@@ -17,7 +19,7 @@ async function provedUser(
   address = newAddress(),
 ): Promise<{ address: string; access: string; refresh: string; id: string }> {
   const { body } = await begin(address);
-  const [letter] = await app.letters(address);
+  const [letter] = await app.emails(address);
   const made = await verify({
     registration_id: body.registration_id,
     code: letter?.values['code'],
@@ -36,7 +38,7 @@ describe('registration by address alone', () => {
     const { status, body } = await begin(address);
     expect([status, body.status, body.expires_in]).toEqual([202, 'verification_required', 600]);
     expect((await app.login(address)).status).toBe(401);
-    const [letter, ...more] = await app.letters(address);
+    const [letter, ...more] = await app.emails(address);
     expect([letter?.letter, more]).toEqual(['verify_registration', []]);
     const made = await verify({
       registration_id: body.registration_id,
@@ -58,7 +60,7 @@ describe('registration by address alone', () => {
   test("by the link it takes the password that was chosen: a victim's click makes no account with an attacker's password", async () => {
     const address = newAddress();
     await begin(address, 'the password of an attacker');
-    const [letter] = await app.letters(address);
+    const [letter] = await app.emails(address);
     const token = new URLSearchParams(new URL(letter?.values['link'] ?? '').hash.slice(1)).get(
       'token',
     );
@@ -82,7 +84,7 @@ describe('registration by address alone', () => {
         origin: 'https://evil.io',
       },
     });
-    const [letter] = await app.letters(address);
+    const [letter] = await app.emails(address);
     const link = new URL(letter?.values['link'] ?? '');
     expect([link.origin, link.search]).toEqual(['https://auth.example.com', '']);
     expect(link.hash).toMatch(/^#token=/);
@@ -95,14 +97,14 @@ describe('registration by address alone', () => {
     const free = await begin(newAddress());
     expect([taken.status, Object.keys(taken.body)]).toEqual([free.status, Object.keys(free.body)]);
     expect(taken.body.registration_id).toHaveLength(free.body.registration_id.length);
-    const [letter] = await app.letters(address.toUpperCase().replace('EXAMPLE.COM', 'example.com'));
+    const [letter] = await app.emails(address.toUpperCase().replace('EXAMPLE.COM', 'example.com'));
     expect([letter?.letter, letter?.values['code']]).toEqual(['account_exists', undefined]);
   });
 
   test('R01: fifty verifications in parallel make one account', async () => {
     const address = newAddress();
     const { body } = await begin(address);
-    const code = (await app.letters(address))[0]?.values['code'];
+    const code = (await app.emails(address))[0]?.values['code'];
     const replies = await Promise.all(
       Array.from({ length: 50 }, () => verify({ registration_id: body.registration_id, code })),
     );
@@ -113,10 +115,10 @@ describe('registration by address alone', () => {
   test('of two registrations of one address, each with its own right code, the first to prove it has it', async () => {
     const address = newAddress();
     const first = await begin(address);
-    const one = (await app.letters(address))[0]?.values['code'];
+    const one = (await app.emails(address))[0]?.values['code'];
     app.clock.advance(2 * MINUTE);
     const second = await begin(address, 'the password of the second');
-    const two = (await app.letters(address))[0]?.values['code'];
+    const two = (await app.emails(address))[0]?.values['code'];
     expect((await verify({ registration_id: second.body.registration_id, code: two })).status).toBe(
       201,
     );
@@ -130,8 +132,8 @@ describe('registration by address alone', () => {
     const [a, b] = [newAddress(), newAddress()];
     const [ra, rb] = [await begin(a), await begin(b)];
     const [ca, cb] = [
-      (await app.letters(a))[0]?.values['code'],
-      (await app.letters(b))[0]?.values['code'],
+      (await app.emails(a))[0]?.values['code'],
+      (await app.emails(b))[0]?.values['code'],
     ];
     expect(
       (await verify({ registration_id: ra.body.registration_id, code: cb === ca ? '000000' : cb }))
@@ -157,16 +159,16 @@ describe('registration by address alone', () => {
   test('POST /register/resend sends another code within the interval, the old one dies, wrong tries stay counted', async () => {
     const address = newAddress();
     const { body } = await begin(address);
-    const old = (await app.letters(address))[0]?.values['code'];
+    const old = (await app.emails(address))[0]?.values['code'];
     const resend = () =>
       app.call('POST', '/register/resend', { body: { registration_id: body.registration_id } });
     expect((await resend()).status).toBe(202);
-    expect(await app.letters(address)).toEqual([]);
+    expect(await app.emails(address)).toEqual([]);
     for (let i = 0; i < 4; i++)
       await verify({ registration_id: body.registration_id, code: 'wrong!' });
     app.clock.advance(2 * MINUTE);
     expect((await resend()).status).toBe(202);
-    const fresh = (await app.letters(address))[0]?.values['code'];
+    const fresh = (await app.emails(address))[0]?.values['code'];
     if (old !== fresh)
       expect((await verify({ registration_id: body.registration_id, code: old })).body.code).toBe(
         'invalid_code',
@@ -189,11 +191,11 @@ describe('registration by address alone', () => {
       await begin(address);
       app.clock.advance(61_000);
     }
-    const letters = await app.letters(address);
+    const letters = await app.emails(address);
     expect(letters.length).toBeLessThanOrEqual(6);
     const burst = newAddress();
     await Promise.all(Array.from({ length: 20 }, () => begin(burst)));
-    expect((await app.letters(burst)).length).toBe(1);
+    expect((await app.emails(burst)).length).toBe(1);
   });
 
   test('without a name and without an address: 422 at its pointer; with both proofs or half of one: 422', async () => {
@@ -229,11 +231,11 @@ describe("the account's address", () => {
       address,
       true,
     ]);
-    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual([
+    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual([
       'address_change_requested',
     ]);
     expect((await app.login(next)).status).toBe(401);
-    const [letter] = await app.letters(next);
+    const [letter] = await app.emails(next);
     expect(letter?.letter).toBe('verify_address');
     const proved = await prove(access, letter?.values['code']);
     expect([proved.status, proved.body.email, proved.body.email_verified]).toEqual([
@@ -241,7 +243,7 @@ describe("the account's address", () => {
       next,
       true,
     ]);
-    expect((await app.letters(address)).map(({ letter: name }) => name)).toEqual([
+    expect((await app.emails(address)).map(({ letter: name }) => name)).toEqual([
       'address_changed',
     ]);
     expect((await app.login(address)).status).toBe(401);
@@ -261,9 +263,7 @@ describe("the account's address", () => {
     const fresh = await app.login(one.address);
     const taken = await patch(fresh.body.access_token, two.address);
     expect([taken.status, taken.body.email]).toEqual([200, one.address]);
-    expect((await app.letters(two.address)).map(({ letter }) => letter)).toEqual([
-      'account_exists',
-    ]);
+    expect((await app.emails(two.address)).map(({ letter }) => letter)).toEqual(['account_exists']);
   });
 
   test('R07, G10: an address that others only claimed lapses from them when its owner proves it', async () => {
@@ -283,14 +283,14 @@ describe("the account's address", () => {
     const [a, b] = [newAddress(), newAddress()];
     await patch(one.access, a);
     await patch(two.access, b);
-    const code = (await app.letters(b))[0]?.values['code'];
-    const own = (await app.letters(a))[0]?.values['code'];
+    const code = (await app.emails(b))[0]?.values['code'];
+    const own = (await app.emails(a))[0]?.values['code'];
     if (code !== own) expect((await prove(one.access, code)).body.code).toBe('invalid_code');
     app.clock.advance(2 * MINUTE);
     expect((await app.call('POST', '/email/verify/resend', { token: one.access })).status).toBe(
       202,
     );
-    const newest = (await app.letters(a))[0]?.values['code'];
+    const newest = (await app.emails(a))[0]?.values['code'];
     if (newest !== own) expect((await prove(one.access, own)).body.code).toBe('invalid_code');
     expect((await prove(one.access, newest)).status).toBe(200);
     expect((await prove(one.access, newest)).body.code).toBe('invalid_code');
@@ -300,7 +300,7 @@ describe("the account's address", () => {
     const { access } = await provedUser();
     const next = newAddress();
     await patch(access, next);
-    const code = (await app.letters(next))[0]?.values['code'];
+    const code = (await app.emails(next))[0]?.values['code'];
     const replies = await Promise.all(Array.from({ length: 50 }, () => prove(access, code)));
     expect(replies.filter(({ status }) => status === 200)).toHaveLength(1);
   });
@@ -315,11 +315,11 @@ test('PATCH /me with a name and an address: both hold, or neither (ASVS 2.3.3)',
     body: { username: taken.username, email: next },
   });
   expect([refused.status, refused.body.code]).toEqual([409, 'username_taken']);
-  expect(await app.letters(next)).toEqual([]);
+  expect(await app.emails(next)).toEqual([]);
   const changed = await app.call('PATCH', '/me', {
     token: access,
     body: { username: `both${counter}`, email: next },
   });
   expect([changed.status, changed.body.username]).toEqual([200, `both${counter}`]);
-  expect((await app.letters(next)).map(({ letter }) => letter)).toEqual(['verify_address']);
+  expect((await app.emails(next)).map(({ letter }) => letter)).toEqual(['verify_address']);
 });

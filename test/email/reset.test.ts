@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PASSWORD, createTestApp } from '../support/app.ts';
+import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
-import { disableAccount } from '../../src/core/user/account-state.ts';
 
 let app: TestApp;
-beforeAll(async () => void (app = await createTestApp()));
+beforeAll(async () => {
+  app = await createTestApp();
+});
 afterAll(() => app.stop());
 
 const MINUTE = 60_000;
@@ -21,7 +22,7 @@ async function provedUser(): Promise<{
   const { body } = await app.call('POST', '/register', {
     body: { email: address, password: PASSWORD },
   });
-  const [letter] = await app.letters(address);
+  const [letter] = await app.emails(address);
   const made = await app.call('POST', '/register/verify', {
     body: { registration_id: body.registration_id, code: letter?.values['code'] },
   });
@@ -39,7 +40,7 @@ const reset = (token: unknown, password = NEW) =>
 const check = (token: unknown) => app.call('POST', '/password/reset/check', { body: { token } });
 async function tokenFor(address: string): Promise<string> {
   await forgot(address);
-  const letters = await app.letters(address);
+  const letters = await app.emails(address);
   return letters.find(({ letter }) => letter === 'reset_password')?.values['token'] ?? '';
 }
 
@@ -56,7 +57,7 @@ describe('POST /password/forgot and /password/reset', () => {
     expect(
       (await app.call('POST', '/refresh', { body: { refresh_token: refresh } })).body.code,
     ).toBe('session_revoked');
-    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual(['password_changed']);
+    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual(['password_changed']);
     expect((await check(token)).body.code).toBe('token_spent_or_expired');
   });
 
@@ -82,9 +83,9 @@ describe('POST /password/forgot and /password/reset', () => {
       ].map(forgot),
     );
     for (const { status, body } of replies) expect([status, body]).toEqual([202, '']);
-    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual(['reset_password']);
+    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual(['reset_password']);
     for (const nobody of ['nobody@example.com', `claimed${counter}@example.com`])
-      expect(await app.letters(nobody)).toEqual([]);
+      expect(await app.emails(nobody)).toEqual([]);
   });
 
   test('R01: fifty redemptions in parallel of one link have one winner, in every round', async () => {
@@ -136,15 +137,15 @@ describe('POST /password/forgot and /password/reset', () => {
       body: { email: `other${counter}@example.com`, password: PASSWORD },
     });
     expect(begun.status).toBe(202);
-    const link = (await app.letters(`other${counter}@example.com`))[0]?.values['link'] ?? '';
+    const link = (await app.emails(`other${counter}@example.com`))[0]?.values['link'] ?? '';
     expect(
       (await reset(new URLSearchParams(new URL(link).hash.slice(1)).get('token'))).body.code,
     ).toBe('token_spent_or_expired');
     const token = await tokenFor(address);
-    await disableAccount(app.app, id);
+    await app.kernel.accountState.disable(operator, id);
     expect((await reset(token)).body.code).toBe('token_spent_or_expired');
     await forgot(address);
-    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual([]);
+    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual([]);
   });
 
   test('R04: no other member is taken', async () => {

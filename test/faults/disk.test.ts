@@ -103,7 +103,7 @@ describe('keys', () => {
       expectRefusal(
         await serve(directory),
         78,
-        /key-encryption\.key is gone, .*Bring it back from the backup/,
+        /key-encryption\.key is missing, .*Restore it from the backup/,
       ),
     );
   });
@@ -120,7 +120,7 @@ describe('keys', () => {
     const { directory, key } = copyOfUsed();
     writeFileSync(key, 'short\n');
     await expectUntouched(directory, async () =>
-      expectRefusal(await serve(directory), 78, /does not hold a key of 32 bytes/),
+      expectRefusal(await serve(directory), 78, /does not contain a key of 32 bytes/),
     );
   });
 

@@ -12,8 +12,7 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLogger } from '../../src/cli/logger.ts';
 import { mintChallengeToken } from '../../src/core/token/challenge-token.ts';
-import { disableAccount } from '../../src/core/user/account-state.ts';
-import { createTestApp } from '../support/app.ts';
+import { createTestApp, operator } from '../support/app.ts';
 import type { CallOptions, Reply, TestApp } from '../support/app.ts';
 import { codeAt } from '../support/mfa.ts';
 import { fingerprint, startServer } from '../support/process.ts';
@@ -72,13 +71,13 @@ describe('canaries', () => {
     });
     secrets.set('key-encryption key', kek);
     secrets.set('pepper', PEPPER);
-    const signing = app.app.keys.signingKey().signKey?.export({ format: 'jwk' });
+    const signing = app.kernel.signingKeys.signingKey().signKey?.export({ format: 'jwk' });
     secrets.set('signing key', Buffer.from(String(signing?.d), 'base64url'));
     secrets.set(
       'internal key',
-      app.app.keys.internalKeyAt(app.clock.now()).signKey?.export() ?? '',
+      app.kernel.signingKeys.internalKeyAt(app.clock.now()).signKey?.export() ?? '',
     );
-    secrets.set('derived key', app.app.keys.derivedKey.export());
+    secrets.set('derived key', app.kernel.signingKeys.derivedKey.export());
   });
   afterAll(() => app.stop());
 
@@ -177,14 +176,19 @@ describe('canaries', () => {
     });
     await send('GET', '/me', { headers: { authorization: `Bearer ${secret('bearer')}` } });
     await send('POST', '/verify', { body: { token: one.refresh_token } });
-    const challenge = mintChallengeToken(app.app.keys, 'https://auth.example.com', app.app.clock, {
-      id: 'c',
-      userId: one.user.id,
-      epoch: 0,
-      device: null,
-      mustChange: false,
-      shown: [],
-    });
+    const challenge = mintChallengeToken(
+      app.kernel.signingKeys,
+      'https://auth.example.com',
+      app.kernel.clock,
+      {
+        id: 'c',
+        userId: one.user.id,
+        epoch: 0,
+        device: null,
+        mustChange: false,
+        shown: [],
+      },
+    );
     tokens.set('challenge', challenge);
     await send('GET', '/me', { token: challenge });
     await send('POST', '/refresh', { body: { refresh_token: challenge } });
@@ -221,7 +225,7 @@ describe('canaries', () => {
         body: { username: 'canary-gone', password: secret('gone') },
       })
     ).body;
-    await disableAccount(app.app, gone.user.id);
+    await app.kernel.accountState.disable(operator, gone.user.id);
     await send('POST', '/login', {
       body: { username: 'canary-gone', password: secrets.get('gone') },
     });
@@ -500,7 +504,10 @@ describe('text of strangers (H14)', () => {
   test('for people: one line, no colour but our own, and every odd value in quotes', () => {
     const chunks: string[] = [];
     const stdout = new Writable({
-      write: (chunk, _encoding, done) => (chunks.push(String(chunk)), done()),
+      write: (chunk, _encoding, done) => {
+        chunks.push(String(chunk));
+        done();
+      },
     });
     const log = createLogger({ level: 'info', pretty: true, stdout });
     for (const text of FORGERIES) {

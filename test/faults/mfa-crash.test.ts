@@ -64,7 +64,9 @@ test('recovery codes and steps that were taken are dead after the restart; an en
         if (reply?.status === 200) entry.used.push(code);
       }),
       show(server, tokens[6] ?? '', { totp: step }).then(
-        (reply) => void (entry.step = reply.status === 200 ? step : null),
+        (reply) => {
+          entry.step = reply.status === 200 ? step : null;
+        },
         () => undefined,
       ),
       ...late.map(async ({ access, username }, i) => {

@@ -81,13 +81,13 @@ describe('E06: time', { timeout: 180_000 }, () => {
     ));
 
   test('the statistic sees a hasher that does no work for nobody', async () => {
-    const { verify } = app.app.hasher;
+    const { verify } = app.kernel.passwordHasher;
     const spy = vi
-      .spyOn(app.app.hasher, 'verify')
+      .spyOn(app.kernel.passwordHasher, 'verify')
       .mockImplementation((stored, password, context) =>
         stored === null
           ? Promise.resolve({ ok: false, rehash: null })
-          : verify.call(app.app.hasher, stored, password, context),
+          : verify.call(app.kernel.passwordHasher, stored, password, context),
       );
     await Promise.all(Array.from({ length: 6 }, (_, i) => app.register(`other${i}`)));
     const seen = await area(wrong('other'), wrong('nobody-else'));

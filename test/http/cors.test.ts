@@ -57,8 +57,7 @@ const PLACES: readonly (readonly [method: string, path: string])[] = [
 /** Sent by hand: fetch refuses to send an Origin of its own. */
 async function send(
   target: TestApp,
-  method: string,
-  path: string,
+  line: `${string} ${string}`,
   origin: string | null,
   headers: readonly string[] = [],
 ) {
@@ -67,11 +66,11 @@ async function send(
     ...headers,
     'Connection: close',
   ];
-  const [reply] = (await sendRaw(target.url, request(`${method} ${path}`, lines))).replies;
+  const [reply] = (await sendRaw(target.url, request(line, lines))).replies;
   return { status: reply?.status, headers: reply?.headers ?? {} };
 }
 const preflight = (target: TestApp, path: string, origin: string, method = 'PATCH') =>
-  send(target, 'OPTIONS', path, origin, [
+  send(target, `OPTIONS ${path}`, origin, [
     `Access-Control-Request-Method: ${method}`,
     'Access-Control-Request-Headers: authorization, content-type',
   ]);
@@ -83,7 +82,7 @@ describe('origins that are listed', () => {
     '%s is named on every answer, refusals included, never as *',
     async (origin) => {
       for (const [method, path] of PLACES) {
-        const { headers } = await send(app, method, path, origin);
+        const { headers } = await send(app, `${method} ${path}`, origin);
         expect([path, headers['access-control-allow-origin'], headers['vary']]).toEqual([
           path,
           origin,
@@ -137,7 +136,7 @@ describe('origins that are listed', () => {
 describe('origins that are not', () => {
   test.each(STRANGERS)('%j gets no permission, before or after', async (origin) => {
     for (const [method, path] of PLACES) {
-      const { headers } = await send(app, method, path, origin);
+      const { headers } = await send(app, `${method} ${path}`, origin);
       expect([path, corsHeaders(headers), headers['vary']]).toEqual([path, [], 'Origin']);
     }
     const { status, headers } = await preflight(app, '/me', origin);
@@ -145,18 +144,18 @@ describe('origins that are not', () => {
   });
 
   test('two Origin lines are no listed origin', async () => {
-    const { headers } = await send(app, 'GET', '/me', ALLOWED, ['Origin: https://evil.example']);
+    const { headers } = await send(app, 'GET /me', ALLOWED, ['Origin: https://evil.example']);
     expect(headers['access-control-allow-origin']).not.toBe('https://evil.example');
     expect(headers['access-control-allow-origin'] ?? ALLOWED).toBe(ALLOWED);
   });
 
   test('without an Origin there is no permission, and the answer still varies by it', async () => {
-    const { headers } = await send(app, 'GET', '/.well-known/jwks.json', null);
+    const { headers } = await send(app, 'GET /.well-known/jwks.json', null);
     expect([corsHeaders(headers), headers['vary']]).toEqual([[], 'Origin']);
   });
 
   test('a 304 varies by Origin too', async () => {
-    const { status, headers } = await send(app, 'GET', '/.well-known/jwks.json', ALLOWED, [
+    const { status, headers } = await send(app, 'GET /.well-known/jwks.json', ALLOWED, [
       'If-None-Match: *',
     ]);
     expect([status, headers['vary'], headers['access-control-allow-origin']]).toEqual([
@@ -168,7 +167,7 @@ describe('origins that are not', () => {
 
   test('a service without a list permits nobody', async () => {
     for (const origin of [ALLOWED, 'null', '*']) {
-      expect(corsHeaders((await send(closed, 'GET', '/me', origin)).headers)).toEqual([]);
+      expect(corsHeaders((await send(closed, 'GET /me', origin)).headers)).toEqual([]);
       expect(corsHeaders((await preflight(closed, '/me', origin)).headers)).toEqual([]);
     }
   });

@@ -2,7 +2,6 @@
  * What stands before every handler: bodies, methods, targets, framing, request ids, and the headers
  * of every answer.
  */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -14,6 +13,7 @@ import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 import { openSocket, request, sendRaw } from '../support/raw.ts';
 import type { RawReply } from '../support/raw.ts';
+import { goodBody, hostileBodies } from './bodies.ts';
 
 /** Routes that break in every way that a handler can. */
 const broken: Feature = {
@@ -90,7 +90,9 @@ const broken: Feature = {
 };
 
 let app: TestApp;
-beforeAll(async () => void (app = await createTestApp({ features: [...features, broken] })));
+beforeAll(async () => {
+  app = await createTestApp({ features: [...features, broken] });
+});
 afterAll(() => app.stop());
 
 const ALWAYS = {
@@ -123,122 +125,17 @@ function expectRefusal(
 }
 
 const login = { 'content-type': 'application/json' };
-const refusedBody = async (raw: string | Uint8Array, headers: Record<string, string> = login) => {
-  const started = performance.now();
-  const reply = await app.call('POST', '/login', { raw, headers });
-  return { ...reply, ms: performance.now() - started };
-};
+const refusedBody = (raw: string | Uint8Array, headers: Record<string, string> = login) =>
+  app.call('POST', '/login', { raw, headers });
 
 describe('bodies (H04, G3)', () => {
-  const good = JSON.stringify({ username: 'nobody', password: PASSWORD });
-  const nested = (depth: number) => `{"username":${'['.repeat(depth)}${']'.repeat(depth)}}`;
-  const table: readonly (readonly [
-    name: string,
-    raw: string | Uint8Array,
-    status: number,
-    code: string,
-  ])[] = [
-    ['not JSON', '{"username":', 400, 'malformed_request'],
-    ['an empty text', ' ', 400, 'malformed_request'],
-    ['NaN', '{"username":NaN}', 400, 'malformed_request'],
-    ['1e999', '{"username":1e999}', 422, 'invalid_request'],
-    ['a member twice', '{"username":"a","username":"b","password":"c"}', 400, 'malformed_request'],
-    [
-      'a member twice, once escaped',
-      '{"username":"a","usern\\u0061me":"b","password":"c"}',
-      400,
-      'malformed_request',
-    ],
-    [
-      '__proto__',
-      '{"username":"a","password":"b","__proto__":{"admin":true}}',
-      400,
-      'malformed_request',
-    ],
-    ['nine levels', nested(8), 400, 'malformed_request'],
-    ['30,000 levels', nested(30_000), 400, 'malformed_request'],
-    ['100,000 levels', nested(100_000), 413, 'content_too_large'],
-    [
-      '7,000 members',
-      `{${Array.from({ length: 7_000 }, (_, i) => `"m${i}":1`).join()}}`,
-      413,
-      'content_too_large',
-    ],
-    [
-      '5,000 members',
-      `{${Array.from({ length: 5_000 }, (_, i) => `"m${i}":1`).join()}}`,
-      422,
-      'invalid_request',
-    ],
-    ['a string of a megabyte', `{"username":"${'a'.repeat(1 << 20)}"}`, 413, 'content_too_large'],
-    [
-      'a string of 60 kB',
-      `{"username":"${'a'.repeat(60_000)}","password":"b"}`,
-      422,
-      'invalid_request',
-    ],
-    ['a byte order mark', `\ufeff${good}`, 400, 'malformed_request'],
-    ['UTF-16', Buffer.from(good, 'utf16le'), 400, 'malformed_request'],
-    ['UTF-16 with its mark', Buffer.from(`\ufeff${good}`, 'utf16le'), 400, 'malformed_request'],
-    [
-      'invalid UTF-8',
-      Buffer.from(`{"username":"\xff","password":"b"}`, 'latin1'),
-      400,
-      'malformed_request',
-    ],
-    [
-      'overlong UTF-8',
-      Buffer.from(`{"username":"\xc0\xaf","password":"b"}`, 'latin1'),
-      400,
-      'malformed_request',
-    ],
-    [
-      'a surrogate in UTF-8',
-      Buffer.from(`{"username":"\xed\xa0\x80","password":"b"}`, 'latin1'),
-      400,
-      'malformed_request',
-    ],
-    ['a lone surrogate escaped', '{"username":"\\ud800","password":"b"}', 422, 'invalid_request'],
-    ['NUL escaped', '{"username":"a\\u0000","password":"b"}', 422, 'invalid_request'],
-    ['an array', '[]', 422, 'invalid_request'],
-    ['null', 'null', 422, 'invalid_request'],
-    ['a string', '"a"', 422, 'invalid_request'],
-    ['an unknown member', '{"username":"a","password":"b","role":"admin"}', 422, 'invalid_request'],
-    [
-      'operators in place of text',
-      '{"username":{"$ne":null},"password":{"$gt":""}}',
-      422,
-      'invalid_request',
-    ],
-  ];
+  test('a good body is read, wrong as the name is', async () =>
+    expect((await refusedBody(goodBody)).body.code).toBe('invalid_credentials'));
 
-  test('warm-up: a good body is read, wrong as the name is', async () => {
-    for (let i = 0; i < 5; i++)
-      expect((await refusedBody(good)).body.code).toBe('invalid_credentials');
-  });
-
-  test.each(table)('%s is refused within 50 ms', async (_, raw, status, code) => {
+  test.each(hostileBodies)('%s is refused', async (_, raw, status, code) => {
     const reply = await refusedBody(raw);
     expect([reply.status, reply.body.code]).toEqual([status, code]);
     expect(reply.headers.get('content-type')).toBe('application/problem+json');
-    // What else the machine does only adds: the best of some tries is what the body costs.
-    let best = reply.ms;
-    for (let tries = 0; best >= 50 && tries < 8; tries++)
-      best = Math.min(best, (await refusedBody(raw)).ms);
-    expect(best).toBeLessThan(50);
-  });
-
-  test('none of them holds up the event loop for 50 ms', async () => {
-    let best = Infinity;
-    // A machine that does other things too is no fault of ours: the best of some rounds counts.
-    for (let round = 0; round < 8 && best >= 50; round++) {
-      const delay = monitorEventLoopDelay({ resolution: 5 });
-      delay.enable();
-      for (const [, raw] of table) await refusedBody(raw);
-      delay.disable();
-      best = Math.min(best, delay.percentile(99) / 1e6);
-    }
-    expect(best).toBeLessThan(50);
   });
 
   test('eight levels are read', async () => {
@@ -252,14 +149,14 @@ describe('bodies (H04, G3)', () => {
 
   test('a gzip body is refused, and so is every other coding', async () => {
     for (const coding of ['gzip', 'deflate', 'br', 'x-gzip', 'gzip, identity', 'GZIP']) {
-      const reply = await refusedBody(gzipSync(good), { ...login, 'content-encoding': coding });
+      const reply = await refusedBody(gzipSync(goodBody), { ...login, 'content-encoding': coding });
       expect([coding, reply.status, reply.body.code]).toEqual([
         coding,
         415,
         'unsupported_media_type',
       ]);
     }
-    expect((await refusedBody(good, { ...login, 'content-encoding': 'identity' })).status).toBe(
+    expect((await refusedBody(goodBody, { ...login, 'content-encoding': 'identity' })).status).toBe(
       401,
     );
   });
@@ -375,7 +272,6 @@ describe('bodies that are too large', () => {
         app.url,
         request(line, ['Content-Type: application/json', `Content-Length: ${hidden.length}`]) +
           hidden,
-        { waitMs: 400 },
       );
       expect([line, replies.length]).toEqual([line, 1]);
       expect(replies[0]?.body).not.toBe('{"status":"ok"}');
@@ -967,7 +863,7 @@ describe('targets and hosts (G4, A02)', () => {
   });
 
   test('OPTIONS * is answered', async () => {
-    const { replies } = await sendRaw(app.url, request('OPTIONS *'), { replies: 1, waitMs: 1_000 });
+    const { replies } = await sendRaw(app.url, request('OPTIONS *'), { replies: 1 });
     expect(replies[0]?.headers).toMatchObject(ALWAYS);
   });
 
@@ -1008,7 +904,7 @@ describe('targets and hosts (G4, A02)', () => {
     ])
       expect([path, (await app.call('GET', path)).status]).toEqual([path, 404]);
     expect((await app.call('GET', '/keys/none.pem')).body.code).toBe('not_found');
-    const kid = app.app.keys.published()[0]?.jwk.kid ?? '';
+    const kid = app.kernel.signingKeys.published()[0]?.jwk.kid ?? '';
     const pem = await app.call('GET', `/keys/${kid}.pem`);
     expect([pem.status, pem.headers.get('content-type')]).toEqual([200, 'application/x-pem-file']);
     expect(pem.body).toMatch(/^-----BEGIN PUBLIC KEY-----/);
@@ -1039,7 +935,7 @@ describe('targets and hosts (G4, A02)', () => {
     'Host: a\r\nhost: a',
     `Host: ${'a'.repeat(300)}`,
   ])('%j: 400, at once', async (line) => {
-    const { replies } = await sendRaw(app.url, host(line), { replies: 1, waitMs: 1_000 });
+    const { replies } = await sendRaw(app.url, host(line), { replies: 1 });
     expectRefusal(replies[0], 400, 'malformed_request');
   });
 
@@ -1109,7 +1005,7 @@ describe('documents', () => {
   test('a new key is a new tag', async () => {
     const own = await createTestApp();
     const before = (await own.call('GET', '/.well-known/jwks.json')).headers.get('etag') ?? '';
-    await own.app.keys.rotate('access', 0);
+    await own.kernel.signingKeys.rotate('access', 0);
     const after = await own.call('GET', '/.well-known/jwks.json', {
       headers: { 'if-none-match': before },
     });

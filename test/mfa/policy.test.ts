@@ -3,13 +3,11 @@
  * RFC 9470, ASVS 6.3.3, 7.5.1, 7.5.3).
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { renewMfaGrace } from '../../src/core/user/account-state.ts';
 import { acrOf, withMethods, withoutMethods } from '../../src/core/factor/amr.ts';
 import type { Amr } from '../../src/core/factor/amr.ts';
 import type { FactorKind, FactorName } from '../../src/core/factor/factor.ts';
-import { removeAllFactors } from '../../src/core/factor/factor-change.ts';
 import { nextStep } from '../../src/core/factor/next-step.ts';
-import { PASSWORD, createTestApp } from '../support/app.ts';
+import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 import { answer, challenge, claimsOf, codeAt, enrol, enrolIn } from '../support/mfa.ts';
 
@@ -127,7 +125,7 @@ describe('the decision, by itself', () => {
       ['password'],
       { step: 'done', amr: ['pwd', 'otp', 'mfa'] },
     ],
-  ])('%s', (_what, required, shown, enrolled, expected) => {
+  ])('%s', (...[, required, shown, enrolled, expected]) => {
     expect(
       nextStep(
         { required, graceMs: DAY },
@@ -163,7 +161,9 @@ describe('the decision, by itself', () => {
 
 describe('what is sensitive', () => {
   let app: TestApp;
-  beforeAll(async () => void (app = await createTestApp()));
+  beforeAll(async () => {
+    app = await createTestApp();
+  });
   afterAll(() => app.stop());
 
   const SENSITIVE: [string, string, object | undefined][] = [
@@ -296,7 +296,7 @@ describe('what is sensitive', () => {
     ).body;
     const made = (
       await app.call('POST', '/register/verify', {
-        body: { registration_id: id, code: (await app.letters(address))[0]?.values['code'] },
+        body: { registration_id: id, code: (await app.emails(address))[0]?.values['code'] },
       })
     ).body;
     const other = (await app.login(address)).body;
@@ -305,11 +305,11 @@ describe('what is sensitive', () => {
       token: made.access_token,
       body: { email: 'moved.told@example.com' },
     });
-    const reset = (await app.letters(address)).find(({ letter }) => letter === 'reset_password')
+    const reset = (await app.emails(address)).find(({ letter }) => letter === 'reset_password')
       ?.values['token'];
     await enrolIn(app, made.access_token);
     expect(
-      (await app.letters(address)).map(({ letter, values }) => [letter, values['factor']]),
+      (await app.emails(address)).map(({ letter, values }) => [letter, values['factor']]),
     ).toEqual([['factor_added', 'an authenticator app']]);
     expect((await app.call('GET', '/me', { token: other.access_token })).body.code).toBe(
       'session_revoked',
@@ -331,7 +331,7 @@ describe('what is sensitive', () => {
       }),
     ).toEqual([null]);
     await app.call('DELETE', '/me/totp', { token: made.access_token });
-    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual(['factor_removed']);
+    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual(['factor_removed']);
   });
 
   test('guesses within a session are counted: 429, and they don’t keep a sign-in from the account', async () => {
@@ -345,7 +345,7 @@ describe('what is sensitive', () => {
         (await app.call('POST', '/reauthenticate', { token, body: { totp: '12345x' } })).body.code,
       );
     expect(codes.filter((code) => code === 'invalid_credentials').length).toBeLessThanOrEqual(
-      app.app.config.throttle.attempts,
+      app.config.throttle.attempts,
     );
     expect(codes.at(-1)).toBe('too_many_attempts');
     expect((await app.login(user.username, PASSWORD, { totp: user.code(1) })).status).toBe(200);
@@ -366,7 +366,7 @@ describe('what is sensitive', () => {
       if (i % 4 === 3)
         await app.call('POST', '/reauthenticate', { token, body: { password: PASSWORD } });
     }
-    expect(looked).toBeLessThanOrEqual(app.app.config.throttle.attempts);
+    expect(looked).toBeLessThanOrEqual(app.config.throttle.attempts);
   });
 
   test('ASVS 6.4.4, 6.5.6: an operator takes all of it away: the sessions end, the user is told, the password alone signs in', async () => {
@@ -379,7 +379,7 @@ describe('what is sensitive', () => {
     const { findUserById } = await import('../../src/core/user/user.ts');
     const found = await findUserById(app.db, row.body.id);
     if (found === null) throw new Error('gone');
-    await removeAllFactors(app.app, found, {
+    await app.kernel.factors.removeAll(operator, found, {
       requestId: 'operator',
       ip: null,
       userAgent: null,
@@ -427,7 +427,7 @@ describe('what is sensitive', () => {
         ]);
       const user = await findUserById(app.db, userId);
       if (user === null) throw new Error('gone');
-      await removeAllFactors(app.app, user, {
+      await app.kernel.factors.removeAll(operator, user, {
         requestId: 'operator',
         ip: null,
         userAgent: null,
@@ -482,13 +482,12 @@ describe('mfa.required = "off"', () => {
 
 describe('mfa.required = "all" (ASVS 6.3.3)', () => {
   let app: TestApp;
-  beforeAll(
-    async () =>
-      void (app = await createTestApp({
-        config:
-          '[mfa]\nrequired = "all"\ngrace = "3d"\n[sessions]\nrefresh_ttl = "60d"\nidle_ttl = "30d"\n',
-      })),
-  );
+  beforeAll(async () => {
+    app = await createTestApp({
+      config:
+        '[mfa]\nrequired = "all"\ngrace = "3d"\n[sessions]\nrefresh_ttl = "60d"\nidle_ttl = "30d"\n',
+    });
+  });
   afterAll(() => app.stop());
 
   test('who has none is told until when it can be put off; the time begins once, and after it 403 mfa_enrolment_required', async () => {
@@ -509,7 +508,7 @@ describe('mfa.required = "all" (ASVS 6.3.3)', () => {
       body: { refresh_token: later.body.refresh_token },
     });
     expect([refresh.status, refresh.body.code]).toEqual([403, 'mfa_enrolment_required']);
-    await renewMfaGrace(app.app, made.body.user.id);
+    await app.kernel.accountState.renewGrace(operator, made.body.user.id);
     const begun = await app.call('POST', '/login', {
       body: { username: 'late', password: PASSWORD },
     });

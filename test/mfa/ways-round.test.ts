@@ -6,10 +6,8 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { demandPasswordChangeOf, unlockAccount } from '../../src/core/user/account-state.ts';
-import { housekeep } from '../../src/core/housekeeping.ts';
 import { addPasskey, signIn, signInOptions } from '../passkey/story.ts';
-import { PASSWORD, createTestApp, testClock } from '../support/app.ts';
+import { PASSWORD, createTestApp, testClock, operator, tidy } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 import { assert } from '../support/authenticator.ts';
 import { answer, challenge, claimsOf, codeAt, enrol, wrongCode } from '../support/mfa.ts';
@@ -23,19 +21,19 @@ const WRONG = 'wrong horse battery staple';
 const column = (app: TestApp, sql: string, ...params: string[]): Promise<unknown[]> =>
   app.db.read({ sql, params, map: (rows) => rows.map(([value]) => value), returns: true });
 const wrong = (user: Enrolled): string => wrongCode(user.code(-1), user.code(), user.code(1));
-const purge = (app: TestApp): Promise<void> => housekeep(app.app, app.app.config.throttle.window);
+const purge = (app: TestApp): Promise<void> => tidy(app);
 
 describe('a password that has to be changed', () => {
   let app: TestApp;
-  beforeAll(
-    async () => void (app = await createTestApp({ config: '[password]\nmax_age = "30d"\n' })),
-  );
+  beforeAll(async () => {
+    app = await createTestApp({ config: '[password]\nmax_age = "30d"\n' });
+  });
   afterAll(() => app.stop());
 
   test('O09: by a key that verified nobody it is not changed: the password is asked for first, and only both get the reset_token', async () => {
     const user = await app.register();
     const { made } = await addPasskey(app, user, { uv: false });
-    await demandPasswordChangeOf(app.app, user.userId);
+    await app.kernel.accountState.expirePassword(operator, user.userId);
     const first = await signIn(app, made, { uv: false });
     expect([first.status, first.body.status, first.body.factors, first.body.reset_token]).toEqual([
       200,
@@ -138,7 +136,9 @@ describe('mfa.required = "all"', () => {
 
 describe('counts of failures', () => {
   let app: TestApp;
-  beforeAll(async () => void (app = await createTestApp()));
+  beforeAll(async () => {
+    app = await createTestApp();
+  });
   afterAll(() => app.stop());
 
   test('N5: nine wrong codes a day are failures in a row: housekeeping forgets none, and the hundredth shuts', async () => {
@@ -170,7 +170,7 @@ describe('counts of failures', () => {
         )
           looked += 1;
     }
-    expect(looked).toBeLessThanOrEqual(own.app.config.throttle.attempts);
+    expect(looked).toBeLessThanOrEqual(own.config.throttle.attempts);
     await own.stop();
   });
 
@@ -214,7 +214,7 @@ describe('counts of failures', () => {
         })
       ).status,
     ).toBe(429);
-    await unlockAccount(app.app, other.userId);
+    await app.kernel.accountState.unlock(operator, other.userId);
     expect(
       (
         await app.call('POST', '/me/totp/confirm', {
@@ -235,7 +235,9 @@ describe('counts of failures', () => {
 
 describe('an enrolment that was begun', () => {
   let app: TestApp;
-  beforeAll(async () => void (app = await createTestApp()));
+  beforeAll(async () => {
+    app = await createTestApp();
+  });
   afterAll(() => app.stop());
 
   test('G8, G9: what was shown to a session is confirmed by that session, before the account changes, or not at all; and it is purged', async () => {
@@ -290,7 +292,7 @@ test('E04: disabling an account changes nothing of the options that its name get
   const shown = async () => (await signInOptions(app, user.username)).options.allowCredentials;
   const before = await shown();
   const { disableAccount } = await import('../../src/core/user/account-state.ts');
-  await disableAccount(app.app, user.userId);
+  await app.kernel.accountState.disable(operator, user.userId);
   expect(await shown()).toEqual(before);
   await app.stop();
 });

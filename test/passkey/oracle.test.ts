@@ -9,7 +9,9 @@ import { create } from '../support/authenticator.ts';
 import { addPasskey, registrationOptions, signInOptions } from './story.ts';
 
 let app: TestApp;
-beforeAll(async () => void (app = await createTestApp()));
+beforeAll(async () => {
+  app = await createTestApp();
+});
 afterAll(() => app.stop());
 
 const firstId = async (name: string): Promise<Uint8Array> =>

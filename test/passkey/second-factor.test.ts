@@ -3,8 +3,7 @@
  * off.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { demandPasswordChangeOf, disableAccount } from '../../src/core/user/account-state.ts';
-import { createTestApp } from '../support/app.ts';
+import { createTestApp, operator } from '../support/app.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 import { claimsOf } from '../support/mfa.ts';
 import { assert, create } from '../support/authenticator.ts';
@@ -101,7 +100,7 @@ describe('after the password', () => {
     const other = await app.register();
     await addPasskey(app, other);
     const disabled = await pending(other);
-    await disableAccount(app.app, other.userId);
+    await app.kernel.accountState.disable(operator, other.userId);
     await none(disabled);
   });
 
@@ -272,7 +271,7 @@ describe('policies', () => {
   test('a password that has to be changed is asked for after a passkey too: password_change_required', async () => {
     const user = await app.register();
     const { made } = await addPasskey(app, user);
-    await demandPasswordChangeOf(app.app, user.userId);
+    await app.kernel.accountState.expirePassword(operator, user.userId);
     const { status, body } = await signIn(app, made);
     expect([status, body.code]).toEqual([403, 'password_change_required']);
   });

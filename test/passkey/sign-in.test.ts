@@ -1,7 +1,6 @@
 /** Adding passkeys and signing in with them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { disableAccount } from '../../src/core/user/account-state.ts';
-import { PASSWORD, createTestApp } from '../support/app.ts';
+import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 import { RP_ID, assert, create } from '../support/authenticator.ts';
 import { claimsOf } from '../support/mfa.ts';
@@ -115,7 +114,7 @@ describe('adding a passkey', () => {
     );
     const sessions = (await app.call('GET', '/me/sessions', { token: user.access })).body.sessions;
     expect(sessions).toEqual([expect.objectContaining({ amr: ['pwd', 'hwk', 'user', 'mfa'] })]);
-    expect(await app.letters(address)).toEqual([
+    expect(await app.emails(address)).toEqual([
       expect.objectContaining({
         letter: 'factor_added',
         values: expect.objectContaining({ factor: 'the passkey "Key ring"' }),
@@ -129,7 +128,7 @@ describe('adding a passkey', () => {
     expect((await app.call('DELETE', `/me/passkeys/${id}`, { token: user.access })).status).toBe(
       204,
     );
-    expect((await app.letters(address)).map(({ letter }) => letter)).toEqual(['factor_removed']);
+    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual(['factor_removed']);
     expect(factorLines()).toEqual(['factor.added', 'factor.removed']);
   });
 
@@ -222,7 +221,7 @@ describe('signing in', () => {
   test('a disabled user is told so after a right assertion only', async () => {
     const user = await app.register();
     const { made } = await addPasskey(app, user);
-    await disableAccount(app.app, user.userId);
+    await app.kernel.accountState.disable(operator, user.userId);
     const right = await signIn(app, made);
     expect([right.status, right.body.code]).toEqual([403, 'account_disabled']);
     const wrong = await signIn(app, made, { signature: Buffer.alloc(70, 1) });

@@ -71,7 +71,7 @@ export async function registerByEmail(
   email: string,
 ): Promise<{ readonly access: string; readonly userId: string }> {
   const { body } = await app.call('POST', '/register', { body: { email, password: PASSWORD } });
-  const code = (await app.letters(email))[0]?.values['code'];
+  const code = (await app.emails(email))[0]?.values['code'];
   const made = await app.call('POST', '/register/verify', {
     body: { registration_id: body.registration_id, code },
   });

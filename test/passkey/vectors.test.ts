@@ -1,27 +1,13 @@
 /**
- * The examples of WebAuthn Level 3, section "Test Vectors", through our own verification. They lie
- * beside the checkout (`../shared/vectors`, or the directory that POSTERN_VECTORS names) and not in
- * it. Without them these tests are skipped and say so.
+ * The examples of WebAuthn Level 3, section "Test Vectors" (test/vectors/README.md), through our
+ * own verification.
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-test-vectors
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { verifyAssertion, verifyCreation } from '../../src/features/passkey/verification.ts';
 import type { Expected } from '../../src/features/passkey/verification.ts';
-
-const named = process.env['POSTERN_VECTORS'];
-const folder =
-  named === undefined
-    ? new URL('../../../shared/vectors/', import.meta.url)
-    : pathToFileURL(`${named}/`);
-const file = new URL('webauthn_l3_test.json', folder);
-const isHere = existsSync(file);
-if (!isHere)
-  console.warn(
-    `WebAuthn's test vectors skipped: ${file.pathname} is not there; set POSTERN_VECTORS to its directory.`,
-  );
+import { readVectors } from '../vectors/read.ts';
 
 /** Bytes are in hexadecimal, by the names that the specification gives them. */
 interface Vector {
@@ -36,8 +22,10 @@ interface Vector {
     Record<'challenge' | 'authenticatorData' | 'clientDataJSON' | 'signature', string>
   >;
 }
-const { rpId, origin, vectors }: { rpId: string; origin: string; vectors: readonly Vector[] } =
-  isHere ? JSON.parse(readFileSync(file, 'utf8')) : { rpId: '', origin: '', vectors: [] };
+const [{ rpId, origin }, ...vectors] = readVectors('webauthn') as readonly [
+  { rpId: string; origin: string },
+  ...Vector[],
+];
 
 const base64url = (hex: string): string => Buffer.from(hex, 'hex').toString('base64url');
 const expected = (challenge: string, changes: object = {}): Expected => ({
@@ -76,7 +64,7 @@ const find = (id: string): Vector => {
   return vector;
 };
 
-describe.skipIf(!isHere)('the examples of the specification', () => {
+describe('the examples of the specification', () => {
   test.each([
     'none-es256',
     'packed-self-es256',

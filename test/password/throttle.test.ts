@@ -3,8 +3,7 @@
  * (L01–L03, E01, E05, N5).
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { disableAccount, unlockAccount } from '../../src/core/user/account-state.ts';
-import { PASSWORD, createTestApp } from '../support/app.ts';
+import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 import { request, sendRaw } from '../support/raw.ts';
 import { fillBucket } from './rows.ts';
@@ -15,13 +14,12 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 let app: TestApp;
-beforeAll(
-  async () =>
-    void (app = await createTestApp({
-      config:
-        '[server]\ntrusted_proxies = ["127.0.0.1"]\n[throttle]\nattempts = 10\nwindow = "1d"\nwait = "30s"\nmax_wait = "1h"\n',
-    })),
-);
+beforeAll(async () => {
+  app = await createTestApp({
+    config:
+      '[server]\ntrusted_proxies = ["127.0.0.1"]\n[throttle]\nattempts = 10\nwindow = "1d"\nwait = "30s"\nmax_wait = "1h"\n',
+  });
+});
 afterAll(() => app.stop());
 
 const retryAfter = (reply: Reply) => Number(reply.headers.get('retry-after'));
@@ -121,7 +119,7 @@ describe('a burst (L03)', () => {
   test('of 100 parallel wrong passwords no more are looked at than the limit says', async () => {
     for (let round = 0; round < 3; round++) {
       const { username } = await app.register();
-      const verify = vi.spyOn(app.app.hasher, 'verify');
+      const verify = vi.spyOn(app.kernel.passwordHasher, 'verify');
       const replies = await Promise.all(
         Array.from({ length: 100 }, (_, i) => app.login(username, `${WRONG} ${i}`)),
       );
@@ -225,7 +223,7 @@ describe('a hundred failures in a row (N5)', () => {
       const { status, body } = await own.login(username);
       expect([days, status, body.code]).toEqual([days, 429, 'too_many_attempts']);
     }
-    await unlockAccount(own.app, userId);
+    await own.kernel.accountState.unlock(operator, userId);
     expect((await own.login(username)).status).toBe(200);
     await own.stop();
   });
@@ -348,7 +346,7 @@ describe('who has an account (E01, E05)', () => {
   test('unknown, wrong, disabled, another’s device, no password at all, no name at all: one answer', async () => {
     const known = await app.register();
     const disabled = await app.register();
-    await disableAccount(app.app, disabled.userId);
+    await app.kernel.accountState.disable(operator, disabled.userId);
     const bare = await app.register();
     await app.db.write([
       {
@@ -377,7 +375,7 @@ describe('who has an account (E01, E05)', () => {
 
   test('every one of them costs one hash', async () => {
     const known = await app.register();
-    const verify = vi.spyOn(app.app.hasher, 'verify');
+    const verify = vi.spyOn(app.kernel.passwordHasher, 'verify');
     for (const [username, password] of [
       [known.username, WRONG],
       ['unknown-two', WRONG],
@@ -396,7 +394,7 @@ describe('who has an account (E01, E05)', () => {
     const own = await createTestApp();
     const known = await own.register('known-name');
     const disabled = await own.register('gone-name');
-    await disableAccount(own.app, disabled.userId);
+    await own.kernel.accountState.disable(operator, disabled.userId);
     const courses: unknown[][] = [];
     for (const username of [
       known.username,

@@ -8,7 +8,9 @@ import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 import { codeAt } from '../support/mfa.ts';
 
 let app: TestApp;
-beforeAll(async () => void (app = await createTestApp()));
+beforeAll(async () => {
+  app = await createTestApp();
+});
 afterAll(() => app.stop());
 
 const column = async (name: string, id: string): Promise<unknown> =>
@@ -41,8 +43,14 @@ async function meanwhile(
       },
     ]);
   };
-  hasher.hash = async (...given) => (await end(), hash(...given));
-  hasher.verify = async (...given) => (await end(), verify(...given));
+  hasher.hash = async (...given) => {
+    await end();
+    return hash(...given);
+  };
+  hasher.verify = async (...given) => {
+    await end();
+    return verify(...given);
+  };
   try {
     return await send();
   } finally {
@@ -64,7 +72,7 @@ test('PATCH /me with an address: 401 session_revoked, and no address is pending'
     await column('pending_email', user.userId),
     await column('display_name', user.userId),
   ]).toEqual([null, null]);
-  expect(await app.letters('meanwhile@example.com')).toEqual([]);
+  expect(await app.emails('meanwhile@example.com')).toEqual([]);
 });
 
 test('POST /me/password: 401 session_revoked, and the old password stays', async () => {
@@ -82,7 +90,7 @@ test('POST /me/password: 401 session_revoked, and the old password stays', async
 test('POST /email/verify: 401 session_revoked, and the address is not proved', async () => {
   const user = await app.register();
   await app.call('PATCH', '/me', { token: user.access, body: { email: 'proving@example.com' } });
-  const code = (await app.letters('proving@example.com'))[0]?.values['code'];
+  const code = (await app.emails('proving@example.com'))[0]?.values['code'];
   const reply = await meanwhile(user, () =>
     app.call('POST', '/email/verify', { token: user.access, body: { code } }),
   );

@@ -3,7 +3,9 @@ import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 
 let app: TestApp;
-beforeAll(async () => void (app = await createTestApp()));
+beforeAll(async () => {
+  app = await createTestApp();
+});
 afterAll(() => app.stop());
 
 const SECOND = 1_000;

@@ -1,14 +1,18 @@
 /**
- * A whole service in this process: its own database, a clock that tests move, cheap argon2, a
- * captured log, and a real HTTP server on a port of its own. Requests go over TCP like anybody's.
+ * A whole service in this process: its own database, a clock that stands until a test moves it,
+ * seeded randomness, cheap argon2 behind a gate, a captured log, and a real HTTP server on a port of
+ * its own. Requests go over TCP like anybody's.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from '../../src/app/app.ts';
 import type { RunningApp } from '../../src/app/app.ts';
+import { httpDeps } from '../../src/app/http.ts';
 import { parseConfig } from '../../src/config/parse.ts';
-import { systemRandom } from '../../src/crypto/secret.ts';
+import { operatorContext } from '../../src/core/context.ts';
+import type { Context } from '../../src/core/context.ts';
+import { coreSweeps, housekeep } from '../../src/core/housekeeping.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import type { OpenDatabase } from '../../src/db/open.ts';
 import type { Feature } from '../../src/features/feature.ts';
@@ -18,11 +22,14 @@ import type { Listeners } from '../../src/http/listen.ts';
 import { withOpenapi } from '../../src/http/openapi.ts';
 import type { AnyRoute } from '../../src/http/route.ts';
 import { createServer } from '../../src/http/server.ts';
-import { claimLetters, settleLetter } from '../../src/core/email/outbox.ts';
-import type { ClaimedLetter } from '../../src/core/email/outbox.ts';
+import type { HttpServer, ServerOptions } from '../../src/http/server.ts';
+import { claimEmails, settleEmail } from '../../src/core/email/outbox.ts';
+import type { ClaimedEmail } from '../../src/core/email/outbox.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { requestFields } from '../../src/lib/log.ts';
 import type { Log, LogFields, LogLevel } from '../../src/lib/log.ts';
+import { createGate } from './gate.ts';
+import { testRandom } from './random.ts';
 
 export interface TestClock extends Clock {
   /** Moves the wall clock, milliseconds; negative sets it back. */
@@ -41,6 +48,8 @@ export interface TestApp extends RunningApp {
   readonly db: OpenDatabase;
   readonly log: LogLine[];
   readonly routes: readonly AnyRoute[];
+  /** What listens; to be mounted as well. */
+  readonly server: HttpServer;
   readonly directory: string;
   /** Sends JSON and reads JSON. */
   call(method: string, path: string, options?: CallOptions): Promise<Reply>;
@@ -48,7 +57,9 @@ export interface TestApp extends RunningApp {
   register(username?: string, password?: string): Promise<SignedIn>;
   login(username: string, password?: string, extra?: object): Promise<Reply>;
   /** Takes what the outbox has for an address, as a courier would, and counts it as sent. */
-  letters(address: string): Promise<ClaimedLetter[]>;
+  emails(address: string): Promise<ClaimedEmail[]>;
+  /** Runs something while the hash lanes stand still and the queue before them has no room. */
+  whileHashQueueIsFull<T>(run: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
@@ -63,8 +74,7 @@ export interface CallOptions {
 export interface Reply {
   readonly status: number;
   readonly headers: Headers;
-  // What the service answers is what tests assert on, member by member.
-  // eslint-disable-next-line
+  // biome-ignore lint/suspicious/noExplicitAny: asserted on member by member
   readonly body: any;
 }
 
@@ -75,6 +85,18 @@ export interface SignedIn {
   readonly refresh: string;
   readonly sessionId: string;
   readonly deviceToken: string;
+}
+
+/** An operator at the command line, whose acts are in no log of a test. */
+export const operator: Context = operatorContext({
+  write: () => undefined,
+  request: () => undefined,
+  enabled: () => false,
+});
+
+/** Removes what is over, as the schedule does. */
+export async function tidy({ db, clock, config }: TestApp): Promise<void> {
+  await housekeep({ db, clock }, coreSweeps(config.throttle.window), new AbortController().signal);
 }
 
 export const PASSWORD = 'correct horse battery staple';
@@ -89,14 +111,21 @@ export interface TestAppOptions {
   readonly clock?: TestClock;
   readonly keyEncryptionKey?: Uint8Array;
   readonly breachedBytes?: Buffer;
+  readonly server?: ServerOptions;
 }
 
+/** When a test clock stands before anybody moves it. */
+export const NOON = Date.parse('2031-05-20T12:00:00.000Z');
+
+/** A wall clock that stands still. Waits inside the process go by the real monotonic one. */
 export function testClock(): TestClock {
-  let offset = 0;
+  let now = NOON;
   return {
-    now: () => Date.now() + offset,
+    now: () => now,
     monotonic: () => performance.now(),
-    advance: (milliseconds) => void (offset += milliseconds),
+    advance: (milliseconds) => {
+      now += milliseconds;
+    },
   };
 }
 
@@ -143,12 +172,14 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     clock,
   });
   await db.migrate();
+  const gate = createGate(directory, cheap.password.threads || availableParallelism());
   const running = await createApp(
     cheap,
     {
       db,
       clock,
-      random: systemRandom,
+      random: testRandom(),
+      laneUrl: gate.laneUrl,
       log,
       keyEncryptionKey: options.keyEncryptionKey ?? TEST_KEY,
       commonPasswordBytes,
@@ -156,11 +187,15 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     },
     options.features ?? allFeatures,
   );
-  const routes = withOpenapi(
-    running.contributions.flatMap((contribution) => contribution.routes),
-    { title: 'postern', version: '0.0.0', issuer: config.server.public_url },
-  );
-  const server = createServer(running.app, routes, { strictProblems: true });
+  const routes = withOpenapi(running.routes, {
+    title: 'postern',
+    version: '0.0.0',
+    issuer: config.server.public_url,
+  });
+  const server = createServer(httpDeps(running), routes, {
+    strictProblems: true,
+    ...options.server,
+  });
   const listeners: Listeners = await listen(
     server,
     config.server.listen,
@@ -174,7 +209,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   );
   const url = listeners.addresses[0] ?? '';
 
-  let claimed: ClaimedLetter[] = [];
+  let claimed: ClaimedEmail[] = [];
   const call = async (
     method: string,
     path: string,
@@ -207,6 +242,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     db,
     log: lines,
     routes,
+    server,
     directory,
     call,
     register: async (username = `user${++users}`, password = PASSWORD) => {
@@ -223,17 +259,41 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     },
     login: (username, password = PASSWORD, extra = {}) =>
       call('POST', '/login', { body: { username, password, ...extra } }),
-    letters: async (address) => {
-      const letters = await claimLetters(db, running.app, clock.now(), 60_000, 1_000);
-      for (const { id } of letters) await settleLetter(db, id, { outcome: 'sent' }, clock.now());
-      claimed.push(...letters);
+    emails: async (address) => {
+      const now = clock.now();
+      const claim = { now, leaseMs: 60_000, batch: 1_000 };
+      const emails = await claimEmails(db, running.kernel.sealer, claim);
+      for (const { id } of emails) await settleEmail(db, id, { outcome: 'sent' }, clock.now());
+      claimed.push(...emails);
       const mine = claimed.filter(({ recipient }) => recipient === address);
       claimed = claimed.filter(({ recipient }) => recipient !== address);
       return mine;
     },
+    whileHashQueueIsFull: async (run) => {
+      await gate.hold();
+      const taken: Promise<unknown>[] = [];
+      // Each from a place of its own: nobody has more than the one who comes next would have.
+      const { rejected } = running.kernel.passwordHasher.stats();
+      for (let n = 0; running.kernel.passwordHasher.stats().rejected === rejected; n++) {
+        const place = `taken-${n}`;
+        const one = running.kernel.passwordHasher.verify(null, 'x', {
+          account: place,
+          client: place,
+        });
+        taken.push(one.catch(() => undefined));
+        await Promise.resolve();
+      }
+      try {
+        return await run();
+      } finally {
+        await gate.release();
+        await Promise.all(taken);
+      }
+    },
     stop: async () => {
       await listeners.close(1_000);
       await running.close();
+      gate.close();
       await db.close();
       if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
     },

@@ -15,7 +15,9 @@ export default function setup(): void {
   const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).map(
     (name) => join('src', name),
   );
-  const newest = Math.max(...[...sources, 'package.json', 'scripts/build.mjs'].map(modified));
+  const newest = Math.max(
+    ...[...sources, 'package.json', 'scripts/build.mjs', 'scripts/bundle.mjs'].map(modified),
+  );
   if (Math.min(...OUTPUTS.map(modified)) > newest) return;
   execFileSync(process.execPath, ['scripts/build.mjs'], { cwd: ROOT, stdio: 'inherit' });
 }

@@ -4,11 +4,11 @@
  * Node. POSTERN_TEST_PROGRAM names another build, such as the single binary.
  */
 import { spawn } from 'node:child_process';
-import { Agent, request as httpRequest } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
 /** What is run: a bundle by this Node, anything else by itself. */
-export const PROGRAM =
+const PROGRAM =
   process.env['POSTERN_TEST_PROGRAM'] ??
   fileURLToPath(new URL('../../dist/postern.mjs', import.meta.url));
 /** @type {readonly string[]} */
@@ -143,7 +143,7 @@ export function spawnProgram(args, { directory, env = {}, stdin, wrap = [], uid 
  * @property {unknown} [body] sent as JSON
  * @property {string} [token] sent as a bearer
  * @property {Readonly<Record<string, string>>} [headers]
- * @property {Agent} [agent] default: a connection of its own
+ * @property {import('node:http').Agent} [agent] default: a connection of its own
  * @typedef {object} Reply
  * @property {number} status
  * @property {import('node:http').IncomingHttpHeaders} headers

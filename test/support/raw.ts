@@ -57,7 +57,7 @@ export async function sendRaw(
   const text = (): string => Buffer.concat(chunks).toString('latin1');
   let closed = false;
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, options.waitMs ?? 3_000);
+    const timer = setTimeout(resolve, options.waitMs ?? 20_000);
     const done = (): void => {
       clearTimeout(timer);
       resolve();

@@ -33,7 +33,7 @@ export interface Sink {
 }
 
 /** A certificate for localhost, made for this run. */
-export function selfSigned(): { key: string; cert: string } {
+function selfSigned(): { key: string; cert: string } {
   const folder = mkdtempSync(join(tmpdir(), 'postern-tls-'));
   try {
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];

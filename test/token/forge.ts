@@ -26,7 +26,7 @@ export function read(token: string): Parts {
 }
 
 /** The signature that a key of this algorithm makes. */
-export function signature(alg: string, key: KeyObject, input: string): Buffer {
+function signature(alg: string, key: KeyObject, input: string): Buffer {
   const bytes = Buffer.from(input, 'latin1');
   if (alg === 'HS256') return createHmac('sha256', key).update(bytes).digest();
   if (alg === 'EdDSA') return sign(null, bytes, key);
@@ -56,7 +56,7 @@ export function altered(
 ): string {
   const good = read(token);
   return forge(
-    app.app.keys.signingKey(),
+    app.kernel.signingKeys.signingKey(),
     { ...good.header, ...header },
     { ...good.claims, ...claims },
   );

@@ -1,11 +1,16 @@
 /**
- * What becomes of challenges. A challenge is a signed token and stands nowhere until it is
+ * What becomes of challenges. A challenge is a signed token and is stored nowhere until it is
  * answered; from the first answer on a row counts the tries and says whether it was spent, each by
  * one conditional statement (L03, O08, W01). Spent is a state and not a time, so that a clock set
  * back revives nothing (G11).
  */
-import { guarded, raw } from '../../db/prepare.ts';
+import { and, eq, gt, inArray, isNull, lte, sql } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
+import { given, prepare, query } from '../../db/prepare.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { guarded } from '../guards.ts';
+import type { Sweep } from '../sweep.ts';
+import { challenge } from './tables.ts';
 
 /** Wrong answers after which a pending sign-in is over. */
 export const MAX_CHALLENGE_TRIES = 5;
@@ -13,61 +18,83 @@ export const MAX_CHALLENGE_TRIES = 5;
 /** Rows outlive the token by this much, for clocks. */
 const KEPT_MS = 3_600_000;
 
-const count = raw<{ attempts: number }>(
-  `INSERT INTO challenge (id, attempts, expires_at) VALUES (:id, 1, :expiresAt)
-   ON CONFLICT (id) DO UPDATE SET attempts = attempts + 1 WHERE attempts < :most AND spent_at IS NULL RETURNING attempts`,
-  ['attempts'],
+const count = prepare(
+  query
+    .insert(challenge)
+    .values({ id: sql.placeholder('id'), attempts: 1, expiresAt: sql.placeholder('expiresAt') })
+    .onConflictDoUpdate({
+      target: challenge.id,
+      set: { attempts: sql`${challenge.attempts} + 1` },
+      setWhere: sql`${challenge.attempts} < ${given('most')} AND ${challenge.spentAt} IS NULL`,
+    })
+    .returning({ attempts: challenge.attempts }),
 );
 
-/** Counts a try before it is made; false when the challenge is spent or was tried too often. */
-export async function countChallengeTry(
-  db: Database,
-  id: string,
-  now: number,
-  most: number,
-): Promise<boolean> {
-  const [rows] = await db.write([count({ id, most, expiresAt: now + KEPT_MS })]);
-  return rows.length > 0;
-}
+const isId = eq(challenge.id, given('id'));
 
-const giveBack = raw(
-  'UPDATE challenge SET attempts = attempts - 1 WHERE id = :id AND attempts > 0',
+const giveBack = prepare(
+  query
+    .update(challenge)
+    .set({ attempts: sql`${challenge.attempts} - 1` })
+    .where(and(isId, gt(challenge.attempts, 0))),
 );
 
-/** The statement that takes a try back that was counted and then not made. */
-export function uncountChallengeTry(id: string): Statement {
-  return giveBack({ id });
-}
-
-const look = raw<{ attempts: number; spentAt: number | null }>(
-  'SELECT attempts, spent_at FROM challenge WHERE id = :id',
-  ['attempts', 'spentAt'],
+const look = prepare(
+  query
+    .select({ attempts: challenge.attempts, spentAt: challenge.spentAt })
+    .from(challenge)
+    .where(isId)
+    .limit(1),
 );
 
-/** Whether a challenge could still be answered; an answer is counted all the same. */
-export async function isChallengeOpen(db: Database, id: string, most: number): Promise<boolean> {
-  const [row] = await db.read(look({ id }));
-  return row === undefined || (row.attempts < most && row.spentAt === null);
+export interface Challenges {
+  /** Counts a try before it is made; false when the challenge is spent or was tried too often. */
+  countTry(id: string, most: number): Promise<boolean>;
+  /** Gives a counted try back that nobody looked at. */
+  giveTryBack(id: string): Promise<void>;
+  /** Whether a challenge could still be answered; an answer is counted all the same. */
+  isOpen(id: string, most: number): Promise<boolean>;
 }
 
-/** What a guarded spending says when the challenge brought somebody in before. */
-export const CHALLENGE_SPENT = 'challenge_spent';
+export function createChallenges({ db, clock }: { db: Database; clock: Clock }): Challenges {
+  return {
+    countTry: async (id, most) => {
+      const [rows] = await db.write([count({ id, most, expiresAt: clock.now() + KEPT_MS })]);
+      return rows.length > 0;
+    },
+    giveTryBack: async (id) => void (await db.write([giveBack({ id })])),
+    isOpen: async (id, most) => {
+      const [row] = await db.read(look({ id }));
+      return row === undefined || (row.attempts < most && row.spentAt === null);
+    },
+  };
+}
 
-const spend = raw<{ id: string }>(
-  'UPDATE challenge SET spent_at = :now WHERE id = :id AND spent_at IS NULL RETURNING id',
-  ['id'],
+const spend = prepare(
+  query
+    .update(challenge)
+    .set({ spentAt: given('now') })
+    .where(and(isId, isNull(challenge.spentAt))),
 );
 
-/** The statement that spends a challenge that was counted: one success each. */
-export function spendChallenge(id: string, now: number): Statement<{ id: string }> {
-  return guarded(spend({ id, now }), CHALLENGE_SPENT);
+/** The statement that spends a challenge that was counted: one success each, else `invalid_token`. */
+export function spendChallenge(id: string, now: number): Statement {
+  return guarded(spend({ id, now }), 'invalid_token');
 }
 
-const purge = raw<{ id: string }>(
-  'DELETE FROM challenge WHERE id IN (SELECT id FROM challenge WHERE expires_at <= :now LIMIT :batch) RETURNING id',
-  ['id'],
+/** Rows of challenges that have ended. */
+export const challengeSweep: Sweep = prepare(
+  query
+    .delete(challenge)
+    .where(
+      inArray(
+        challenge.id,
+        query
+          .select({ id: challenge.id })
+          .from(challenge)
+          .where(lte(challenge.expiresAt, given('before')))
+          .limit(sql.placeholder('batch')),
+      ),
+    )
+    .returning({ id: challenge.id }),
 );
-
-export function purgeChallenges(now: number, batch: number): Statement<{ id: string }> {
-  return purge({ now, batch });
-}

@@ -1,56 +1,52 @@
-/**
- * The time in which somebody may do without the second factor that the policy asks of everybody.
- */
+/** The time in which somebody may do without the second factor that the policy asks of everybody. */
+import type { Clock } from '../../lib/clock.ts';
 import { Refusal } from '../../refusal.ts';
-import type { AuthenticationDeps } from './authentication-deps.ts';
-import { hasSecondFactor } from './second-factor.ts';
-import { findPrincipal } from '../session/session.ts';
-import { beginMfaGrace } from '../user/user.ts';
+import type { Commit } from '../commit.ts';
+import { beginEnrolmentGrace } from '../user/user.ts';
 import type { User } from '../user/user.ts';
+import type { MfaPolicy } from './factor.ts';
+import type { Factors } from './factors.ts';
+import { acrOf } from './presented.ts';
+import type { PresentedFactor } from './presented.ts';
 
-/**
- * Until when this user may come in without; the time begins with the first time that it is asked
- * for. @throws {Refusal} mfa_enrolment_required
- */
-export function mfaDueAt(
-  { policy, clock }: Pick<AuthenticationDeps, 'policy' | 'clock'>,
-  user: User,
-): number {
-  const now = clock.now();
-  const dueAt = user.mfaDueAt ?? now + policy.mfa.graceMs;
-  if (dueAt <= now) throw new Refusal('mfa_enrolment_required');
-  return dueAt;
+export interface EnrolmentGrace {
+  /**
+   * Until when this user may sign in without; the time begins when it is asked for first.
+   *
+   * @throws {Refusal} mfa_enrolment_required
+   */
+  dueAt(user: User): number;
+  /**
+   * A session without a second factor lasts as long as its user may do without; one from before the
+   * policy begins that time too.
+   *
+   * @throws {Refusal} mfa_enrolment_required
+   */
+  demand(user: User, presented: readonly PresentedFactor[]): Promise<void>;
 }
 
-/**
- * A session without a second factor lasts as long as its user may do without. One from before the
- * policy begins that time too.
- *
- * @throws {Refusal} mfa_enrolment_required
- */
-export async function demandEnrolled(
-  deps: AuthenticationDeps,
-  user: User,
-  amr: readonly string[],
-): Promise<void> {
-  if (
-    deps.policy.mfa.required !== 'all' ||
-    amr.includes('mfa') ||
-    (await hasSecondFactor(deps, user.id))
-  )
-    return;
-  const dueAt = mfaDueAt(deps, user);
-  if (user.mfaDueAt === null) await deps.db.write([beginMfaGrace(user.id, dueAt)]);
+export interface EnrolmentGraceDeps {
+  readonly clock: Clock;
+  readonly commit: Commit;
+  readonly factors: Pick<Factors, 'hasSecond'>;
+  readonly mfa: MfaPolicy;
 }
 
-/**
- * The same for the session of a refresh token; one that is over is refused by what comes next.
- * @throws {Refusal} mfa_enrolment_required
- */
-export async function demandEnrolledSession(
-  deps: AuthenticationDeps,
-  { sessionId, userId }: { sessionId: string; userId: string },
-): Promise<void> {
-  const principal = await findPrincipal(deps, sessionId, userId);
-  if (principal !== null) await demandEnrolled(deps, principal.user, principal.session.amr);
+export function createEnrolmentGrace(deps: EnrolmentGraceDeps): EnrolmentGrace {
+  const { clock, commit, factors, mfa } = deps;
+  const dueAt = (user: User): number => {
+    const now = clock.now();
+    const due = user.mfaDueAt ?? now + mfa.graceMs;
+    if (due <= now) throw new Refusal('mfa_enrolment_required');
+    return due;
+  };
+  return {
+    dueAt,
+    demand: async (user, presented) => {
+      if (mfa.required !== 'all' || acrOf(presented) === 'aal2') return;
+      if (await factors.hasSecond(user.id)) return;
+      const due = dueAt(user);
+      if (user.mfaDueAt === null) await commit.inAnySession([beginEnrolmentGrace(user.id, due)]);
+    },
+  };
 }

@@ -1,36 +1,32 @@
-/** What is due after the factors shown: pure, and nobody else decides it. */
-import type { Amr } from './amr.ts';
-import type { Factor, FactorName, MfaPolicy, VerifiedFactor } from './factor.ts';
+/** What is due after the factors that were presented: pure, and nothing else decides it. */
+import type { Factor, MfaPolicy } from './factor.ts';
+import { acrOf } from './presented.ts';
+import type { PresentedFactor } from './presented.ts';
 
-export type Shown = Pick<VerifiedFactor, 'factor' | 'kind' | 'amr'>;
-export type Enrolled = Pick<Factor, 'name' | 'kind' | 'demandsSecond'>;
+export type EnrolledFactor = Pick<Factor, 'name' | 'kind' | 'demandsSecond'>;
 
 export type NextStep =
-  | { readonly step: 'done'; readonly amr: readonly Amr[] }
-  | { readonly step: 'second_factor'; readonly factors: readonly FactorName[] }
+  | { readonly step: 'done' }
+  | { readonly step: 'second_factor'; readonly factors: readonly string[] }
   /** Signed in, but the policy asks for a second factor that the user has yet to enrol. */
-  | { readonly step: 'enrol'; readonly amr: readonly Amr[] };
+  | { readonly step: 'enrol' };
 
 /**
- * Two factors count as two only if their kinds differ, and a factor that brings `mfa` along (a
- * passkey that verified its user) is enough by itself. Who has a second factor and shows a first
- * one is asked for one of another kind, whichever came first.
+ * Who has a second factor and presents a first one is asked for one of another kind, whichever came
+ * first; a factor that is two by itself is enough.
  */
 export function nextStep(
-  policy: MfaPolicy,
-  shown: readonly Shown[],
-  enrolled: readonly Enrolled[],
+  { required }: MfaPolicy,
+  presented: readonly PresentedFactor[],
+  enrolled: readonly EnrolledFactor[],
 ): NextStep {
-  const amr = [...new Set(shown.flatMap((factor) => factor.amr))];
-  const kinds = new Set(shown.map((factor) => factor.kind));
-  if (amr.includes('mfa')) return { step: 'done', amr };
-  if (kinds.size > 1) return { step: 'done', amr: [...amr, 'mfa'] };
-  if (policy.required === 'off') return { step: 'done', amr };
-  if (!enrolled.some((factor) => factor.demandsSecond))
-    return policy.required === 'all' ? { step: 'enrol', amr } : { step: 'done', amr };
-  const due = enrolled.filter((factor) => !kinds.has(factor.kind));
-  // Somebody whose factors are all of one kind has nothing else to show.
-  return due.length === 0
-    ? { step: 'done', amr }
-    : { step: 'second_factor', factors: due.map((factor) => factor.name) };
+  if (required === 'off' || acrOf(presented) === 'aal2') return { step: 'done' };
+  if (!enrolled.some(({ demandsSecond }) => demandsSecond)) {
+    return { step: required === 'all' ? 'enrol' : 'done' };
+  }
+  const kinds = new Set(presented.map(({ kind }) => kind));
+  const due = enrolled.filter(({ kind }) => !kinds.has(kind));
+  // Somebody whose factors are all of one kind has nothing else to present.
+  if (due.length === 0) return { step: 'done' };
+  return { step: 'second_factor', factors: due.map(({ name }) => name) };
 }

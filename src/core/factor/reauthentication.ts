@@ -1,113 +1,93 @@
 /**
- * Authenticating again within a session, and asking whether that was recent enough (RFC 9470).
+ * Authenticating again within a session, and asking whether that was recent enough.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9470
  */
-import { NothingChanged } from '../../db/database.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { Refusal } from '../../refusal.ts';
-import type { AccessClaims } from '../token/access-token.ts';
-import { acrOf, withMethods } from './amr.ts';
-import type { AuthenticationDeps } from './authentication-deps.ts';
-import { FACTOR_SPENT } from './factor.ts';
-import type { FactorName, VerifiedFactor } from './factor.ts';
-import { authenticated } from '../token/issue.ts';
-import type { Authenticated } from '../token/issue.ts';
-import type { Requester } from '../session/requester.ts';
-import { demandEnrolled } from './enrolment-grace.ts';
-import { enrolledFactors } from './second-factor.ts';
-import { USER_STATE_MOVED, renewSession } from '../session/session.ts';
+import type { Commit } from '../commit.ts';
+import type { PrincipalContext } from '../context.ts';
 import type { Principal } from '../session/session.ts';
+import { renewSession } from '../session/session.ts';
+import type { IssueTokens } from '../token/issue.ts';
+import type { Authenticated } from './authentication.ts';
+import type { EnrolmentGrace } from './enrolment-grace.ts';
+import type { Factor, MfaPolicy, VerifiedFactor } from './factor.ts';
+import type { Factors } from './factors.ts';
+import { acrOf, withFactor } from './presented.ts';
 
-/**
- * Gives the session a new authentication time: its user has shown a factor again. The level never
- * sinks, and rises only by a factor of another kind. Who has a second factor has to show one: a
- * session and its password don't make a sign-in (O09).
- *
- * @throws {Refusal} insufficient_user_authentication when only what is known was shown;
- *   session_revoked when the session ended meanwhile; invalid_credentials when the factor was used
- *   meanwhile; mfa_enrolment_required
- */
-export async function reauthenticate(
-  deps: AuthenticationDeps,
-  principal: Principal,
-  verified: VerifiedFactor,
-  requester: Requester,
-): Promise<Authenticated> {
-  const { user, session } = principal;
-  if (verified.user.id !== user.id) throw new Error('a factor of another user');
-  const due =
-    deps.policy.mfa.required === 'off'
-      ? []
-      : (await enrolledFactors(deps, user.id)).filter(({ kind }) => kind !== verified.kind);
-  if (verified.kind === 'knowledge' && due.length > 0) {
-    await deps.db.write(verified.effects);
-    throw insufficient(
-      deps,
-      due.map(({ name }) => name),
-    );
-  }
-  const amr = withMethods(session.amr, verified.amr);
-  await demandEnrolled(deps, user, amr);
-  let rows;
-  try {
-    [rows] = await deps.db.write([
-      renewSession({
-        sessionId: session.id,
-        userId: user.id,
-        epoch: user.epoch,
-        amr,
-        now: deps.clock.now(),
-      }),
-      ...verified.effects,
-    ]);
-  } catch (error) {
-    if (error instanceof NothingChanged && error.guard === USER_STATE_MOVED)
-      throw new Refusal('session_revoked', { cause: error });
-    if (error instanceof NothingChanged && error.guard === FACTOR_SPENT)
-      throw new Refusal('invalid_credentials', { cause: error });
-    throw error;
-  }
-  const row = rows[0];
-  if (row === undefined) throw new Refusal('session_revoked');
-  deps.log.write('info', 'session.reauthenticated', 'a session was authenticated again', {
-    request_id: requester.requestId,
-    'user.id': user.id,
-    'session.id': session.id,
-    'client.address': requester.ip,
-    factor: verified.factor,
-  });
-  return authenticated(deps, user, { ...row, amr, id: session.id });
+export interface Reauthenticating {
+  /**
+   * Gives the session a new authentication time: its user has presented a factor again. The level
+   * never sinks, and rises only by a factor of another kind. Who has a second factor has to present
+   * one: a session and its password don't make a sign-in (O09).
+   *
+   * @throws {Refusal} insufficient_user_authentication when only what is known was presented;
+   *   session_revoked when the session ended meanwhile; invalid_credentials when the factor was used
+   *   meanwhile; mfa_enrolment_required
+   */
+  reauthenticate(context: PrincipalContext, verified: VerifiedFactor): Promise<Authenticated>;
+  /**
+   * Demands a recent authentication, at aal2 where the user has a second factor.
+   *
+   * @param authTimeSeconds the `auth_time` of the access token
+   * @throws {Refusal} insufficient_user_authentication
+   */
+  demandFresh(principal: Principal, authTimeSeconds: number): Promise<void>;
 }
 
-/**
- * Demands a recent authentication, at aal2 where the user has a second factor.
- *
- * @throws {Refusal} insufficient_user_authentication (RFC 9470)
- */
-export async function demandFresh(
-  deps: AuthenticationDeps,
-  principal: Principal,
-  claims: Pick<AccessClaims, 'auth_time'>,
-): Promise<void> {
-  const ageMs = deps.clock.now() - claims.auth_time * 1000;
-  if (ageMs > deps.policy.freshFor)
-    throw new Refusal('insufficient_user_authentication', {
-      maxAgeSeconds: Math.floor(deps.policy.freshFor / 1000),
+export interface ReauthenticationDeps {
+  readonly clock: Clock;
+  readonly commit: Commit;
+  readonly factors: Factors;
+  readonly grace: EnrolmentGrace;
+  readonly issueTokens: IssueTokens;
+  readonly mfa: MfaPolicy;
+  /** For how long an authentication counts as fresh, milliseconds. */
+  readonly freshForMs: number;
+}
+
+export function createReauthentication(deps: ReauthenticationDeps): Reauthenticating {
+  const { clock, commit, factors, mfa, freshForMs } = deps;
+  const maxAgeSeconds = Math.floor(freshForMs / 1000);
+  const insufficient = (due: readonly Factor[]): Refusal =>
+    new Refusal('insufficient_user_authentication', {
+      maxAgeSeconds,
+      acrValues: 'aal2',
+      members: { factors: due.map(({ name }) => name) },
     });
-  if (deps.policy.mfa.required === 'off' || acrOf(principal.session.amr) === 'aal2') return;
-  const factors = await enrolledFactors(deps, principal.user.id);
-  // Whose factors are all of one kind can't get higher.
-  if (new Set(factors.map(({ kind }) => kind)).size > 1)
-    throw insufficient(
-      deps,
-      factors.filter(({ kind }) => kind !== 'knowledge').map(({ name }) => name),
-    );
-}
+  const enrolled = async (userId: string): Promise<readonly Factor[]> =>
+    mfa.required === 'off' ? [] : factors.enrolled(userId);
 
-function insufficient({ policy }: AuthenticationDeps, factors: readonly FactorName[]): Refusal {
-  return new Refusal('insufficient_user_authentication', {
-    maxAgeSeconds: Math.floor(policy.freshFor / 1000),
-    acrValues: 'aal2',
-    members: { factors },
-  });
+  return {
+    reauthenticate: async (context, verified) => {
+      const { user, session } = context.principal;
+      if (verified.user.id !== user.id) throw new Error('a factor of another user');
+      const due = (await enrolled(user.id)).filter(({ kind }) => kind !== verified.kind);
+      if (verified.kind === 'knowledge' && due.length > 0) {
+        await commit(context, verified.effects);
+        throw insufficient(due);
+      }
+      const { factor, kind, amr, isMultiFactor = false } = verified;
+      const presented = withFactor(session.factors, { factor, kind, amr, isMultiFactor });
+      await deps.grace.demand(user, presented);
+      const renewal = renewSession(context.principal, presented, clock.now());
+      const [renewed] = (await commit(context, [renewal, ...verified.effects])).rowsOf(renewal);
+      if (renewed === undefined) throw new Refusal('session_revoked');
+      context.log.write('info', 'session.reauthenticated', 'a session was authenticated again', {
+        factor,
+      });
+      return { status: 'authenticated', ...deps.issueTokens(user, renewed) };
+    },
+    demandFresh: async ({ user, session }, authTimeSeconds) => {
+      if (clock.now() - authTimeSeconds * 1000 > freshForMs) {
+        throw new Refusal('insufficient_user_authentication', { maxAgeSeconds });
+      }
+      if (mfa.required === 'off' || acrOf(session.factors) === 'aal2') return;
+      const own = await enrolled(user.id);
+      // Whose factors are all of one kind can't get higher.
+      if (new Set(own.map(({ kind }) => kind)).size < 2) return;
+      throw insufficient(own.filter(({ kind }) => kind !== 'knowledge'));
+    },
+  };
 }

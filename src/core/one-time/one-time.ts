@@ -3,34 +3,38 @@
  * times, spent by one conditional statement, void with all others of a user when a password, an
  * address or the account's state changes (G8).
  */
-import { guarded, raw } from '../../db/prepare.ts';
-import type { Database, Statement } from '../../db/database.ts';
+import { and, desc, eq, exists, gt, isNull, lt, lte, notInArray, inArray, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import { hashSecret, randomToken } from '../../crypto/secret.ts';
+import type { Database, Statement } from '../../db/database.ts';
+import { given, prepare, query } from '../../db/prepare.ts';
+import type { RowOfColumns } from '../../db/prepare.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/id.ts';
+import type { RefusalCode } from '../../refusal.ts';
+import { outbox } from '../email/tables.ts';
+import { guarded } from '../guards.ts';
+import type { Sweep } from '../sweep.ts';
+import { user } from '../user/tables.ts';
+import type { User } from '../user/user.ts';
+import { oneTime } from './tables.ts';
 
-export type OneTimePurpose = 'registration' | 'email_verification' | 'password_reset';
+export type OneTimePurpose = (typeof oneTime.purpose.enumValues)[number];
 
-/** Wrong codes after which a code is dead (G8). */
+/** Wrong codes after which a code is void (G8). */
 export const MAX_CODE_ATTEMPTS = 5;
 /** NIST SP 800-63B-4 §3.1.3, ASVS 6.5.5. */
 export const CODE_TTL_MS = 10 * 60_000;
 
-export interface OneTime {
-  readonly id: string;
-  readonly userId: string | null;
-  readonly subject: string | null;
-  readonly codeHash: string | null;
-  readonly payloadSealed: string | null;
-}
+const columns = {
+  id: oneTime.id,
+  userId: oneTime.userId,
+  subject: oneTime.subject,
+  codeHash: oneTime.codeHash,
+  payloadSealed: oneTime.payloadSealed,
+};
 
-const COLUMNS = 'id, user_id, subject, code_hash, payload_sealed';
-const NAMES = ['id', 'userId', 'subject', 'codeHash', 'payloadSealed'] as const;
-
-const insert = raw(
-  `INSERT INTO one_time (id, purpose, user_id, subject, token_hash, code_hash, payload_sealed, created_at, code_expires_at, expires_at)
-   VALUES (:id, :purpose, :userId, :subject, :tokenHash, :codeHash, :payloadSealed, :now, :codeExpiresAt, :expiresAt)`,
-);
+export type OneTime = RowOfColumns<typeof columns>;
 
 export interface NewOneTime {
   readonly id: string;
@@ -46,43 +50,107 @@ export interface NewOneTime {
   readonly ttlMs: number;
 }
 
-export function insertOneTime({ token, now, ttlMs, ...values }: NewOneTime): Statement {
-  return insert({
+function valuesOf({ token, now, ttlMs, ...values }: NewOneTime) {
+  return {
     ...values,
     tokenHash: token === null ? null : hashSecret(token),
     now,
     codeExpiresAt: now + CODE_TTL_MS,
     expiresAt: now + ttlMs,
-  });
+  };
 }
 
-const insertInState = raw<{ id: string }>(
-  `INSERT INTO one_time (id, purpose, user_id, subject, token_hash, code_hash, payload_sealed, created_at, code_expires_at, expires_at)
-   SELECT :id, :purpose, id, :subject, :tokenHash, :codeHash, :payloadSealed, :now, :codeExpiresAt, :expiresAt
-   FROM "user" WHERE id = :userId AND epoch = :epoch AND disabled_at IS NULL RETURNING id`,
-  ['id'],
+/** Whether the email of this commit was written, and not held back by the limits of its address. */
+const emailWaits = exists(
+  query
+    .select({ id: outbox.id })
+    .from(outbox)
+    .where(eq(outbox.id, given('emailId'))),
+);
+
+/** A value that the caller gave, if the email was written. */
+const ifEmailWaits = (name: string): SQL =>
+  sql`CASE WHEN ${emailWaits} THEN ${given(name)} ELSE NULL END`;
+
+const common = {
+  id: given('id').as('id'),
+  purpose: given('purpose').as('purpose'),
+  subject: given('subject').as('subject'),
+  attempts: sql<number>`0`.as('attempts'),
+  payloadSealed: given('payloadSealed').as('payload_sealed'),
+  createdAt: given('now').as('created_at'),
+  codeExpiresAt: given('codeExpiresAt').as('code_expires_at'),
+  expiresAt: given('expiresAt').as('expires_at'),
+  spentAt: sql<null>`NULL`.as('spent_at'),
+};
+
+/** In the order of the table's columns, which is the order in which drizzle inserts them. */
+function selection(own: { userId: SQL; tokenHash: SQL; codeHash: SQL }) {
+  const { id, purpose, subject, ...rest } = common;
+  const { attempts, payloadSealed, createdAt, codeExpiresAt, expiresAt, spentAt } = rest;
+  return {
+    id,
+    purpose,
+    userId: own.userId.as('user_id'),
+    subject,
+    tokenHash: own.tokenHash.as('token_hash'),
+    codeHash: own.codeHash.as('code_hash'),
+    attempts,
+    payloadSealed,
+    createdAt,
+    codeExpiresAt,
+    expiresAt,
+    spentAt,
+  };
+}
+
+const insert = prepare(
+  query.insert(oneTime).select(
+    query
+      .select(
+        selection({
+          userId: ifEmailWaits('userId'),
+          tokenHash: ifEmailWaits('tokenHash'),
+          codeHash: ifEmailWaits('codeHash'),
+        }),
+      )
+      .from(sql`(SELECT 1)`),
+  ),
 );
 
 /**
- * The same, only while its user is in the state that was checked: what a replaced password asked
- * for is not given.
+ * The statement that issues a code or link. Its secrets are kept only if the email that carries
+ * them, written earlier in the same commit, was not held back by the limits of its address: a code
+ * that was not sent is nobody's to enter, and would be one more to guess (O06).
  */
-export function insertOneTimeInState(
-  { token, now, ttlMs, ...values }: NewOneTime & { readonly userId: string },
-  epoch: number,
-  word: string,
-): Statement {
-  return guarded(
-    insertInState({
-      ...values,
-      epoch,
-      tokenHash: token === null ? null : hashSecret(token),
-      now,
-      codeExpiresAt: now + CODE_TTL_MS,
-      expiresAt: now + ttlMs,
-    }),
-    word,
-  );
+export function insertOneTime(values: NewOneTime, emailId: string): Statement {
+  return insert({ ...valuesOf(values), emailId });
+}
+
+const insertInState = prepare(
+  query.insert(oneTime).select(
+    query
+      .select(
+        selection({
+          userId: sql`${user.id}`,
+          tokenHash: given('tokenHash'),
+          codeHash: given('codeHash'),
+        }),
+      )
+      .from(user)
+      .where(
+        and(eq(user.id, given('userId')), eq(user.epoch, given('epoch')), isNull(user.disabledAt)),
+      ),
+  ),
+);
+
+/**
+ * The statement that issues a link that no email carries, only while its user is in the state that
+ * was verified; else `invalid_credentials`.
+ */
+export function insertOneTimeFor({ id: userId, epoch }: User, values: NewOneTime): Statement {
+  const statement = insertInState({ ...valuesOf(values), userId, epoch });
+  return guarded(statement, 'invalid_credentials');
 }
 
 /** A link's token: 256 random bits. */
@@ -99,149 +167,174 @@ export function newCode(random: Random): string {
   }
 }
 
-const tryCode = raw<OneTime>(
-  `UPDATE one_time SET attempts = attempts + 1
-   WHERE id = :id AND purpose = :purpose AND spent_at IS NULL AND code_expires_at > :now AND attempts < :max RETURNING ${COLUMNS}`,
-  NAMES,
+const isOpen = and(isNull(oneTime.spentAt), gt(oneTime.expiresAt, given('now')));
+const isPurpose = eq(oneTime.purpose, given('purpose'));
+const isId = eq(oneTime.id, given('id'));
+const ofUser = eq(oneTime.userId, given('userId'));
+
+const tryCode = prepare(
+  query
+    .update(oneTime)
+    .set({ attempts: sql`${oneTime.attempts} + 1` })
+    .where(
+      and(
+        isId,
+        isPurpose,
+        isNull(oneTime.spentAt),
+        gt(oneTime.codeExpiresAt, given('now')),
+        lt(oneTime.attempts, MAX_CODE_ATTEMPTS),
+      ),
+    )
+    .returning(columns),
+);
+
+const giveBackTry = prepare(
+  query
+    .update(oneTime)
+    .set({ attempts: sql`${oneTime.attempts} - 1` })
+    .where(and(isId, gt(oneTime.attempts, 0))),
+);
+
+const byToken = prepare(
+  query
+    .select(columns)
+    .from(oneTime)
+    .where(and(eq(oneTime.tokenHash, given('tokenHash')), isPurpose, isOpen))
+    .limit(1),
+);
+
+const latest = prepare(
+  query
+    .select(columns)
+    .from(oneTime)
+    .where(and(ofUser, isPurpose, isOpen))
+    .orderBy(desc(oneTime.createdAt), desc(oneTime.id))
+    .limit(1),
+);
+
+const byId = prepare(
+  query
+    .select(columns)
+    .from(oneTime)
+    .where(and(isId, isPurpose, isOpen))
+    .limit(1),
+);
+
+/** What has been issued and can still be spent. */
+export interface OneTimes {
+  /** The one of an id. */
+  find(purpose: OneTimePurpose, id: string): Promise<OneTime | null>;
+  /** The one that a link's token opens. */
+  findByToken(purpose: OneTimePurpose, token: string): Promise<OneTime | null>;
+  /** The newest one of a user: an older code is void once there is a newer one (O05). */
+  findLatest(purpose: OneTimePurpose, userId: string): Promise<OneTime | null>;
+  /** Counts a try of a code before it is compared; null when it is spent, too old, or used up. */
+  countTry(purpose: OneTimePurpose, id: string): Promise<OneTime | null>;
+  /** Gives a counted try back that nobody looked at. */
+  giveTryBack(id: string): Promise<void>;
+}
+
+export function createOneTimes({ db, clock }: { db: Database; clock: Clock }): OneTimes {
+  const now = (): number => clock.now();
+  return {
+    find: async (purpose, id) => (await db.read(byId({ id, purpose, now: now() })))[0] ?? null,
+    findByToken: async (purpose, token) => {
+      const rows = await db.read(byToken({ tokenHash: hashSecret(token), purpose, now: now() }));
+      return rows[0] ?? null;
+    },
+    findLatest: async (purpose, userId) =>
+      (await db.read(latest({ userId, purpose, now: now() })))[0] ?? null,
+    countTry: async (purpose, id) => {
+      const [rows] = await db.write([tryCode({ id, purpose, now: now() })]);
+      return rows[0] ?? null;
+    },
+    giveTryBack: async (id) => void (await db.write([giveBackTry({ id })])),
+  };
+}
+
+const spent = { spentAt: given('now'), payloadSealed: null };
+
+const spend = prepare(query.update(oneTime).set(spent).where(and(isId, isOpen)));
+
+/**
+ * The statement that spends it: of any number at once, one gets through, and the others are refused
+ * with `code`.
+ */
+export function spendOneTime(id: string, now: number, code: RefusalCode): Statement {
+  return guarded(spend({ id, now }), code);
+}
+
+const replace = prepare(
+  query
+    .update(oneTime)
+    .set({
+      tokenHash: given('tokenHash'),
+      codeHash: given('codeHash'),
+      codeExpiresAt: given('codeExpiresAt'),
+    })
+    .where(and(isId, isOpen, emailWaits)),
 );
 
 /**
- * Counts a try of a code before it is compared; null when the thing is spent, too old, or tried too
- * often.
+ * The statement that puts a new code and link in the place of the old ones, if the email that
+ * carries them was written; wrong tries stay counted (L04).
  */
-export async function countCodeTry(
-  { db, clock }: { db: Database; clock: Clock },
-  purpose: OneTimePurpose,
-  id: string,
-): Promise<OneTime | null> {
-  const [[row]] = await db.write([
-    tryCode({ id, purpose, now: clock.now(), max: MAX_CODE_ATTEMPTS }),
-  ]);
-  return row ?? null;
+export function replaceSecrets(values: {
+  readonly id: string;
+  readonly token: string;
+  readonly codeHash: string;
+  readonly now: number;
+  readonly emailId: string;
+}): Statement {
+  const { token, now, ...rest } = values;
+  return replace({ ...rest, now, tokenHash: hashSecret(token), codeExpiresAt: now + CODE_TTL_MS });
 }
 
-const giveBack = raw('UPDATE one_time SET attempts = attempts - 1 WHERE id = :id AND attempts > 0');
+const unspentOfUser = and(ofUser, isNull(oneTime.spentAt));
+const voidAll = prepare(query.update(oneTime).set(spent).where(unspentOfUser));
 
-/**
- * The statement that takes a try back that was counted and then not made: too busy, nobody looked
- * at the code.
- */
-export function uncountCodeTry(id: string): Statement {
-  return giveBack({ id });
-}
+const newest = query
+  .select({ id: oneTime.id })
+  .from(oneTime)
+  .where(and(unspentOfUser, isPurpose))
+  .orderBy(desc(oneTime.createdAt), desc(oneTime.id))
+  .limit(sql.placeholder('keep'));
 
-const byToken = raw<OneTime>(
-  `SELECT ${COLUMNS} FROM one_time WHERE token_hash = :tokenHash AND purpose = :purpose AND spent_at IS NULL AND expires_at > :now`,
-  NAMES,
+const voidOlder = prepare(
+  query
+    .update(oneTime)
+    .set(spent)
+    .where(and(unspentOfUser, isPurpose, notInArray(oneTime.id, newest))),
 );
 
-/** The live thing that a link's token opens. */
-export async function findByToken(
-  { db, clock }: { db: Database; clock: Clock },
-  purpose: OneTimePurpose,
-  token: string,
-): Promise<OneTime | null> {
-  return (
-    (await db.read(byToken({ tokenHash: hashSecret(token), purpose, now: clock.now() })))[0] ?? null
-  );
-}
-
-const latest = raw<OneTime>(
-  `SELECT ${COLUMNS} FROM one_time WHERE user_id = :userId AND purpose = :purpose AND spent_at IS NULL AND expires_at > :now ORDER BY created_at DESC, id DESC LIMIT 1`,
-  NAMES,
-);
-
-/** The newest live thing of a user: an older code is dead once there is a newer one (O05). */
-export async function findLatest(
-  { db, clock }: { db: Database; clock: Clock },
-  purpose: OneTimePurpose,
-  userId: string,
-): Promise<OneTime | null> {
-  return (await db.read(latest({ userId, purpose, now: clock.now() })))[0] ?? null;
-}
-
-const byId = raw<OneTime>(
-  `SELECT ${COLUMNS} FROM one_time WHERE id = :id AND purpose = :purpose AND spent_at IS NULL AND expires_at > :now LIMIT 1`,
-  NAMES,
-);
-
-export async function findOneTime(
-  { db, clock }: { db: Database; clock: Clock },
-  purpose: OneTimePurpose,
-  id: string,
-): Promise<OneTime | null> {
-  return (await db.read(byId({ id, purpose, now: clock.now() })))[0] ?? null;
-}
-
-/** What a guarded spending says when somebody else was first. */
-export const ALREADY_SPENT = 'one_time_spent';
-
-const spend = raw<{ id: string }>(
-  'UPDATE one_time SET spent_at = :now, payload_sealed = NULL WHERE id = :id AND spent_at IS NULL AND expires_at > :now RETURNING id',
-  ['id'],
-);
-
-/**
- * The statement that spends it: of any number at once, one gets through, and the others' lists are
- * undone.
- */
-export function spendOneTime(id: string, now: number): Statement<{ id: string }> {
-  return guarded(spend({ id, now }), ALREADY_SPENT);
-}
-
-const replace = raw<{ id: string }>(
-  'UPDATE one_time SET token_hash = :tokenHash, code_hash = :codeHash, code_expires_at = :codeExpiresAt WHERE id = :id AND spent_at IS NULL AND expires_at > :now RETURNING id',
-  ['id'],
-);
-
-/**
- * The statement that gives it a new code and link in the place of the old ones; wrong tries stay
- * counted (L04).
- */
-export function replaceSecrets({
-  id,
-  token,
-  codeHash,
-  now,
-}: {
-  id: string;
-  token: string;
-  codeHash: string;
-  now: number;
-}): Statement<{ id: string }> {
-  return guarded(
-    replace({ id, tokenHash: hashSecret(token), codeHash, codeExpiresAt: now + CODE_TTL_MS, now }),
-    ALREADY_SPENT,
-  );
-}
-
-const voidAll = raw(
-  'UPDATE one_time SET spent_at = :now, payload_sealed = NULL WHERE user_id = :userId AND spent_at IS NULL',
-);
-const voidPurpose = raw(
-  'UPDATE one_time SET spent_at = :now, payload_sealed = NULL WHERE user_id = :userId AND purpose = :purpose AND spent_at IS NULL AND id NOT IN (SELECT id FROM one_time WHERE user_id = :userId AND purpose = :purpose AND spent_at IS NULL ORDER BY created_at DESC, id DESC LIMIT :keep)',
-);
-
-/** The statement that voids everything of a user that is still out. */
+/** The statement that voids everything of a user that could still be spent. */
 export function voidOneTimes(userId: string, now: number): Statement {
   return voidAll({ userId, now });
 }
 
 /** The statement that leaves at most so many of a purpose alive, the newest ones. */
-export function keepNewest(
-  userId: string,
-  purpose: OneTimePurpose,
-  keep: number,
-  now: number,
-): Statement {
-  return voidPurpose({ userId, purpose, keep, now });
+export function keepNewest(values: {
+  readonly userId: string;
+  readonly purpose: OneTimePurpose;
+  readonly keep: number;
+  readonly now: number;
+}): Statement {
+  return voidOlder({ ...values });
 }
 
-const purge = raw<{ id: string }>(
-  'DELETE FROM one_time WHERE id IN (SELECT id FROM one_time WHERE expires_at <= :before LIMIT :batch) RETURNING id',
-  ['id'],
+/** Rows whose link has ended. */
+export const oneTimeSweep: Sweep = prepare(
+  query
+    .delete(oneTime)
+    .where(
+      inArray(
+        oneTime.id,
+        query
+          .select({ id: oneTime.id })
+          .from(oneTime)
+          .where(lte(oneTime.expiresAt, given('before')))
+          .limit(sql.placeholder('batch')),
+      ),
+    )
+    .returning({ id: oneTime.id }),
 );
-
-export function purgeOneTimes(before: number, batch: number): Statement<{ id: string }> {
-  return purge({ before, batch });
-}

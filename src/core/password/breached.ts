@@ -6,7 +6,7 @@
  * @see https://haveibeenpwned.com/API/v3#PwnedPasswords
  */
 import { createHash } from 'node:crypto';
-import type { Breached } from '../../app/capabilities.ts';
+import type { Breached } from './passwords.ts';
 import type { Log } from '../../lib/log.ts';
 import { exceptionFields } from '../../lib/log.ts';
 import type { Filter } from './fuse-filter.ts';

@@ -1,8 +1,12 @@
 /** Password credentials: one a user, a PHC text each. */
-import { eq, sql } from 'drizzle-orm';
-import { passwordCredential } from '../../db/schema.ts';
-import { guarded, prepare, query, raw } from '../../db/prepare.ts';
+import { and, desc, eq, notInArray, sql } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
+import { given, prepare, query } from '../../db/prepare.ts';
+import { guarded } from '../guards.ts';
+import { passwordCredential, passwordHistory } from './tables.ts';
+
+const ofUser = eq(passwordCredential.userId, given('userId'));
+const isSeen = and(ofUser, eq(passwordCredential.passwordHash, given('seen')));
 
 const byUser = prepare(
   query
@@ -11,14 +15,21 @@ const byUser = prepare(
       changedAt: passwordCredential.changedAt,
     })
     .from(passwordCredential)
-    .where(eq(passwordCredential.userId, sql.placeholder('userId'))),
+    .where(ofUser)
+    .limit(1),
 );
 
-/** The stored hash and when it was set, or null when the user has no password. */
+export interface StoredPassword {
+  readonly passwordHash: string;
+  /** When it was set, wall-clock milliseconds. */
+  readonly changedAt: number;
+}
+
+/** The stored hash, or null when the user has no password. */
 export async function findPassword(
-  db: Database,
+  db: Pick<Database, 'read'>,
   userId: string,
-): Promise<{ passwordHash: string; changedAt: number } | null> {
+): Promise<StoredPassword | null> {
   return (await db.read(byUser({ userId })))[0] ?? null;
 }
 
@@ -30,85 +41,113 @@ const insert = prepare(
   }),
 );
 
-export function insertPassword(values: {
-  userId: string;
-  passwordHash: string;
-  now: number;
-}): Statement {
+export interface NewPassword {
+  readonly userId: string;
+  readonly passwordHash: string;
+  readonly now: number;
+}
+
+export function insertPassword(values: NewPassword): Statement {
   return insert({ ...values });
 }
 
-const replaceIf = raw<{ userId: string }>(
-  'UPDATE password_credential SET password_hash = :next WHERE user_id = :userId AND password_hash = :seen RETURNING user_id',
-  ['userId'],
+const replaceIf = prepare(
+  query
+    .update(passwordCredential)
+    .set({ passwordHash: given('next') })
+    .where(isSeen),
 );
 
-/**
- * A better hash of the same password, only in the place of the one that was verified
- * (compare-and-swap).
- */
+/** A better hash of the same password, only in the place of the one that was verified. */
 export function upgradePassword(values: {
-  userId: string;
-  seen: string;
-  next: string;
-}): Statement<{ userId: string }> {
+  readonly userId: string;
+  readonly seen: string;
+  readonly next: string;
+}): Statement {
   return replaceIf({ ...values });
 }
 
-/** What a guarded change says when the password is no longer the one that was verified. */
-export const PASSWORD_MOVED = 'password_moved';
-
-const change = raw<{ userId: string }>(
-  'UPDATE password_credential SET password_hash = :next, changed_at = :now WHERE user_id = :userId AND password_hash = :seen RETURNING user_id',
-  ['userId'],
+const change = prepare(
+  query
+    .update(passwordCredential)
+    .set({ passwordHash: given('next'), changedAt: given('now') })
+    .where(isSeen),
 );
 
-/** A new password in the place of the one that was verified; of two parallel changes one wins. */
-export function changePassword(values: {
-  userId: string;
-  seen: string;
-  next: string;
-  now: number;
-}): Statement<{ userId: string }> {
-  return guarded(change({ ...values }), PASSWORD_MOVED);
+/** A new password in the place of the one that was verified; else `conflict`. */
+export function replacePassword(values: {
+  readonly userId: string;
+  readonly seen: string;
+  readonly next: string;
+  readonly now: number;
+}): Statement {
+  return guarded(change({ ...values }), 'conflict');
 }
 
-const set = raw(
-  'INSERT INTO password_credential (user_id, password_hash, changed_at) VALUES (:userId, :passwordHash, :now) ON CONFLICT (user_id) DO UPDATE SET password_hash = :passwordHash, changed_at = :now',
+const set = prepare(
+  query
+    .insert(passwordCredential)
+    .values({
+      userId: sql.placeholder('userId'),
+      passwordHash: sql.placeholder('passwordHash'),
+      changedAt: sql.placeholder('now'),
+    })
+    .onConflictDoUpdate({
+      target: passwordCredential.userId,
+      set: { passwordHash: given('passwordHash'), changedAt: given('now') },
+    }),
 );
 
-/** A password in the place of whatever there was: by one who proved the mailbox. */
-export function setPassword(values: {
-  userId: string;
-  passwordHash: string;
-  now: number;
-}): Statement {
+/** A password in the place of whatever there was, by somebody who has the mailbox. */
+export function setPassword(values: NewPassword): Statement {
   return set({ ...values });
 }
 
-const remember = raw(
-  'INSERT INTO password_history (user_id, password_hash, replaced_at) SELECT user_id, password_hash, :now FROM password_credential WHERE user_id = :userId AND :keep > 0',
+const ofHistory = eq(passwordHistory.userId, given('userId'));
+const newest = query
+  .select({ id: passwordHistory.id })
+  .from(passwordHistory)
+  .where(ofHistory)
+  .orderBy(desc(passwordHistory.id))
+  .limit(sql.placeholder('keep'));
+
+const remember = prepare(
+  query.insert(passwordHistory).select(
+    query
+      .select({
+        id: sql<number>`NULL`.as('id'),
+        userId: passwordCredential.userId,
+        passwordHash: passwordCredential.passwordHash,
+        replacedAt: given('now').as('replaced_at'),
+      })
+      .from(passwordCredential)
+      .where(and(ofUser, sql`${given('keep')} > 0`)),
+  ),
 );
-const forget = raw(
-  'DELETE FROM password_history WHERE user_id = :userId AND id NOT IN (SELECT id FROM password_history WHERE user_id = :userId ORDER BY id DESC LIMIT :keep)',
+const forget = prepare(
+  query.delete(passwordHistory).where(and(ofHistory, notInArray(passwordHistory.id, newest))),
 );
 
 /**
  * The statements that keep the present hash among the former ones, and no more of them than asked;
- * before the new one takes its place.
+ * they come before the new one takes its place.
  */
 export function rememberPassword(userId: string, keep: number, now: number): readonly Statement[] {
   return [remember({ userId, keep, now }), forget({ userId, keep })];
 }
 
-const former = raw<{ passwordHash: string }>(
-  'SELECT password_hash FROM password_history WHERE user_id = :userId ORDER BY id DESC LIMIT :keep',
-  ['passwordHash'],
+const former = prepare(
+  query
+    .select({ passwordHash: passwordHistory.passwordHash })
+    .from(passwordHistory)
+    .where(ofHistory)
+    .orderBy(desc(passwordHistory.id))
+    .limit(sql.placeholder('keep')),
 );
 
 /** Former hashes, the newest first. */
 export async function listFormerPasswords(
-  db: Database,
+  db: Pick<Database, 'read'>,
   userId: string,
   keep: number,
 ): Promise<string[]> {

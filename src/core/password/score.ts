@@ -1,7 +1,7 @@
 /**
  * A hint for a strength meter, 0 to 4. It refuses nothing (the policy does) and promises nothing: a
  * guesser with the right dictionary is better. Linear in the input, for it runs where requests are
- * served; zxcvbn does not (experience.md: seconds for a hostile text).
+ * served; zxcvbn does not (it takes seconds for a hostile text).
  *
  * How it is made. A common password, or one made of context words, is 0. Otherwise bits are added
  * up, a character at a time: ½ if it repeats the one before it or goes one step on (`aaa`, `321`),

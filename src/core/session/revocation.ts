@@ -3,9 +3,14 @@
  * start, kept as long as an access token can live, and fed from the table, where every process on
  * the same database writes its own endings.
  */
-import { raw } from '../../db/prepare.ts';
+import { and, gt, inArray, isNotNull, lte, sql } from 'drizzle-orm';
 import type { Database } from '../../db/database.ts';
+import { given, prepare, query } from '../../db/prepare.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { Sweep } from '../sweep.ts';
+import { revocation, session } from './tables.ts';
+
+const PAGE = 10_000;
 
 export interface Revocations {
   isRevoked(sessionId: string): boolean;
@@ -16,9 +21,17 @@ export interface Revocations {
   readonly size: number;
 }
 
-const since = raw<{ seq: number; sessionId: string; expiresAt: number }>(
-  'SELECT seq, session_id, expires_at FROM revocation WHERE seq > :seq ORDER BY seq LIMIT 10000',
-  ['seq', 'sessionId', 'expiresAt'],
+const since = prepare(
+  query
+    .select({
+      seq: revocation.seq,
+      sessionId: revocation.sessionId,
+      expiresAt: revocation.expiresAt,
+    })
+    .from(revocation)
+    .where(gt(revocation.seq, given('seq')))
+    .orderBy(revocation.seq)
+    .limit(PAGE),
 );
 
 /** Loads the set. It may hold a session too long, never too short. */
@@ -38,7 +51,7 @@ export async function createRevocations({
         revoked.set(sessionId, expiresAt);
         seen = Math.max(seen, seq);
       }
-      if (rows.length < 10_000) return;
+      if (rows.length < PAGE) return;
     }
   };
   await refresh();
@@ -54,3 +67,42 @@ export async function createRevocations({
     },
   };
 }
+
+/** Revocations that no access token can ask for any more. */
+export const revocationSweep: Sweep = prepare(
+  query
+    .delete(revocation)
+    .where(
+      inArray(
+        revocation.seq,
+        query
+          .select({ seq: revocation.seq })
+          .from(revocation)
+          .where(lte(revocation.expiresAt, given('before')))
+          .limit(sql.placeholder('batch')),
+      ),
+    )
+    .returning({ seq: revocation.seq }),
+);
+
+/** Ended sessions stay this long, so that a late refresh is told what happened to it. */
+export const ENDED_SESSIONS_KEPT_MS = 24 * 3_600_000;
+
+/** Sessions that have ended, or have reached their absolute end. */
+export const sessionSweeps: readonly Sweep[] = [session.expiresAt, session.endedAt].map((end) =>
+  prepare(
+    query
+      .delete(session)
+      .where(
+        inArray(
+          session.id,
+          query
+            .select({ id: session.id })
+            .from(session)
+            .where(and(isNotNull(end), lte(end, given('before'))))
+            .limit(sql.placeholder('batch')),
+        ),
+      )
+      .returning({ id: session.id }),
+  ),
+);

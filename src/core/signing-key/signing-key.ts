@@ -10,8 +10,8 @@
 import type { KeyObject } from 'node:crypto';
 import { createSecretKey, hkdfSync } from 'node:crypto';
 import { eq, isNull, sql } from 'drizzle-orm';
-import { signingKey } from '../../db/schema.ts';
-import { prepare, query, raw } from '../../db/prepare.ts';
+import { signingKey } from './tables.ts';
+import { prepare, query } from '../../db/prepare.ts';
 import type { Database } from '../../db/database.ts';
 import {
   generateInternalKey,
@@ -25,17 +25,9 @@ import type { JwsAlgorithm, JwsKey } from '../../crypto/jws.ts';
 import type { Sealer } from '../../crypto/seal.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/id.ts';
-import { ACCESS_TOKEN_TYPE } from '../token/access-token.ts';
 import { placeKeys, publishedOf, signerOf } from './key-ring.ts';
 import type { KeyInfo, KeyLifetimes, KeyPurpose } from './key-ring.ts';
-import { REFRESH_TOKEN_TYPE } from '../token/refresh-token.ts';
-import { CHALLENGE_TOKEN_TYPE } from '../token/challenge-token.ts';
-import { PASSKEY_CHALLENGE_TYPE } from '../../features/passkey/challenge-token.ts';
-
-const TYPES: Record<KeyPurpose, readonly string[]> = {
-  access: [ACCESS_TOKEN_TYPE],
-  internal: [REFRESH_TOKEN_TYPE, CHALLENGE_TOKEN_TYPE, PASSKEY_CHALLENGE_TYPE],
-};
+import { ACCESS_TOKEN_TYPE, CHALLENGE_TOKEN_TYPE, REFRESH_TOKEN_TYPE } from '../token/types.ts';
 
 export interface SigningKeyPolicy {
   readonly algorithm: JwsAlgorithm;
@@ -44,6 +36,8 @@ export interface SigningKeyPolicy {
   readonly rotationMs: number;
   readonly publishAheadMs: number;
   readonly lifetimes: KeyLifetimes;
+  /** The `typ` of tokens that features sign with internal keys, beside the core's own. */
+  readonly internalTokenTypes: readonly string[];
 }
 
 /**
@@ -91,11 +85,21 @@ const allKeys = prepare(
   query.select().from(signingKey).orderBy(signingKey.activatesAt, signingKey.generation),
 );
 
-const insertKey = raw<{ kid: string }>(
-  `INSERT INTO signing_key (kid, purpose, algorithm, generation, public_jwk, private_sealed, created_at, activates_at)
-   VALUES (:kid, :purpose, :algorithm, :generation, :publicJwk, :privateSealed, :now, :activatesAt)
-   ON CONFLICT DO NOTHING RETURNING kid`,
-  ['kid'],
+const insertKey = prepare(
+  query
+    .insert(signingKey)
+    .values({
+      kid: sql.placeholder('kid'),
+      purpose: sql.placeholder('purpose'),
+      algorithm: sql.placeholder('algorithm'),
+      generation: sql.placeholder('generation'),
+      publicJwk: sql.placeholder('publicJwk'),
+      privateSealed: sql.placeholder('privateSealed'),
+      createdAt: sql.placeholder('now'),
+      activatesAt: sql.placeholder('activatesAt'),
+    })
+    .onConflictDoNothing()
+    .returning({ kid: signingKey.kid }),
 );
 
 const withdrawOthers = prepare(
@@ -133,9 +137,13 @@ export async function createSigningKeys(
   use: RingUse,
 ): Promise<SigningKeys> {
   const { db, sealer, clock, random } = deps;
+  const types: Record<KeyPurpose, readonly string[]> = {
+    access: [ACCESS_TOKEN_TYPE],
+    internal: [REFRESH_TOKEN_TYPE, CHALLENGE_TOKEN_TYPE, ...policy.internalTokenTypes],
+  };
   const shared =
     policy.algorithm === 'HS256'
-      ? sharedSecretKey(policy.sharedSecret ?? '', TYPES.access)
+      ? sharedSecretKey(policy.sharedSecret ?? '', types.access)
       : undefined;
   let ring: RingKey[] = [];
   let byKid = new Map<string, RingKey>();
@@ -162,7 +170,7 @@ export async function createSigningKeys(
     purpose: KeyPurpose,
   ): { key: JwsKey; secret: Uint8Array | null } => {
     const known = {
-      key: openSigningKey(material, TYPES[purpose]),
+      key: openSigningKey(material, types[purpose]),
       secret: material.algorithm === 'HS256' ? material.privateBytes : null,
     };
     opened.set(material.kid, known);
@@ -249,7 +257,7 @@ export async function createSigningKeys(
         purpose,
         algorithm,
         generation,
-        publicJwk: material.publicJwk === null ? null : JSON.stringify(material.publicJwk),
+        publicJwk: material.publicJwk,
         privateSealed: sealer.seal(sealPurpose(material.kid), material.privateBytes),
         now: clock.now(),
         activatesAt,

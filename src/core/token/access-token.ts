@@ -10,10 +10,9 @@ import { LRUCache } from 'lru-cache';
 import { JwsError, signJws, verifyJws } from '../../crypto/jws.ts';
 import type { JwsKey } from '../../crypto/jws.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { acrOf } from '../factor/amr.ts';
-import type { Acr } from '../factor/amr.ts';
-
-export const ACCESS_TOKEN_TYPE = 'at+jwt';
+import { acrOf, amrOf } from '../factor/presented.ts';
+import type { Acr, PresentedFactor } from '../factor/presented.ts';
+import { ACCESS_TOKEN_TYPE } from './types.ts';
 
 /**
  * Claims that mean something to us or to RFC 7519/9068: an administrator's `claims` can't put
@@ -78,7 +77,8 @@ export interface AccessTokenInput {
    * 7.3.2).
    */
   readonly sessionEndsAt: number;
-  readonly amr: readonly string[];
+  /** The factors that the session rests on: `amr` and `acr` are derived from them here. */
+  readonly factors: readonly PresentedFactor[];
   /** Profile claims chosen by the configuration; absent ones are left out. */
   readonly profile: Readonly<Record<string, unknown>>;
   /** The administrator's claims. */
@@ -181,8 +181,8 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
         jti: newId(),
         sid: input.sessionId,
         auth_time: Math.floor(input.authTime / 1000),
-        amr: input.amr,
-        acr: acrOf(input.amr),
+        amr: amrOf(input.factors),
+        acr: acrOf(input.factors),
         ...input.profile,
         ...extra,
       });

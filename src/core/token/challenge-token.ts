@@ -3,104 +3,95 @@
  * the next step, lives five minutes, and names the user's epoch, so that a password change, a reset
  * or disabling voids it (O08).
  */
-import { Refusal } from '../../refusal.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { Refusal } from '../../refusal.ts';
+import type { PresentedFactor } from '../factor/presented.ts';
 import { signInternal, verifyInternal } from './internal-token.ts';
 import type { InternalKeys } from './internal-token.ts';
-import type { Amr } from '../factor/amr.ts';
-import type { FactorKind, FactorName } from '../factor/factor.ts';
+import { CHALLENGE_TOKEN_TYPE } from './types.ts';
 
-export const CHALLENGE_TOKEN_TYPE = 'challenge+jwt';
 export const CHALLENGE_TTL_SECONDS = 300;
 
-/** A pending sign-in: the factors shown so far, for the user in the state of `epoch`. */
+/** Seconds by which another instance's clock may be ahead of ours. */
+const SKEW_SECONDS = 5;
+
+/** A pending sign-in: the factors presented so far, for the user in the state of `epoch`. */
 export interface Challenge {
   readonly id: string;
   readonly userId: string;
   readonly epoch: number;
-  /** The device that showed the first factor, if it signed in before. */
+  /** The device that presented the first factor, if it signed in before. */
   readonly device: string | null;
-  /** What was shown first was right but has to be replaced: that is asked for at the end. */
+  /** What was presented first was right but has to be replaced: that is asked for at the end. */
   readonly mustChange: boolean;
-  readonly shown: readonly {
-    readonly factor: FactorName;
-    readonly kind: FactorKind;
-    readonly amr: readonly Amr[];
-  }[];
+  readonly presented: readonly PresentedFactor[];
 }
 
-export function mintChallengeToken(
-  keys: InternalKeys,
-  issuer: string,
-  clock: Clock,
-  challenge: Challenge,
-): string {
-  const now = Math.floor(clock.now() / 1000);
-  return signInternal(keys.internalKeyAt(clock.now()), CHALLENGE_TOKEN_TYPE, {
-    iss: issuer,
-    aud: issuer,
-    sub: challenge.userId,
-    jti: challenge.id,
-    epoch: challenge.epoch,
-    ...(challenge.device === null ? {} : { device: challenge.device }),
-    ...(challenge.mustChange ? { must_change: true } : {}),
-    shown: challenge.shown,
-    iat: now,
-    exp: now + CHALLENGE_TTL_SECONDS,
-  });
+export interface ChallengeTokens {
+  mint(challenge: Challenge): string;
+  /**
+   * @throws {Refusal} invalid_token: also when expired; the user's epoch is the caller's to compare
+   *   with the database
+   */
+  verify(token: string): Challenge;
 }
 
-/**
- * @throws {Refusal} invalid_token: also when expired; the user's epoch is the caller's to compare
- *   with the database
- */
-export function verifyChallengeToken(
-  keys: InternalKeys,
-  issuer: string,
-  clock: Clock,
-  token: string,
-): Challenge {
-  const { sub, jti, epoch, device, must_change, shown, exp, iat } = verifyInternal(
-    keys,
-    issuer,
-    CHALLENGE_TOKEN_TYPE,
-    token,
-  );
-  const now = Math.floor(clock.now() / 1000);
-  if (
-    typeof sub !== 'string' ||
-    typeof jti !== 'string' ||
-    typeof epoch !== 'number' ||
-    typeof exp !== 'number' ||
-    typeof iat !== 'number'
-  )
-    throw new Refusal('invalid_token');
-  if (
-    exp <= now ||
-    iat > now + 5 ||
-    exp - iat > CHALLENGE_TTL_SECONDS ||
-    !Array.isArray(shown) ||
-    !shown.every(isShown)
-  )
-    throw new Refusal('invalid_token');
+export interface ChallengeTokenDeps {
+  readonly signingKeys: InternalKeys;
+  readonly clock: Clock;
+  readonly issuer: string;
+}
+
+export function createChallengeTokens(deps: ChallengeTokenDeps): ChallengeTokens {
+  const { signingKeys, clock, issuer } = deps;
+  return {
+    mint: ({ id, userId, epoch, device, mustChange, presented }) => {
+      const now = clock.now();
+      const iat = Math.floor(now / 1000);
+      return signInternal(signingKeys.internalKeyAt(now), CHALLENGE_TOKEN_TYPE, {
+        iss: issuer,
+        aud: issuer,
+        sub: userId,
+        jti: id,
+        epoch,
+        ...(device === null ? {} : { device }),
+        ...(mustChange ? { must_change: true } : {}),
+        presented,
+        iat,
+        exp: iat + CHALLENGE_TTL_SECONDS,
+      });
+    },
+    verify: (token) => {
+      const claims = verifyInternal(signingKeys, issuer, CHALLENGE_TOKEN_TYPE, token);
+      const challenge = challengeOf(claims);
+      const now = Math.floor(clock.now() / 1000);
+      if (challenge === null || !isCurrent(claims, now)) throw new Refusal('invalid_token');
+      return challenge;
+    },
+  };
+}
+
+function isCurrent({ exp, iat }: Record<string, unknown>, now: number): boolean {
+  if (typeof exp !== 'number' || typeof iat !== 'number') return false;
+  return exp > now && iat <= now + SKEW_SECONDS && exp - iat <= CHALLENGE_TTL_SECONDS;
+}
+
+function challengeOf(claims: Record<string, unknown>): Challenge | null {
+  const { sub, jti, epoch, device, must_change, presented } = claims;
+  if (typeof sub !== 'string' || typeof jti !== 'string' || typeof epoch !== 'number') return null;
+  if (!Array.isArray(presented) || !presented.every(isPresented)) return null;
   return {
     id: jti,
     userId: sub,
     epoch,
     device: typeof device === 'string' ? device : null,
     mustChange: must_change === true,
-    shown,
+    presented,
   };
 }
 
-function isShown(value: unknown): value is Challenge['shown'][number] {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'factor' in value &&
-    'kind' in value &&
-    'amr' in value &&
-    typeof value.factor === 'string' &&
-    Array.isArray(value.amr)
-  );
+function isPresented(value: unknown): value is PresentedFactor {
+  if (typeof value !== 'object' || value === null) return false;
+  if (!('factor' in value && 'kind' in value && 'amr' in value)) return false;
+  return typeof value.factor === 'string' && Array.isArray(value.amr);
 }

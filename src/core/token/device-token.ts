@@ -1,5 +1,5 @@
 /**
- * Device tokens: opaque to the caller, good for one thing alone, an attempt bucket of one's own at
+ * Device tokens: opaque to the caller, good for one thing alone, attempt counters of one's own at
  * sign-in. A keyed hash over the user, the device and the user's epoch: nothing is stored, and a
  * password change voids those of whoever knew the old one.
  */
@@ -7,34 +7,41 @@ import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { constantTimeEqual } from '../../crypto/secret.ts';
 import type { Random } from '../../lib/id.ts';
+import type { User } from '../user/user.ts';
 
 const FORM = /^d1\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{43})$/;
 
-function tag(key: KeyObject, userId: string, epoch: number, device: string): string {
-  return createHmac('sha256', key)
-    .update(`postern device\n${userId}\n${epoch}\n${device}`)
-    .digest('base64url');
+/** 96 random bits name a device. */
+const DEVICE_BYTES = 12;
+
+type Subject = Pick<User, 'id' | 'epoch'>;
+
+export interface DeviceTokens {
+  /** A token for a device of this user, in this state. */
+  mint(user: Subject): string;
+  /** The device that a token names, or null when it is not one of this user in this state. */
+  deviceOf(token: string, user: Subject): string | null;
 }
 
-/** A token for this user's device; 96 random bits name the device. */
-export function mintDeviceToken(
-  key: KeyObject,
-  random: Random,
-  userId: string,
-  epoch: number,
-): string {
-  const device = random.bytes(12).toString('base64url');
-  return `d1.${device}.${tag(key, userId, epoch, device)}`;
+export interface DeviceTokenDeps {
+  readonly signingKeys: { readonly derivedKey: KeyObject };
+  readonly random: Random;
 }
 
-/** The device that a token names, or null when it is not one of this user in this state. */
-export function deviceOf(
-  key: KeyObject,
-  token: string,
-  userId: string,
-  epoch: number,
-): string | null {
-  const [, device, given] = FORM.exec(token) ?? [];
-  if (device === undefined || given === undefined) return null;
-  return constantTimeEqual(given, tag(key, userId, epoch, device)) ? device : null;
+export function createDeviceTokens({ signingKeys, random }: DeviceTokenDeps): DeviceTokens {
+  const tag = ({ id, epoch }: Subject, device: string): string =>
+    createHmac('sha256', signingKeys.derivedKey)
+      .update(`postern device\n${id}\n${epoch}\n${device}`)
+      .digest('base64url');
+  return {
+    mint: (user) => {
+      const device = random.bytes(DEVICE_BYTES).toString('base64url');
+      return `d1.${device}.${tag(user, device)}`;
+    },
+    deviceOf: (token, user) => {
+      const [, device, given] = FORM.exec(token) ?? [];
+      if (device === undefined || given === undefined) return null;
+      return constantTimeEqual(given, tag(user, device)) ? device : null;
+    },
+  };
 }

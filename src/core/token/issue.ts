@@ -1,68 +1,71 @@
 /**
- * The tokens of a session, minted in one place: the way in, the rotation and the renewed
- * authentication call it, and nothing else may import it.
+ * The tokens of a session, minted in one place: the sign-in, the rotation and the renewed
+ * authentication use it, and nothing else may import it.
  */
-import type { AuthenticationDeps } from '../factor/authentication-deps.ts';
-import { profileClaims } from '../user/profile-claims.ts';
-import { mintRefreshToken } from './refresh-token.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { endsAt } from '../session/session.ts';
-import type { Session } from '../session/session.ts';
+import type { Session, SessionLimits } from '../session/session.ts';
+import { profileClaims } from '../user/profile-claims.ts';
+import type { ProfileClaim } from '../user/profile-claims.ts';
 import type { User } from '../user/user.ts';
+import type { AccessTokens } from './access-token.ts';
+import type { InternalKeys } from './internal-token.ts';
+import { mintRefreshToken } from './refresh-token.ts';
 
-export interface Authenticated {
-  readonly status: 'authenticated';
-  readonly token_type: 'Bearer';
-  readonly access_token: string;
-  /** Seconds. */
-  readonly expires_in: number;
-  readonly refresh_token: string;
-  /** Seconds until it ends unused. */
-  readonly refresh_token_expires_in: number;
-  readonly session_id: string;
-  readonly device_token?: string;
-  /** Milliseconds; when the policy asks for a second factor that the user has yet to enrol. */
-  readonly mfa_due_at?: number;
+export interface IssuedTokens {
+  readonly accessToken: string;
+  readonly expiresInSeconds: number;
+  readonly refreshToken: string;
+  /** Until it ends unused. */
+  readonly refreshTokenExpiresInSeconds: number;
+  readonly sessionId: string;
 }
 
-type TokenSession = Pick<
+/** A session as tokens speak of it. */
+export type TokenSession = Pick<
   Session,
-  'id' | 'generation' | 'rotatedAt' | 'authTime' | 'lastUsedAt' | 'expiresAt' | 'amr'
+  'id' | 'generation' | 'rotatedAt' | 'authTime' | 'lastUsedAt' | 'expiresAt' | 'factors'
 >;
 
-/** What a sign-in, a rotation or a renewed authentication answers. */
-export function authenticated(
-  deps: AuthenticationDeps,
-  user: User,
-  session: TokenSession,
-): Authenticated {
-  const { issuer, sessions } = deps.policy;
-  const end = endsAt(sessions, session);
-  const now = deps.clock.now();
-  return {
-    status: 'authenticated',
-    token_type: 'Bearer',
-    access_token: deps.accessTokens.mint({
-      userId: user.id,
+/** Mints what a sign-in, a rotation or a renewed authentication answers. */
+export type IssueTokens = (user: User, session: TokenSession) => IssuedTokens;
+
+export interface IssueDeps {
+  readonly clock: Clock;
+  readonly accessTokens: AccessTokens;
+  readonly signingKeys: InternalKeys;
+  readonly issuer: string;
+  readonly limits: SessionLimits;
+  readonly profileClaims: readonly ProfileClaim[];
+}
+
+export function createIssue(deps: IssueDeps): IssueTokens {
+  const { clock, accessTokens, signingKeys, issuer, limits } = deps;
+  return (user, session) => {
+    const end = endsAt(limits, session);
+    const now = clock.now();
+    const sessionSeconds = Math.floor((session.expiresAt - now) / 1000);
+    return {
+      accessToken: accessTokens.mint({
+        userId: user.id,
+        sessionId: session.id,
+        authTime: session.authTime,
+        sessionEndsAt: session.expiresAt,
+        factors: session.factors,
+        profile: profileClaims(deps.profileClaims, user),
+        claims: user.claims,
+      }),
+      expiresInSeconds: Math.max(1, Math.min(accessTokens.ttlSeconds, sessionSeconds)),
+      refreshToken: mintRefreshToken(signingKeys, issuer, {
+        sessionId: session.id,
+        userId: user.id,
+        generation: session.generation,
+        rotatedAt: session.rotatedAt,
+        authTime: session.authTime,
+        endsAt: end,
+      }),
+      refreshTokenExpiresInSeconds: Math.max(0, Math.floor((end - now) / 1000)),
       sessionId: session.id,
-      authTime: session.authTime,
-      sessionEndsAt: session.expiresAt,
-      amr: session.amr,
-      profile: profileClaims(deps.policy.profileClaims, user),
-      claims: user.claims,
-    }),
-    expires_in: Math.max(
-      1,
-      Math.min(deps.accessTokens.ttlSeconds, Math.floor((session.expiresAt - now) / 1000)),
-    ),
-    refresh_token: mintRefreshToken(deps.keys, issuer, {
-      sessionId: session.id,
-      userId: user.id,
-      generation: session.generation,
-      rotatedAt: session.rotatedAt,
-      authTime: session.authTime,
-      endsAt: end,
-    }),
-    refresh_token_expires_in: Math.max(0, Math.floor((end - now) / 1000)),
-    session_id: session.id,
+    };
   };
 }

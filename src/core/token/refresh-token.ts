@@ -8,8 +8,7 @@
 import { Refusal } from '../../refusal.ts';
 import { signInternal, verifyInternal } from './internal-token.ts';
 import type { InternalKeys } from './internal-token.ts';
-
-export const REFRESH_TOKEN_TYPE = 'rt+jwt';
+import { REFRESH_TOKEN_TYPE } from './types.ts';
 
 export interface RefreshSubject {
   readonly sessionId: string;

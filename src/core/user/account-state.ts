@@ -1,13 +1,13 @@
-/**
- * What an operator does to an account: disable, enable, unlock, sign out. It holds at once for this
- * database's every process.
- */
+/** What an operator does to an account; it holds at once for every process on the database. */
 import type { Database } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { isId } from '../../lib/id.ts';
+import type { Attempts } from '../attempt/attempts.ts';
+import type { Commit } from '../commit.ts';
+import type { Context } from '../context.ts';
 import { voidOneTimes } from '../one-time/one-time.ts';
-import { enrolmentBucket, secondBucket } from '../factor/second-factor.ts';
 import { endSessions } from '../session/session.ts';
-import { passwordBucket, resetAllThrottles } from '../attempt/attempt.ts';
+import { parseSignInName } from './sign-in-name.ts';
 import {
   advanceEpoch,
   demandPasswordChange,
@@ -15,85 +15,74 @@ import {
   enableUser,
   findUserById,
   findUserBySignInName,
-  setMfaDue,
+  forgetEnrolmentGrace,
 } from './user.ts';
 import type { User } from './user.ts';
-import { parseSignInName } from './sign-in-name.ts';
-import { isId } from '../../lib/id.ts';
 
-interface Deps {
-  readonly db: Database;
-  readonly clock: Clock;
-}
-
-/** The user of an id, a username or a proved address. */
+/** Finds the user of an id, a username or a verified address. */
 export async function findUserByAnyName(
-  { db }: Pick<Deps, 'db'>,
+  db: Pick<Database, 'read'>,
   name: string,
 ): Promise<User | null> {
   return isId(name) ? findUserById(db, name) : findUserBySignInName(db, parseSignInName(name));
 }
 
-/** Disables the account and ends its sessions in one commit; false when it was disabled already. */
-export async function disableAccount({ db, clock }: Deps, userId: string): Promise<boolean> {
-  const now = clock.now();
-  const [rows] = await db.write([
-    disableUser(userId, now),
-    voidOneTimes(userId, now),
-    ...endSessions({ kind: 'all', userId }, 'user_disabled', now),
-  ]);
-  return rows.length > 0;
+export interface AccountState {
+  /** Disables the account and ends its sessions in one commit; false when it was disabled. */
+  disable(context: Context, userId: string): Promise<boolean>;
+  /** Enables the account and clears its attempt counters; false when it was enabled. */
+  enable(context: Context, userId: string): Promise<boolean>;
+  /** Clears the attempt counters of the account and of its devices. */
+  unlock(context: Context, userId: string): Promise<void>;
+  /** Has the next sign-in ask for a new password (N1), and ends every session. */
+  expirePassword(context: Context, userId: string): Promise<void>;
+  /** Lets a user put off the second factor once more: the time begins with the next sign-in. */
+  renewGrace(context: Context, userId: string): Promise<void>;
+  /** Ends every session and voids what was begun in them; gives their number. */
+  signOut(context: Context, userId: string): Promise<number>;
 }
 
-/** Enables the account and opens its attempt buckets; false when it was enabled already. */
-export async function enableAccount({ db, clock }: Deps, userId: string): Promise<boolean> {
-  const [rows] = await db.write([
-    enableUser(userId, clock.now()),
-    resetAllThrottles(passwordBucket(userId)),
-    resetAllThrottles(secondBucket(userId)),
-    resetAllThrottles(enrolmentBucket(userId)),
-  ]);
-  return rows.length > 0;
+export interface AccountStateDeps {
+  readonly clock: Clock;
+  readonly commit: Commit;
+  readonly attempts: Pick<Attempts, 'forgetAll'>;
 }
 
-/**
- * Has the next sign-in ask for a new password (N1: on evidence of compromise), and ends every
- * session.
- */
-export async function demandPasswordChangeOf({ db, clock }: Deps, userId: string): Promise<void> {
-  const now = clock.now();
-  await db.write([
-    demandPasswordChange(userId, now),
-    advanceEpoch(userId, now),
-    voidOneTimes(userId, now),
-    ...endSessions({ kind: 'all', userId }, 'operator', now),
-  ]);
-}
-
-/** Forgets the failed attempts on the account and on its devices. */
-export async function unlockAccount({ db }: Pick<Deps, 'db'>, userId: string): Promise<void> {
-  await db.write([
-    resetAllThrottles(passwordBucket(userId)),
-    resetAllThrottles(secondBucket(userId)),
-    resetAllThrottles(enrolmentBucket(userId)),
-  ]);
-}
-
-/**
- * Lets a user put off the second factor that the policy asks for once more: the time begins with
- * the next sign-in.
- */
-export async function renewMfaGrace({ db }: Pick<Deps, 'db'>, userId: string): Promise<void> {
-  await db.write([setMfaDue(userId, null)]);
-}
-
-/** Ends every session and voids what was begun in them; the number ended. */
-export async function signOutAccount({ db, clock }: Deps, userId: string): Promise<number> {
-  const now = clock.now();
-  const [, , revoked] = await db.write([
-    advanceEpoch(userId, now),
-    voidOneTimes(userId, now),
-    ...endSessions({ kind: 'all', userId }, 'operator', now),
-  ]);
-  return revoked?.length ?? 0;
+export function createAccountState({ clock, commit, attempts }: AccountStateDeps): AccountState {
+  return {
+    disable: async (context, userId) => {
+      const now = clock.now();
+      const disabled = disableUser(userId, now);
+      const ended = endSessions({ kind: 'all', userId }, 'user_disabled', now);
+      const done = await commit(context, [disabled, voidOneTimes(userId, now), ...ended]);
+      return done.rowsOf(disabled).length > 0;
+    },
+    enable: async (context, userId) => {
+      const enabled = enableUser(userId, clock.now());
+      const done = await commit(context, [enabled, attempts.forgetAll(userId)]);
+      return done.rowsOf(enabled).length > 0;
+    },
+    unlock: async (context, userId) => void (await commit(context, [attempts.forgetAll(userId)])),
+    expirePassword: async (context, userId) => {
+      const now = clock.now();
+      await commit(context, [
+        demandPasswordChange(userId, now),
+        advanceEpoch(userId, now),
+        voidOneTimes(userId, now),
+        ...endSessions({ kind: 'all', userId }, 'operator', now),
+      ]);
+    },
+    renewGrace: async (context, userId) =>
+      void (await commit(context, [forgetEnrolmentGrace(userId)])),
+    signOut: async (context, userId) => {
+      const now = clock.now();
+      const ended = endSessions({ kind: 'all', userId }, 'operator', now);
+      const done = await commit(context, [
+        advanceEpoch(userId, now),
+        voidOneTimes(userId, now),
+        ...ended,
+      ]);
+      return done.rowsOf(ended[0]).length;
+    },
+  };
 }

@@ -1,38 +1,16 @@
 /**
- * Users as the core knows them. A user has a username, a proved e-mail address, or both; an address
- * that nobody proved stands apart and is no sign-in name (G10).
+ * Users as the core knows them. A user has a username, a verified email address, or both; an
+ * address that is not verified stands apart and is no sign-in name (G10).
  */
-import { eq, sql } from 'drizzle-orm';
-import { user } from '../../db/schema.ts';
-import type { JsonObject } from '../../db/schema.ts';
-import { guarded, prepare, query, raw } from '../../db/prepare.ts';
-import { UniqueViolation } from '../../db/database.ts';
-import type { Database, SqlValue, Statement } from '../../db/database.ts';
-import { Refusal } from '../../refusal.ts';
-import { isJsonObject } from '../../lib/json.ts';
+import { and, asc, eq, gt, isNotNull, isNull, ne, sql } from 'drizzle-orm';
+import type { Database, Statement } from '../../db/database.ts';
+import { given, prepare, query } from '../../db/prepare.ts';
+import type { RowOfColumns } from '../../db/prepare.ts';
+import type { JsonObject } from '../../lib/json.ts';
+import type { RefusalCode } from '../../refusal.ts';
+import { guarded, unique } from '../guards.ts';
 import type { SignInName } from './sign-in-name.ts';
-
-export interface User {
-  readonly id: string;
-  readonly username: string | null;
-  readonly email: string | null;
-  readonly pendingEmail: string | null;
-  readonly displayName: string | null;
-  readonly userMetadata: JsonObject;
-  readonly claims: JsonObject;
-  /** Moves with every change that must void what was begun before it. */
-  readonly epoch: number;
-  readonly disabledAt: number | null;
-  /** Since when the password has to be changed before signing in; null when it need not. */
-  readonly passwordChangeRequiredAt: number | null;
-  /**
-   * Until when the user may come in without the second factor that the policy asks for; null when
-   * that time has not begun.
-   */
-  readonly mfaDueAt: number | null;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-}
+import { user } from './tables.ts';
 
 /** The columns of {@link User}, for queries that join it. */
 export const userColumns = {
@@ -51,42 +29,45 @@ export const userColumns = {
   updatedAt: user.updatedAt,
 };
 
-const byId = prepare(
-  query
-    .select(userColumns)
-    .from(user)
-    .where(eq(user.id, sql.placeholder('id')))
-    .limit(1),
-);
+export type User = RowOfColumns<typeof userColumns>;
+
+const isUser = eq(user.id, given('id'));
+const isEnabledUser = and(isUser, isNull(user.disabledAt));
+
+/** Later than every change before it, whatever the clock says. */
+const touched = { updatedAt: sql`max(${user.updatedAt} + 1, ${given('now')})` };
+const nextEpoch = { ...touched, epoch: sql`${user.epoch} + 1` };
+
+const byId = prepare(query.select(userColumns).from(user).where(isUser).limit(1));
 const byUsername = prepare(
   query
     .select(userColumns)
     .from(user)
-    .where(eq(user.usernameCanonical, sql.placeholder('canonical')))
+    .where(eq(user.usernameCanonical, given('canonical')))
     .limit(1),
 );
 const byEmail = prepare(
   query
     .select(userColumns)
     .from(user)
-    .where(eq(user.emailCanonical, sql.placeholder('canonical')))
+    .where(eq(user.emailCanonical, given('canonical')))
     .limit(1),
 );
 
-export async function findUserById(db: Database, id: string): Promise<User | null> {
+export async function findUserById(db: Pick<Database, 'read'>, id: string): Promise<User | null> {
   return (await db.read(byId({ id })))[0] ?? null;
 }
 
-/** The user who signs in with this name: a username, or a proved address. */
-export async function findUserBySignInName(db: Database, name: SignInName): Promise<User | null> {
-  switch (name.kind) {
-    case 'username':
-      return (await db.read(byUsername({ canonical: name.canonical })))[0] ?? null;
-    case 'email':
-      return (await db.read(byEmail({ canonical: name.canonical })))[0] ?? null;
-    case 'unknown':
-      return null;
-  }
+/** The user who signs in with this name: a username, or a verified address. */
+export async function findUserBySignInName(
+  db: Pick<Database, 'read'>,
+  name: SignInName,
+): Promise<User | null> {
+  const { kind, canonical } = name;
+  // A text that is no name is looked up too: one read less would tell it from a name (E06).
+  const find = kind === 'email' ? byEmail : byUsername;
+  const [found] = await db.read(find({ canonical: kind === 'unknown' ? '' : canonical }));
+  return found ?? null;
 }
 
 const insert = prepare(
@@ -100,45 +81,56 @@ const insert = prepare(
     pendingEmailCanonical: sql.placeholder('pendingEmailCanonical'),
     displayName: sql.placeholder('displayName'),
     userMetadata: sql.placeholder('userMetadata'),
-    createdAt: sql.placeholder('now'),
-    updatedAt: sql.placeholder('now'),
+    createdAt: sql.placeholder('createdAt'),
+    updatedAt: sql.placeholder('createdAt'),
   }),
 );
 
-export interface NewUser {
-  readonly id: string;
-  readonly username: string | null;
+/** The canonical forms of a user's names. */
+export interface CanonicalNames {
   readonly usernameCanonical: string | null;
-  /** A proved address. */
-  readonly email: string | null;
   readonly emailCanonical: string | null;
-  readonly pendingEmail: string | null;
   readonly pendingEmailCanonical: string | null;
-  readonly displayName: string | null;
-  readonly userMetadata: JsonObject;
-  readonly now: number;
 }
 
-/**
- * The statement that makes a user; a taken name is a UniqueViolation of the write that it stands
- * in.
- */
-export function insertUser(values: NewUser): Statement {
-  return insert({ ...values });
+/** A new user as it will be read back. */
+export function newUser(
+  values: Pick<User, 'id' | 'createdAt'> &
+    Partial<Pick<User, 'username' | 'email' | 'pendingEmail' | 'displayName' | 'userMetadata'>>,
+): User {
+  return {
+    username: null,
+    email: null,
+    pendingEmail: null,
+    displayName: null,
+    userMetadata: {},
+    claims: {},
+    epoch: 0,
+    disabledAt: null,
+    passwordChangeRequiredAt: null,
+    mfaDueAt: null,
+    updatedAt: values.createdAt,
+    ...values,
+  };
 }
 
-const COLUMNS =
-  'id, username, email, pending_email, display_name, user_metadata, claims, epoch, disabled_at, password_change_required_at, mfa_due_at, created_at, updated_at';
+/** The statement that inserts a user; a taken name is refused with `code`. */
+export function insertUser(values: User, names: CanonicalNames, code: RefusalCode): Statement {
+  return unique(insert({ ...values, ...names }), code);
+}
 
-const update = raw<User>(
-  `UPDATE "user" SET
-     username = coalesce(:username, username),
-     username_canonical = coalesce(:usernameCanonical, username_canonical),
-     display_name = CASE WHEN :setDisplayName THEN :displayName ELSE display_name END,
-     user_metadata = coalesce(:userMetadata, user_metadata),
-     updated_at = max(:now, updated_at + 1)
-   WHERE id = :id AND disabled_at IS NULL RETURNING ${COLUMNS}`,
-  userFromRow,
+const update = prepare(
+  query
+    .update(user)
+    .set({
+      ...touched,
+      username: sql`coalesce(${given('username')}, ${user.username})`,
+      usernameCanonical: sql`coalesce(${given('usernameCanonical')}, ${user.usernameCanonical})`,
+      displayName: sql`CASE WHEN ${given('setsDisplayName')} THEN ${given('displayName')} ELSE ${user.displayName} END`,
+      userMetadata: sql`coalesce(${given('userMetadata')}, ${user.userMetadata})`,
+    })
+    .where(isEnabledUser)
+    .returning(userColumns),
 );
 
 export interface ProfileUpdate {
@@ -146,7 +138,7 @@ export interface ProfileUpdate {
   /** What is null stays as it is. */
   readonly username: string | null;
   readonly usernameCanonical: string | null;
-  /** `undefined` stays as it is; null takes it away. */
+  /** `undefined` stays as it is; null removes it. */
   readonly displayName: string | null | undefined;
   readonly userMetadata: JsonObject | null;
   readonly now: number;
@@ -154,79 +146,31 @@ export interface ProfileUpdate {
 
 /**
  * The statement that changes a profile; what isn't given is not read and written back, so that two
- * changes at once both hold.
+ * changes at once both hold. A taken username is refused.
  */
 export function updateUserProfile(values: ProfileUpdate): Statement<User> {
   const { displayName, userMetadata, ...rest } = values;
-  return update({
+  const statement = update({
     ...rest,
-    setDisplayName: displayName === undefined ? 0 : 1,
+    setsDisplayName: displayName !== undefined,
     displayName: displayName ?? null,
     userMetadata: userMetadata === null ? null : JSON.stringify(userMetadata),
   });
+  return unique(statement, 'username_taken');
 }
 
-function userFromRow(row: SqlValue[]): User {
-  const [
-    id,
-    username,
-    email,
-    pendingEmail,
-    displayName,
-    userMetadata,
-    claims,
-    epoch,
-    disabledAt,
-    passwordChangeRequiredAt,
-    mfaDueAt,
-    createdAt,
-    updatedAt,
-  ] = row;
-  return {
-    id: String(id),
-    username: textOrNull(username),
-    email: textOrNull(email),
-    pendingEmail: textOrNull(pendingEmail),
-    displayName: textOrNull(displayName),
-    userMetadata: jsonObject(userMetadata),
-    claims: jsonObject(claims),
-    epoch: Number(epoch),
-    disabledAt: numberOrNull(disabledAt),
-    passwordChangeRequiredAt: numberOrNull(passwordChangeRequiredAt),
-    mfaDueAt: numberOrNull(mfaDueAt),
-    createdAt: Number(createdAt),
-    updatedAt: Number(updatedAt),
-  };
-}
+const remove = prepare(query.delete(user).where(isUser));
 
-function numberOrNull(value: SqlValue | undefined): number | null {
-  return value === null || value === undefined ? null : Number(value);
-}
-
-function textOrNull(value: SqlValue | undefined): string | null {
-  return typeof value === 'string' ? value : null;
-}
-
-function jsonObject(value: SqlValue | undefined): JsonObject {
-  const parsed: unknown = JSON.parse(String(value));
-  return isJsonObject(parsed) ? parsed : {};
-}
-
-const remove = prepare(
-  query
-    .delete(user)
-    .where(eq(user.id, sql.placeholder('id')))
-    .returning({ id: user.id }),
-);
-
-/** The statement that deletes a user; everything that hangs on one goes with it. */
-export function deleteUser(id: string): Statement<{ id: string }> {
+/** The statement that deletes a user; everything that belongs to one goes with it. */
+export function deleteUser(id: string): Statement {
   return remove({ id });
 }
 
-/** A new password is what was demanded, if anything was. */
-const passwordSet = raw(
-  'UPDATE "user" SET epoch = epoch + 1, password_change_required_at = NULL, updated_at = max(updated_at + 1, :now) WHERE id = :id',
+const passwordSet = prepare(
+  query
+    .update(user)
+    .set({ ...nextEpoch, passwordChangeRequiredAt: null })
+    .where(isUser),
 );
 
 /**
@@ -237,139 +181,152 @@ export function notePasswordSet(id: string, now: number): Statement {
   return passwordSet({ id, now });
 }
 
-const advance = raw<{ epoch: number }>(
-  'UPDATE "user" SET epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id RETURNING epoch',
-  ['epoch'],
-);
+const advance = prepare(query.update(user).set(nextEpoch).where(isUser));
 
 /**
  * The statement that voids everything begun in the user's present state: challenges, half-done
  * sign-ins, device tokens.
  */
-export function advanceEpoch(id: string, now: number): Statement<{ epoch: number }> {
+export function advanceEpoch(id: string, now: number): Statement {
   return advance({ id, now });
 }
 
-const advanceIf = raw<{ epoch: number }>(
-  'UPDATE "user" SET epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND epoch = :epoch AND disabled_at IS NULL RETURNING epoch',
-  ['epoch'],
+const advanceIf = prepare(
+  query
+    .update(user)
+    .set(nextEpoch)
+    .where(and(isEnabledUser, eq(user.epoch, given('epoch')))),
 );
 
-/** The same, only from the state that the request was authorised in. */
-export function advanceEpochIf(
-  id: string,
-  epoch: number,
-  word: string,
-  now: number,
-): Statement<{ epoch: number }> {
-  return guarded(advanceIf({ id, epoch, now }), word);
+/** The same, only from the state that the request was authorised in; else `conflict`. */
+export function advanceEpochFrom({ id, epoch }: User, now: number): Statement {
+  return guarded(advanceIf({ id, epoch, now }), 'conflict');
 }
 
-const mfaDue = raw('UPDATE "user" SET mfa_due_at = :dueAt WHERE id = :id');
-const mfaDueOnce = raw(
-  'UPDATE "user" SET mfa_due_at = coalesce(mfa_due_at, :dueAt) WHERE id = :id',
+const mfaDue = prepare(
+  query
+    .update(user)
+    .set({ mfaDueAt: given('dueAt') })
+    .where(isUser),
+);
+const mfaDueOnce = prepare(
+  query
+    .update(user)
+    .set({ mfaDueAt: sql`coalesce(${user.mfaDueAt}, ${given('dueAt')})` })
+    .where(isUser),
 );
 
-/**
- * The statement that begins the time in which a second factor has to be enrolled, if it has not
- * begun.
- */
-export function beginMfaGrace(id: string, dueAt: number): Statement {
+/** The statement that begins the time to enrol a second factor, if it has not begun. */
+export function beginEnrolmentGrace(id: string, dueAt: number): Statement {
   return mfaDueOnce({ id, dueAt });
 }
 
-/** The statement that sets or forgets when a second factor is due. */
-export function setMfaDue(id: string, dueAt: number | null): Statement {
-  return mfaDue({ id, dueAt });
+/** The statement that forgets when a second factor is due. */
+export function forgetEnrolmentGrace(id: string): Statement {
+  return mfaDue({ id, dueAt: null });
 }
 
-const setPending = raw<User>(
-  `UPDATE "user" SET pending_email = :pendingEmail, pending_email_canonical = :pendingEmailCanonical, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NULL RETURNING ${COLUMNS}`,
-  userFromRow,
+const setPending = prepare(
+  query
+    .update(user)
+    .set({
+      ...touched,
+      pendingEmail: given('pendingEmail'),
+      pendingEmailCanonical: given('pendingEmailCanonical'),
+    })
+    .where(isEnabledUser),
 );
 
-/**
- * The statement that notes an address that its user has yet to prove; it reserves nothing (G10).
- */
+/** The statement that notes an address to be verified; it reserves nothing (G10). */
 export function setPendingEmail(values: {
-  id: string;
-  pendingEmail: string | null;
-  pendingEmailCanonical: string | null;
-  now: number;
-}): Statement<User> {
+  readonly id: string;
+  readonly pendingEmail: string | null;
+  readonly pendingEmailCanonical: string | null;
+  readonly now: number;
+}): Statement {
   return setPending({ ...values });
 }
 
 /**
- * A new address begun under the old password or factors is begun again under the new ones (G9,
- * R08); a first address stays, for it stands in no other's place.
+ * A new address that was begun under the old password or factors has to be begun again (G9, R08). A
+ * first address stays pending: it replaces none.
  */
-export function dropPendingAddress(
-  user: Pick<User, 'id' | 'email'>,
-  now: number,
-): readonly Statement[] {
-  return user.email === null
-    ? []
-    : [setPendingEmail({ id: user.id, pendingEmail: null, pendingEmailCanonical: null, now })];
+export function dropPendingAddress({ id, email }: User, now: number): readonly Statement[] {
+  if (email === null) return [];
+  return [setPendingEmail({ id, pendingEmail: null, pendingEmailCanonical: null, now })];
 }
 
-/** What a guarded proof says when the pending address is another one by now. */
-export const PENDING_MOVED = 'pending_email_moved';
-
-const prove = raw<User>(
-  `UPDATE "user" SET email = pending_email, email_canonical = pending_email_canonical, pending_email = NULL, pending_email_canonical = NULL, updated_at = max(updated_at + 1, :now)
-   WHERE id = :id AND pending_email_canonical = :canonical AND disabled_at IS NULL RETURNING ${COLUMNS}`,
-  userFromRow,
+const verify = prepare(
+  query
+    .update(user)
+    .set({
+      ...touched,
+      email: sql`${user.pendingEmail}`,
+      emailCanonical: sql`${user.pendingEmailCanonical}`,
+      pendingEmail: null,
+      pendingEmailCanonical: null,
+    })
+    .where(and(isEnabledUser, eq(user.pendingEmailCanonical, given('canonical')))),
 );
 
 /**
- * The statement that makes the pending address the proved one; a UniqueViolation when somebody
- * proved it first.
+ * The statement that makes the pending address the verified one; refused with `invalid_code` when
+ * another address is pending by now, or somebody else verified this one first.
  */
-export function proveEmail(values: {
-  id: string;
-  canonical: string;
-  now: number;
-}): Statement<User> {
-  return guarded(prove({ ...values }), PENDING_MOVED);
+export function verifyPendingEmail(values: {
+  readonly id: string;
+  readonly canonical: string;
+  readonly now: number;
+}): Statement {
+  return unique(guarded(verify({ ...values }), 'invalid_code'), 'invalid_code');
 }
 
-const lapse = raw(
-  'UPDATE "user" SET pending_email = NULL, pending_email_canonical = NULL WHERE pending_email_canonical = :canonical AND id <> :exceptId',
+const lapse = prepare(
+  query
+    .update(user)
+    .set({ pendingEmail: null, pendingEmailCanonical: null })
+    .where(and(eq(user.pendingEmailCanonical, given('canonical')), ne(user.id, given('exceptId')))),
 );
 
-/**
- * The statement by which an address that was proved lapses from every account that only claimed it
- * (G10).
- */
+/** The statement that takes a verified address from every account that only claimed it (G10). */
 export function lapsePendingEmails(canonical: string, exceptId: string): Statement {
   return lapse({ canonical, exceptId });
 }
 
-const disable = raw<{ id: string }>(
-  'UPDATE "user" SET disabled_at = :now, epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NULL RETURNING id',
-  ['id'],
+const disable = prepare(
+  query
+    .update(user)
+    .set({ ...nextEpoch, disabledAt: given('now') })
+    .where(isEnabledUser)
+    .returning({ id: user.id }),
 );
-const enable = raw<{ id: string }>(
-  'UPDATE "user" SET disabled_at = NULL, epoch = epoch + 1, updated_at = max(updated_at + 1, :now) WHERE id = :id AND disabled_at IS NOT NULL RETURNING id',
-  ['id'],
+const enable = prepare(
+  query
+    .update(user)
+    .set({ ...nextEpoch, disabledAt: null })
+    .where(and(isUser, isNotNull(user.disabledAt)))
+    .returning({ id: user.id }),
 );
 
+/** The statement that disables a user; no row when it was disabled. */
 export function disableUser(id: string, now: number): Statement<{ id: string }> {
   return disable({ id, now });
 }
 
+/** The statement that enables a user; no row when it was enabled. */
 export function enableUser(id: string, now: number): Statement<{ id: string }> {
   return enable({ id, now });
 }
 
-const demandChange = raw<{ id: string }>(
-  'UPDATE "user" SET password_change_required_at = :now, updated_at = max(updated_at + 1, :now) WHERE id = :id RETURNING id',
-  ['id'],
+const demandChange = prepare(
+  query
+    .update(user)
+    .set({ ...touched, passwordChangeRequiredAt: given('now') })
+    .where(isUser),
 );
 
 /** The statement by which the next sign-in asks for a new password. */
-export function demandPasswordChange(id: string, now: number): Statement<{ id: string }> {
+export function demandPasswordChange(id: string, now: number): Statement {
   return demandChange({ id, now });
 }
 
@@ -377,25 +334,12 @@ const page = prepare(
   query
     .select(userColumns)
     .from(user)
-    .where(sql`${user.id} > ${sql.placeholder('after')}`)
-    .orderBy(user.id)
+    .where(gt(user.id, given('after')))
+    .orderBy(asc(user.id))
     .limit(sql.placeholder('limit')),
 );
 
-/** Users in the order in which they came, after an id. */
+/** Users in the order in which they registered, after an id. */
 export async function listUsers(db: Database, after: string, limit: number): Promise<User[]> {
   return db.read(page({ after, limit }));
-}
-
-/**
- * Of those who ask for one name at once, the constraint lets one through. @throws {Refusal}
- * username_taken
- */
-export async function takingName<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof UniqueViolation) throw new Refusal('username_taken', { cause: error });
-    throw error;
-  }
 }

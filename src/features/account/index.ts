@@ -1,8 +1,14 @@
-/** The account that a token belongs to. */
-import type { Feature } from '../feature.ts';
+/** The account that a token belongs to: its profile, its email address, its end. */
+import { feature } from '../feature.ts';
 import { accountRoutes } from './routes.ts';
+import type { AccountSettings } from './routes.ts';
 
-export const account: Feature = {
+export const account = feature({
   name: 'account',
-  contribute: (app) => ({ routes: accountRoutes(app) }),
-};
+  settings: ({ registration, mail, server }): AccountSettings => ({
+    hasUsernames: registration.usernames,
+    verifyUrl: mail.verify_url ?? `${server.public_url}/verify-address`,
+    linkTtlMs: mail.link_ttl,
+  }),
+  create: (kernel, settings) => ({ routes: () => accountRoutes(kernel, settings) }),
+});

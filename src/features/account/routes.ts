@@ -1,100 +1,87 @@
 /** GET, PATCH and DELETE /me; POST /email/verify and /email/verify/resend. */
 import * as z from 'zod';
-import type { App } from '../../app/capabilities.ts';
-import { hasSecondFactor } from '../../core/factor/second-factor.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import type { User } from '../../core/user/user.ts';
+import { metadata, nameText, shortCodeText, text } from '../../http/fields.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
-import { metadata, text } from '../../http/fields.ts';
 import { UserReply, userReply } from '../../http/schemas.ts';
-import { changeEmail, resendEmailCode, verifyEmail } from './change-email.ts';
-import { changeProfile, deleteAccount, profileStatement } from './change-profile.ts';
+import type { AddressSettings } from './address-code.ts';
+import { changeEmail } from './change-email.ts';
+import { changeProfile } from './change-profile.ts';
+import { deleteAccount } from './delete-account.ts';
+import { resendEmailCode, verifyEmail } from './verify-email.ts';
+
+export interface AccountSettings extends AddressSettings {
+  /** Whether accounts may choose a username. */
+  readonly hasUsernames: boolean;
+}
+
+type Reply = z.input<typeof UserReply>;
 
 const changeable = {
   display_name: text({ min: 1, max: 128 }).nullable().optional(),
   user_metadata: metadata().optional(),
-  email: z.string().max(512, 'No address is that long.').optional(),
+  email: nameText('address').optional(),
 };
 
-export function accountRoutes(app: App): readonly AnyRoute[] {
-  const hasUsernames = app.config.registration.usernames;
+/** A user as the API shows it, with whether it has a second factor. */
+type Shown = (user: User) => Promise<Reply>;
+
+function changeRoute(kernel: Kernel, settings: AccountSettings, shown: Shown): AnyRoute {
+  const { hasUsernames } = settings;
+  const change = changeProfile(kernel);
+  const changeAddress = changeEmail(kernel, settings);
+  return route({
+    method: 'patch',
+    path: '/me',
+    tag: 'Account',
+    summary: 'Change the username, the display name, the metadata or the e-mail address',
+    description:
+      'What is left out stays as it is. A new address is pending until POST /email/verify; the old one stays in force and is told. user_metadata is replaced as a whole; display_name null takes it away.',
+    security: bearer({ fresh: true }),
+    body: hasUsernames
+      ? z.strictObject({ ...changeable, username: nameText('name').optional() })
+      : z.strictObject(changeable),
+    status: 200,
+    reply: UserReply,
+    problems: hasUsernames ? ['username_taken', 'overloaded'] : ['overloaded'],
+    handle: async (call) => {
+      const { body } = call;
+      const profile = {
+        username:
+          'username' in body && typeof body.username === 'string' ? body.username : undefined,
+        displayName: body.display_name,
+        userMetadata: body.user_metadata,
+      };
+      const context = kernel.context(call);
+      if (body.email === undefined) return shown(await change(context, profile));
+      return shown(await changeAddress(context, { email: body.email, profile }));
+    },
+  });
+}
+
+function addressRoutes(
+  kernel: Kernel,
+  settings: AddressSettings,
+  shown: Shown,
+): readonly AnyRoute[] {
+  const verify = verifyEmail(kernel);
+  const resend = resendEmailCode(kernel, settings);
   return [
-    route({
-      method: 'get',
-      path: '/me',
-      tag: 'Account',
-      summary: 'The user whose token it is',
-      security: bearer(),
-      status: 200,
-      reply: UserReply,
-      problems: [],
-      handle: async ({ principal }) =>
-        userReply(principal.user, await hasSecondFactor(app, principal.user.id)),
-    }),
-    route({
-      method: 'patch',
-      path: '/me',
-      tag: 'Account',
-      summary: 'Change the username, the display name, the metadata or the e-mail address',
-      description:
-        'What is left out stays as it is. A new address is pending until POST /email/verify; the old one stays in force and is told. user_metadata is replaced as a whole; display_name null takes it away.',
-      security: bearer({ fresh: true }),
-      body: hasUsernames
-        ? z.strictObject({
-            ...changeable,
-            username: z.string().max(512, 'No name here is that long.').optional(),
-          })
-        : z.strictObject(changeable),
-      status: 200,
-      reply: UserReply,
-      problems: hasUsernames ? ['username_taken', 'overloaded'] : ['overloaded'],
-      handle: async ({ body, principal, requester, signal }) => {
-        const change = {
-          username:
-            'username' in body && typeof body.username === 'string' ? body.username : undefined,
-          displayName: body.display_name,
-          userMetadata: body.user_metadata,
-        };
-        const user =
-          body.email === undefined
-            ? await changeProfile(app, principal, change, requester)
-            : await changeEmail(
-                app,
-                principal,
-                body.email,
-                [profileStatement(app, principal, change)],
-                requester,
-                signal,
-              );
-        return userReply(user, await hasSecondFactor(app, user.id));
-      },
-    }),
-    route({
-      method: 'delete',
-      path: '/me',
-      tag: 'Account',
-      summary: 'Delete the account',
-      description: 'Every session, credential and one-time token goes with it.',
-      security: bearer({ fresh: true }),
-      status: 204,
-      problems: [],
-      handle: ({ principal, requester }) => deleteAccount(app, principal, requester),
-    }),
     route({
       method: 'post',
       path: '/email/verify',
       tag: 'Account',
-      summary: 'Prove the pending address by the code that was sent to it',
+      summary: 'Verify the pending address by the code that was sent to it',
       description:
         'The mailbox and the account, both. Other accounts that only claimed the address lose it; where it replaces an old one, the other sessions end.',
       security: bearer(),
-      body: z.strictObject({ code: z.string().max(32, 'No code is that long.') }),
+      body: z.strictObject({ code: shortCodeText }),
       status: 200,
       reply: UserReply,
       problems: ['invalid_code', 'too_many_attempts', 'overloaded'],
-      handle: async ({ body, principal, requester, signal }) => {
-        const user = await verifyEmail(app, principal, body.code, requester, signal);
-        return userReply(user, await hasSecondFactor(app, user.id));
-      },
+      handle: async (call) => shown(await verify(kernel.context(call), call.body.code)),
     }),
     route({
       method: 'post',
@@ -105,8 +92,40 @@ export function accountRoutes(app: App): readonly AnyRoute[] {
       security: bearer(),
       status: 202,
       problems: ['overloaded'],
-      handle: ({ principal, requester, signal }) =>
-        resendEmailCode(app, principal, requester, signal),
+      handle: (call) => resend(kernel.context(call)),
     }),
+  ];
+}
+
+export function accountRoutes(kernel: Kernel, settings: AccountSettings): readonly AnyRoute[] {
+  const { factors } = kernel;
+  const remove = deleteAccount(kernel);
+  const shown: Shown = async (user) =>
+    userReply(user, { hasSecondFactor: await factors.hasSecond(user.id) });
+  return [
+    route({
+      method: 'get',
+      path: '/me',
+      tag: 'Account',
+      summary: 'The user whose token it is',
+      security: bearer(),
+      status: 200,
+      reply: UserReply,
+      problems: [],
+      handle: ({ principal }) => shown(principal.user),
+    }),
+    changeRoute(kernel, settings, shown),
+    route({
+      method: 'delete',
+      path: '/me',
+      tag: 'Account',
+      summary: 'Delete the account',
+      description: 'Every session, credential and one-time token goes with it.',
+      security: bearer({ fresh: true }),
+      status: 204,
+      problems: [],
+      handle: (call) => remove(kernel.context(call)),
+    }),
+    ...addressRoutes(kernel, settings, shown),
   ];
 }

@@ -1,14 +1,9 @@
-/** The second step of a sign-in, stepping up within a session, and recovery codes. */
-import type { App } from '../../app/capabilities.ts';
-import type { Feature } from '../feature.ts';
-import { recoveryCodeFactor } from './factor.ts';
+/** The second step of a sign-in, and stepping up within a session, by whichever factors are on. */
+import { feature } from '../feature.ts';
 import { mfaRoutes } from './routes.ts';
 
-/** Without a factor that asks for a second one there is nothing to recover. */
-const isOn = ({ config }: App): boolean => config.totp.enabled || config.passkeys.enabled;
-
-export const mfa: Feature = {
+export const mfa = feature({
   name: 'mfa',
-  factors: (app) => (isOn(app) ? [recoveryCodeFactor(app)] : []),
-  contribute: (app) => ({ routes: mfaRoutes(app) }),
-};
+  settings: ({ cookies }) => cookies,
+  create: (kernel, cookies) => ({ routes: () => mfaRoutes(kernel, cookies) }),
+});

@@ -1,20 +1,27 @@
-/** POST /login/mfa, /reauthenticate, /me/recovery-codes; GET /me/factors. */
+/** POST /login/mfa and /reauthenticate; GET /me/factors. */
 import * as z from 'zod';
-import type { App } from '../../app/capabilities.ts';
-import { AnswerBody, answerMembers, answerOf } from '../../http/factor-answer.ts';
+import type { Factor } from '../../core/factor/factor.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import { answerMembers, answerOf } from '../../http/factor-answer.ts';
 import { tokenText } from '../../http/fields.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
-import { AuthenticatedReply, AuthenticationReply, RecoveryCodesReply } from '../../http/schemas.ts';
-import { cookieMember, deliver, demandCookies } from '../../http/token-transport.ts';
-import { renewRecoveryCodes, showAgain, showSecondFactor } from './operations.ts';
+import { AuthenticatedReply, AuthenticationReply } from '../../http/schemas.ts';
+import { cookieMember, demandCookies, deliver } from '../../http/token-transport.ts';
+import type { CookiePolicy } from '../../http/token-transport.ts';
+import { presentAgain } from './present-again.ts';
+import { presentSecondFactor } from './present-second-factor.ts';
 
-export function mfaRoutes(app: App): readonly AnyRoute[] {
-  const second = app.factors.filter(({ demandsSecond }) => demandsSecond);
-  const answerable =
-    second.length === 0 ? app.factors.filter(({ name }) => name === 'password') : app.factors;
-  const members = answerMembers(answerable);
-  const reauthentication = route({
+/** The factors that a body may present: without a second factor there is the password alone. */
+function answerable(active: readonly Factor[]): readonly Factor[] {
+  const hasSecond = active.some(({ demandsSecond }) => demandsSecond);
+  return hasSecond ? active : active.filter(({ kind }) => kind === 'knowledge');
+}
+
+function reauthenticateRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
+  const factors = answerable(kernel.factors.active);
+  const again = presentAgain(kernel);
+  return route({
     method: 'post',
     path: '/reauthenticate',
     tag: 'Sign-in',
@@ -22,9 +29,7 @@ export function mfaRoutes(app: App): readonly AnyRoute[] {
     description:
       'The same session with a new auth_time: what a route that answered insufficient_user_authentication asks for. A user who has a second factor shows that one: after the password alone this answers insufficient_user_authentication again, with the factors that would do.',
     security: bearer(),
-    body: z
-      .strictObject({ ...members, cookie: cookieMember })
-      .pipe(AnswerBody.extend({ cookie: cookieMember })),
+    body: z.strictObject({ ...answerMembers(factors), cookie: cookieMember }),
     status: 200,
     reply: AuthenticatedReply,
     problems: [
@@ -36,89 +41,72 @@ export function mfaRoutes(app: App): readonly AnyRoute[] {
       'overloaded',
     ],
     handle: async (call) => {
-      const asked = call.body.cookie === true;
-      const answer = answerOf(call.body, answerable);
-      demandCookies(app, call, asked);
-      return deliver(
-        call,
-        await showAgain(app, call.principal, answer, call.requester, call.signal),
-        asked,
-      );
+      const { body } = call;
+      const answer = answerOf(body, factors);
+      demandCookies(cookies, call, body['cookie']);
+      return deliver(call, await again(kernel.context(call), answer), body['cookie']);
     },
   });
-  if (second.length === 0) return [reauthentication];
-  return [
-    reauthentication,
-    route({
-      method: 'post',
-      path: '/login/mfa',
-      tag: 'Sign-in',
-      summary: 'Show the second factor of a sign-in',
-      description:
-        'With the challenge_token of a first factor and one of the factors that its answer named. Five tries a challenge, and a cap for the account over all of them; one success.',
-      security: 'public',
-      body: z
-        .strictObject({ challenge_token: tokenText(), ...members, cookie: cookieMember })
-        .pipe(AnswerBody.extend({ challenge_token: z.string(), cookie: cookieMember })),
-      status: 200,
-      reply: AuthenticationReply,
-      problems: [
-        'invalid_credentials',
-        'invalid_token',
-        'password_change_required',
-        'origin_not_allowed',
-        'too_many_attempts',
-        'overloaded',
-      ],
-      handle: async (call) => {
-        const asked = call.body.cookie === true;
-        const answer = answerOf(call.body, answerable);
-        demandCookies(app, call, asked);
-        return deliver(
-          call,
-          await showSecondFactor(
-            app,
-            call.body.challenge_token,
-            answer,
-            call.requester,
-            call.signal,
-          ),
-          asked,
-        );
-      },
+}
+
+function secondFactorRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
+  const factors = answerable(kernel.factors.active);
+  const present = presentSecondFactor(kernel);
+  return route({
+    method: 'post',
+    path: '/login/mfa',
+    tag: 'Sign-in',
+    summary: 'Show the second factor of a sign-in',
+    description:
+      'With the challenge_token of a first factor and one of the factors that its answer named. Five tries a challenge, and a cap for the account over all of them; one success.',
+    security: 'public',
+    body: z.strictObject({
+      challenge_token: tokenText(),
+      ...answerMembers(factors),
+      cookie: cookieMember,
     }),
-    route({
-      method: 'get',
-      path: '/me/factors',
-      tag: 'Factors',
-      summary: 'The factors that the user has',
-      security: bearer(),
-      status: 200,
-      reply: z
-        .object(Object.assign({}, ...app.factors.map(({ listing }) => listing?.shape ?? {})))
-        .meta({ id: 'Factors' }),
-      problems: [],
-      handle: async ({ principal }) =>
-        Object.assign(
-          {},
-          ...(await Promise.all(
-            app.factors.map(({ listing }) => listing?.list(principal.user) ?? {}),
-          )),
-        ),
-    }),
-    route({
-      method: 'post',
-      path: '/me/recovery-codes',
-      tag: 'Factors',
-      summary: 'Make ten new recovery codes',
-      description: 'Shown this once; the old set no longer works. The other sessions end.',
-      security: bearer({ fresh: true }),
-      status: 200,
-      reply: RecoveryCodesReply,
-      problems: ['no_second_factor', 'conflict', 'overloaded'],
-      handle: async ({ principal, requester, signal }) => ({
-        recovery_codes: [...(await renewRecoveryCodes(app, principal, requester, signal))],
-      }),
-    }),
-  ];
+    status: 200,
+    reply: AuthenticationReply,
+    problems: [
+      'invalid_credentials',
+      'invalid_token',
+      'password_change_required',
+      'origin_not_allowed',
+      'too_many_attempts',
+      'overloaded',
+    ],
+    handle: async (call) => {
+      const { body } = call;
+      const answer = answerOf(body, factors);
+      demandCookies(cookies, call, body['cookie']);
+      const challengeToken = String(body['challenge_token']);
+      const done = await present(kernel.context(call), { challengeToken, answer });
+      return deliver(call, done, body['cookie']);
+    },
+  });
+}
+
+function listingRoute({ factors: { active } }: Kernel): AnyRoute {
+  const listings = active.flatMap(({ listing }) => (listing === undefined ? [] : [listing]));
+  const shapes = listings.map(({ shape }) => Object.entries(shape)).flat();
+  return route({
+    method: 'get',
+    path: '/me/factors',
+    tag: 'Factors',
+    summary: 'The factors that the user has',
+    security: bearer(),
+    status: 200,
+    reply: z.object(Object.fromEntries(shapes)).meta({ id: 'Factors' }),
+    problems: [],
+    handle: async ({ principal: { user } }) => {
+      const lists = await Promise.all(listings.map((listing) => listing.list(user)));
+      return Object.fromEntries(lists.flatMap((members) => Object.entries(members)));
+    },
+  });
+}
+
+export function mfaRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[] {
+  const again = reauthenticateRoute(kernel, cookies);
+  if (!kernel.factors.active.some(({ demandsSecond }) => demandsSecond)) return [again];
+  return [again, secondFactorRoute(kernel, cookies), listingRoute(kernel)];
 }

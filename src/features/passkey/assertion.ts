@@ -3,17 +3,17 @@
  * says.
  */
 import { createHash } from 'node:crypto';
-import { Refusal } from '../../refusal.ts';
-import type { Amr } from '../../core/factor/amr.ts';
+import type { Context } from '../../core/context.ts';
 import type { VerifiedFactor } from '../../core/factor/factor.ts';
-import { tellSeldom } from '../../core/email/email.ts';
-import type { PasskeyChallenge } from './challenge-token.ts';
-import type { Requester } from '../../core/session/requester.ts';
+import { placeOf } from '../../core/factor/factors.ts';
+import type { Amr, PresentedFactor } from '../../core/factor/presented.ts';
 import type { User } from '../../core/user/user.ts';
+import { Refusal } from '../../refusal.ts';
+import type { PasskeyChallenge } from './challenge-token.ts';
 import type { AssertionJson } from './credential-json.ts';
 import { NotVerified } from './not-verified.ts';
 import { userHandleOf } from './options.ts';
-import type { PasskeyApp } from './relying-party.ts';
+import type { PasskeyKernel } from './settings.ts';
 import { acceptCounter, suspectClone } from './store.ts';
 import type { Passkey } from './store.ts';
 import { verifyAssertion } from './verification.ts';
@@ -38,76 +38,82 @@ function standIn(credentialId: string): string {
   return STAND_INS[dice < 200 ? 0 : dice < 228 ? 1 : 2];
 }
 
-/** RFC 8176: a key that may be copied between devices is software's to them, whatever holds it. */
-export function methodsOf({
+/**
+ * What a presented passkey counts for. A key that may be copied between devices is software's to
+ * them, whatever holds it (RFC 8176).
+ */
+export function presentedBy({
   backupEligible,
   userVerified,
-}: Pick<Assertion, 'backupEligible' | 'userVerified'>): readonly Amr[] {
-  return [backupEligible ? 'swk' : 'hwk', 'user', ...(userVerified ? (['mfa'] as const) : [])];
+}: Pick<Assertion, 'backupEligible' | 'userVerified'>): PresentedFactor {
+  const amr: readonly Amr[] = [backupEligible ? 'swk' : 'hwk', 'user'];
+  const presented = { factor: 'passkey', kind: 'device', amr } as const;
+  return userVerified ? { ...presented, isMultiFactor: true } : presented;
 }
 
-/** The passkey that an assertion names, and its user; null when nobody has it. */
-export type Owned = { readonly passkey: Passkey; readonly user: User } | null;
+export interface PresentedAssertion {
+  readonly challenge: PasskeyChallenge;
+  readonly credential: AssertionJson;
+  /** The passkey that the assertion names, and its user; null when nobody has it. */
+  readonly owned: { readonly passkey: Passkey; readonly user: User } | null;
+  /**
+   * Whether the authenticator has to say whose it is: in a sign-in without a name (WebAuthn §7.2
+   * step 6).
+   */
+  readonly handle: 'required' | 'optional';
+}
 
 /**
  * Verifies an assertion. That its counter was not used meanwhile is decided by the statement among
  * the effects.
  *
- * @param handle whether the authenticator has to say whose it is (a sign-in that named nobody, §7.2
- *   step 6)
  * @throws {Refusal} invalid_credentials
  */
 export async function verifyPasskey(
-  app: PasskeyApp,
-  challenge: PasskeyChallenge,
-  credential: AssertionJson,
-  owned: Owned,
-  handle: 'required' | 'optional',
-  requester: Requester,
+  kernel: PasskeyKernel,
+  context: Context,
+  { challenge, credential, owned, handle }: PresentedAssertion,
 ): Promise<VerifiedFactor> {
-  const expected = {
-    relyingParty: app.relyingParty,
-    challenge: challenge.challenge,
-    userVerification: app.config.passkeys.user_verification,
-  };
-  let shown;
+  const { relyingParty, userVerification } = kernel.passkeys;
+  const expected = { relyingParty, challenge: challenge.challenge, userVerification };
+  let assertion: Assertion;
   try {
-    shown = await verifyAssertion(
-      expected,
-      credential,
-      owned?.passkey.publicKey ?? standIn(credential.id),
-    );
-  } catch (error) {
-    if (error instanceof NotVerified) throw new Refusal('invalid_credentials', { cause: error });
-    throw error;
+    const publicKey = owned?.passkey.publicKey ?? standIn(credential.id);
+    assertion = await verifyAssertion(expected, credential, publicKey);
+  } catch (cause) {
+    if (cause instanceof NotVerified) throw new Refusal('invalid_credentials', { cause });
+    throw cause;
   }
-  if (owned === null) throw new Refusal('invalid_credentials');
+  if (owned === null || !belongsTo(owned.user, credential, handle)) {
+    throw new Refusal('invalid_credentials');
+  }
   const { passkey, user } = owned;
-  // Said or not, it can be nobody else's (W05).
-  const given = credential.response.userHandle ?? '';
-  if (given === '' ? handle === 'required' : given !== userHandleOf(user.id))
-    throw new Refusal('invalid_credentials');
   // A key can't become or cease to be one that is copied (§7.2 step 19, W03).
-  if (shown.backupEligible !== (passkey.backupEligible === 1))
+  if (assertion.backupEligible !== (passkey.backupEligible === 1)) {
     throw new Refusal('invalid_credentials');
-  if (shown.counter <= passkey.counter && (shown.counter > 0 || passkey.counter > 0))
-    throw await cloneSuspected(app, passkey, user, requester);
+  }
+  const { counter, backedUp } = assertion;
+  if (counter <= passkey.counter && (counter > 0 || passkey.counter > 0)) {
+    throw await cloneSuspected(kernel, context, owned);
+  }
+  const now = kernel.clock.now();
   return {
-    factor: 'passkey',
-    kind: 'device',
-    amr: methodsOf(shown),
+    ...presentedBy(assertion),
     user,
-    // Whoever has the key counts apart from strangers at what comes next (L02).
-    device: `p${passkey.id}`,
-    effects: [
-      acceptCounter({
-        id: passkey.id,
-        counter: shown.counter,
-        backedUp: shown.backedUp,
-        now: app.clock.now(),
-      }),
-    ],
+    // Whoever has the key has attempt counters of its own at what comes next (L02).
+    device: passkey.id,
+    effects: [acceptCounter({ id: passkey.id, counter, backedUp, now })],
   };
+}
+
+/** Said or not, it can be nobody else's (W05). */
+function belongsTo(
+  { id }: User,
+  { response }: AssertionJson,
+  handle: PresentedAssertion['handle'],
+): boolean {
+  const given = response.userHandle ?? '';
+  return given === '' ? handle === 'optional' : given === userHandleOf(id);
 }
 
 /**
@@ -115,27 +121,23 @@ export async function verifyPasskey(
  * and the assertion refused (W04).
  */
 async function cloneSuspected(
-  app: PasskeyApp,
-  passkey: Passkey,
-  user: User,
-  requester: Requester,
+  { commit, emails, clock }: PasskeyKernel,
+  context: Context,
+  { passkey, user }: NonNullable<PresentedAssertion['owned']>,
 ): Promise<Refusal> {
-  await app.db.write([
-    suspectClone(passkey.id, app.clock.now()),
-    ...tellSeldom(
-      app,
-      'passkey_suspect',
-      user.email,
-      { factor: passkey.name, address: requester.ip ?? 'unknown' },
-      requester,
-    ),
+  await commit.inAnySession([
+    suspectClone(passkey.id, clock.now()),
+    ...emails.notifySeldom(context, {
+      template: 'passkey_suspect',
+      to: user.email,
+      values: { factor: passkey.name, address: placeOf(context) },
+    }),
   ]);
-  app.wakeCourier();
-  app.log.write(
+  context.log.write(
     'warn',
     'passkey.clone_suspected',
     'a passkey answered with a counter that was used before',
-    { request_id: requester.requestId, 'user.id': user.id, 'client.address': requester.ip },
+    { 'user.id': user.id },
   );
   return new Refusal('invalid_credentials');
 }

@@ -1,11 +1,11 @@
 /** Beginning a ceremony, and spending its challenge with the first answer. */
-import { Refusal } from '../../refusal.ts';
-import { countChallengeTry } from '../../core/factor/challenge.ts';
-import { mintPasskeyChallenge, passkeyBinding, verifyPasskeyChallenge } from './challenge-token.ts';
-import type { Ceremony, PasskeyChallenge } from './challenge-token.ts';
+import type { Kernel } from '../../core/kernel.ts';
 import { encodeBase64url } from '../../lib/base64url.ts';
+import { Refusal } from '../../refusal.ts';
+import { bindingOf, mintPasskeyChallenge, verifyPasskeyChallenge } from './challenge-token.ts';
+import type { Ceremony, PasskeyChallenge } from './challenge-token.ts';
+import type { Descriptor } from './decoy.ts';
 import { library } from './library.ts';
-import type { PasskeyApp } from './relying-party.ts';
 
 /** ASVS 6.7.2 asks for 64 bits. */
 const CHALLENGE_BYTES = 32;
@@ -17,30 +17,27 @@ export interface BegunCeremony {
   readonly challenge: string;
 }
 
+export interface BegunAssertion extends BegunCeremony {
+  readonly allow: readonly Descriptor[];
+}
+
 /**
  * Begins a ceremony; nothing is stored.
  *
- * @param binding what the answer has to belong to; null for a sign-in that names nobody
+ * @param binding what the answer has to belong to; null for a sign-in without a name
  */
 export function beginCeremony(
-  app: PasskeyApp,
+  kernel: Kernel,
   ceremony: Ceremony,
   binding: readonly string[] | null,
 ): BegunCeremony {
-  // While its user looks for the authenticator.
+  // Loaded while the user looks for the authenticator.
   void library();
-  const id = app.newId();
-  const challenge = encodeBase64url(app.random.bytes(CHALLENGE_BYTES));
-  const bound = binding === null ? null : passkeyBinding(app.keys.derivedKey, id, binding);
-  return {
-    challengeId: mintPasskeyChallenge(app.keys, app.policy.issuer, app.clock, {
-      id,
-      ceremony,
-      challenge,
-      binding: bound,
-    }),
-    challenge,
-  };
+  const id = kernel.newId();
+  const challenge = encodeBase64url(kernel.random.bytes(CHALLENGE_BYTES));
+  const bound = binding === null ? null : bindingOf(kernel, id, binding);
+  const challengeId = mintPasskeyChallenge(kernel, { id, ceremony, challenge, binding: bound });
+  return { challengeId, challenge };
 }
 
 /**
@@ -50,22 +47,16 @@ export function beginCeremony(
  * @returns null when it isn't ours, is of another ceremony, too old, or was answered before
  */
 export async function spendCeremony(
-  app: PasskeyApp,
+  kernel: Kernel,
   ceremony: Ceremony,
   challengeId: string,
 ): Promise<PasskeyChallenge | null> {
-  let challenge;
+  let challenge: PasskeyChallenge;
   try {
-    challenge = verifyPasskeyChallenge(
-      app.keys,
-      app.policy.issuer,
-      app.clock,
-      ceremony,
-      challengeId,
-    );
+    challenge = verifyPasskeyChallenge(kernel, ceremony, challengeId);
   } catch (error) {
     if (error instanceof Refusal && error.code === 'invalid_token') return null;
     throw error;
   }
-  return (await countChallengeTry(app.db, challenge.id, app.clock.now(), 1)) ? challenge : null;
+  return (await kernel.challenges.countTry(challenge.id, 1)) ? challenge : null;
 }

@@ -1,27 +1,24 @@
 /**
  * Challenges of WebAuthn ceremonies. Nothing is stored until one is answered: the id that a caller
  * brings back is a signed token with the challenge in it, good for one ceremony of one kind within
- * five minutes; the first answer spends it (W01, ASVS 6.7.2). Its content can be read by whoever
- * asked, so what it is bound to stands in it as a keyed hash that tells nothing of who exists
- * (E04).
+ * five minutes; the first answer spends it (W01, ASVS 6.7.2). Whoever asked can read its content, so
+ * what it is bound to is in it as a keyed hash that tells nothing of who exists (E04).
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-cryptographic-challenges
  */
 import { createHmac } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import type { Kernel } from '../../core/kernel.ts';
+import { signInternal, verifyInternal } from '../../core/token/internal-token.ts';
 import { constantTimeEqual } from '../../crypto/secret.ts';
 import { Refusal } from '../../refusal.ts';
-import type { Clock } from '../../lib/clock.ts';
-import { signInternal, verifyInternal } from '../../core/token/internal-token.ts';
-import type { InternalKeys } from '../../core/token/internal-token.ts';
 
 export const PASSKEY_CHALLENGE_TYPE = 'passkey+jwt';
 export const PASSKEY_CHALLENGE_TTL_SECONDS = 300;
 
-/**
- * What the ceremony is for: adding a passkey, signing in by one, or showing one as a further
- * factor.
- */
+/** Seconds by which another instance's clock may be ahead of ours. */
+const SKEW_SECONDS = 5;
+
+/** What the ceremony is for: adding a passkey, signing in by one, or presenting a further factor. */
 export type Ceremony = 'register' | 'sign_in' | 'second';
 
 export interface PasskeyChallenge {
@@ -29,49 +26,47 @@ export interface PasskeyChallenge {
   readonly ceremony: Ceremony;
   /** 32 random bytes, base64url. */
   readonly challenge: string;
-  /** A keyed hash of what it is bound to; null for a sign-in that named nobody. */
+  /** A keyed hash of what it is bound to; null for a sign-in without a name. */
   readonly binding: string | null;
 }
 
-/**
- * What a challenge is bound to, as it stands in its token: no two challenges have the same for one
- * user.
- */
-export function passkeyBinding(
-  key: KeyObject,
+type Keys = Pick<Kernel, 'signingKeys'>;
+
+/** What a challenge is bound to, as its token has it: never the same for two challenges. */
+export function bindingOf(
+  { signingKeys }: Keys,
   challengeId: string,
   parts: readonly string[],
 ): string {
-  return createHmac('sha256', key)
+  return createHmac('sha256', signingKeys.derivedKey)
     .update(`postern passkey binding\n${JSON.stringify([challengeId, ...parts])}`)
     .digest('base64url');
 }
 
 /** Whether a challenge is bound to just this. */
 export function isBoundTo(
-  key: KeyObject,
+  keys: Keys,
   { id, binding }: PasskeyChallenge,
   parts: readonly string[],
 ): boolean {
-  return binding !== null && constantTimeEqual(binding, passkeyBinding(key, id, parts));
+  return binding !== null && constantTimeEqual(binding, bindingOf(keys, id, parts));
 }
 
 export function mintPasskeyChallenge(
-  keys: InternalKeys,
-  issuer: string,
-  clock: Clock,
+  { signingKeys, issuer, clock }: Pick<Kernel, 'signingKeys' | 'issuer' | 'clock'>,
   { id, ceremony, challenge, binding }: PasskeyChallenge,
 ): string {
-  const now = Math.floor(clock.now() / 1000);
-  return signInternal(keys.internalKeyAt(clock.now()), PASSKEY_CHALLENGE_TYPE, {
+  const now = clock.now();
+  const iat = Math.floor(now / 1000);
+  return signInternal(signingKeys.internalKeyAt(now), PASSKEY_CHALLENGE_TYPE, {
     iss: issuer,
     aud: issuer,
     jti: id,
     ceremony,
     challenge,
     ...(binding === null ? {} : { binding }),
-    iat: now,
-    exp: now + PASSKEY_CHALLENGE_TTL_SECONDS,
+    iat,
+    exp: iat + PASSKEY_CHALLENGE_TTL_SECONDS,
   });
 }
 
@@ -80,30 +75,18 @@ export function mintPasskeyChallenge(
  *   is the caller's to compare
  */
 export function verifyPasskeyChallenge(
-  keys: InternalKeys,
-  issuer: string,
-  clock: Clock,
+  { signingKeys, issuer, clock }: Pick<Kernel, 'signingKeys' | 'issuer' | 'clock'>,
   ceremony: Ceremony,
   token: string,
 ): PasskeyChallenge {
-  const {
-    jti,
-    ceremony: kind,
-    challenge,
-    binding,
-    exp,
-    iat,
-  } = verifyInternal(keys, issuer, PASSKEY_CHALLENGE_TYPE, token);
+  const claims = verifyInternal(signingKeys, issuer, PASSKEY_CHALLENGE_TYPE, token);
+  const { jti, ceremony: kind, challenge, binding, exp, iat } = claims;
   const now = Math.floor(clock.now() / 1000);
-  if (
-    typeof jti !== 'string' ||
-    typeof challenge !== 'string' ||
-    typeof exp !== 'number' ||
-    typeof iat !== 'number' ||
-    kind !== ceremony
-  )
+  const isText = typeof jti === 'string' && typeof challenge === 'string';
+  if (!isText || typeof exp !== 'number' || typeof iat !== 'number' || kind !== ceremony) {
     throw new Refusal('invalid_token');
-  if (exp <= now || iat > now + 5 || exp - iat > PASSKEY_CHALLENGE_TTL_SECONDS)
-    throw new Refusal('invalid_token');
+  }
+  const isTooLong = exp - iat > PASSKEY_CHALLENGE_TTL_SECONDS;
+  if (exp <= now || iat > now + SKEW_SECONDS || isTooLong) throw new Refusal('invalid_token');
   return { id: jti, ceremony, challenge, binding: typeof binding === 'string' ? binding : null };
 }

@@ -14,7 +14,7 @@ function readRpId(text: string): Reading<string> {
     : {
         refusals: [
           {
-            problem: 'is no host name',
+            problem: 'is not a host name',
             remedy: 'Write a domain in lower case without scheme and port, such as "example.com".',
           },
         ],
@@ -25,7 +25,7 @@ export const passkeysSection = section('Passkeys (WebAuthn).', {
   enabled: boolean({ sentence: 'Whether users may sign in with passkeys.', default: true }),
   rp_id: optionalText({
     sentence:
-      'The domain that passkeys belong to; pages of it and of its subdomains can use them. A change makes all passkeys useless.',
+      'The domain that passkeys belong to; its pages and those of its subdomains can use them. Changing it invalidates all passkeys.',
     absent: 'the host of server.public_url ("localhost" for an address of this machine)',
     example: 'example.com',
     unit: 'a domain',
@@ -39,33 +39,32 @@ export const passkeysSection = section('Passkeys (WebAuthn).', {
   }),
   origins: list({
     sentence:
-      'Origins of the pages that may use passkeys here; empty means that of server.public_url.',
+      'Origins of the pages that may use passkeys; empty means the origin of server.public_url.',
     default: [],
     unit: 'origins such as "https://app.example.com"',
     read: readOrigin,
   }),
   user_verification: choice({
     sentence:
-      'Whether the authenticator has to verify its user by PIN or biometrics; without, a passkey alone is one factor.',
+      'Whether the authenticator must verify the user by PIN or biometrics; without that, a passkey counts as one factor.',
     default: 'preferred',
     of: ['required', 'preferred', 'discouraged'],
   }),
   attestation: choice({
     sentence:
-      'Whether to ask authenticators which make they are; the statement is checked against no list of makers.',
+      "Whether to request an attestation of the authenticator's model; it is not checked against a list of manufacturers.",
     default: 'none',
     of: ['none', 'indirect', 'direct', 'enterprise'],
   }),
   enroll_url: optionalText({
-    sentence:
-      'The page where users add a passkey; /.well-known/passkey-endpoints names it to password managers.',
+    sentence: 'The page where users add a passkey, for /.well-known/passkey-endpoints.',
     absent: 'none',
     example: 'https://app.example.com/passkeys/new',
     unit: 'an https URL',
     read: readPageUrl,
   }),
   manage_url: optionalText({
-    sentence: 'The page where users manage their passkeys; named in the same place.',
+    sentence: 'The page where users manage their passkeys, for /.well-known/passkey-endpoints.',
     absent: 'none',
     example: 'https://app.example.com/passkeys',
     unit: 'an https URL',

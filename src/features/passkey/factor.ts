@@ -1,84 +1,66 @@
-/** The passkey as a further factor: of a pending sign-in, or shown again within a session. */
+/** The passkey as a further factor: of a pending sign-in, or presented again within a session. */
 import * as z from 'zod';
-import type { FeatureFactor } from '../../app/capabilities.ts';
-import { Refusal } from '../../refusal.ts';
-import { MAX_CHALLENGE_TRIES, isChallengeOpen } from '../../core/factor/challenge.ts';
-import type { Answer, Occasion, VerifiedFactor } from '../../core/factor/factor.ts';
-import { isBoundTo } from './challenge-token.ts';
-import { pendingSignIn } from '../../core/factor/pending-sign-in.ts';
-import type { Requester } from '../../core/session/requester.ts';
-import type { Principal } from '../../core/session/session.ts';
+import type { Context, PrincipalContext } from '../../core/context.ts';
+import { MAX_CHALLENGE_TRIES } from '../../core/factor/challenge.ts';
+import type { Factor, FactorRecords, Occasion } from '../../core/factor/factor.ts';
+import type { Kernel } from '../../core/kernel.ts';
 import type { User } from '../../core/user/user.ts';
-import { AssertionJson } from '../../http/factor-answer.ts';
+import { Refusal } from '../../refusal.ts';
+import { descriptorOf } from './add-passkey.ts';
 import { verifyPasskey } from './assertion.ts';
 import { beginCeremony, spendCeremony } from './ceremony.ts';
+import type { BegunAssertion } from './ceremony.ts';
+import { isBoundTo } from './challenge-token.ts';
+import { PasskeyAnswer } from './credential-json.ts';
 import { accountNames, userHandleOf } from './options.ts';
-import type { PasskeyApp } from './relying-party.ts';
 import { PasskeyReply, passkeyReply } from './replies.ts';
-import { findPasskeyByCredential, hasPasskey, listPasskeys } from './store.ts';
-import type { BegunAssertion } from './sign-in.ts';
+import type { PasskeyKernel } from './settings.ts';
+import {
+  findPasskeyByCredential,
+  hasPasskey,
+  isAnyPasskey,
+  listPasskeys,
+  removePasskeys,
+} from './store.ts';
 
 /** For which user, and for which pending sign-in or session. */
-const bindingOf = (user: User, { kind, id }: Occasion): readonly string[] => [user.id, kind, id];
+const bindingParts = (user: User, { kind, id }: Occasion): readonly string[] => [user.id, kind, id];
 
-async function begin(app: PasskeyApp, user: User, occasion: Occasion): Promise<BegunAssertion> {
-  const own = await listPasskeys(app.db, user.id);
+async function begin(
+  kernel: PasskeyKernel,
+  user: User,
+  occasion: Occasion,
+): Promise<BegunAssertion> {
+  const own = await listPasskeys(kernel.db, user.id);
   // Without any, empty options would have the authenticator offer those of others.
   if (own.length === 0) throw new Refusal('not_found', { detail: 'The account has no passkey.' });
-  return {
-    ...beginCeremony(app, 'second', bindingOf(user, occasion)),
-    allow: own.map(({ credentialId, transports }) => ({ id: credentialId, transports })),
+  const begun = beginCeremony(kernel, 'second', bindingParts(user, occasion));
+  return { ...begun, allow: own.map(descriptorOf) };
+}
+
+/**
+ * Begins to present a passkey as the further factor of a sign-in.
+ *
+ * Its function throws {Refusal} invalid_token: the pending sign-in is over; not_found: the user has
+ * no passkey.
+ */
+export function beginSecondFactor(kernel: PasskeyKernel) {
+  return async (_context: Context, challengeToken: string): Promise<BegunAssertion> => {
+    const { challenge, user } = await kernel.findPendingSignIn(challengeToken);
+    if (!(await kernel.challenges.isOpen(challenge.id, MAX_CHALLENGE_TRIES))) {
+      throw new Refusal('invalid_token');
+    }
+    return begin(kernel, user, { kind: 'sign_in', id: challenge.id });
   };
 }
 
 /**
- * Begins to show a passkey as the further factor of a sign-in.
- *
- * @throws {Refusal} invalid_token: the pending sign-in is over; not_found: the user has no passkey
+ * Begins to present a passkey again within a session. Its function throws {Refusal} not_found: the
+ * user has none.
  */
-export async function beginSecondFactor(app: PasskeyApp, token: string): Promise<BegunAssertion> {
-  const { challenge, user } = await pendingSignIn(app, token);
-  if (!(await isChallengeOpen(app.db, challenge.id, MAX_CHALLENGE_TRIES)))
-    throw new Refusal('invalid_token');
-  return begin(app, user, { kind: 'sign_in', id: challenge.id });
-}
-
-/**
- * Begins to show a passkey again within a session. @throws {Refusal} not_found: the user has none
- */
-export async function beginAgain(
-  app: PasskeyApp,
-  { user, session }: Principal,
-): Promise<BegunAssertion> {
-  return begin(app, user, { kind: 'session', id: session.id });
-}
-
-/** @throws {Refusal} invalid_credentials */
-async function verify(
-  app: PasskeyApp,
-  user: User,
-  answer: Answer,
-  occasion: Occasion,
-  requester: Requester,
-): Promise<VerifiedFactor> {
-  if (answer.factor !== 'passkey') throw new Refusal('invalid_credentials');
-  const challenge = await spendCeremony(app, 'second', answer.challengeId);
-  const credential = AssertionJson.safeParse(answer.credential);
-  if (
-    challenge === null ||
-    !credential.success ||
-    !isBoundTo(app.keys.derivedKey, challenge, bindingOf(user, occasion))
-  )
-    throw new Refusal('invalid_credentials');
-  const passkey = await findPasskeyByCredential(app.db, credential.data.id);
-  return verifyPasskey(
-    app,
-    challenge,
-    credential.data,
-    passkey === null || passkey.userId !== user.id ? null : { passkey, user },
-    'optional',
-    requester,
-  );
+export function beginAgain(kernel: PasskeyKernel) {
+  return ({ principal: { user, session } }: PrincipalContext): Promise<BegunAssertion> =>
+    begin(kernel, user, { kind: 'session', id: session.id });
 }
 
 const Signals = z
@@ -101,18 +83,39 @@ const Signals = z
       'Arguments of PublicKeyCredential.signalAllAcceptedCredentials() and signalCurrentUserDetails(), which keep password managers true.',
   });
 
-export function passkeyFactor(app: PasskeyApp): FeatureFactor {
-  const rpId = app.relyingParty.id;
+export function passkeyRecords({ db }: Kernel): FactorRecords {
   return {
     name: 'passkey',
+    section: 'passkeys',
+    removeAll: (userId) => [removePasskeys(userId)],
+    inUse: () => isAnyPasskey(db),
+  };
+}
+
+export function passkeyFactor(kernel: PasskeyKernel): Factor<PasskeyAnswer> {
+  const { db } = kernel;
+  const { id: rpId } = kernel.passkeys.relyingParty;
+  return {
+    ...passkeyRecords(kernel),
     kind: 'device',
     demandsSecond: true,
-    enrolled: (userId) => hasPasskey(app.db, userId),
-    verify: (user, answer, occasion, requester) => verify(app, user, answer, occasion, requester),
+    attemptPurpose: 'unguessable_factor',
+    answer: PasskeyAnswer,
+    enrolled: (userId) => hasPasskey(db, userId),
+    verify: async (context, user, answer, occasion) => {
+      const challenge = await spendCeremony(kernel, 'second', answer.challenge_id);
+      if (challenge === null || !isBoundTo(kernel, challenge, bindingParts(user, occasion))) {
+        throw new Refusal('invalid_credentials');
+      }
+      const { credential } = answer;
+      const passkey = await findPasskeyByCredential(db, credential.id);
+      const owned = passkey?.userId === user.id ? { passkey, user } : null;
+      return verifyPasskey(kernel, context, { challenge, credential, owned, handle: 'optional' });
+    },
     listing: {
       shape: { passkeys: z.array(PasskeyReply), passkey_signals: Signals },
       list: async (user) => {
-        const own = await listPasskeys(app.db, user.id);
+        const own = await listPasskeys(db, user.id);
         const userId = userHandleOf(user.id);
         return {
           passkeys: own.map(passkeyReply),

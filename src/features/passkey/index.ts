@@ -1,17 +1,32 @@
-/** Passkeys: a way in by itself, and a second factor after the password. */
-import type { Feature } from '../feature.ts';
-import { passkeyFactor } from './factor.ts';
-import { passkeyApp } from './relying-party.ts';
+/** Passkeys: a sign-in by itself, and a second factor after the password. */
+import { feature } from '../feature.ts';
+import { PASSKEY_CHALLENGE_TYPE } from './challenge-token.ts';
+import { relyingPartyScope } from './config.ts';
+import { passkeyFactor, passkeyRecords } from './factor.ts';
 import { passkeyRoutes } from './routes.ts';
+import type { PasskeySettings } from './settings.ts';
 
-export const passkey: Feature = {
+export const passkey = feature({
   name: 'passkey',
-  factors: (app) => {
-    const own = passkeyApp(app);
-    return own === null ? [] : [passkeyFactor(own)];
+  tokenTypes: [PASSKEY_CHALLENGE_TYPE],
+  settings: ({ passkeys: section, server, cookies }) => {
+    const { rp_id: rpId, origins } = section;
+    const scope = section.enabled
+      ? relyingPartyScope({ publicUrl: server.public_url, rpId, origins })
+      : null;
+    if (scope === null) return null;
+    const passkeys: PasskeySettings = {
+      relyingParty: { ...scope, name: section.rp_name ?? server.name },
+      userVerification: section.user_verification,
+      attestation: section.attestation,
+      enrollUrl: section.enroll_url,
+      manageUrl: section.manage_url,
+    };
+    return { passkeys, cookies };
   },
-  contribute: (app) => {
-    const own = passkeyApp(app);
-    return { routes: own === null ? [] : passkeyRoutes(own) };
+  create: (kernel, settings) => {
+    if (settings === null) return { switchedOffFactor: passkeyRecords(kernel) };
+    const own = { ...kernel, passkeys: settings.passkeys };
+    return { factor: passkeyFactor(own), routes: () => passkeyRoutes(own, settings.cookies) };
   },
-};
+});

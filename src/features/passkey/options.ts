@@ -11,14 +11,14 @@ import type { User } from '../../core/user/user.ts';
 import { PASSKEY_CHALLENGE_TTL_SECONDS } from './challenge-token.ts';
 import { ALGORITHMS } from './authenticator-data.ts';
 import type { Descriptor } from './decoy.ts';
-import type { PasskeyApp } from './relying-party.ts';
+import type { PasskeySettings } from './settings.ts';
 
 const DescriptorSchema = z.object({
   type: z.literal('public-key'),
   id: z.string(),
   transports: z.array(z.string()).readonly(),
 });
-const userVerification = z.enum(['required', 'preferred', 'discouraged']);
+const userVerificationSchema = z.enum(['required', 'preferred', 'discouraged']);
 
 export const CreationOptions = z
   .object({
@@ -31,7 +31,7 @@ export const CreationOptions = z
     authenticatorSelection: z.object({
       residentKey: z.literal('required'),
       requireResidentKey: z.literal(true),
-      userVerification,
+      userVerification: userVerificationSchema,
     }),
     attestation: z.enum(['none', 'indirect', 'direct', 'enterprise']),
     extensions: z.object({ credProps: z.literal(true) }),
@@ -46,7 +46,7 @@ export const RequestOptions = z
     allowCredentials: z
       .array(DescriptorSchema)
       .meta({ description: 'Empty when the authenticator is to offer what it has.' }),
-    userVerification,
+    userVerification: userVerificationSchema,
   })
   .meta({ id: 'PublicKeyCredentialRequestOptionsJSON' });
 
@@ -73,7 +73,7 @@ export function accountNames(user: User): { readonly name: string; readonly disp
 }
 
 export function creationOptions(
-  { relyingParty, config }: PasskeyApp,
+  { relyingParty, userVerification, attestation }: PasskeySettings,
   user: User,
   challenge: string,
   exclude: readonly Descriptor[],
@@ -89,15 +89,15 @@ export function creationOptions(
     authenticatorSelection: {
       residentKey: 'required',
       requireResidentKey: true,
-      userVerification: config.passkeys.user_verification,
+      userVerification,
     },
-    attestation: config.passkeys.attestation,
+    attestation,
     extensions: { credProps: true },
   };
 }
 
 export function requestOptions(
-  { relyingParty, config }: PasskeyApp,
+  { relyingParty, userVerification }: PasskeySettings,
   challenge: string,
   allow: readonly Descriptor[],
 ): z.input<typeof RequestOptions> {
@@ -106,6 +106,6 @@ export function requestOptions(
     rpId: relyingParty.id,
     timeout: TIMEOUT_MS,
     allowCredentials: allow.map(describe),
-    userVerification: config.passkeys.user_verification,
+    userVerification,
   };
 }

@@ -2,26 +2,24 @@
  * /me/passkeys, /login/passkey, the options of further factors, and /.well-known/passkey-endpoints.
  */
 import * as z from 'zod';
-import { AssertionJson, AttestationJson } from '../../http/factor-answer.ts';
 import { jsonDocument } from '../../http/document-bytes.ts';
 import { text, tokenText } from '../../http/fields.ts';
 import { bearer, document, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { AuthenticationReply } from '../../http/schemas.ts';
 import { cookieMember, deliver, demandCookies } from '../../http/token-transport.ts';
+import type { CookiePolicy } from '../../http/token-transport.ts';
+import { addPasskey, beginAddingPasskey } from './add-passkey.ts';
+import type { BegunAssertion } from './ceremony.ts';
+import { AssertionJson, AttestationJson, challengeIdText } from './credential-json.ts';
 import { beginAgain, beginSecondFactor } from './factor.ts';
-import { removePasskey, renamePasskey } from './management.ts';
+import { removePasskey, renamePasskey } from './manage-passkeys.ts';
 import { CreationOptions, RequestOptions, creationOptions, requestOptions } from './options.ts';
-import { MAX_PASSKEYS, beginRegistration, finishRegistration } from './registration.ts';
-import type { PasskeyApp } from './relying-party.ts';
 import { PasskeyReply, passkeyReply } from './replies.ts';
+import type { PasskeyKernel } from './settings.ts';
 import { beginSignIn, signInWithPasskey } from './sign-in.ts';
-import type { BegunAssertion } from './sign-in.ts';
+import { MAX_PASSKEYS } from './store.ts';
 
-const challengeId = z
-  .string()
-  .max(4_096, 'No challenge_id is that long.')
-  .meta({ description: 'From the answer that had the options.' });
 const name = text({ min: 1, max: 64 }).meta({ description: 'What its user calls it.' });
 
 const CreationReply = z
@@ -31,7 +29,11 @@ const RequestReply = z
   .object({ challenge_id: z.string(), options: RequestOptions })
   .meta({ id: 'PasskeyRequest', description: 'Good for five minutes and one answer.' });
 
-function ownRoutes(app: PasskeyApp): readonly AnyRoute[] {
+function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
+  const begin = beginAddingPasskey(kernel);
+  const add = addPasskey(kernel);
+  const rename = renamePasskey(kernel);
+  const remove = removePasskey(kernel);
   return [
     route({
       method: 'post',
@@ -43,12 +45,12 @@ function ownRoutes(app: PasskeyApp): readonly AnyRoute[] {
       status: 200,
       reply: CreationReply,
       problems: ['too_many_passkeys'],
-      handle: async ({ principal }) => {
-        const begun = await beginRegistration(app, principal);
-        return {
-          challenge_id: begun.challengeId,
-          options: creationOptions(app, principal.user, begun.challenge, begun.exclude),
-        };
+      handle: async (call) => {
+        const begun = await begin(kernel.context(call));
+        const { user } = call.principal;
+        const { challenge, exclude } = begun;
+        const options = creationOptions(kernel.passkeys, user, challenge, exclude);
+        return { challenge_id: begun.challengeId, options };
       },
     }),
     route({
@@ -60,22 +62,18 @@ function ownRoutes(app: PasskeyApp): readonly AnyRoute[] {
         'In the session that asked for the options. The other sessions end. What does not hold is 422 invalid_request with not_verified at /credential; a challenge that was answered or is too old, spent_or_expired at /challenge_id.',
       security: bearer(),
       body: z.strictObject({
-        challenge_id: challengeId,
+        challenge_id: challengeIdText,
         credential: AttestationJson,
         name: name.optional(),
       }),
       status: 201,
       reply: PasskeyReply,
       problems: ['passkey_registered', 'too_many_passkeys', 'conflict'],
-      handle: async ({ body, principal, requester }) =>
-        passkeyReply(
-          await finishRegistration(
-            app,
-            principal,
-            { challengeId: body.challenge_id, credential: body.credential, name: body.name },
-            requester,
-          ),
-        ),
+      handle: async (call) => {
+        const { challenge_id: challengeId, credential, name: given } = call.body;
+        const input = { challengeId, credential, name: given };
+        return passkeyReply(await add(kernel.context(call), input));
+      },
     }),
     route({
       method: 'patch',
@@ -87,8 +85,10 @@ function ownRoutes(app: PasskeyApp): readonly AnyRoute[] {
       status: 200,
       reply: PasskeyReply,
       problems: ['not_found'],
-      handle: async ({ body, params, principal }) =>
-        passkeyReply(await renamePasskey(app, principal, params['id'] ?? '', body.name)),
+      handle: async (call) => {
+        const input = { id: call.params['id'] ?? '', name: call.body.name };
+        return passkeyReply(await rename(kernel.context(call), input));
+      },
     }),
     route({
       method: 'delete',
@@ -100,16 +100,19 @@ function ownRoutes(app: PasskeyApp): readonly AnyRoute[] {
       security: bearer({ fresh: true }),
       status: 204,
       problems: ['not_found', 'last_sign_in_method', 'last_second_factor', 'conflict'],
-      handle: ({ params, principal, requester }) =>
-        removePasskey(app, principal, params['id'] ?? '', requester),
+      handle: (call) => remove(kernel.context(call), call.params['id'] ?? ''),
     }),
   ];
 }
 
-function signInRoutes(app: PasskeyApp): readonly AnyRoute[] {
+function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly AnyRoute[] {
+  const begin = beginSignIn(kernel);
+  const signIn = signInWithPasskey(kernel);
+  const second = beginSecondFactor(kernel);
+  const again = beginAgain(kernel);
   const reply = (begun: BegunAssertion): z.input<typeof RequestReply> => ({
     challenge_id: begun.challengeId,
-    options: requestOptions(app, begun.challenge, begun.allow),
+    options: requestOptions(kernel.passkeys, begun.challenge, begun.allow),
   });
   return [
     route({
@@ -131,7 +134,7 @@ function signInRoutes(app: PasskeyApp): readonly AnyRoute[] {
       status: 200,
       reply: RequestReply,
       problems: [],
-      handle: async ({ body }) => reply(await beginSignIn(app, body.username)),
+      handle: async (call) => reply(await begin(kernel.context(call), call.body.username)),
     }),
     route({
       method: 'post',
@@ -142,7 +145,7 @@ function signInRoutes(app: PasskeyApp): readonly AnyRoute[] {
         'With user verification this is aal2 by itself; without, a user who has a password is asked for it. One answer for everything that is wrong; with a credential that this service never gave out it has unknown_credential, the argument of PublicKeyCredential.signalUnknownCredential().',
       security: 'public',
       body: z.strictObject({
-        challenge_id: challengeId,
+        challenge_id: challengeIdText,
         credential: AssertionJson,
         cookie: cookieMember,
       }),
@@ -155,16 +158,12 @@ function signInRoutes(app: PasskeyApp): readonly AnyRoute[] {
         'origin_not_allowed',
       ],
       handle: async (call) => {
-        const asked = call.body.cookie === true;
-        demandCookies(app, call, asked);
+        const { challenge_id: challengeId, credential, cookie } = call.body;
+        demandCookies(cookies, call, cookie);
         return deliver(
           call,
-          await signInWithPasskey(
-            app,
-            { challengeId: call.body.challenge_id, credential: call.body.credential },
-            call.requester,
-          ),
-          asked,
+          await signIn(kernel.context(call), { challengeId, credential }),
+          cookie,
         );
       },
     }),
@@ -179,7 +178,7 @@ function signInRoutes(app: PasskeyApp): readonly AnyRoute[] {
       status: 200,
       reply: RequestReply,
       problems: ['invalid_token', 'not_found'],
-      handle: async ({ body }) => reply(await beginSecondFactor(app, body.challenge_token)),
+      handle: async (call) => reply(await second(kernel.context(call), call.body.challenge_token)),
     }),
     route({
       method: 'post',
@@ -191,7 +190,7 @@ function signInRoutes(app: PasskeyApp): readonly AnyRoute[] {
       status: 200,
       reply: RequestReply,
       problems: ['not_found'],
-      handle: async ({ principal }) => reply(await beginAgain(app, principal)),
+      handle: async (call) => reply(await again(kernel.context(call))),
     }),
   ];
 }
@@ -200,8 +199,8 @@ function signInRoutes(app: PasskeyApp): readonly AnyRoute[] {
  * Where password managers send people; nothing of it is secret, and it is never a redirect (R10).
  * @see https://www.w3.org/TR/passkey-endpoints/
  */
-function endpointsRoute({ config }: PasskeyApp): AnyRoute {
-  const { enroll_url: enroll, manage_url: manage } = config.passkeys;
+function endpointsRoute({ passkeys }: PasskeyKernel): AnyRoute {
+  const { enrollUrl: enroll, manageUrl: manage } = passkeys;
   const endpoints = jsonDocument({
     ...(enroll === undefined ? {} : { enroll }),
     ...(manage === undefined ? {} : { manage }),
@@ -219,6 +218,6 @@ function endpointsRoute({ config }: PasskeyApp): AnyRoute {
   });
 }
 
-export function passkeyRoutes(app: PasskeyApp): readonly AnyRoute[] {
-  return [...ownRoutes(app), ...signInRoutes(app), endpointsRoute(app)];
+export function passkeyRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly AnyRoute[] {
+  return [...ownRoutes(kernel), ...signInRoutes(kernel, cookies), endpointsRoute(kernel)];
 }

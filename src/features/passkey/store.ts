@@ -1,120 +1,144 @@
 /** Passkeys: any number a user up to a limit, each credential id once in the whole service. */
-import { eq, sql } from 'drizzle-orm';
-import { FACTOR_SPENT } from '../../core/factor/factor.ts';
-import { passkey } from '../../db/schema.ts';
-import { guarded, prepare, query, raw } from '../../db/prepare.ts';
+import { and, eq, exists, lt, or, sql } from 'drizzle-orm';
+import { guarded, unique } from '../../core/guards.ts';
+import { passwordCredential } from '../../core/password/tables.ts';
 import type { Database, Statement } from '../../db/database.ts';
+import { given, prepare, query } from '../../db/prepare.ts';
+import { passkey } from './tables.ts';
 
-export interface Passkey {
-  readonly id: string;
-  readonly userId: string;
-  /** base64url */
-  readonly credentialId: string;
-  /** COSE key, base64url */
-  readonly publicKey: string;
-  readonly counter: number;
-  readonly transports: readonly string[];
-  readonly name: string;
-  readonly aaguid: string;
-  /** 0 or 1. */
-  readonly backupEligible: number;
-  /** 0 or 1. */
-  readonly backedUp: number;
-  readonly createdAt: number;
-  readonly lastUsedAt: number | null;
-  readonly cloneSuspectedAt: number | null;
-}
+type Reader = Pick<Database, 'read'>;
+
+export type Passkey = Readonly<typeof passkey.$inferSelect>;
+
+/** More would only make the lists of sign-ins long. */
+export const MAX_PASSKEYS = 20;
+
+const ofUser = eq(passkey.userId, given('userId'));
+const isOwn = and(eq(passkey.id, given('id')), ofUser);
 
 const byCredential = prepare(
   query
     .select()
     .from(passkey)
-    .where(eq(passkey.credentialId, sql.placeholder('credentialId')))
+    .where(eq(passkey.credentialId, given('credentialId')))
     .limit(1),
 );
 const byUser = prepare(
-  query
-    .select()
-    .from(passkey)
-    .where(eq(passkey.userId, sql.placeholder('userId')))
-    .orderBy(passkey.createdAt, passkey.id),
+  query.select().from(passkey).where(ofUser).orderBy(passkey.createdAt, passkey.id),
 );
 
 export async function findPasskeyByCredential(
-  db: Database,
+  db: Reader,
   credentialId: string,
 ): Promise<Passkey | null> {
   return (await db.read(byCredential({ credentialId })))[0] ?? null;
 }
 
 /** A user's passkeys, the oldest first. */
-export async function listPasskeys(db: Database, userId: string): Promise<readonly Passkey[]> {
+export async function listPasskeys(db: Reader, userId: string): Promise<readonly Passkey[]> {
   return db.read(byUser({ userId }));
 }
 
-const one = raw<{ id: string }>('SELECT id FROM passkey WHERE user_id = :userId LIMIT 1', ['id']);
+const one = prepare(query.select({ id: passkey.id }).from(passkey).where(ofUser).limit(1));
 
-export async function hasPasskey(db: Database, userId: string): Promise<boolean> {
+export async function hasPasskey(db: Reader, userId: string): Promise<boolean> {
   return (await db.read(one({ userId }))).length > 0;
 }
 
-/** What a guarded insertion says when the user has as many as one may have. */
-export const TOO_MANY_PASSKEYS = 'too_many_passkeys';
+const any = prepare(query.select({ id: passkey.id }).from(passkey).limit(1));
 
-const insert = raw<{ id: string }>(
-  `INSERT INTO passkey (id, user_id, credential_id, public_key, counter, transports, name, aaguid, backup_eligible, backed_up, created_at)
-   SELECT :id, :userId, :credentialId, :publicKey, :counter, :transports, :name, :aaguid, :backupEligible, :backedUp, :createdAt
-   WHERE (SELECT count(*) FROM passkey WHERE user_id = :userId) < :most RETURNING id`,
-  ['id'],
+/** Whether any user has a passkey. */
+export async function isAnyPasskey(db: Reader): Promise<boolean> {
+  return (await db.read(any())).length > 0;
+}
+
+const ownCount = query.select({ count: sql<number>`count(*)` }).from(passkey).where(ofUser);
+
+const insert = prepare(
+  query.insert(passkey).select(
+    query
+      .select({
+        id: given('id').as('id'),
+        userId: given('userId').as('user_id'),
+        credentialId: given('credentialId').as('credential_id'),
+        publicKey: given('publicKey').as('public_key'),
+        counter: given('counter').as('counter'),
+        transports: given('transports').as('transports'),
+        name: given('name').as('name'),
+        aaguid: given('aaguid').as('aaguid'),
+        backupEligible: given('backupEligible').as('backup_eligible'),
+        backedUp: given('backedUp').as('backed_up'),
+        createdAt: given('createdAt').as('created_at'),
+        lastUsedAt: sql<null>`NULL`.as('last_used_at'),
+        cloneSuspectedAt: sql<null>`NULL`.as('clone_suspected_at'),
+      })
+      .from(sql`(SELECT 1)`)
+      .where(sql`(${ownCount}) < ${MAX_PASSKEYS}`),
+  ),
 );
 
 /**
- * The statement that adds a passkey; a credential id that exists is a UniqueViolation, whoever has
- * it (§7.1 step 26, W06).
+ * The statement that adds a passkey: `too_many_passkeys` when the user has as many as one may have,
+ * `passkey_registered` when the credential id exists, whoever has it (WebAuthn §7.1 step 26, W06).
  */
-export function insertPasskey(
-  { lastUsedAt: _, cloneSuspectedAt: __, ...values }: Passkey,
-  most: number,
-): Statement<{ id: string }> {
-  return guarded(
-    insert({ ...values, transports: JSON.stringify(values.transports), most }),
-    TOO_MANY_PASSKEYS,
-  );
+export function insertPasskey(values: Passkey): Statement {
+  const statement = insert({ ...values, transports: JSON.stringify(values.transports) });
+  return unique(guarded(statement, 'too_many_passkeys'), 'passkey_registered');
 }
 
-export const DECOY = 'passkey_decoy';
-
-const nothing = raw('UPDATE passkey SET id = id WHERE 0 RETURNING id', ['id']);
-
-/**
- * The statement that fails where a credential id of somebody would (E04): in the same commit, after
- * the same refusals.
- */
-export function asIfTaken(): Statement {
-  return guarded(nothing({}), DECOY);
-}
-
-const use = raw<{ id: string }>(
-  `UPDATE passkey SET counter = :counter, backed_up = :backedUp, last_used_at = :now
-   WHERE id = :id AND (counter < :counter OR (counter = 0 AND :counter = 0)) RETURNING id`,
-  ['id'],
+const nothing = prepare(
+  query
+    .update(passkey)
+    .set({ id: sql`${passkey.id}` })
+    .where(sql`0`),
 );
 
 /**
- * The statement that accepts an assertion: of twenty with one counter, one (§7.2 step 22, W04).
- * Authenticators that don't count say 0. Guarded by FACTOR_SPENT.
+ * The statement that fails as {@link insertPasskey} fails for a credential id that exists: for one
+ * of a decoy (E04), in the same commit, after the same refusals.
+ */
+export function refuseAsRegistered(): Statement {
+  return guarded(nothing({}), 'passkey_registered');
+}
+
+const use = prepare(
+  query
+    .update(passkey)
+    .set({
+      counter: given('counter'),
+      backedUp: given('backedUp'),
+      lastUsedAt: given('now'),
+    })
+    .where(
+      and(
+        eq(passkey.id, given('id')),
+        or(
+          lt(passkey.counter, given('counter')),
+          and(eq(passkey.counter, 0), sql`${given('counter')} = 0`),
+        ),
+      ),
+    ),
+);
+
+/**
+ * The statement that accepts an assertion; of twenty in parallel with the same counter, one is
+ * accepted, and the others are refused with `invalid_credentials` (§7.2 step 22, W04).
+ * Authenticators that don't count say 0.
  */
 export function acceptCounter(values: {
-  id: string;
-  counter: number;
-  backedUp: boolean;
-  now: number;
-}): Statement<{ id: string }> {
-  return guarded(use({ ...values, backedUp: values.backedUp ? 1 : 0 }), FACTOR_SPENT);
+  readonly id: string;
+  readonly counter: number;
+  readonly backedUp: boolean;
+  readonly now: number;
+}): Statement {
+  return guarded(use({ ...values }), 'invalid_credentials');
 }
 
-const suspect = raw(
-  'UPDATE passkey SET clone_suspected_at = coalesce(clone_suspected_at, :now) WHERE id = :id',
+const suspect = prepare(
+  query
+    .update(passkey)
+    .set({ cloneSuspectedAt: sql`coalesce(${passkey.cloneSuspectedAt}, ${given('now')})` })
+    .where(eq(passkey.id, given('id'))),
 );
 
 /** The statement that notes that there may be two of a passkey. */
@@ -125,36 +149,54 @@ export function suspectClone(id: string, now: number): Statement {
 const rename = prepare(
   query
     .update(passkey)
-    .set({ name: sql`${sql.placeholder('name')}` })
-    .where(
-      sql`${eq(passkey.id, sql.placeholder('id'))} and ${eq(passkey.userId, sql.placeholder('userId'))}`,
-    )
+    .set({ name: given('name') })
+    .where(isOwn)
     .returning(),
 );
 
 /** The statement that renames a passkey of this user; no row when there is none. */
 export function renamePasskey(values: {
-  id: string;
-  userId: string;
-  name: string;
+  readonly id: string;
+  readonly userId: string;
+  readonly name: string;
 }): Statement<Passkey> {
   return rename({ ...values });
 }
 
-/** What a guarded removal says when the passkey is gone, or is the last way to sign in. */
-export const PASSKEY_NEEDED = 'passkey_needed';
-
-const remove = raw<{ id: string }>(
-  `DELETE FROM passkey WHERE id = :id AND user_id = :userId
-     AND (EXISTS (SELECT 1 FROM password_credential WHERE user_id = :userId) OR EXISTS (SELECT 1 FROM passkey AS other WHERE other.user_id = :userId AND other.id <> :id))
-   RETURNING id`,
-  ['id'],
+const hasPassword = exists(
+  query
+    .select({ userId: passwordCredential.userId })
+    .from(passwordCredential)
+    .where(eq(passwordCredential.userId, given('userId'))),
 );
 
+const touch = prepare(
+  query
+    .update(passkey)
+    .set({ name: sql`${passkey.name}` })
+    .where(isOwn),
+);
+const isNotOnly = sql`(${ownCount}) > 1`;
+const remove = prepare(query.delete(passkey).where(and(isOwn, or(hasPassword, isNotOnly))));
+
 /**
- * The statement that removes a passkey, unless nothing would be left to sign in with: of the last
- * two at once, one stays (W08).
+ * The statements that remove a passkey: `not_found` when this user has no such one, and
+ * `last_sign_in_method` when nothing would be left to sign in with: of the last two removed at
+ * once, one stays (W08).
  */
-export function deletePasskey(values: { id: string; userId: string }): Statement<{ id: string }> {
-  return guarded(remove({ ...values }), PASSKEY_NEEDED);
+export function deletePasskey(values: {
+  readonly id: string;
+  readonly userId: string;
+}): readonly Statement[] {
+  return [
+    guarded(touch({ ...values }), 'not_found'),
+    guarded(remove({ ...values }), 'last_sign_in_method'),
+  ];
+}
+
+const removeAll = prepare(query.delete(passkey).where(and(ofUser, hasPassword)));
+
+/** The statement that removes all passkeys of a user who has a password to sign in with. */
+export function removePasskeys(userId: string): Statement {
+  return removeAll({ userId });
 }

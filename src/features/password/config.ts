@@ -21,7 +21,8 @@ const MIN_PEPPER_BYTES = 16;
 
 export const passwordSection = section('Passwords and their hashes (argon2id).', {
   min_length: integer({
-    sentence: 'Fewest code points of a new password; below 15 it should not be the only factor.',
+    sentence:
+      'Minimum length of a new password in code points; below 15 it should not be the only factor.',
     default: 15,
     min: 8,
     max: 64,
@@ -29,65 +30,70 @@ export const passwordSection = section('Passwords and their hashes (argon2id).',
   }),
   memory: size({
     sentence:
-      'Memory of one hash. The floor depends on passes: 46MiB for 1, 19MiB for 2, 12MiB for more.',
+      'Memory per hash. The minimum depends on passes: 46MiB for 1, 19MiB for 2, 12MiB for more.',
     default: '19MiB',
     min: '12MiB',
     max: '1GiB',
   }),
   passes: integer({
-    sentence: 'Passes over the memory of one hash.',
+    sentence: 'Passes over the memory per hash.',
     default: 2,
     min: 1,
     max: 100,
   }),
-  lanes: integer({ sentence: "Argon2's parallelism of one hash.", default: 1, min: 1, max: 16 }),
+  lanes: integer({
+    sentence: "Argon2's degree of parallelism per hash.",
+    default: 1,
+    min: 1,
+    max: 16,
+  }),
   threads: integer({
-    sentence: 'Threads that hash; 0 means one per core.',
+    sentence: 'Number of hashing threads; 0 means one per core.',
     default: 0,
     min: 0,
     max: 256,
   }),
   queue_length: integer({
-    sentence: 'Most sign-ins that wait for a thread; more are answered 503.',
+    sentence: 'Maximum number of hashes that wait for a thread; further requests get 503.',
     default: 128,
     min: 1,
     max: 100_000,
   }),
   deadline: duration({
-    sentence: 'Longest wait for a thread; after it the answer is 503.',
+    sentence: 'Maximum wait for a thread; after it the answer is 503.',
     default: '2s',
     min: '100ms',
     max: '10s',
   }),
   pepper: secret({
     sentence:
-      'Key that goes into every new hash and is kept apart from the database; it can be added at any time, but not lost.',
+      'A secret that goes into every new hash and is kept apart from the database. It can be added at any time; if it is lost, no password verifies.',
     unit: `at least ${MIN_PEPPER_BYTES} bytes`,
     absent: 'no pepper',
     read: readSecretText(MIN_PEPPER_BYTES),
   }),
   previous_peppers: secretList({
-    sentence:
-      'Former peppers: they still verify, and hashes move to the pepper at the next sign-in.',
+    sentence: 'Former peppers: they still verify, and hashes are renewed at the next sign-in.',
     unit: 'former values of pepper',
     read: readSecretText(MIN_PEPPER_BYTES),
   }),
   history: integer({
     sentence:
-      'How many former passwords must not come back; the present one never may when this is above 0.',
+      "How many former passwords can't be reused; above 0, the current one can't be either.",
     default: 0,
     min: 0,
     max: 24,
   }),
   max_age: duration({
     sentence:
-      'Age after which a password has to be changed at sign-in; 0s is never, which is what NIST asks for.',
+      'Age after which a password must be changed at sign-in; 0s means never, as NIST recommends.',
     default: '0s',
     min: '0s',
     max: '3650d',
   }),
   breached_file: optionalText({
-    sentence: 'A filter of breached passwords, asked in memory; made by "postern breached build".',
+    sentence:
+      'A filter of breached passwords, held in memory; created by "postern breached build".',
     absent: 'none',
     example: '/var/lib/postern/breached.filter',
     unit: 'a file',
@@ -95,23 +101,22 @@ export const passwordSection = section('Passwords and their hashes (argon2id).',
   }),
   breached_range: boolean({
     sentence:
-      "Whether to ask Have I Been Pwned's range API, which learns five hexadecimal digits of the hash; when it is down, the password is taken.",
+      "Whether to ask Have I Been Pwned's range API, which learns five hexadecimal digits of the hash; if it does not answer, the password is accepted.",
     default: false,
   }),
   breached_range_url: text({
-    sentence: 'Where that API is.',
+    sentence: 'The URL of that API.',
     default: 'https://api.pwnedpasswords.com',
     unit: 'a URL',
   }),
   breached_timeout: duration({
-    sentence: 'Longest wait for it.',
+    sentence: 'Maximum wait for that API.',
     default: '2s',
     min: '100ms',
     max: '10s',
   }),
   context_words: list({
-    sentence:
-      'Words that are too easy to guess here as a password, such as the names of product and company.',
+    sentence: 'Words that are easy to guess in this context, such as product and company names.',
     default: [],
     unit: 'words',
     read: plainText,

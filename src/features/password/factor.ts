@@ -2,33 +2,33 @@
  * The password as a factor: what is known. It is the first factor of most sign-ins, and the second
  * one after a passkey that didn't verify its user.
  */
-import type { App } from '../../app/capabilities.ts';
 import type { Factor } from '../../core/factor/factor.ts';
-import { networkOf } from '../../core/session/requester.ts';
-import { Refusal } from '../../refusal.ts';
-import { FACTOR, isTooOld, lookAtPassword } from './operations.ts';
-import { findPassword, upgradePassword } from '../../core/password/credential.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import { findPassword } from '../../core/password/credential.ts';
+import { PRESENTED_PASSWORD, hashShare } from '../../core/password/passwords.ts';
+import { passwordText } from '../../http/fields.ts';
 
-export function passwordFactor(app: App): Factor {
+export function passwordFactor({ db, passwords }: Kernel): Factor<string> {
   return {
-    name: 'password',
-    kind: 'knowledge',
+    name: PRESENTED_PASSWORD.factor,
+    kind: PRESENTED_PASSWORD.kind,
+    section: 'password',
     demandsSecond: false,
-    enrolled: async (userId) => (await findPassword(app.db, userId)) !== null,
-    verify: async (user, answer, _occasion, requester, signal) => {
-      if (answer.factor !== 'password') throw new Refusal('invalid_credentials');
-      const { stored, rehash, changedAt } = await lookAtPassword(app, user, answer.password, {
-        account: user.id,
-        client: networkOf(requester),
-        signal,
-      });
+    attemptPurpose: 'password',
+    answer: passwordText().meta({ description: 'After a passkey that did not verify its user.' }),
+    enrolled: async (userId) => (await findPassword(db, userId)) !== null,
+    verify: async (context, user, password) => {
+      const share = hashShare('password', user.id);
+      const right = await passwords.look(context, user, password, share);
       return {
-        ...FACTOR,
+        ...PRESENTED_PASSWORD,
         user,
-        mustChange: isTooOld(app, { changedAt }),
-        effects:
-          rehash === null ? [] : [upgradePassword({ userId: user.id, seen: stored, next: rehash })],
+        mustChange: right.isTooOld,
+        effects: right.upgrade,
       };
     },
+    // No second factor by itself: an operator's removal leaves it.
+    removeAll: () => [],
+    inUse: async () => true,
   };
 }

@@ -1,10 +1,13 @@
-/** Passwords: signing in with one, showing it again, changing it, asking what the policy says. */
-import type { Feature } from '../feature.ts';
+/** Passwords: signing in with one, presenting it again, changing it, what the policy says of one. */
+import { feature } from '../feature.ts';
 import { passwordFactor } from './factor.ts';
 import { passwordRoutes } from './routes.ts';
 
-export const password: Feature = {
+export const password = feature({
   name: 'password',
-  factors: (app) => [passwordFactor(app)],
-  contribute: (app) => ({ routes: passwordRoutes(app) }),
-};
+  settings: ({ cookies, server }) => ({ cookies, changePasswordUrl: server.change_password_url }),
+  create: (kernel, settings) => ({
+    factor: passwordFactor(kernel),
+    routes: () => passwordRoutes(kernel, settings),
+  }),
+});

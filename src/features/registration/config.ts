@@ -3,12 +3,12 @@ import { boolean, section } from '../../lib/setting.ts';
 
 export const registrationSection = section('New accounts.', {
   enabled: boolean({
-    sentence: 'Whether anybody may register; without it accounts are made by the operator.',
+    sentence: 'Whether anyone may register; otherwise the operator creates accounts.',
     default: true,
   }),
   usernames: boolean({
     sentence:
-      'Whether accounts may choose a username. A taken one is refused as such, so whoever asks learns which exist; with false, accounts go by e-mail address and nothing tells who has one.',
+      'Whether accounts may have a username. A taken username is refused, which reveals that it exists; with false, accounts use email addresses only, and nothing reveals who has one.',
     default: true,
   }),
 });

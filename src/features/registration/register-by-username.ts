@@ -1,115 +1,92 @@
-/** Making an account with a username and a password. */
-import type { App } from '../../app/capabilities.ts';
-import type { HashContext } from '../../crypto/password-hash.ts';
+/** Registering with a username and a password. */
+import type { Context } from '../../core/context.ts';
+import type { Authentication } from '../../core/factor/authentication.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import { insertPassword } from '../../core/password/credential.ts';
+import { PRESENTED_PASSWORD, hashJob, hashShare } from '../../core/password/passwords.ts';
+import { networkOf } from '../../core/session/requester.ts';
+import { demandEmail, demandUsername } from '../../core/user/sign-in-name.ts';
+import { findUserBySignInName, insertUser, newUser } from '../../core/user/user.ts';
+import type { User } from '../../core/user/user.ts';
 import type { Statement } from '../../db/database.ts';
 import { Refusal } from '../../refusal.ts';
-import { completeFactor } from '../../core/factor/authentication.ts';
-import type { Authentication } from '../../core/factor/authentication.ts';
-import { demandEmail, demandUsername } from '../../core/user/sign-in-name.ts';
-import { networkOf } from '../../core/session/requester.ts';
-import type { Requester } from '../../core/session/requester.ts';
-import { findUserBySignInName, insertUser, takingName } from '../../core/user/user.ts';
-import type { User } from '../../core/user/user.ts';
-import { FACTOR, acceptablePassword, contextOf } from '../password/operations.ts';
-import { insertPassword } from '../../core/password/credential.ts';
+import type { ProfileInput } from './settings.ts';
 
-export interface Registration {
+export interface UsernameRegistration extends ProfileInput {
   readonly username: string;
   readonly email: string | undefined;
-  readonly password: string;
-  readonly displayName: string | undefined;
-  readonly userMetadata: Record<string, unknown> | undefined;
 }
 
-interface Prepared {
+export interface Registered {
   readonly user: User;
-  readonly effects: readonly Statement[];
+  readonly authentication: Authentication;
 }
 
-/**
- * Checks and hashes; what is left is to commit. @throws {Refusal} username_taken, invalid_request,
- * overloaded
- */
-async function prepareAccount(app: App, input: Registration, by: HashContext): Promise<Prepared> {
-  const usernameCanonical = demandUsername(input.username);
-  const pendingEmailCanonical = input.email === undefined ? null : demandEmail(input.email);
-  const about = {
-    username: input.username,
-    email: null,
-    pendingEmail: input.email ?? null,
-    displayName: input.displayName ?? null,
-  };
-  const password = await acceptablePassword(
-    app,
-    input.password,
-    contextOf(app, about),
-    '/password',
-  );
-  // Asked before the hash, which is dear; decided by the constraint, which is right.
-  if (
-    (await findUserBySignInName(app.db, { kind: 'username', canonical: usernameCanonical })) !==
-    null
-  )
-    throw new Refusal('username_taken');
-  const passwordHash = await app.hasher.hash(password, by);
-  const now = app.clock.now();
-  const user: User = {
-    id: app.newId(),
-    ...about,
-    userMetadata: input.userMetadata ?? {},
-    claims: {},
-    epoch: 0,
-    disabledAt: null,
-    passwordChangeRequiredAt: null,
-    mfaDueAt: null,
-    createdAt: now,
-    updatedAt: now,
-  };
-  return {
-    user,
-    effects: [
-      insertUser({ ...user, usernameCanonical, emailCanonical: null, pendingEmailCanonical, now }),
-      insertPassword({ userId: user.id, passwordHash, now }),
-    ],
-  };
+interface PreparedAccount {
+  readonly user: User;
+  readonly statements: readonly Statement[];
 }
 
+/** What account preparation needs of the kernel; the command line has no more of it. */
+type AccountKernel = Pick<Kernel, 'db' | 'clock' | 'newId' | 'passwords' | 'passwordHasher'>;
+
 /**
- * Makes an account with a username and signs it in: user, credential and session in one commit. An
- * address beside the name is pending; it reserves nothing.
+ * Checks and hashes; what is left is to commit.
  *
  * @throws {Refusal} username_taken, invalid_request, overloaded
  */
-export async function register(
-  app: App,
-  input: Registration,
-  requester: Requester,
-  signal: AbortSignal,
-): Promise<{ user: User; authentication: Authentication }> {
-  const { user, effects } = await prepareAccount(app, input, {
-    account: `register:${networkOf(requester)}`,
-    client: networkOf(requester),
-    signal,
-  });
-  const authentication = await takingName(() =>
-    completeFactor(app, { ...FACTOR, user, effects }, requester),
-  );
-  app.log.write('info', 'user.registered', 'an account was made', {
-    request_id: requester.requestId,
-    'user.id': user.id,
-    'client.address': requester.ip,
-  });
-  return { user, authentication };
+async function prepareAccount(
+  { db, clock, newId, passwords, passwordHasher }: AccountKernel,
+  context: Context,
+  input: UsernameRegistration,
+): Promise<PreparedAccount> {
+  const { username, displayName = null, userMetadata = {} } = input;
+  const usernameCanonical = demandUsername(username);
+  const pendingEmail = input.email ?? null;
+  const pendingEmailCanonical = pendingEmail === null ? null : demandEmail(pendingEmail);
+  const owner = { username, pendingEmail, displayName };
+  const password = await passwords.accept(input.password, owner, '/password');
+  // Before the expensive hash; the UNIQUE constraint decides.
+  const name = { kind: 'username', canonical: usernameCanonical } as const;
+  if ((await findUserBySignInName(db, name)) !== null) throw new Refusal('username_taken');
+  const job = hashJob(context, hashShare('registration', networkOf(context.requester)));
+  const passwordHash = await passwordHasher.hash(password, job);
+  const now = clock.now();
+  const user = newUser({ id: newId(), createdAt: now, ...owner, userMetadata });
+  const names = { usernameCanonical, emailCanonical: null, pendingEmailCanonical };
+  const statements = [
+    insertUser(user, names, 'username_taken'),
+    insertPassword({ userId: user.id, passwordHash, now }),
+  ];
+  return { user, statements };
+}
+
+/**
+ * Registers an account with a username and signs it in: user, credential and session in one commit.
+ * An address beside the name is pending; it reserves nothing (G10).
+ *
+ * Its function throws {Refusal} username_taken, invalid_request, overloaded.
+ */
+export function registerByUsername(kernel: Kernel) {
+  return async (context: Context, input: UsernameRegistration): Promise<Registered> => {
+    const { user, statements } = await prepareAccount(kernel, context, input);
+    const verified = { ...PRESENTED_PASSWORD, user, effects: statements };
+    const authentication = await kernel.authentication.completeFactor(context, verified);
+    const event = { 'user.id': user.id };
+    context.log.write('info', 'user.registered', 'an account was registered', event);
+    return { user, authentication };
+  };
 }
 
 /**
  * Makes an account without signing it in: an operator's.
  *
- * @param account whose work it is, for the fairness of the hash queue
- * @throws {Refusal} username_taken, invalid_request, overloaded
+ * Its function throws {Refusal} username_taken, invalid_request, overloaded.
  */
-export async function createAccount(app: App, input: Registration, account: string): Promise<User> {
-  const { user, effects } = await prepareAccount(app, input, { account, client: account });
-  await takingName(() => app.db.write(effects));
-  return user;
+export function createAccount(kernel: AccountKernel & Pick<Kernel, 'commit'>) {
+  return async (context: Context, input: UsernameRegistration): Promise<User> => {
+    const { user, statements } = await prepareAccount(kernel, context, input);
+    await kernel.commit(context, statements);
+    return user;
+  };
 }

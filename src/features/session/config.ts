@@ -5,35 +5,35 @@
 import { readOrigin } from '../../lib/origin.ts';
 import { boolean, duration, integer, list, section } from '../../lib/setting.ts';
 
-export const sessionsSection = section('How long a sign-in lasts.', {
+export const sessionsSection = section('Lifetimes of sessions.', {
   refresh_ttl: duration({
-    sentence: 'A session ends this long after sign-in, whatever happens.',
+    sentence: 'Absolute lifetime of a session.',
     default: '30d',
     min: '1m',
     max: '366d',
   }),
   idle_ttl: duration({
-    sentence: 'A session ends when it was not refreshed for this long.',
+    sentence: 'A session ends if it is not refreshed for this long.',
     default: '7d',
     min: '1m',
     max: '366d',
   }),
   refresh_grace: duration({
     sentence:
-      'For this long a refresh token that was just used gets the same answer again (two tabs, a lost answer); 0s is strict.',
+      'For this long a refresh token that was just used gets the same successor again (two tabs, a lost answer); 0s is strict.',
     default: '30s',
     min: '0s',
     max: '60s',
   }),
   fresh_for: duration({
     sentence:
-      'For this long after authentication an account may be changed without doing it again.',
+      'How long after authenticating a user may change the account without authenticating again.',
     default: '5m',
     min: '10s',
     max: '1h',
   }),
   max_per_user: integer({
-    sentence: 'Most sessions of one user; a further one ends the oldest.',
+    sentence: 'Maximum number of sessions per user; a further one ends the oldest.',
     default: 20,
     min: 1,
     max: 1000,
@@ -42,12 +42,11 @@ export const sessionsSection = section('How long a sign-in lasts.', {
 
 export const cookiesSection = section('The refresh token as a cookie, for browsers.', {
   enabled: boolean({
-    sentence:
-      'Whether a client may ask for the refresh token in a cookie that scripts can not read.',
+    sentence: "Whether a client may ask for the refresh token in a cookie that scripts can't read.",
     default: false,
   }),
   allowed_origins: list({
-    sentence: 'Origins whose requests may use the cookie, as the Origin header spells them.',
+    sentence: 'Origins whose requests may use the cookie, spelled as in the Origin header.',
     default: [],
     unit: 'origins such as "https://app.example.com"',
     read: readOrigin,

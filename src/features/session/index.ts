@@ -1,8 +1,9 @@
-/** Sessions: going on with one, listing them, ending them. */
-import type { Feature } from '../feature.ts';
+/** Sessions: refreshing, listing and ending them. */
+import { feature } from '../feature.ts';
 import { sessionRoutes } from './routes.ts';
 
-export const session: Feature = {
+export const session = feature({
   name: 'session',
-  contribute: (app) => ({ routes: sessionRoutes(app) }),
-};
+  settings: ({ cookies }) => cookies,
+  create: (kernel, cookies) => ({ routes: () => sessionRoutes(kernel, cookies) }),
+});

@@ -1,12 +1,11 @@
 /** POST /refresh, /logout, /logout/all; GET and DELETE /me/sessions. */
 import * as z from 'zod';
-import type { App } from '../../app/capabilities.ts';
-import { refreshSession } from '../../core/factor/authentication.ts';
+import { amrOf } from '../../core/factor/presented.ts';
+import type { Kernel } from '../../core/kernel.ts';
 import { verifyRefreshToken } from '../../core/token/refresh-token.ts';
-import { listSessions } from '../../core/session/session.ts';
+import { rfc3339, timestamp, tokenText } from '../../http/fields.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
-import { rfc3339, timestamp, tokenText } from '../../http/fields.ts';
 import { AuthenticatedReply } from '../../http/schemas.ts';
 import {
   cookieMember,
@@ -15,7 +14,8 @@ import {
   forgetRefreshCookie,
   presentedToken,
 } from '../../http/token-transport.ts';
-import { removeSession, signOut, signOutEverywhere } from './operations.ts';
+import type { CookiePolicy } from '../../http/token-transport.ts';
+import { removeSession, signOut, signOutEverywhere } from './end-session.ts';
 
 const SessionReply = z
   .object({
@@ -29,7 +29,14 @@ const SessionReply = z
   })
   .meta({ id: 'Session' });
 
-export function sessionRoutes(app: App): readonly AnyRoute[] {
+export function sessionRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[] {
+  return [...tokenRoutes(kernel, cookies), ...listRoutes(kernel)];
+}
+
+function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[] {
+  const { signingKeys, issuer } = kernel;
+  const endOne = signOut(kernel);
+  const endAll = signOutEverywhere(kernel);
   return [
     route({
       method: 'post',
@@ -54,11 +61,11 @@ export function sessionRoutes(app: App): readonly AnyRoute[] {
         'overloaded',
       ],
       handle: async (call) => {
-        const { token, from } = presentedToken(app, call);
+        const { token, from } = presentedToken(cookies, call);
         const asked = call.body.cookie === true || from === 'cookie';
-        demandCookies(app, call, asked);
-        const claims = verifyRefreshToken(app.keys, app.policy.issuer, token);
-        return deliver(call, await refreshSession(app, claims, call.requester), asked);
+        demandCookies(cookies, call, asked);
+        const subject = verifyRefreshToken(signingKeys, issuer, token);
+        return deliver(call, await kernel.refreshSession(kernel.context(call), subject), asked);
       },
     }),
     route({
@@ -74,8 +81,9 @@ export function sessionRoutes(app: App): readonly AnyRoute[] {
       status: 204,
       problems: ['invalid_token', 'origin_not_allowed', 'overloaded'],
       handle: async (call) => {
-        const { token, from } = presentedToken(app, call);
-        await signOut(app, token, from === 'authorization', call.requester);
+        const { token, from } = presentedToken(cookies, call);
+        const accepts = from === 'authorization' ? 'any_token' : 'refresh_tokens';
+        await endOne(kernel.context(call), { token, accepts });
         if (from === 'cookie') forgetRefreshCookie(call);
       },
     }),
@@ -88,10 +96,17 @@ export function sessionRoutes(app: App): readonly AnyRoute[] {
       status: 204,
       problems: [],
       handle: async (call) => {
-        await signOutEverywhere(app, call.principal, call.requester);
-        if (app.config.cookies.enabled) forgetRefreshCookie(call);
+        await endAll(kernel.context(call));
+        if (cookies.enabled) forgetRefreshCookie(call);
       },
     }),
+  ];
+}
+
+function listRoutes(kernel: Kernel): readonly AnyRoute[] {
+  const { sessions } = kernel;
+  const remove = removeSession(kernel);
+  return [
     route({
       method: 'get',
       path: '/me/sessions',
@@ -102,15 +117,15 @@ export function sessionRoutes(app: App): readonly AnyRoute[] {
       reply: z.object({ sessions: z.array(SessionReply) }),
       problems: [],
       handle: async ({ principal }) => {
-        const sessions = await listSessions(app, app.policy.sessions, principal.user.id);
+        const own = await sessions.list(principal.user.id);
         return {
-          sessions: sessions.map((session) => ({
+          sessions: own.map((session) => ({
             id: session.id,
             created_at: rfc3339(session.createdAt),
             last_used_at: rfc3339(session.lastUsedAt),
             ip: session.ip,
             user_agent: session.userAgent,
-            amr: session.amr,
+            amr: amrOf(session.factors),
             current: session.id === principal.session.id,
           })),
         };
@@ -125,7 +140,7 @@ export function sessionRoutes(app: App): readonly AnyRoute[] {
       security: bearer(),
       status: 204,
       problems: ['not_found'],
-      handle: (call) => removeSession(app, call.principal, call.params['id'] ?? '', call.requester),
+      handle: (call) => remove(kernel.context(call), call.params['id'] ?? ''),
     }),
   ];
 }

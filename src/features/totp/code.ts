@@ -34,6 +34,16 @@ export function stepAt(milliseconds: number): number {
   return Math.floor(milliseconds / 1000 / STEP_SECONDS);
 }
 
+/** Which steps count. */
+export interface StepWindow {
+  /** Wall-clock milliseconds. */
+  readonly now: number;
+  /** Steps on each side of the present one (D3). */
+  readonly window: 0 | 1;
+  /** No step up to this one counts. */
+  readonly lastStep: number;
+}
+
 /**
  * The step whose code this is, newest first, or null: of the present step, and with a window of one
  * the steps beside it (D3). Steps up to `lastStep` don't count.
@@ -41,9 +51,7 @@ export function stepAt(milliseconds: number): number {
 export function matchingStep(
   secret: Uint8Array,
   code: string,
-  now: number,
-  window: 0 | 1,
-  lastStep: number,
+  { now, window, lastStep }: StepWindow,
 ): number | null {
   // otplib throws on another form (T8); digits of other scripts are none.
   if (!/^[0-9]{6}$/.test(code)) return null;

@@ -4,7 +4,7 @@ import { boolean, optionalText, plainText, section } from '../../lib/setting.ts'
 export const totpSection = section('Codes of an authenticator app (TOTP).', {
   enabled: boolean({ sentence: 'Whether users may enrol an authenticator app.', default: true }),
   issuer: optionalText({
-    sentence: 'The name that the app shows beside the account.',
+    sentence: 'The issuer that the app shows beside the account.',
     absent: 'server.name',
     example: 'Example Shop',
     unit: 'a name without a colon',
@@ -22,7 +22,7 @@ export const totpSection = section('Codes of an authenticator app (TOTP).', {
   }),
   strict: boolean({
     sentence:
-      'Whether only the code of this very half minute counts; else the one before and the one after do too, for phones whose clock is off.',
+      'Whether only the code of the current 30 seconds is accepted; otherwise the one before and the one after are too, for phones whose clock is off.',
     default: false,
   }),
 });

@@ -1,104 +1,173 @@
 /** TOTP authenticators: one a user, and one that waits to be confirmed. */
-import { FACTOR_SPENT } from '../../core/factor/factor.ts';
-import { guarded, raw } from '../../db/prepare.ts';
+import { and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
+import { guarded } from '../../core/guards.ts';
+import type { Sweep } from '../../core/sweep.ts';
 import type { Database, Statement } from '../../db/database.ts';
+import { given, prepare, query } from '../../db/prepare.ts';
+import type { RowOfColumns } from '../../db/prepare.ts';
+import { totp, totpEnrolment } from './tables.ts';
 
-export interface TotpRow {
-  readonly secretSealed: string;
-  readonly lastStep: number;
-  readonly createdAt: number;
-  readonly lastUsedAt: number | null;
-}
+type Reader = Pick<Database, 'read'>;
 
-const find = raw<TotpRow>(
-  'SELECT secret_sealed, last_step, created_at, last_used_at FROM totp WHERE user_id = :userId',
-  ['secretSealed', 'lastStep', 'createdAt', 'lastUsedAt'],
-);
+const columns = {
+  secretSealed: totp.secretSealed,
+  lastStep: totp.lastStep,
+  createdAt: totp.createdAt,
+  lastUsedAt: totp.lastUsedAt,
+};
 
-export async function findTotp(db: Database, userId: string): Promise<TotpRow | null> {
+export type StoredTotp = RowOfColumns<typeof columns>;
+
+const ofUser = eq(totp.userId, given('userId'));
+const enrolmentOfUser = eq(totpEnrolment.userId, given('userId'));
+const isOpen = gt(totpEnrolment.expiresAt, given('now'));
+
+const find = prepare(query.select(columns).from(totp).where(ofUser).limit(1));
+
+export async function findTotp(db: Reader, userId: string): Promise<StoredTotp | null> {
   return (await db.read(find({ userId })))[0] ?? null;
 }
 
-const accept = raw<{ lastStep: number }>(
-  'UPDATE totp SET last_step = :step, last_used_at = :now, secret_sealed = :secretSealed WHERE user_id = :userId AND last_step < :step AND created_at = :createdAt RETURNING last_step',
-  ['lastStep'],
+const any = prepare(query.select({ userId: totp.userId }).from(totp).limit(1));
+
+/** Whether any user has an authenticator. */
+export async function isAnyTotp(db: Reader): Promise<boolean> {
+  return (await db.read(any())).length > 0;
+}
+
+const accept = prepare(
+  query
+    .update(totp)
+    .set({
+      lastStep: given('step'),
+      lastUsedAt: given('now'),
+      secretSealed: given('secretSealed'),
+    })
+    .where(and(ofUser, lt(totp.lastStep, given('step')), eq(totp.createdAt, given('createdAt')))),
 );
 
 /**
  * The statement that accepts a code: its step and none up to it is ever accepted again, whoever is
- * faster (O01, RFC 6238 §5.2).
+ * faster (O01, RFC 6238 §5.2); else `invalid_credentials`.
  */
 export function acceptStep(values: {
-  userId: string;
-  step: number;
-  createdAt: number;
-  secretSealed: string;
-  now: number;
-}): Statement<{ lastStep: number }> {
-  return guarded(accept({ ...values }), FACTOR_SPENT);
+  readonly userId: string;
+  readonly step: number;
+  readonly createdAt: number;
+  readonly secretSealed: string;
+  readonly now: number;
+}): Statement {
+  return guarded(accept({ ...values }), 'invalid_credentials');
 }
 
-const propose = raw(
-  `INSERT INTO totp_enrolment (user_id, secret_sealed, created_at, expires_at) VALUES (:userId, :secretSealed, :now, :expiresAt)
-   ON CONFLICT (user_id) DO UPDATE SET secret_sealed = :secretSealed, created_at = :now, expires_at = :expiresAt`,
+const propose = prepare(
+  query
+    .insert(totpEnrolment)
+    .values({
+      userId: sql.placeholder('userId'),
+      secretSealed: sql.placeholder('secretSealed'),
+      createdAt: sql.placeholder('now'),
+      expiresAt: sql.placeholder('expiresAt'),
+    })
+    .onConflictDoUpdate({
+      target: totpEnrolment.userId,
+      set: {
+        secretSealed: given('secretSealed'),
+        createdAt: given('now'),
+        expiresAt: given('expiresAt'),
+      },
+    }),
 );
 
 /** The statement that begins an enrolment, in the place of one that was begun before. */
 export function insertEnrolment(values: {
-  userId: string;
-  secretSealed: string;
-  now: number;
-  expiresAt: number;
+  readonly userId: string;
+  readonly secretSealed: string;
+  readonly now: number;
+  readonly expiresAt: number;
 }): Statement {
   return propose({ ...values });
 }
 
-const findProposed = raw<{ secretSealed: string }>(
-  'SELECT secret_sealed FROM totp_enrolment WHERE user_id = :userId AND expires_at > :now',
-  ['secretSealed'],
+const findProposed = prepare(
+  query
+    .select({ secretSealed: totpEnrolment.secretSealed })
+    .from(totpEnrolment)
+    .where(and(enrolmentOfUser, isOpen))
+    .limit(1),
 );
 
+/** The sealed seed of an enrolment that can still be confirmed. */
 export async function findEnrolment(
-  db: Database,
+  db: Reader,
   userId: string,
   now: number,
 ): Promise<string | null> {
   return (await db.read(findProposed({ userId, now })))[0]?.secretSealed ?? null;
 }
 
-const confirm = raw<{ userId: string }>(
-  `INSERT INTO totp (user_id, secret_sealed, last_step, created_at)
-   SELECT user_id, :secretSealed, :step, :now FROM totp_enrolment WHERE user_id = :userId AND secret_sealed = :seen AND expires_at > :now
-   ON CONFLICT (user_id) DO UPDATE SET secret_sealed = :secretSealed, last_step = :step, created_at = :now, last_used_at = NULL RETURNING user_id`,
-  ['userId'],
+const confirm = prepare(
+  query
+    .insert(totp)
+    .select(
+      query
+        .select({
+          userId: totpEnrolment.userId,
+          secretSealed: given('secretSealed').as('secret_sealed'),
+          lastStep: given('step').as('last_step'),
+          createdAt: given('now').as('created_at'),
+          lastUsedAt: sql<null>`NULL`.as('last_used_at'),
+        })
+        .from(totpEnrolment)
+        .where(and(enrolmentOfUser, eq(totpEnrolment.secretSealed, given('seen')), isOpen)),
+    )
+    .onConflictDoUpdate({
+      target: totp.userId,
+      set: {
+        secretSealed: given('secretSealed'),
+        lastStep: given('step'),
+        createdAt: given('now'),
+        lastUsedAt: null,
+      },
+    }),
 );
-const drop = raw('DELETE FROM totp_enrolment WHERE user_id = :userId');
-
-/** What a guarded confirmation says when the enrolment is over, or another one was begun. */
-export const ENROLMENT_OVER = 'totp_enrolment_over';
+const dropEnrolment = prepare(query.delete(totpEnrolment).where(enrolmentOfUser));
 
 /**
  * The statements that make the enrolment that was answered the user's authenticator, in the place
- * of a former one; `seen` is how it lay, sealed for its session.
+ * of a former one; else `conflict`. `seen` is its sealed seed as it was read.
  */
 export function confirmEnrolment(values: {
-  userId: string;
-  seen: string;
-  secretSealed: string;
-  step: number;
-  now: number;
+  readonly userId: string;
+  readonly seen: string;
+  readonly secretSealed: string;
+  readonly step: number;
+  readonly now: number;
 }): readonly Statement[] {
-  return [guarded(confirm({ ...values }), ENROLMENT_OVER), drop({ userId: values.userId })];
+  const { userId } = values;
+  return [guarded(confirm({ ...values }), 'conflict'), dropEnrolment({ userId })];
 }
 
-const remove = raw<{ userId: string }>(
-  'DELETE FROM totp WHERE user_id = :userId RETURNING user_id',
-  ['userId'],
+const remove = prepare(query.delete(totp).where(ofUser));
+
+/** The statements that remove the authenticator and an enrolment that was begun. */
+export function removeTotp(userId: string): readonly [Statement, Statement] {
+  return [remove({ userId }), dropEnrolment({ userId })];
+}
+
+/** Enrolments that were not confirmed in their time. */
+export const enrolmentSweep: Sweep = prepare(
+  query
+    .delete(totpEnrolment)
+    .where(
+      inArray(
+        totpEnrolment.userId,
+        query
+          .select({ userId: totpEnrolment.userId })
+          .from(totpEnrolment)
+          .where(lte(totpEnrolment.expiresAt, given('before')))
+          .limit(sql.placeholder('batch')),
+      ),
+    )
+    .returning({ userId: totpEnrolment.userId }),
 );
-
-/** What a guarded removal says when there is none. */
-export const NO_TOTP = 'no_totp';
-
-export function deleteTotp(userId: string): readonly Statement[] {
-  return [guarded(remove({ userId }), NO_TOTP), drop({ userId })];
-}

@@ -1,0 +1,2 @@
+DROP TABLE `throttle`;--> statement-breakpoint
+ALTER TABLE `session` DROP COLUMN `amr`;

@@ -1,0 +1,80 @@
+/** What runs beside requests: following what other processes wrote, and removing what is over. */
+import { housekeep } from '../core/housekeeping.ts';
+import type { Revocations } from '../core/session/revocation.ts';
+import type { SigningKeys } from '../core/signing-key/signing-key.ts';
+import type { ScheduledSweep } from '../core/sweep.ts';
+import { UniqueViolation } from '../db/database.ts';
+import type { Database } from '../db/database.ts';
+import type { Clock } from '../lib/clock.ts';
+import { exceptionFields } from '../lib/log.ts';
+import type { Log } from '../lib/log.ts';
+
+const HOUSEKEEPING_MS = 10 * 60_000;
+
+export interface BackgroundDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signingKeys: SigningKeys;
+  readonly revocations: Revocations;
+  readonly sweeps: readonly ScheduledSweep[];
+  /** How often another process's writes are looked for, milliseconds. */
+  readonly followMs: number;
+}
+
+/** Starts both; failures are logged and tried again. The function that it gives ends them. */
+export function startBackground(deps: BackgroundDeps): () => void {
+  const { db, log, signingKeys, revocations } = deps;
+  const stopping = new AbortController();
+  let mark = db.changeMark();
+  let isFollowing = false;
+
+  const follow = async (): Promise<void> => {
+    const now = db.changeMark();
+    if (isFollowing || now === mark) return;
+    isFollowing = true;
+    try {
+      await revocations.refresh();
+      await signingKeys.refresh();
+      mark = now;
+    } catch (error) {
+      log.write(
+        'error',
+        'database.unreadable',
+        'what other processes wrote could not be read; it is tried again',
+        exceptionFields(error),
+      );
+    } finally {
+      isFollowing = false;
+    }
+  };
+
+  const tidy = async (): Promise<void> => {
+    if (stopping.signal.aborted) return;
+    try {
+      revocations.prune();
+      await signingKeys.ensureNext();
+      await housekeep(deps, deps.sweeps, stopping.signal);
+    } catch (error) {
+      // Of two processes that make the next key, the UNIQUE index lets one through.
+      if (stopping.signal.aborted || error instanceof UniqueViolation) return;
+      log.write(
+        'error',
+        'housekeeping.failed',
+        'expired rows were not removed; it is tried again',
+        exceptionFields(error),
+      );
+    }
+  };
+
+  const timers = [
+    setInterval(() => void follow(), deps.followMs),
+    setInterval(() => void tidy(), HOUSEKEEPING_MS),
+  ];
+  for (const timer of timers) timer.unref();
+  void tidy();
+  return () => {
+    stopping.abort();
+    for (const timer of timers) clearInterval(timer);
+  };
+}

@@ -1,0 +1,275 @@
+/** Builds the kernel out of the configuration and what only the process edge can give. */
+import type { Config } from '../config/schema.ts';
+import { createAttempts } from '../core/attempt/attempts.ts';
+import type { AttemptLimits } from '../core/attempt/attempts.ts';
+import { createCommit } from '../core/commit.ts';
+import type { Commit } from '../core/commit.ts';
+import { contexts } from '../core/context.ts';
+import { createEmails } from '../core/email/emails.ts';
+import { createAuthentication } from '../core/factor/authentication.ts';
+import { createChallenges } from '../core/factor/challenge.ts';
+import { createEnrolmentGrace } from '../core/factor/enrolment-grace.ts';
+import { createFactors } from '../core/factor/factors.ts';
+import { pendingSignIns } from '../core/factor/pending-sign-in.ts';
+import { createReauthentication } from '../core/factor/reauthentication.ts';
+import type { Kernel } from '../core/kernel.ts';
+import { createOneTimes } from '../core/one-time/one-time.ts';
+import { createBreached } from '../core/password/breached.ts';
+import { commonPasswords } from '../core/password/common-passwords.ts';
+import { readFilter } from '../core/password/fuse-filter.ts';
+import { createPasswords } from '../core/password/passwords.ts';
+import type { Passwords } from '../core/password/passwords.ts';
+import { createRefresh } from '../core/session/refresh.ts';
+import { createRevocations } from '../core/session/revocation.ts';
+import type { Revocations } from '../core/session/revocation.ts';
+import type { SessionLimits } from '../core/session/session.ts';
+import { createSessions } from '../core/session/sessions.ts';
+import { createSigningKeys } from '../core/signing-key/signing-key.ts';
+import type { SigningKeyPolicy } from '../core/signing-key/signing-key.ts';
+import { createAccessTokens } from '../core/token/access-token.ts';
+import { createChallengeTokens } from '../core/token/challenge-token.ts';
+import { createDeviceTokens } from '../core/token/device-token.ts';
+import { createIssue } from '../core/token/issue.ts';
+import { createAccountState } from '../core/user/account-state.ts';
+import { createPasswordHasher } from '../crypto/password-hash.ts';
+import type { PasswordHasher, StoredRefusal } from '../crypto/password-hash.ts';
+import { createSealer } from '../crypto/seal.ts';
+import type { OpenDatabase } from '../db/open.ts';
+import type { FindTemplate } from '../delivery/templates.ts';
+import type { Transport } from '../delivery/transport.ts';
+import type { Clock } from '../lib/clock.ts';
+import { createIds } from '../lib/id.ts';
+import type { Random } from '../lib/id.ts';
+import type { Log } from '../lib/log.ts';
+
+/** What only the process edge can give. */
+export interface Edge {
+  readonly db: OpenDatabase;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** 32 bytes that seal what is in the database. */
+  readonly keyEncryptionKey: Uint8Array;
+  /** The list of common passwords, as built. */
+  readonly commonPasswordBytes: Uint8Array;
+  /** The filter of breached passwords, when there is one. */
+  readonly breachedBytes?: Buffer;
+  /** Where the hash lanes' program is, when it is not beside this one. */
+  readonly laneUrl?: URL;
+  /** How emails go out; without it they stay in the outbox. */
+  readonly mail?: {
+    readonly transports: readonly Transport[];
+    readonly findTemplate: FindTemplate;
+  };
+}
+
+/** The longest that tokens.access_ttl may be, so that a shorter one orphans no token that is out. */
+const LONGEST_ACCESS_MS = 15 * 60_000;
+
+/** How long a superseded key verifies beyond its tokens' life, for clocks that differ. */
+const LEEWAY_MS = 60_000;
+
+/** What the configuration says of signing keys. */
+export function signingKeyPolicy(
+  { tokens, sessions }: Config,
+  internalTokenTypes: readonly string[] = [],
+): SigningKeyPolicy {
+  return {
+    algorithm: tokens.algorithm,
+    sharedSecret: tokens.shared_secret,
+    rotationMs: tokens.key_rotation,
+    publishAheadMs: tokens.key_publish_ahead,
+    lifetimes: {
+      accessMs: LONGEST_ACCESS_MS + LEEWAY_MS,
+      internalMs: sessions.refresh_ttl + LEEWAY_MS,
+    },
+    internalTokenTypes,
+  };
+}
+
+/** What the configuration says of attempt counters. */
+export function attemptLimits({ throttle }: Pick<Config, 'throttle'>): AttemptLimits {
+  return {
+    allowance: throttle.attempts,
+    windowMs: throttle.window,
+    waitMs: throttle.wait,
+    maxWaitMs: throttle.max_wait,
+    maxFailures: throttle.max_failures,
+  };
+}
+
+function sessionLimits({ sessions }: Config): SessionLimits {
+  return {
+    refreshTtlMs: sessions.refresh_ttl,
+    idleTtlMs: sessions.idle_ttl,
+    refreshGraceMs: sessions.refresh_grace,
+    maxPerUser: sessions.max_per_user,
+  };
+}
+
+/** At most one line for each reason in this time: a lost pepper refuses every sign-in. */
+const REPORT_INTERVAL_MS = 60_000;
+
+/** What a stored hash that can't be compared tells an operator. */
+const UNUSABLE: Readonly<Record<StoredRefusal, string>> = {
+  unknown_pepper:
+    'stored password hashes were made with a pepper that is not configured: set password.pepper, or add it to password.previous_peppers',
+  cost: 'a stored password hash asks for more memory or passes than is ever allowed here: it is refused as a wrong password',
+  malformed: 'a stored password hash can not be read: it is refused as a wrong password',
+};
+
+function reportUnusable(log: Log, clock: Clock): (reason: StoredRefusal) => void {
+  const reported = new Map<StoredRefusal, number>();
+  return (reason) => {
+    const now = clock.monotonic();
+    if (now - (reported.get(reason) ?? Number.NEGATIVE_INFINITY) < REPORT_INTERVAL_MS) return;
+    reported.set(reason, now);
+    log.write('error', 'password.unusable_hash', UNUSABLE[reason], { reason });
+  };
+}
+
+function createHasher({ password }: Config, edge: Edge): PasswordHasher {
+  const { clock, random, log, laneUrl } = edge;
+  return createPasswordHasher({
+    threads: password.threads,
+    memoryKiB: Math.floor(password.memory / 1024),
+    passes: password.passes,
+    lanes: password.lanes,
+    queueLength: password.queue_length,
+    deadlineMs: password.deadline,
+    ...(password.pepper === undefined ? {} : { pepper: password.pepper }),
+    previousPeppers: password.previous_peppers,
+    clock,
+    random,
+    ...(laneUrl === undefined ? {} : { laneUrl }),
+    onRefused: reportUnusable(log, clock),
+  });
+}
+
+function passwordsOf(config: Config, edge: Edge, hasher: PasswordHasher): Passwords {
+  const { password, server } = config;
+  const { db, clock, log, breachedBytes } = edge;
+  const range = { url: password.breached_range_url, timeoutMs: password.breached_timeout };
+  return createPasswords({
+    db,
+    clock,
+    hasher,
+    common: commonPasswords(edge.commonPasswordBytes),
+    breached: createBreached({
+      filter: breachedBytes === undefined ? null : readFilter(breachedBytes),
+      range: password.breached_range ? range : null,
+      log,
+    }),
+    minLength: password.min_length,
+    history: password.history,
+    maxAgeMs: password.max_age,
+    contextWords: [server.name, ...password.context_words],
+  });
+}
+
+/** The kernel, and the parts of it that features are not given. */
+export interface BuiltKernel {
+  readonly kernel: Kernel;
+  readonly revocations: Revocations;
+}
+
+export interface KernelOptions {
+  /** The `typ` of tokens that features sign with the internal key. */
+  readonly tokenTypes: readonly string[];
+  readonly wakeCourier: () => void;
+}
+
+/**
+ * Builds the kernel on an open, migrated database.
+ *
+ * @throws {KeysRefused} the stored signing keys can't be opened with this key-encryption key
+ */
+export async function createKernel(
+  config: Config,
+  edge: Edge,
+  { tokenTypes, wakeCourier }: KernelOptions,
+): Promise<BuiltKernel> {
+  const { db, clock, random, log } = edge;
+  const newId = createIds(clock, random);
+  const issuer = config.server.public_url;
+  const limits = sessionLimits(config);
+  const mfa = { required: config.mfa.required, graceMs: config.mfa.grace };
+  const sealKeys = {
+    current: edge.keyEncryptionKey,
+    previous: config.secrets.previous_key_encryption_keys,
+  };
+  const sealer = createSealer(sealKeys, random);
+  const revocations = await createRevocations({ db, clock });
+  const policy = signingKeyPolicy(config, tokenTypes);
+  const signingKeys = await createSigningKeys({ db, sealer, clock, random }, policy, 'serve');
+  const accessTokens = createAccessTokens({
+    issuer,
+    audience: config.tokens.audience,
+    ttlMs: config.tokens.access_ttl,
+    cacheEntries: config.tokens.verified_cache,
+    keys: signingKeys,
+    clock,
+    newId,
+    isRevoked: revocations.isRevoked,
+  });
+  const refreshRevocations = revocations.refresh;
+  const commit: Commit = createCommit({ db, refreshRevocations, wakeCourier });
+  const attempts = createAttempts({ db, clock }, attemptLimits(config));
+  // Whoever can't write must not be started: sign-ins would fail one by one instead of the start.
+  // After the keys, for a refusal of theirs says that nothing was changed.
+  await commit.inAnySession([attempts.probe()]);
+  const emails = createEmails({
+    clock,
+    newId,
+    sealer,
+    derivedKey: signingKeys.derivedKey,
+    limits: { intervalMs: config.mail.interval, maxPerHour: config.mail.max_per_hour },
+  });
+  const sessions = createSessions({ db, clock, newId, limits });
+  const factors = createFactors({ clock, commit, attempts, emails, mfa });
+  const grace = createEnrolmentGrace({ clock, commit, factors, mfa });
+  const challengeTokens = createChallengeTokens({ signingKeys, clock, issuer });
+  const deviceTokens = createDeviceTokens({ signingKeys, random });
+  const issueTokens = createIssue({
+    clock,
+    accessTokens,
+    signingKeys,
+    issuer,
+    limits,
+    profileClaims: config.tokens.profile_claims,
+  });
+  const passwordHasher = createHasher(config, edge);
+  await passwordHasher.ready();
+  const freshForMs = config.sessions.fresh_for;
+  const shared = { clock, random, newId, commit, factors, grace, sessions, issueTokens, mfa };
+  const kernel: Kernel = {
+    db,
+    clock,
+    random,
+    log,
+    newId,
+    issuer,
+    sealer,
+    signingKeys,
+    accessTokens,
+    deviceTokens,
+    passwordHasher,
+    passwords: passwordsOf(config, edge, passwordHasher),
+    attempts,
+    oneTimes: createOneTimes({ db, clock }),
+    challenges: createChallenges({ db, clock }),
+    sessions,
+    refreshSession: createRefresh({ db, clock, limits, revocations, issueTokens, grace, mfa }),
+    emails,
+    factors,
+    mfa,
+    authentication: createAuthentication({ ...shared, challengeTokens, deviceTokens }),
+    reauthentication: createReauthentication({ ...shared, freshForMs }),
+    findPendingSignIn: pendingSignIns({ db, challengeTokens }),
+    accountState: createAccountState({ clock, commit, attempts }),
+    pendingMigrations: () => db.pendingMigrations(),
+    commit,
+    context: contexts(log),
+  };
+  return { kernel, revocations };
+}

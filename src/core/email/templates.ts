@@ -1,0 +1,24 @@
+/** The emails that are sent, by name; their texts are in `delivery/templates.ts`. */
+export const TEMPLATES = [
+  'verify_registration',
+  'account_exists',
+  'verify_address',
+  'reset_password',
+  'password_changed',
+  'address_change_requested',
+  'address_changed',
+  'unusual_sign_in',
+  'factor_added',
+  'factor_removed',
+  'recovery_codes_renewed',
+  'recovery_code_used',
+  'second_factor_failed',
+  'passkey_suspect',
+  'sign_in_code',
+  'test',
+] as const;
+
+export type TemplateName = (typeof TEMPLATES)[number];
+
+/** What an email says: texts by name, for its template. */
+export type TemplateValues = Readonly<Record<string, string>>;

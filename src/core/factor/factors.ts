@@ -1,0 +1,250 @@
+/**
+ * The factors that the features brought: who has which, presenting one, and changing them. Attempts
+ * are counted over all guessable factors and challenges of an account, before anything is looked at
+ * (L03, O06, N5); a right password sets none of these counters back (L04).
+ */
+import type { Statement } from '../../db/database.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { Refusal } from '../../refusal.ts';
+import type { AttemptScope, Attempts } from '../attempt/attempts.ts';
+import type { Commit } from '../commit.ts';
+import type { Context, PrincipalContext } from '../context.ts';
+import type { Emails } from '../email/emails.ts';
+import type { TemplateName } from '../email/templates.ts';
+import { voidOneTimes } from '../one-time/one-time.ts';
+import { endSessions, setSessionFactors } from '../session/session.ts';
+import {
+  advanceEpoch,
+  advanceEpochFrom,
+  dropPendingAddress,
+  forgetEnrolmentGrace,
+} from '../user/user.ts';
+import type { User } from '../user/user.ts';
+import type {
+  BackupCodes,
+  Factor,
+  FactorAnswer,
+  FactorRecords,
+  MfaPolicy,
+  Occasion,
+  VerifiedFactor,
+} from './factor.ts';
+import type { PresentedFactor } from './presented.ts';
+
+/** Wrong second factors in a row after which the owner is told (ASVS 6.3.5). */
+const NOTIFIED_FAILURES = 5;
+
+export interface Presentation {
+  readonly user: User;
+  readonly answer: FactorAnswer;
+  readonly occasion: Occasion;
+  /** Whose attempts these are counted with: a known device, a session, or anybody. */
+  readonly scope: AttemptScope;
+}
+
+export interface FactorChange {
+  /** What the change itself writes; its guards carry their refusals. */
+  readonly statements: readonly Statement[];
+  /** What the present session rests on after it. */
+  readonly presented: readonly PresentedFactor[];
+  readonly template: TemplateName;
+  /** The factor in words, for the email; its user may have named it. */
+  readonly label: string;
+  /** Which factor, for the log. */
+  readonly factor: string;
+  readonly event: 'factor.added' | 'factor.removed' | 'factor.renewed';
+}
+
+export interface Factors {
+  /** The factors that are on, in the order in which they are offered. */
+  readonly active: readonly Factor[];
+  /** Registers a factor that is on. */
+  add(factor: Factor): void;
+  /** Registers the records of a factor that is switched off. */
+  addSwitchedOff(records: FactorRecords): void;
+  /** The factors that users have enrolled and this configuration switches off. */
+  switchedOffInUse(): Promise<readonly FactorRecords[]>;
+  /** Whether this user has a second factor: the one place that asks. */
+  hasSecond(userId: string): Promise<boolean>;
+  /** Whether this user has a second factor beside the one that is named. */
+  hasSecondBeside(userId: string, name: string): Promise<boolean>;
+  /** The factors that this user has, once one of them demands a second; else none. */
+  enrolled(userId: string): Promise<readonly Factor[]>;
+  /**
+   * Verifies an answer. What it gives back has the setting back of the counter among its effects.
+   *
+   * @throws {Refusal} invalid_credentials: wrong, spent, or not a factor of this user;
+   *   too_many_attempts, overloaded
+   */
+  present(context: Context, presentation: Presentation): Promise<VerifiedFactor>;
+  /**
+   * Commits a change of factors by the user, in the state that the request was authorised in, and
+   * what goes with every such change: the other sessions end, what was begun is void, the user is
+   * notified (G9, ASVS 6.3.7, 7.4.3).
+   *
+   * @throws {Refusal} conflict: password, factors or address changed meanwhile; session_revoked
+   */
+  change(context: PrincipalContext, change: FactorChange): Promise<void>;
+  /**
+   * The statements that belong to the removal of a factor: backup codes stand in for a second
+   * factor, and go with the last one.
+   *
+   * @throws {Refusal} last_second_factor: the policy asks everybody for one
+   */
+  withRemovalOf(userId: string, name: string): Promise<readonly Statement[]>;
+  /** New backup codes, of whichever factor has them; none when no factor does. */
+  renewBackup(context: Context, userId: string): Promise<BackupCodes>;
+  /**
+   * Removes every second factor of a user, for an operator (ASVS 6.4.4, 6.5.6): the way back for
+   * somebody who lost them. Every session ends, and the user is notified.
+   */
+  removeAll(context: Context, user: User): Promise<void>;
+}
+
+export interface FactorsDeps {
+  readonly clock: Clock;
+  readonly commit: Commit;
+  readonly attempts: Attempts;
+  readonly emails: Emails;
+  readonly mfa: MfaPolicy;
+}
+
+async function enrolledOf(factors: readonly Factor[], userId: string): Promise<Factor[]> {
+  const enrolled = await Promise.all(factors.map((factor) => factor.enrolled(userId)));
+  return factors.filter((_, index) => enrolled[index]);
+}
+
+/** Where a request came from, as an email says it. */
+export const placeOf = ({ requester }: Context): string => requester.ip ?? 'unknown';
+
+export function createFactors(deps: FactorsDeps): Factors {
+  const { clock, commit, attempts, emails, mfa } = deps;
+  const active: Factor[] = [];
+  const switchedOff: FactorRecords[] = [];
+  const demanding = (): Factor[] => active.filter(({ demandsSecond }) => demandsSecond);
+
+  const refused = (context: Context, { user, answer }: Presentation, error: Refusal): void =>
+    context.log.write(
+      error.code === 'too_many_attempts' ? 'warn' : 'info',
+      'second_factor.failed',
+      'a second factor was refused',
+      { 'user.id': user.id, factor: answer.factor.name, 'error.type': error.code },
+    );
+
+  /** Each count comes once, however many guess at a time: one email. */
+  const notifyOwner = async (
+    context: Context,
+    { user, occasion }: Presentation,
+    failures: number,
+  ): Promise<void> => {
+    if (failures !== NOTIFIED_FAILURES || occasion.kind !== 'sign_in') return;
+    const values = { failures: String(failures), address: placeOf(context) };
+    await commit.inAnySession(
+      emails.notify(context, { template: 'second_factor_failed', to: user.email, values }),
+    );
+  };
+
+  const hasSecondBeside = async (userId: string, name: string): Promise<boolean> => {
+    const others = demanding().filter((factor) => factor.name !== name);
+    return (await enrolledOf(others, userId)).length > 0;
+  };
+
+  return {
+    active,
+    add: (factor) => void active.push(factor),
+    addSwitchedOff: (records) => void switchedOff.push(records),
+    switchedOffInUse: async () => {
+      const inUse = await Promise.all(switchedOff.map((records) => records.inUse()));
+      return switchedOff.filter((_, index) => inUse[index]);
+    },
+    hasSecond: async (userId) => (await enrolledOf(demanding(), userId)).length > 0,
+    hasSecondBeside,
+    enrolled: async (userId) => {
+      const asking = await enrolledOf(demanding(), userId);
+      if (asking.length === 0) return [];
+      const others = active.filter(({ demandsSecond }) => !demandsSecond);
+      return [...asking, ...(await enrolledOf(others, userId))];
+    },
+    present: async (context, presentation) => {
+      const { user, answer, occasion, scope } = presentation;
+      const { attemptPurpose: purpose } = answer.factor;
+      let failures = 0;
+      try {
+        const made = await attempts.guard(
+          { purpose, subject: user.id, ownerUserId: user.id, scope },
+          (counted) => {
+            failures = counted;
+            return answer.factor.verify(context, user, answer.value, occasion);
+          },
+        );
+        return { ...made.value, effects: [made.forget, ...made.value.effects] };
+      } catch (error) {
+        if (error instanceof Refusal && REPORTED.has(error.code)) {
+          refused(context, presentation, error);
+        }
+        if (error instanceof Refusal && error.code === 'invalid_credentials') {
+          await notifyOwner(context, presentation, failures);
+        }
+        throw error;
+      }
+    },
+    change: async (context, { statements, presented, template, label, factor, event }) => {
+      const { user, session } = context.principal;
+      const now = clock.now();
+      await commit(context, [
+        ...statements,
+        advanceEpochFrom(user, now),
+        ...(event === 'factor.added' ? [forgetEnrolmentGrace(user.id)] : []),
+        voidOneTimes(user.id, now),
+        ...dropPendingAddress(user, now),
+        ...endSessions(
+          { kind: 'others', userId: user.id, except: session.id },
+          'factors_changed',
+          now,
+        ),
+        setSessionFactors(session.id, presented),
+        ...emails.notify(context, {
+          template,
+          to: user.email,
+          values: { factor: label, address: placeOf(context) },
+        }),
+      ]);
+      context.log.write('info', event, 'the factors of a user changed', { factor });
+    },
+    withRemovalOf: async (userId, name) => {
+      if (await hasSecondBeside(userId, name)) return [];
+      if (mfa.required === 'all') throw new Refusal('last_second_factor');
+      return active
+        .filter(({ renewBackup }) => renewBackup !== undefined)
+        .flatMap((factor) => factor.removeAll(userId));
+    },
+    renewBackup: async (context, userId) => {
+      const backup = active.find(({ renewBackup }) => renewBackup !== undefined);
+      return (await backup?.renewBackup?.(context, userId)) ?? { statements: [], codes: [] };
+    },
+    removeAll: async (context, user) => {
+      const now = clock.now();
+      await commit(context, [
+        ...[...active, ...switchedOff].flatMap((records) => records.removeAll(user.id)),
+        attempts.forgetPurpose(user.id, 'second_factor'),
+        attempts.forgetPurpose(user.id, 'unguessable_factor'),
+        forgetEnrolmentGrace(user.id),
+        advanceEpoch(user.id, now),
+        voidOneTimes(user.id, now),
+        ...dropPendingAddress(user, now),
+        ...endSessions({ kind: 'all', userId: user.id }, 'operator', now),
+        ...emails.notify(context, {
+          template: 'factor_removed',
+          to: user.email,
+          values: {
+            factor: 'every second factor, by those who run the service',
+            address: 'the service itself',
+          },
+        }),
+      ]);
+    },
+  };
+}
+
+/** Refusals of a second factor that the log reports; others are no attempt. */
+const REPORTED: ReadonlySet<string> = new Set(['invalid_credentials', 'too_many_attempts']);

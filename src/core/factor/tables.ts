@@ -1,0 +1,13 @@
+import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+
+/** Challenges that were answered: how often, and whether one answer was right. */
+export const challenge = sqliteTable(
+  'challenge',
+  {
+    id: text().primaryKey(),
+    attempts: integer().notNull(),
+    spentAt: integer('spent_at'),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (table) => [index('challenge_expires_at').on(table.expiresAt)],
+);

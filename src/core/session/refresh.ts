@@ -1,0 +1,70 @@
+/** Trading a refresh token for its successor and a new access token. */
+import type { Database } from '../../db/database.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { Refusal } from '../../refusal.ts';
+import type { Context } from '../context.ts';
+import type { Authenticated } from '../factor/authentication.ts';
+import type { EnrolmentGrace } from '../factor/enrolment-grace.ts';
+import type { MfaPolicy } from '../factor/factor.ts';
+import type { IssueTokens } from '../token/issue.ts';
+import { findUserById } from '../user/user.ts';
+import type { Revocations } from './revocation.ts';
+import { rotateSession } from './rotation.ts';
+import type { RefreshSubject } from './rotation.ts';
+import { findPrincipal } from './session.ts';
+import type { SessionLimits } from './session.ts';
+
+/**
+ * Uses a refresh token.
+ *
+ * It throws {Refusal} refresh_token_reused (the session has been ended), refresh_token_expired,
+ * session_revoked, account_disabled, mfa_enrolment_required.
+ */
+export type RefreshSession = (context: Context, subject: RefreshSubject) => Promise<Authenticated>;
+
+export interface RefreshDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly limits: SessionLimits;
+  readonly revocations: Revocations;
+  readonly issueTokens: IssueTokens;
+  readonly grace: EnrolmentGrace;
+  readonly mfa: MfaPolicy;
+}
+
+const REFUSED = {
+  expired: 'refresh_token_expired',
+  ended: 'session_revoked',
+  disabled: 'account_disabled',
+  unknown: 'session_revoked',
+} as const;
+
+export function createRefresh(deps: RefreshDeps): RefreshSession {
+  const { db, clock, limits, mfa } = deps;
+
+  /** A session that is over is refused by the rotation. */
+  const demandEnrolled = async ({ sessionId, userId }: RefreshSubject): Promise<void> => {
+    const principal = await findPrincipal(db, { sessionId, userId, now: clock.now() });
+    if (principal !== null) await deps.grace.demand(principal.user, principal.session.factors);
+  };
+
+  return async (context, subject) => {
+    // Before the token is spent: who is refused keeps it, for when there is another grace.
+    if (mfa.required === 'all') await demandEnrolled(subject);
+    const rotation = await rotateSession(db, limits, subject, clock.now());
+    if (rotation.outcome === 'refused') throw new Refusal(REFUSED[rotation.why]);
+    if (rotation.outcome === 'reused') {
+      await deps.revocations.refresh();
+      context.log.write(
+        'warn',
+        'refresh_token.reused',
+        'a spent refresh token came back, so its session was ended',
+        { 'user.id': subject.userId, 'session.id': subject.sessionId },
+      );
+      throw new Refusal('refresh_token_reused');
+    }
+    const user = await findUserById(db, subject.userId);
+    if (user === null) throw new Refusal('session_revoked');
+    return { status: 'authenticated', ...deps.issueTokens(user, rotation.session) };
+  };
+}

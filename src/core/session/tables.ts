@@ -1,0 +1,46 @@
+import { sql } from 'drizzle-orm';
+import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import type { PresentedFactor } from '../factor/presented.ts';
+import { user } from '../user/tables.ts';
+
+export const session = sqliteTable(
+  'session',
+  {
+    id: text().primaryKey(),
+    userId: text('user_id')
+      .notNull()
+      .references(() => user.id, { onDelete: 'cascade' }),
+    /** The generation of the live refresh token; rotation is one conditional statement on it. */
+    generation: integer().notNull().default(0),
+    rotatedAt: integer('rotated_at').notNull(),
+    authTime: integer('auth_time').notNull(),
+    /** Which factors were presented; `amr` and `acr` are derived from them when a token is minted. */
+    factors: text({ mode: 'json' }).$type<readonly PresentedFactor[]>().notNull().default([]),
+    createdAt: integer('created_at').notNull(),
+    lastUsedAt: integer('last_used_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    endedAt: integer('ended_at'),
+    endReason: text('end_reason'),
+    ip: text(),
+    userAgent: text('user_agent'),
+  },
+  (table) => [
+    index('session_live_by_user').on(table.userId, table.createdAt).where(sql`ended_at IS NULL`),
+    index('session_expires_at').on(table.expiresAt),
+    index('session_ended_at').on(table.endedAt).where(sql`ended_at IS NOT NULL`),
+  ],
+);
+
+/**
+ * Ended sessions, kept for as long as one of their access tokens could live. Other processes
+ * continue from the last `seq` they saw.
+ */
+export const revocation = sqliteTable(
+  'revocation',
+  {
+    seq: integer().primaryKey({ autoIncrement: true }),
+    sessionId: text('session_id').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (table) => [index('revocation_expires_at').on(table.expiresAt)],
+);

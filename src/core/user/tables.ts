@@ -1,0 +1,44 @@
+import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import type { JsonObject } from '../../lib/json.ts';
+
+/**
+ * Users. Times are integer milliseconds; canonical names are UNIQUE. Tables are storage shapes and
+ * never API shapes.
+ */
+export const user = sqliteTable(
+  'user',
+  {
+    id: text().primaryKey(),
+    username: text(),
+    /** NFKC and case folding: names with the same canonical form are the same name. */
+    usernameCanonical: text('username_canonical'),
+    /**
+     * The verified address. An unverified one is in pending_email, where it reserves nothing (G10).
+     */
+    email: text(),
+    emailCanonical: text('email_canonical'),
+    pendingEmail: text('pending_email'),
+    pendingEmailCanonical: text('pending_email_canonical'),
+    displayName: text('display_name'),
+    userMetadata: text('user_metadata', { mode: 'json' }).$type<JsonObject>().notNull().default({}),
+    /** Claims that an administrator adds to the user's access tokens. */
+    claims: text({ mode: 'json' }).$type<JsonObject>().notNull().default({}),
+    /**
+     * Rises with every change that must void what was begun before it: password, factors,
+     * disabling.
+     */
+    epoch: integer().notNull().default(0),
+    disabledAt: integer('disabled_at'),
+    /** Since when the user must change the password; null if there is no such demand. */
+    passwordChangeRequiredAt: integer('password_change_required_at'),
+    /** If a second factor is required for everyone: the deadline for enrolling one. */
+    mfaDueAt: integer('mfa_due_at'),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (table) => [
+    uniqueIndex('user_username_canonical').on(table.usernameCanonical),
+    uniqueIndex('user_email_canonical').on(table.emailCanonical),
+    index('user_pending_email').on(table.pendingEmailCanonical),
+  ],
+);

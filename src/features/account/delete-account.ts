@@ -1,0 +1,16 @@
+import type { PrincipalContext } from '../../core/context.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import { deleteUser } from '../../core/user/user.ts';
+
+/**
+ * Deletes the account with everything that belongs to it; its access tokens are refused here at
+ * once. Its function throws {Refusal} session_revoked.
+ */
+export function deleteAccount({ commit, sessions }: Kernel) {
+  return async (context: PrincipalContext): Promise<void> => {
+    const { id } = context.principal.user;
+    const ended = sessions.end({ kind: 'all', userId: id }, 'user_deleted');
+    await commit(context, [...ended, deleteUser(id)]);
+    context.log.write('info', 'user.deleted', 'an account was deleted by its user');
+  };
+}

@@ -1,0 +1,88 @@
+/** Verifying the pending address by its code, and sending another code. */
+import { ANYBODY } from '../../core/attempt/attempts.ts';
+import type { PrincipalContext } from '../../core/context.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import { spendOneTime, voidOneTimes } from '../../core/one-time/one-time.ts';
+import type { OneTime } from '../../core/one-time/one-time.ts';
+import { hashJob, hashShare } from '../../core/password/passwords.ts';
+import { advanceEpoch, lapsePendingEmails, verifyPendingEmail } from '../../core/user/user.ts';
+import type { User } from '../../core/user/user.ts';
+import type { Statement } from '../../db/database.ts';
+import { canonicalEmail } from '../../lib/email-address.ts';
+import { Refusal } from '../../refusal.ts';
+import { PURPOSE, addressCode } from './address-code.ts';
+import type { AddressSettings } from './address-code.ts';
+import { userAfterChange } from './change-profile.ts';
+
+/**
+ * Sends another code to the pending address, within its limits; with none pending, nothing happens.
+ * Its function throws {Refusal} overloaded, session_revoked.
+ */
+export function resendEmailCode(kernel: Kernel, settings: AddressSettings) {
+  return async (context: PrincipalContext): Promise<void> => {
+    const { pendingEmail: address } = context.principal.user;
+    const canonical = address === null ? null : canonicalEmail(address);
+    if (address === null || canonical === null) return;
+    const { statements } = await addressCode(kernel, context, settings, { address, canonical });
+    await kernel.commit(context, statements);
+  };
+}
+
+/**
+ * Verifies the pending address by its code. Other claims on it lapse; where it replaces an old one,
+ * the other sessions end and the old address is notified.
+ *
+ * Its function throws {Refusal} invalid_code, too_many_attempts, overloaded, session_revoked.
+ */
+export function verifyEmail(kernel: Kernel) {
+  const { db, oneTimes, emails, sessions } = kernel;
+
+  /** @throws {Refusal} invalid_code */
+  const look = async (context: PrincipalContext, code: string): Promise<OneTime> => {
+    const { id } = context.principal.user;
+    const newest = await oneTimes.findLatest(PURPOSE, id);
+    const tried = newest === null ? null : await oneTimes.countTry(PURPOSE, newest.id);
+    const job = hashJob(context, hashShare('email_code', id));
+    try {
+      const { ok } = await kernel.passwordHasher.verify(tried?.codeHash ?? null, code, job);
+      if (ok && tried !== null) return tried;
+    } catch (error) {
+      if (tried !== null) await oneTimes.giveTryBack(tried.id);
+      throw error;
+    }
+    throw new Refusal('invalid_code');
+  };
+
+  /** What goes with a verified address that replaces another one (G9). */
+  const afterChange = (context: PrincipalContext, now: number): readonly Statement[] => {
+    const { user, session } = context.principal;
+    if (user.email === null) return [];
+    return [
+      advanceEpoch(user.id, now),
+      voidOneTimes(user.id, now),
+      ...sessions.end({ kind: 'others', userId: user.id, except: session.id }, 'email_changed'),
+      ...emails.notify(context, { template: 'address_changed', to: user.email }),
+    ];
+  };
+
+  return async (context: PrincipalContext, code: string): Promise<User> => {
+    const { id } = context.principal.user;
+    // Codes are counted by the code, and over all codes by the account (G8, L04).
+    const { value: verified, forget } = await kernel.attempts.guard(
+      { purpose: 'email_code', subject: id, ownerUserId: id, scope: ANYBODY },
+      () => look(context, code),
+    );
+    const canonical = verified.subject;
+    if (canonical === null) throw new Refusal('invalid_code');
+    const now = kernel.clock.now();
+    await kernel.commit(context, [
+      spendOneTime(verified.id, now, 'invalid_code'),
+      verifyPendingEmail({ id, canonical, now }),
+      lapsePendingEmails(canonical, id),
+      forget,
+      ...afterChange(context, now),
+    ]);
+    context.log.write('info', 'email.verified', 'an address was verified');
+    return userAfterChange(db, id);
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * What sibling services fetch: kept as bytes, and made again only when the ring of keys changes.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7517#section-5
+ * @see https://www.rfc-editor.org/rfc/rfc8414#section-2
+ */
+import type { Kernel } from '../../core/kernel.ts';
+import { documentBytes, jsonDocument } from '../../http/document-bytes.ts';
+import { document } from '../../http/route.ts';
+import type { AnyRoute, DocumentBytes } from '../../http/route.ts';
+
+/**
+ * Seconds for which a verifier may keep the JWKS. A next key is published longer than this ahead of
+ * its use.
+ */
+export const JWKS_MAX_AGE_SECONDS = 300;
+
+interface KeyDocuments {
+  readonly version: number;
+  readonly jwks: DocumentBytes;
+  readonly pems: ReadonlyMap<string, DocumentBytes>;
+}
+
+export function discoveryRoutes(kernel: Kernel, algorithm: string): readonly AnyRoute[] {
+  const { issuer, signingKeys } = kernel;
+  let kept: KeyDocuments | undefined;
+  const documents = (): KeyDocuments => {
+    const { version } = signingKeys;
+    if (kept?.version === version) return kept;
+    const published = signingKeys.published();
+    kept = {
+      version,
+      jwks: jsonDocument({ keys: published.map(({ jwk }) => jwk) }),
+      pems: new Map(published.map(({ jwk, pem }) => [jwk.kid, documentBytes(pem)])),
+    };
+    return kept;
+  };
+  const metadata = jsonDocument({
+    issuer,
+    jwks_uri: `${issuer}/.well-known/jwks.json`,
+    // No flow of OAuth's is offered, and RFC 8414 wants that said: there are no response types and
+    // no grants.
+    response_types_supported: [],
+    grant_types_supported: [],
+    id_token_signing_alg_values_supported: [algorithm],
+    subject_types_supported: ['public'],
+    token_endpoint_auth_methods_supported: ['none'],
+    access_token_signing_alg_values_supported: [algorithm],
+  });
+  const metadataRoute = (path: `/${string}`, summary: string): AnyRoute =>
+    document({
+      path,
+      tag: 'Services',
+      summary,
+      contentType: 'application/json',
+      maxAgeSeconds: 3600,
+      problems: [],
+      current: () => metadata,
+    });
+  return [
+    document({
+      path: '/.well-known/jwks.json',
+      tag: 'Services',
+      summary: 'The public signing keys',
+      description:
+        'The active key first, the next one ahead of its use, superseded ones until their last token has expired. Empty under HS256.',
+      contentType: 'application/jwk-set+json',
+      maxAgeSeconds: JWKS_MAX_AGE_SECONDS,
+      problems: [],
+      current: () => documents().jwks,
+    }),
+    metadataRoute('/.well-known/oauth-authorization-server', 'Metadata of the issuer (RFC 8414)'),
+    metadataRoute(
+      '/.well-known/openid-configuration',
+      'The same metadata where OpenID Connect libraries look for it',
+    ),
+    document({
+      path: '/keys/{kid}.pem',
+      tag: 'Services',
+      summary: 'One public key as SPKI PEM, for HAProxy and others that read no JWKS',
+      contentType: 'application/x-pem-file',
+      maxAgeSeconds: JWKS_MAX_AGE_SECONDS,
+      problems: ['not_found'],
+      current: (params) => documents().pems.get(params['kid'] ?? ''),
+    }),
+  ];
+}

@@ -1,0 +1,28 @@
+import { ANYBODY } from '../../core/attempt/attempts.ts';
+import type { PrincipalContext } from '../../core/context.ts';
+import type { Authenticated } from '../../core/factor/authentication.ts';
+import type { FactorAnswer } from '../../core/factor/factor.ts';
+import { acrOf } from '../../core/factor/presented.ts';
+import type { Kernel } from '../../core/kernel.ts';
+
+/**
+ * Presents a factor again within a session.
+ *
+ * Its function throws {Refusal} invalid_credentials, insufficient_user_authentication,
+ * mfa_enrolment_required, session_revoked, too_many_attempts, overloaded.
+ */
+export function presentAgain({ factors, reauthentication }: Kernel) {
+  return async (context: PrincipalContext, answer: FactorAnswer): Promise<Authenticated> => {
+    const { user, session } = context.principal;
+    // Sessions that presented no second factor are made with the password alone, as many as one
+    // likes: their guesses count with the account's (N5).
+    const hasOwnCounter = answer.factor.kind === 'knowledge' || acrOf(session.factors) === 'aal2';
+    const verified = await factors.present(context, {
+      user,
+      answer,
+      occasion: { kind: 'session', id: session.id },
+      scope: hasOwnCounter ? { kind: 'session', id: session.id } : ANYBODY,
+    });
+    return reauthentication.reauthenticate(context, verified);
+  };
+}

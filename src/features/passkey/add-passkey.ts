@@ -1,0 +1,137 @@
+/**
+ * Adding a passkey: begun with a fresh authentication, finished within the same session and in the
+ * same state of the account.
+ */
+import type { PrincipalContext } from '../../core/context.ts';
+import { withFactor } from '../../core/factor/presented.ts';
+import type { Principal } from '../../core/session/session.ts';
+import { Refusal, invalidRequest } from '../../refusal.ts';
+import { presentedBy } from './assertion.ts';
+import { beginCeremony, spendCeremony } from './ceremony.ts';
+import type { BegunCeremony } from './ceremony.ts';
+import { isBoundTo } from './challenge-token.ts';
+import type { AttestationJson } from './credential-json.ts';
+import { isDecoy } from './decoy.ts';
+import type { Descriptor } from './decoy.ts';
+import { NotVerified } from './not-verified.ts';
+import type { PasskeyKernel } from './settings.ts';
+import { MAX_PASSKEYS, insertPasskey, listPasskeys, refuseAsRegistered } from './store.ts';
+import type { Passkey } from './store.ts';
+import { verifyCreation } from './verification.ts';
+import type { NewCredential } from './verification.ts';
+
+const DEFAULT_NAME = 'Passkey';
+
+/**
+ * Whoever finishes is who began, in the same session, and nothing of the account's factors has
+ * changed since (W05, O09).
+ */
+const bindingParts = ({ user, session }: Principal): readonly string[] => [
+  user.id,
+  session.id,
+  String(user.epoch),
+];
+
+/** A passkey in words, for emails. */
+export function labelOf({ name }: Pick<Passkey, 'name'>): string {
+  return `the passkey "${name}"`;
+}
+
+/** A passkey as options name it. */
+export function descriptorOf({ credentialId, transports }: Passkey): Descriptor {
+  return { id: credentialId, transports };
+}
+
+export interface BegunCreation extends BegunCeremony {
+  readonly exclude: readonly Descriptor[];
+}
+
+/** Begins to add a passkey. Its function throws {Refusal} too_many_passkeys. */
+export function beginAddingPasskey(kernel: PasskeyKernel) {
+  return async ({ principal }: PrincipalContext): Promise<BegunCreation> => {
+    const own = await listPasskeys(kernel.db, principal.user.id);
+    if (own.length >= MAX_PASSKEYS) throw new Refusal('too_many_passkeys');
+    const begun = beginCeremony(kernel, 'register', bindingParts(principal));
+    return { ...begun, exclude: own.map(descriptorOf) };
+  };
+}
+
+export interface NewPasskeyInput {
+  readonly challengeId: string;
+  readonly credential: AttestationJson;
+  readonly name: string | undefined;
+}
+
+/**
+ * Adds the passkey that the authenticator made.
+ *
+ * Its function throws {Refusal} invalid_request: the ceremony is over, or its answer is wrong;
+ * passkey_registered, too_many_passkeys, conflict, session_revoked.
+ */
+export function addPasskey(kernel: PasskeyKernel) {
+  return async (context: PrincipalContext, input: NewPasskeyInput): Promise<Passkey> => {
+    const { user, session } = context.principal;
+    const challenge = await spendCeremony(kernel, 'register', input.challengeId);
+    if (challenge === null || !isBoundTo(kernel, challenge, bindingParts(context.principal))) {
+      throw invalidRequest({
+        pointer: '/challenge_id',
+        code: 'spent_or_expired',
+        detail: 'It was answered, is too old, or was begun elsewhere. Ask for new options.',
+      });
+    }
+    const made = await verified(kernel, challenge.challenge, input.credential);
+    const { userVerified: _, backupEligible, backedUp, ...kept } = made;
+    const passkey: Passkey = {
+      ...kept,
+      id: kernel.newId(),
+      userId: user.id,
+      transports: transportsOf(input.credential),
+      name: input.name ?? DEFAULT_NAME,
+      backupEligible: backupEligible ? 1 : 0,
+      backedUp: backedUp ? 1 : 0,
+      createdAt: kernel.clock.now(),
+      lastUsedAt: null,
+      cloneSuspectedAt: null,
+    };
+    const refusal = isDecoy(kernel.signingKeys.derivedKey, made.credentialId)
+      ? [refuseAsRegistered()]
+      : [];
+    await kernel.factors.change(context, {
+      statements: [insertPasskey(passkey), ...refusal],
+      presented: withFactor(session.factors, presentedBy(made)),
+      template: 'factor_added',
+      label: labelOf(passkey),
+      factor: 'passkey',
+      event: 'factor.added',
+    });
+    return passkey;
+  };
+}
+
+/** @throws {Refusal} invalid_request */
+async function verified(
+  { passkeys }: PasskeyKernel,
+  challenge: string,
+  credential: AttestationJson,
+): Promise<NewCredential> {
+  const { relyingParty, userVerification, attestation } = passkeys;
+  try {
+    const expected = { relyingParty, challenge, userVerification };
+    return await verifyCreation(expected, attestation, credential);
+  } catch (cause) {
+    if (!(cause instanceof NotVerified)) throw cause;
+    const detail =
+      'It does not hold for this service, this page and this challenge. Ask for new options and try again.';
+    throw new Refusal('invalid_request', {
+      errors: [{ pointer: '/credential', code: 'not_verified', detail }],
+      cause,
+    });
+  }
+}
+
+/** As the browser names them, for later options; known or not, but in their form (§5.8.4). */
+function transportsOf({ response }: AttestationJson): string[] {
+  return [...new Set(response.transports ?? [])]
+    .filter((transport) => /^[a-z][a-z-]{0,30}$/.test(transport))
+    .sort();
+}

@@ -1,0 +1,63 @@
+import type { PrincipalContext } from '../../core/context.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import { voidOneTimes } from '../../core/one-time/one-time.ts';
+import { replacePassword } from '../../core/password/credential.ts';
+import { hashJob, hashShare } from '../../core/password/passwords.ts';
+import { dropPendingAddress, notePasswordSet } from '../../core/user/user.ts';
+import { invalidRequest } from '../../refusal.ts';
+
+export interface PasswordChange {
+  readonly currentPassword: string | undefined;
+  readonly newPassword: string;
+}
+
+const POINTER = '/new_password';
+
+/**
+ * Changes the password. The other sessions end, and so does everything begun with the old one.
+ *
+ * Its function throws {Refusal} invalid_credentials, invalid_request, conflict, too_many_attempts,
+ * overloaded, session_revoked.
+ */
+export function changePassword(kernel: Kernel) {
+  const { passwords, sessions, emails } = kernel;
+  return async (
+    context: PrincipalContext,
+    { currentPassword, newPassword }: PasswordChange,
+  ): Promise<void> => {
+    const { user, session } = context.principal;
+    if (currentPassword === undefined) {
+      const detail = 'Send the current password.';
+      throw invalidRequest({ pointer: '/current_password', code: 'required', detail });
+    }
+    const password = await passwords.accept(newPassword, user, POINTER);
+    const share = hashShare('password', user.id);
+    // A counter of the session's own, so that strangers can't keep it from its account.
+    const { value, forget } = await kernel.attempts.guard(
+      {
+        purpose: 'password',
+        subject: user.id,
+        ownerUserId: user.id,
+        scope: { kind: 'session', id: session.id },
+      },
+      () => passwords.look(context, user, currentPassword, share),
+    );
+    const { storedHash } = value;
+    const reuse = { userId: user.id, storedHash, password, pointer: POINTER };
+    await passwords.refuseFormer(context, reuse);
+    const next = await kernel.passwordHasher.hash(password, hashJob(context, share));
+    const now = kernel.clock.now();
+    await kernel.commit(context, [
+      ...passwords.remember(user.id, now),
+      // In the place of the very hash that was verified: of two changes at once one holds.
+      replacePassword({ userId: user.id, seen: storedHash, next, now }),
+      notePasswordSet(user.id, now),
+      voidOneTimes(user.id, now),
+      ...dropPendingAddress(user, now),
+      ...emails.notify(context, { template: 'password_changed', to: user.email }),
+      forget,
+      ...sessions.end({ kind: 'others', userId: user.id, except: session.id }, 'password_changed'),
+    ]);
+    context.log.write('info', 'password.changed', 'a password was changed');
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * Signing in with a name and a password. Whatever is wrong (name, password, no password at all), the
+ * same work is done and the same answer given (G5, E01).
+ */
+import { createHmac } from 'node:crypto';
+import { ANYBODY } from '../../core/attempt/attempts.ts';
+import type { AttemptKey, MadeAttempt } from '../../core/attempt/attempts.ts';
+import type { Context } from '../../core/context.ts';
+import { scopeOfDevice } from '../../core/factor/authentication.ts';
+import type { Authentication } from '../../core/factor/authentication.ts';
+import type { FactorAnswer, VerifiedFactor } from '../../core/factor/factor.ts';
+import { placeOf } from '../../core/factor/factors.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import { PRESENTED_PASSWORD, hashShare } from '../../core/password/passwords.ts';
+import type { RightPassword } from '../../core/password/passwords.ts';
+import { parseSignInName } from '../../core/user/sign-in-name.ts';
+import type { SignInName } from '../../core/user/sign-in-name.ts';
+import { findUserBySignInName } from '../../core/user/user.ts';
+import type { User } from '../../core/user/user.ts';
+import type { Statement } from '../../db/database.ts';
+import { Refusal } from '../../refusal.ts';
+
+export interface SignIn {
+  /** A username or an email address, as it was typed. */
+  readonly username: string;
+  readonly password: string;
+  /** A second factor that came along, to spare the second request. */
+  readonly answer: FactorAnswer | null;
+  readonly deviceToken: string | undefined;
+}
+
+/**
+ * How long, at most, an attempt's count waits for a commit to share, and never for more than a
+ * quarter of the wait for a lane, milliseconds.
+ */
+const COUNT_PATIENCE_MS = 20;
+
+/** Failures before a success after which its user is notified (ASVS 6.3.5). */
+const UNUSUAL_FAILURES = 10;
+
+/**
+ * Signs in.
+ *
+ * Its function throws {Refusal} invalid_credentials; account_disabled, password_change_required,
+ * mfa_enrolment_required after a right password only; too_many_attempts, overloaded.
+ */
+export function signIn(kernel: Kernel) {
+  const { attempts, passwords, passwordHasher, emails, authentication } = kernel;
+
+  /** A name without an account has a counter too, so that limits don't tell it (E05). */
+  const unknownName = ({ canonical }: SignInName): string =>
+    createHmac('sha256', kernel.signingKeys.derivedKey)
+      .update(`postern unknown name\n${canonical}`)
+      .digest('base64url');
+
+  const counterOf = (name: SignInName, user: User | null, device: string | null): AttemptKey =>
+    user === null
+      ? { purpose: 'unknown_name', subject: unknownName(name), ownerUserId: null, scope: ANYBODY }
+      : {
+          purpose: 'password',
+          subject: user.id,
+          ownerUserId: user.id,
+          scope: scopeOfDevice(device),
+        };
+
+  const notice = (
+    context: Context,
+    { value, failures }: MadeAttempt<RightPassword>,
+  ): readonly Statement[] => {
+    if (failures <= UNUSUAL_FAILURES) return [];
+    const values = { failures: String(failures - 1), address: placeOf(context) };
+    const to = value.user.email;
+    return emails.notify(context, { template: 'unusual_sign_in', to, values });
+  };
+
+  const complete = async (
+    context: Context,
+    { answer, username, password, deviceToken }: SignIn,
+    user: User | null,
+  ): Promise<Authentication> => {
+    const device =
+      user === null || deviceToken === undefined
+        ? null
+        : kernel.deviceTokens.deviceOf(deviceToken, user);
+    const key = counterOf(parseSignInName(username), user, device);
+    // While others wait for a lane, the count shares the commit of the next sign-in instead of
+    // waking the disk for itself.
+    const patienceMs = Math.min(COUNT_PATIENCE_MS, passwordHasher.backlogMs / 4);
+    const share = hashShare('password', key.subject);
+    const made = await attempts.guard(
+      key,
+      () => passwords.look(context, user, password, share),
+      patienceMs,
+    );
+    const { value, forget } = made;
+    const first: VerifiedFactor = {
+      ...PRESENTED_PASSWORD,
+      user: value.user,
+      effects: [forget, ...value.upgrade, ...notice(context, made)],
+      mustChange: value.isTooOld,
+      device,
+      ...(device === null || deviceToken === undefined ? {} : { deviceToken }),
+    };
+    return authentication.completeFactors(context, first, answer);
+  };
+
+  return async (context: Context, input: SignIn): Promise<Authentication> => {
+    const user = await findUserBySignInName(kernel.db, parseSignInName(input.username));
+    try {
+      return await complete(context, input, user);
+    } catch (error) {
+      if (error instanceof Refusal) {
+        context.log.write(
+          error.code === 'too_many_attempts' ? 'warn' : 'info',
+          'sign_in.failed',
+          'a sign-in was refused',
+          {
+            ...(user === null ? {} : { 'user.id': user.id }),
+            factor: PRESENTED_PASSWORD.factor,
+            'error.type': error.code,
+          },
+        );
+      }
+      throw error;
+    }
+  };
+}

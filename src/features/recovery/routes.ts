@@ -1,0 +1,58 @@
+/** POST /password/forgot, /password/reset/check, /password/reset. */
+import * as z from 'zod';
+import type { Kernel } from '../../core/kernel.ts';
+import { nameText, passwordText, tokenText } from '../../http/fields.ts';
+import { route } from '../../http/route.ts';
+import type { AnyRoute } from '../../http/route.ts';
+import { forgotPassword } from './forgot-password.ts';
+import type { RecoverySettings } from './forgot-password.ts';
+import { checkReset, resetPassword } from './reset-password.ts';
+
+export function recoveryRoutes(kernel: Kernel, settings: RecoverySettings): readonly AnyRoute[] {
+  const forgot = forgotPassword(kernel, settings);
+  const check = checkReset(kernel);
+  const reset = resetPassword(kernel);
+  return [
+    route({
+      method: 'post',
+      path: '/password/forgot',
+      tag: 'Password',
+      summary: 'Ask for an email that resets the password',
+      description:
+        'The same answer for every name. An email goes to a verified address alone, at most one per mail.interval.',
+      security: 'public',
+      body: z.strictObject({
+        username: nameText('name').meta({
+          description: 'A username or a verified e-mail address.',
+        }),
+      }),
+      status: 202,
+      problems: [],
+      handle: (call) => forgot(kernel.context(call), call.body.username),
+    }),
+    route({
+      method: 'post',
+      path: '/password/reset/check',
+      tag: 'Password',
+      summary: 'Ask whether a reset link is still good, without spending it',
+      security: 'public',
+      body: z.strictObject({ token: tokenText() }),
+      status: 204,
+      problems: ['token_spent_or_expired'],
+      handle: (call) => check(kernel.context(call), call.body.token),
+    }),
+    route({
+      method: 'post',
+      path: '/password/reset',
+      tag: 'Password',
+      summary: 'Set a new password by a reset link',
+      description:
+        'Spends the link once, however many ask at once; a password that is refused leaves it good. Ends every session, signs nobody in, and stands in for no second factor.',
+      security: 'public',
+      body: z.strictObject({ token: tokenText(), password: passwordText() }),
+      status: 204,
+      problems: ['token_spent_or_expired', 'overloaded'],
+      handle: (call) => reset(kernel.context(call), call.body),
+    }),
+  ];
+}

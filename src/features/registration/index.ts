@@ -1,0 +1,16 @@
+/** Registering an account: with a username, or with an email address alone. */
+import { feature } from '../feature.ts';
+import { registrationRoutes } from './routes.ts';
+import type { RegistrationSettings } from './settings.ts';
+
+export const registration = feature({
+  name: 'registration',
+  settings: ({ registration: section, cookies, mail, server }): RegistrationSettings => ({
+    enabled: section.enabled,
+    hasUsernames: section.usernames,
+    cookies,
+    verifyUrl: mail.verify_url ?? `${server.public_url}/verify-address`,
+    linkTtlMs: mail.link_ttl,
+  }),
+  create: (kernel, settings) => ({ routes: () => registrationRoutes(kernel, settings) }),
+});

@@ -1,0 +1,67 @@
+/**
+ * A registration by email that waits for its mailbox: its row, its sealed content, its email. Free
+ * and taken addresses go the same way; the owner of a taken one gets another email.
+ */
+import type { Context } from '../../core/context.ts';
+import { linkTo } from '../../core/email/emails.ts';
+import type { RequestedEmail } from '../../core/email/emails.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import type { OneTime } from '../../core/one-time/one-time.ts';
+import { findUserBySignInName } from '../../core/user/user.ts';
+import { isJsonObject } from '../../lib/json.ts';
+import type { JsonObject } from '../../lib/json.ts';
+import type { RegistrationSettings } from './settings.ts';
+
+/** What the account will be made of. */
+export interface RegistrationContent {
+  readonly email: string;
+  readonly passwordHash: string;
+  readonly displayName: string | null;
+  readonly userMetadata: JsonObject;
+}
+
+const sealPurpose = (id: string): string => `one_time.payload_sealed:${id}`;
+
+export function sealContent({ sealer }: Kernel, id: string, content: RegistrationContent): string {
+  return sealer.seal(sealPurpose(id), Buffer.from(JSON.stringify(content)));
+}
+
+/** @throws {Error} the row has no content, or another one: a fault of ours */
+export function openContent({ sealer }: Kernel, pending: OneTime): RegistrationContent {
+  const { id, payloadSealed } = pending;
+  if (payloadSealed === null) throw new Error('a registration without its content');
+  const value: unknown = JSON.parse(sealer.open(sealPurpose(id), payloadSealed).toString('utf8'));
+  if (!isJsonObject(value)) throw new Error('a registration without its content');
+  const { email, passwordHash, displayName, userMetadata } = value;
+  if (typeof email !== 'string' || typeof passwordHash !== 'string') {
+    throw new Error('a registration without its content');
+  }
+  return {
+    email,
+    passwordHash,
+    displayName: typeof displayName === 'string' ? displayName : null,
+    userMetadata: isJsonObject(userMetadata) ? userMetadata : {},
+  };
+}
+
+export interface Secrets {
+  readonly code: string;
+  readonly token: string;
+}
+
+/** The statement of the email that carries the secrets, and the email's id. */
+export async function requestEmail(
+  { db, emails }: Kernel,
+  context: Context,
+  { verifyUrl, linkTtlMs }: RegistrationSettings,
+  to: { readonly email: string; readonly canonical: string } & Secrets,
+): Promise<ReturnType<Kernel['emails']['request']>> {
+  const { email, canonical, code, token } = to;
+  const owner = await findUserBySignInName(db, { kind: 'email', canonical });
+  const content: Pick<RequestedEmail, 'template' | 'values'> =
+    owner === null
+      ? { template: 'verify_registration', values: { code, link: linkTo(verifyUrl, token) } }
+      : { template: 'account_exists', values: { link: verifyUrl } };
+  const common = { to: email, group: 'registration', ttlMs: linkTtlMs, kind: 'real' } as const;
+  return emails.request(context, { ...content, ...common });
+}

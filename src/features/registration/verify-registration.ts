@@ -1,0 +1,142 @@
+import { createHmac } from 'node:crypto';
+import { ANYBODY } from '../../core/attempt/attempts.ts';
+import type { AttemptKey } from '../../core/attempt/attempts.ts';
+import type { Context } from '../../core/context.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import { spendOneTime } from '../../core/one-time/one-time.ts';
+import type { OneTime } from '../../core/one-time/one-time.ts';
+import { insertPassword } from '../../core/password/credential.ts';
+import { normalizePassword } from '../../core/password/policy.ts';
+import { PRESENTED_PASSWORD, hashJob, hashShare } from '../../core/password/passwords.ts';
+import { insertUser, lapsePendingEmails, newUser } from '../../core/user/user.ts';
+import type { Statement } from '../../db/database.ts';
+import { canonicalEmail } from '../../lib/email-address.ts';
+import { Refusal } from '../../refusal.ts';
+import { openContent } from './pending.ts';
+import type { Registered } from './register-by-username.ts';
+
+/** The mailbox and the person who registered, both. */
+export type RegistrationProof =
+  | { readonly kind: 'code'; readonly registrationId: string; readonly code: string }
+  | { readonly kind: 'link'; readonly token: string; readonly password: string };
+
+interface Verified {
+  readonly pending: OneTime;
+  readonly forget: Statement;
+}
+
+/**
+ * Makes the account of a registration whose mailbox is verified, and signs it in: all in one commit.
+ *
+ * Its function throws {Refusal} invalid_code, token_spent_or_expired, invalid_credentials,
+ * too_many_attempts, overloaded.
+ */
+export function verifyRegistration(kernel: Kernel) {
+  const { attempts, oneTimes, passwordHasher } = kernel;
+
+  /** Codes are counted over all registrations of an address: anybody can begin them (O06). */
+  const addressKey = (canonical: string): AttemptKey => ({
+    purpose: 'registration_code',
+    subject: createHmac('sha256', kernel.signingKeys.derivedKey)
+      .update(`postern registering address\n${canonical}`)
+      .digest('base64url'),
+    ownerUserId: null,
+    scope: ANYBODY,
+  });
+
+  const look = async (
+    context: Context,
+    registrationId: string,
+    code: string,
+    pending: OneTime | null,
+  ): Promise<OneTime> => {
+    const job = hashJob(context, hashShare('registration_code', registrationId));
+    const { ok } = await passwordHasher.verify(pending?.codeHash ?? null, code, job);
+    if (!ok || pending === null) throw new Refusal('invalid_code');
+    return pending;
+  };
+
+  const byCode = async (
+    context: Context,
+    { registrationId, code }: RegistrationProof & { kind: 'code' },
+  ): Promise<Verified> => {
+    const pending = await oneTimes.countTry('registration', registrationId);
+    // Of a registration that isn't there nothing is counted, and the same work is done.
+    if (pending === null) throw await rejected(look(context, registrationId, code, null));
+    try {
+      const key = addressKey(pending.subject ?? '');
+      const { forget } = await attempts.guard(key, () =>
+        look(context, registrationId, code, pending),
+      );
+      return { pending, forget };
+    } catch (error) {
+      const isWrong = error instanceof Refusal && error.code === 'invalid_code';
+      if (!isWrong) await oneTimes.giveTryBack(registrationId);
+      throw error;
+    }
+  };
+
+  const byLink = async (
+    context: Context,
+    { token, password }: RegistrationProof & { kind: 'link' },
+  ): Promise<Verified> => {
+    const pending = await oneTimes.findByToken('registration', token);
+    if (pending === null) throw new Refusal('token_spent_or_expired');
+    const purpose = 'registration_link';
+    const subject = pending.id;
+    const { forget } = await attempts.guard(
+      { purpose, subject, ownerUserId: null, scope: ANYBODY },
+      async () => {
+        const normalized = normalizePassword(password);
+        const { passwordHash } = openContent(kernel, pending);
+        const stored = normalized === null ? null : passwordHash;
+        const job = hashJob(context, hashShare(purpose, subject));
+        const { ok } = await passwordHasher.verify(stored, normalized ?? 'not a password', job);
+        if (!ok) throw new Refusal('invalid_credentials');
+      },
+    );
+    return { pending, forget };
+  };
+
+  return async (context: Context, proof: RegistrationProof): Promise<Registered> => {
+    const isCode = proof.kind === 'code';
+    const { pending, forget } = await (isCode ? byCode(context, proof) : byLink(context, proof));
+    const content = openContent(kernel, pending);
+    const { email, passwordHash, displayName, userMetadata } = content;
+    const canonical = canonicalEmail(email);
+    if (canonical === null || canonical !== pending.subject) {
+      throw new Error('a registration of another address');
+    }
+    const now = kernel.clock.now();
+    const user = newUser({ id: kernel.newId(), createdAt: now, email, displayName, userMetadata });
+    const names = {
+      usernameCanonical: null,
+      emailCanonical: canonical,
+      pendingEmailCanonical: null,
+    };
+    // Spent by another request, or the address was verified by somebody else first.
+    const over = isCode ? 'invalid_code' : 'token_spent_or_expired';
+    const effects = [
+      spendOneTime(pending.id, now, over),
+      insertUser(user, names, over),
+      insertPassword({ userId: user.id, passwordHash, now }),
+      lapsePendingEmails(canonical, user.id),
+      forget,
+    ];
+    const verified = { ...PRESENTED_PASSWORD, user, effects };
+    const authentication = await kernel.authentication.completeFactor(context, verified);
+    const event = { 'user.id': user.id };
+    context.log.write('info', 'user.registered', 'an account was registered', event);
+    return { user, authentication };
+  };
+}
+
+/** What a promise that can't succeed was rejected with. */
+async function rejected(work: Promise<unknown>): Promise<unknown> {
+  try {
+    await work;
+  } catch (error) {
+    return error;
+  }
+  return new Error('what had to be refused was not');
+}

@@ -1,0 +1,92 @@
+/** Ending sessions: this one, another one, all of them. Each is idempotent, and holds at once. */
+import type { Context, PrincipalContext } from '../../core/context.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import { TokenRefused } from '../../core/token/access-token.ts';
+import { verifyRefreshToken } from '../../core/token/refresh-token.ts';
+import { Refusal } from '../../refusal.ts';
+
+export interface SignOut {
+  readonly token: string;
+  /** Which tokens count: an access token does where it came as a bearer. */
+  readonly accepts: 'refresh_tokens' | 'any_token';
+}
+
+interface TokenOwner {
+  readonly sessionId: string;
+  readonly userId: string;
+}
+
+/**
+ * The session of a token: a refresh token whatever its age, or an access token; null for the access
+ * token of a session that has ended.
+ *
+ * @throws {Refusal} invalid_token: it is no token of this service
+ */
+function ownerOf(
+  { signingKeys, issuer, accessTokens }: Kernel,
+  { token, accepts }: SignOut,
+): TokenOwner | null {
+  try {
+    return verifyRefreshToken(signingKeys, issuer, token);
+  } catch (error) {
+    if (accepts === 'refresh_tokens' || !(error instanceof Refusal)) throw error;
+  }
+  try {
+    const { sid, sub } = accessTokens.verify(token);
+    return { sessionId: sid, userId: sub };
+  } catch (error) {
+    if (!(error instanceof TokenRefused)) throw error;
+    if (error.fault === 'session_revoked') return null;
+    throw new Refusal('invalid_token', { cause: error });
+  }
+}
+
+/**
+ * Signs out the session of a token; one that has ended already is as good as one that ends now.
+ * Its function throws {Refusal} invalid_token.
+ */
+export function signOut(kernel: Kernel) {
+  return async (context: Context, input: SignOut): Promise<void> => {
+    const owner = ownerOf(kernel, input);
+    if (owner === null) return;
+    const ended = kernel.sessions.end({ kind: 'one', ...owner }, 'logout');
+    const done = await kernel.commit(context, ended);
+    if (done.rowsOf(ended[0]).length === 0) return;
+    context.log.write('info', 'session.ended', 'a session was signed out', {
+      'user.id': owner.userId,
+      'session.id': owner.sessionId,
+      reason: 'logout',
+    });
+  };
+}
+
+/** Ends every session of the user. */
+export function signOutEverywhere({ commit, sessions }: Kernel) {
+  return async (context: PrincipalContext): Promise<void> => {
+    const { user } = context.principal;
+    const ended = sessions.end({ kind: 'all', userId: user.id }, 'logout_all');
+    const done = await commit(context, ended);
+    context.log.write('info', 'session.ended', 'all sessions of a user were signed out', {
+      reason: 'logout_all',
+      count: done.rowsOf(ended[0]).length,
+    });
+  };
+}
+
+/**
+ * Ends one of the user's own sessions. Its function throws {Refusal} not_found: also for another
+ * user's.
+ */
+export function removeSession({ commit, sessions }: Kernel) {
+  return async (context: PrincipalContext, sessionId: string): Promise<void> => {
+    const { user } = context.principal;
+    const selection = { kind: 'one', sessionId, userId: user.id } as const;
+    const ended = sessions.end(selection, 'session_removed');
+    const done = await commit(context, ended);
+    if (done.rowsOf(ended[0]).length === 0) throw new Refusal('not_found');
+    context.log.write('info', 'session.ended', 'a user ended a session', {
+      'session.id': sessionId,
+      reason: 'session_removed',
+    });
+  };
+}

@@ -1,0 +1,210 @@
+/**
+ * One request as it came in: Node's, over a listener of ours, or a web Request, when another Hono
+ * application mounts this one. What is read of either is behind one interface.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Context } from 'hono';
+import { Refusal } from '../refusal.ts';
+import { countHeader } from './requests.ts';
+
+export const MAX_BODY_BYTES = 65_536;
+
+export interface Arrival {
+  readonly method: string;
+  /** The client's address, without port; null when unknown. */
+  readonly address: string | null;
+  /** Aborted when the caller has gone. */
+  readonly signal: AbortSignal;
+  /** Whether the caller has gone, so that there is nobody to answer. */
+  readonly isAbandoned: boolean;
+  /** Whether content came that nobody read, so that the connection can't be kept. */
+  readonly isUnread: boolean;
+  /** True when there may be content. A length of nought is none. */
+  readonly hasContent: boolean;
+  /** A header by its lower-case name; several lines of it are joined with ", " where HTTP allows. */
+  header(name: string): string | undefined;
+  /** How many lines of a header came; joined lines of a web Request count as one. */
+  headerLines(name: string): number;
+  /**
+   * The content, read once.
+   *
+   * @throws {Refusal} content_too_large, malformed_request
+   */
+  readContent(): Promise<Buffer>;
+}
+
+/** How a listener tells where its requests come from. */
+export type NodeAddress = (incoming: IncomingMessage) => string | null;
+
+/** A request of Node's HTTP server; also the environment that Hono hands to its handlers. */
+export class NodeArrival implements Arrival {
+  readonly #incoming: IncomingMessage;
+  readonly #outgoing: ServerResponse;
+  readonly #addressOf: NodeAddress;
+  /** The target's path, decoded once; null when the head of the request is refused. */
+  readonly path: string | null;
+  readonly method: string;
+  #abort: AbortController | undefined;
+
+  constructor(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    addressOf: NodeAddress,
+    path: string | null,
+  ) {
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+    this.#addressOf = addressOf;
+    this.path = path;
+    this.method = incoming.method ?? '';
+  }
+
+  get address(): string | null {
+    return this.#addressOf(this.#incoming);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const abort = new AbortController();
+      this.#abort = abort;
+      this.#outgoing.on('close', () => {
+        if (!this.#outgoing.writableFinished) abort.abort();
+      });
+    }
+    return this.#abort.signal;
+  }
+
+  get isAbandoned(): boolean {
+    return this.#outgoing.destroyed && !this.#outgoing.headersSent;
+  }
+
+  /** What announces no content is as good as complete, though Node may say so only later. */
+  get isUnread(): boolean {
+    return !this.#incoming.complete && this.hasContent;
+  }
+
+  get hasContent(): boolean {
+    const { headers } = this.#incoming;
+    if (headers['transfer-encoding'] !== undefined) return true;
+    const length = headers['content-length'];
+    return length !== undefined && length !== '0';
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#incoming.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  headerLines(name: string): number {
+    return countHeader(this.#incoming.rawHeaders, name);
+  }
+
+  readContent(): Promise<Buffer> {
+    const incoming = this.#incoming;
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      incoming.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > MAX_BODY_BYTES) {
+          incoming.removeAllListeners('data');
+          incoming.resume();
+          reject(new Refusal('content_too_large'));
+          return;
+        }
+        chunks.push(chunk);
+      });
+      incoming.on('end', () => resolve(joined(chunks, size)));
+      incoming.on('error', (cause) => reject(new Refusal('malformed_request', { cause })));
+      incoming.on('close', () => {
+        if (!incoming.complete) reject(cutOff());
+      });
+    });
+  }
+}
+
+/** Tells the client's address of a request that came through another application. */
+export type ClientAddress = (request: Request, environment: unknown) => string | null;
+
+/**
+ * A web Request. Who serves it has seen to its framing; what a Request still shows is checked here.
+ * Lines of one name come joined, so that two of a kind fail the check of their form.
+ */
+export class WebArrival implements Arrival {
+  readonly #context: Context;
+  readonly #addressOf: ClientAddress | undefined;
+  readonly method: string;
+  readonly isUnread = false;
+  #content: Promise<Buffer> | undefined;
+
+  constructor(context: Context, addressOf: ClientAddress | undefined) {
+    this.#context = context;
+    this.#addressOf = addressOf;
+    this.method = context.req.method;
+  }
+
+  get address(): string | null {
+    return this.#addressOf?.(this.#context.req.raw, this.#context.env) ?? null;
+  }
+
+  get signal(): AbortSignal {
+    return this.#context.req.raw.signal;
+  }
+
+  get isAbandoned(): boolean {
+    return this.signal.aborted;
+  }
+
+  /** A Request made in the process has a body and no length. */
+  get hasContent(): boolean {
+    if (this.method === 'GET' || this.method === 'HEAD') return false;
+    const length = this.header('content-length');
+    if (length !== undefined) return length !== '0';
+    return this.#context.req.raw.body !== null;
+  }
+
+  header(name: string): string | undefined {
+    return this.#context.req.raw.headers.get(name) ?? undefined;
+  }
+
+  headerLines(name: string): number {
+    return this.header(name) === undefined ? 0 : 1;
+  }
+
+  readContent(): Promise<Buffer> {
+    return (this.#content ??= this.#read());
+  }
+
+  async #read(): Promise<Buffer> {
+    const { req } = this.#context;
+    // A middleware before us may have read it; Hono keeps what it read.
+    if (req.raw.bodyUsed) return limited(Buffer.from(await req.arrayBuffer()));
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of req.raw.body ?? []) {
+        size += chunk.length;
+        if (size > MAX_BODY_BYTES) break; // which cancels the stream
+        chunks.push(chunk);
+      }
+    } catch (cause) {
+      throw cutOff(cause);
+    }
+    if (size > MAX_BODY_BYTES) throw new Refusal('content_too_large');
+    return joined(chunks, size);
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Buffer {
+  const [first] = chunks;
+  return chunks.length === 1 && Buffer.isBuffer(first) ? first : Buffer.concat(chunks, size);
+}
+
+function limited(content: Buffer): Buffer {
+  if (content.length > MAX_BODY_BYTES) throw new Refusal('content_too_large');
+  return content;
+}
+
+function cutOff(cause?: unknown): Refusal {
+  return new Refusal('malformed_request', { detail: 'The body was cut off.', cause });
+}
