@@ -1,5 +1,5 @@
 /** How a factor is presented in a body: one member of it, named after the factor. */
-import * as z from 'zod';
+import type * as z from 'zod';
 import type { Factor, FactorAnswer } from '../core/factor/factor.ts';
 import { invalidRequest } from '../refusal.ts';
 

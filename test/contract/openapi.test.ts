@@ -552,7 +552,7 @@ describe('every answer is one that the document declares', () => {
       )[0],
     ).toBe(202);
     const reset = (await app.emails('story.moved@example.com')).find(
-      ({ letter }) => letter === 'reset_password',
+      ({ template }) => template === 'reset_password',
     )?.values['token'];
     expect((await send('POST', '/password/reset/check', { body: { token: reset } }))[0]).toBe(204);
     expect(

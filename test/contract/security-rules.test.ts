@@ -81,7 +81,7 @@ describe('accounts', () => {
         })
       ).status,
     ).toBe(204);
-    expect((await app.emails('told@example.com')).map(({ letter }) => letter)).toEqual([
+    expect((await app.emails('told@example.com')).map(({ template }) => template)).toEqual([
       'password_changed',
     ]);
   });

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { claimLetters, listOutbox, retryOutbox } from '../../src/core/email/outbox.ts';
+import { claimEmails, listOutbox, retryOutbox } from '../../src/core/email/outbox.ts';
 import { MAX_ATTEMPTS, createCourier, waitAfter } from '../../src/delivery/courier.ts';
 import type { Courier } from '../../src/delivery/courier.ts';
 import { folderTransport } from '../../src/delivery/eml-folder.ts';
@@ -66,7 +66,7 @@ describe('the courier', () => {
     const way = recorder();
     await courier(way).deliverDue();
     await courier(way).deliverDue();
-    expect(way.sent.map(({ to, letter }) => [to, letter])).toEqual([
+    expect(way.sent.map(({ to, template }) => [to, template])).toEqual([
       ['ada@example.com', 'verify_registration'],
     ]);
     const rows = await app.db.read({
@@ -140,7 +140,13 @@ describe('the courier', () => {
 
   test('what a courier took before it died goes out when its lease is over, once more at most', async () => {
     await ask();
-    expect(await claimLetters(app.db, app.app, app.clock.now(), 5 * 60_000, 8)).toHaveLength(1);
+    expect(
+      await claimEmails(app.db, app.kernel.sealer, {
+        now: app.clock.now(),
+        leaseMs: 5 * 60_000,
+        batch: 8,
+      }),
+    ).toHaveLength(1);
     const way = recorder();
     await courier(way).deliverDue();
     expect(way.sent).toEqual([]);
@@ -205,7 +211,7 @@ describe('the ways', () => {
     });
     const letter: OutgoingEmail = {
       id: 'l1',
-      letter: 'test',
+      template: 'test',
       to: 'ada@example.com',
       values: { code: '123456' },
       ...renderEmail('test', {}, 'postern', () => null),

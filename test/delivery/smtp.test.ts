@@ -16,7 +16,7 @@ afterEach(async () => {
 
 const LETTER: OutgoingEmail = {
   id: '01a1',
-  letter: 'test',
+  template: 'test',
   to: 'ada@example.com',
   values: {},
   ...renderEmail('test', {}, 'postern', () => null),

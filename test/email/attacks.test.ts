@@ -1,7 +1,6 @@
 /** What an attacker would try on letters, codes and addresses. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { completeFactor } from '../../src/core/factor/authentication.ts';
-import { claimLetters } from '../../src/core/email/outbox.ts';
+import { claimEmails } from '../../src/core/email/outbox.ts';
 import { findUserById } from '../../src/core/user/user.ts';
 import { renderEmail } from '../../src/delivery/templates.ts';
 import { PASSWORD, createTestApp, operator } from '../support/app.ts';
@@ -124,7 +123,7 @@ describe('R08: a change of address begun with a stolen session', () => {
     expect(
       (await app.call('PATCH', '/me', { token: victim.access, body: { email: next } })).status,
     ).toBe(200);
-    expect((await app.emails(victim.address)).map(({ letter }) => letter)).toEqual([
+    expect((await app.emails(victim.address)).map(({ template }) => template)).toEqual([
       'address_change_requested',
     ]);
   });
@@ -141,12 +140,12 @@ describe('R08: a change of address begun with a stolen session', () => {
     const patch = (): Promise<unknown> =>
       app.call('PATCH', '/me', { token: body.access_token, body: { email: newAddress() } });
     await Promise.all(Array.from({ length: 10 }, patch));
-    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual([
+    expect((await app.emails(address)).map(({ template }) => template)).toEqual([
       'address_change_requested',
     ]);
     app.clock.advance(61_000);
     await patch();
-    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual([
+    expect((await app.emails(address)).map(({ template }) => template)).toEqual([
       'address_change_requested',
     ]);
   });
@@ -160,8 +159,9 @@ describe('R08: a change of address begun with a stolen session', () => {
       await app.emails(next);
       if (way === 'reset') {
         await forgot(address);
-        const token = (await app.emails(address)).find(({ letter }) => letter === 'reset_password')
-          ?.values['token'];
+        const token = (await app.emails(address)).find(
+          ({ template }) => template === 'reset_password',
+        )?.values['token'];
         expect(
           (await app.call('POST', '/password/reset', { body: { token, password: NEW } })).status,
         ).toBe(204);
@@ -193,11 +193,13 @@ describe('R01: a password that is right at the wrong moment', () => {
     const before = await findUserById(app.db, id);
     if (before === null) throw new Error('no user');
     await write(`UPDATE "user" SET epoch = epoch + 1 WHERE id = '${id}'`);
-    const late = completeFactor(
-      app.app,
-      { factor: 'password', kind: 'knowledge', amr: ['pwd'], user: before, effects: [] },
-      { requestId: 'r', ip: null, userAgent: null, locale: null },
-    );
+    const late = app.kernel.authentication.completeFactor(operator, {
+      factor: 'password',
+      kind: 'knowledge',
+      amr: ['pwd'],
+      user: before,
+      effects: [],
+    });
     await expect(late).rejects.toMatchObject({ code: 'invalid_credentials' });
     expect(
       await rows(
@@ -221,7 +223,9 @@ describe('the outbox, changed by somebody who can write the file', () => {
       `UPDATE outbox SET payload_sealed = substr(payload_sealed, 1, length(payload_sealed) - 4) || 'AAAA', next_at = 0 WHERE state = 'pending'`,
     );
     await begin(other);
-    expect((await app.emails(other)).map(({ letter }) => letter)).toEqual(['verify_registration']);
+    expect((await app.emails(other)).map(({ template }) => template)).toEqual([
+      'verify_registration',
+    ]);
     expect(await rows(`SELECT last_error FROM outbox WHERE state = 'dead'`)).toEqual([
       'its content could not be opened',
     ]);
@@ -235,7 +239,13 @@ describe('the outbox, changed by somebody who can write the file', () => {
   ])('%s: it goes to nobody', async (_, change) => {
     await pending();
     await write(`UPDATE outbox SET ${change} WHERE state = 'pending'`);
-    expect(await claimLetters(app.db, app.app, app.clock.now(), 1_000, 100)).toEqual([]);
+    expect(
+      await claimEmails(app.db, app.kernel.sealer, {
+        now: app.clock.now(),
+        leaseMs: 1_000,
+        batch: 100,
+      }),
+    ).toEqual([]);
     await write(`DELETE FROM outbox WHERE state = 'dead'`);
   });
 });
@@ -248,7 +258,7 @@ describe('where a letter goes', () => {
       ['Ada3@EXAMPLE。com', 'Ada3@example.com'],
     ] as const) {
       expect((await begin(typed)).status).toBe(202);
-      expect((await app.emails(canonical)).map(({ letter }) => letter)).toEqual([
+      expect((await app.emails(canonical)).map(({ template }) => template)).toEqual([
         'verify_registration',
       ]);
     }

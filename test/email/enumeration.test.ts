@@ -167,7 +167,7 @@ describe('E02: POST /register by address', () => {
       'taken, limited': await register(taken.address),
     });
     const told = async (address: string): Promise<string[]> =>
-      (await app.emails(address)).map(({ letter }) => letter);
+      (await app.emails(address)).map(({ template }) => template);
     expect(await told(taken.address)).toEqual(['account_exists']);
     expect(await told(disabled.address)).toEqual(['account_exists']);
     expect(await told(free)).toEqual(['verify_registration']);
@@ -210,7 +210,7 @@ describe('E02: POST /register by address', () => {
     });
     expect(
       (await app.emails(taken.address)).every(
-        ({ letter, values }) => letter === 'account_exists' && values['code'] === undefined,
+        ({ template, values }) => template === 'account_exists' && values['code'] === undefined,
       ),
     ).toBe(true);
   });
@@ -252,7 +252,7 @@ describe('E03: POST /password/forgot', () => {
       'no name': await forgot('no name @'),
       empty: await forgot(''),
     });
-    expect((await app.emails(known.address)).map(({ letter }) => letter)).toEqual([
+    expect((await app.emails(known.address)).map(({ template }) => template)).toEqual([
       'reset_password',
     ]);
     for (const nobody of [unknown, disabled.address, pending, '', 'no name @'])
@@ -282,9 +282,9 @@ describe('E02: PATCH /me with an address', () => {
       taken: await patch(1, taken.address),
       'taken, limited': await patch(2, taken.address),
     });
-    expect((await app.emails(free)).map(({ letter }) => letter)).toEqual(['verify_address']);
+    expect((await app.emails(free)).map(({ template }) => template)).toEqual(['verify_address']);
     expect(
-      (await app.emails(taken.address)).map(({ letter, values }) => [letter, values['code']]),
+      (await app.emails(taken.address)).map(({ template, values }) => [template, values['code']]),
     ).toEqual([['account_exists', undefined]]);
     const resend = (who: 0 | 1) =>
       app.call('POST', '/email/verify/resend', { token: logins[who]?.body.access_token });

@@ -117,7 +117,7 @@ test('ASVS 6.3.5: a sign-in after many failures is told to its user', async () =
   app.clock.advance(60_000);
   expect((await app.login(address)).status).toBe(200);
   expect(
-    (await app.emails(address)).map(({ letter, values }) => [letter, values['failures']]),
+    (await app.emails(address)).map(({ template, values }) => [template, values['failures']]),
   ).toEqual([['unusual_sign_in', '10']]);
   await app.stop();
 });

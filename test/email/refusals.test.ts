@@ -61,7 +61,7 @@ async function resetToken(own: TestApp): Promise<string> {
   const username = await proved(own);
   expect((await own.call('POST', '/password/forgot', { body: { username } })).status).toBe(202);
   return (
-    (await own.emails(username)).find(({ letter }) => letter === 'reset_password')?.values[
+    (await own.emails(username)).find(({ template }) => template === 'reset_password')?.values[
       'token'
     ] ?? ''
   );

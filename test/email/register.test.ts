@@ -39,7 +39,7 @@ describe('registration by address alone', () => {
     expect([status, body.status, body.expires_in]).toEqual([202, 'verification_required', 600]);
     expect((await app.login(address)).status).toBe(401);
     const [letter, ...more] = await app.emails(address);
-    expect([letter?.letter, more]).toEqual(['verify_registration', []]);
+    expect([letter?.template, more]).toEqual(['verify_registration', []]);
     const made = await verify({
       registration_id: body.registration_id,
       code: letter?.values['code'],
@@ -98,7 +98,7 @@ describe('registration by address alone', () => {
     expect([taken.status, Object.keys(taken.body)]).toEqual([free.status, Object.keys(free.body)]);
     expect(taken.body.registration_id).toHaveLength(free.body.registration_id.length);
     const [letter] = await app.emails(address.toUpperCase().replace('EXAMPLE.COM', 'example.com'));
-    expect([letter?.letter, letter?.values['code']]).toEqual(['account_exists', undefined]);
+    expect([letter?.template, letter?.values['code']]).toEqual(['account_exists', undefined]);
   });
 
   test('R01: fifty verifications in parallel make one account', async () => {
@@ -231,19 +231,19 @@ describe("the account's address", () => {
       address,
       true,
     ]);
-    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual([
+    expect((await app.emails(address)).map(({ template }) => template)).toEqual([
       'address_change_requested',
     ]);
     expect((await app.login(next)).status).toBe(401);
     const [letter] = await app.emails(next);
-    expect(letter?.letter).toBe('verify_address');
+    expect(letter?.template).toBe('verify_address');
     const proved = await prove(access, letter?.values['code']);
     expect([proved.status, proved.body.email, proved.body.email_verified]).toEqual([
       200,
       next,
       true,
     ]);
-    expect((await app.emails(address)).map(({ letter: name }) => name)).toEqual([
+    expect((await app.emails(address)).map(({ template }) => template)).toEqual([
       'address_changed',
     ]);
     expect((await app.login(address)).status).toBe(401);
@@ -263,7 +263,9 @@ describe("the account's address", () => {
     const fresh = await app.login(one.address);
     const taken = await patch(fresh.body.access_token, two.address);
     expect([taken.status, taken.body.email]).toEqual([200, one.address]);
-    expect((await app.emails(two.address)).map(({ letter }) => letter)).toEqual(['account_exists']);
+    expect((await app.emails(two.address)).map(({ template }) => template)).toEqual([
+      'account_exists',
+    ]);
   });
 
   test('R07, G10: an address that others only claimed lapses from them when its owner proves it', async () => {
@@ -321,5 +323,5 @@ test('PATCH /me with a name and an address: both hold, or neither (ASVS 2.3.3)',
     body: { username: `both${counter}`, email: next },
   });
   expect([changed.status, changed.body.username]).toEqual([200, `both${counter}`]);
-  expect((await app.emails(next)).map(({ letter }) => letter)).toEqual(['verify_address']);
+  expect((await app.emails(next)).map(({ template }) => template)).toEqual(['verify_address']);
 });

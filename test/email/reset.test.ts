@@ -41,7 +41,7 @@ const check = (token: unknown) => app.call('POST', '/password/reset/check', { bo
 async function tokenFor(address: string): Promise<string> {
   await forgot(address);
   const letters = await app.emails(address);
-  return letters.find(({ letter }) => letter === 'reset_password')?.values['token'] ?? '';
+  return letters.find(({ template }) => template === 'reset_password')?.values['token'] ?? '';
 }
 
 describe('POST /password/forgot and /password/reset', () => {
@@ -57,7 +57,9 @@ describe('POST /password/forgot and /password/reset', () => {
     expect(
       (await app.call('POST', '/refresh', { body: { refresh_token: refresh } })).body.code,
     ).toBe('session_revoked');
-    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual(['password_changed']);
+    expect((await app.emails(address)).map(({ template }) => template)).toEqual([
+      'password_changed',
+    ]);
     expect((await check(token)).body.code).toBe('token_spent_or_expired');
   });
 
@@ -83,7 +85,7 @@ describe('POST /password/forgot and /password/reset', () => {
       ].map(forgot),
     );
     for (const { status, body } of replies) expect([status, body]).toEqual([202, '']);
-    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual(['reset_password']);
+    expect((await app.emails(address)).map(({ template }) => template)).toEqual(['reset_password']);
     for (const nobody of ['nobody@example.com', `claimed${counter}@example.com`])
       expect(await app.emails(nobody)).toEqual([]);
   });
@@ -145,7 +147,7 @@ describe('POST /password/forgot and /password/reset', () => {
     await app.kernel.accountState.disable(operator, id);
     expect((await reset(token)).body.code).toBe('token_spent_or_expired');
     await forgot(address);
-    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual([]);
+    expect((await app.emails(address)).map(({ template }) => template)).toEqual([]);
   });
 
   test('R04: no other member is taken', async () => {

@@ -7,7 +7,7 @@ import { Agent, request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { mintChallengeToken } from '../../src/core/token/challenge-token.ts';
+import { createChallengeTokens } from '../../src/core/token/challenge-token.ts';
 import { createTestApp } from '../support/app.ts';
 import type { SignedIn, TestApp } from '../support/app.ts';
 
@@ -221,19 +221,18 @@ function bodyOf(schema: Schema | undefined): fc.Arbitrary<Buffer | undefined> {
 }
 
 function shots(): fc.Arbitrary<Shot> {
-  const challenge = mintChallengeToken(
-    app.kernel.signingKeys,
-    'https://auth.example.com',
-    app.kernel.clock,
-    {
-      id: 'c',
-      userId: users[0]?.userId ?? '',
-      epoch: 0,
-      device: null,
-      mustChange: false,
-      shown: [],
-    },
-  );
+  const challenge = createChallengeTokens({
+    signingKeys: app.kernel.signingKeys,
+    clock: app.kernel.clock,
+    issuer: 'https://auth.example.com',
+  }).mint({
+    id: 'c',
+    userId: users[0]?.userId ?? '',
+    epoch: 0,
+    device: null,
+    mustChange: false,
+    presented: [],
+  });
   const access = users.map((user) => user.access);
   const refresh = users.map((user) => user.refresh);
   const token = fc.oneof(

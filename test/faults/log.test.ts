@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLogger } from '../../src/cli/logger.ts';
-import { mintChallengeToken } from '../../src/core/token/challenge-token.ts';
+import { createChallengeTokens } from '../../src/core/token/challenge-token.ts';
 import { createTestApp, operator } from '../support/app.ts';
 import type { CallOptions, Reply, TestApp } from '../support/app.ts';
 import { codeAt } from '../support/mfa.ts';
@@ -176,19 +176,18 @@ describe('canaries', () => {
     });
     await send('GET', '/me', { headers: { authorization: `Bearer ${secret('bearer')}` } });
     await send('POST', '/verify', { body: { token: one.refresh_token } });
-    const challenge = mintChallengeToken(
-      app.kernel.signingKeys,
-      'https://auth.example.com',
-      app.kernel.clock,
-      {
-        id: 'c',
-        userId: one.user.id,
-        epoch: 0,
-        device: null,
-        mustChange: false,
-        shown: [],
-      },
-    );
+    const challenge = createChallengeTokens({
+      signingKeys: app.kernel.signingKeys,
+      clock: app.kernel.clock,
+      issuer: 'https://auth.example.com',
+    }).mint({
+      id: 'c',
+      userId: one.user.id,
+      epoch: 0,
+      device: null,
+      mustChange: false,
+      presented: [],
+    });
     tokens.set('challenge', challenge);
     await send('GET', '/me', { token: challenge });
     await send('POST', '/refresh', { body: { refresh_token: challenge } });

@@ -18,8 +18,9 @@ import { goodBody, hostileBodies } from './bodies.ts';
 /** Routes that break in every way that a handler can. */
 const broken: Feature = {
   name: 'broken',
-  contribute: () => ({
-    routes: [
+  tokenTypes: [],
+  create: () => ({
+    routes: () => [
       route({
         method: 'get',
         path: '/broken/sync',

@@ -3,9 +3,8 @@
  * RFC 9470, ASVS 6.3.3, 7.5.1, 7.5.3).
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { acrOf, withMethods, withoutMethods } from '../../src/core/factor/amr.ts';
-import type { Amr } from '../../src/core/factor/amr.ts';
-import type { FactorKind, FactorName } from '../../src/core/factor/factor.ts';
+import { acrOf, amrOf, withFactor, withoutFactor } from '../../src/core/factor/presented.ts';
+import type { Amr, FactorKind, PresentedFactor } from '../../src/core/factor/presented.ts';
 import { nextStep } from '../../src/core/factor/next-step.ts';
 import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
@@ -14,7 +13,7 @@ import { answer, challenge, claimsOf, codeAt, enrol, enrolIn } from '../support/
 const DAY = 86_400_000;
 
 describe('the decision, by itself', () => {
-  const factor = (name: FactorName, kind: FactorKind, ...amr: Amr[]) => ({
+  const factor = (name: string, kind: FactorKind, ...amr: Amr[]): PresentedFactor => ({
     factor: name,
     kind,
     amr,
@@ -22,7 +21,7 @@ describe('the decision, by itself', () => {
   const password = factor('password', 'knowledge', 'pwd');
   const totp = factor('totp', 'device', 'otp');
   const key = factor('passkey', 'device', 'hwk', 'user');
-  const verifiedKey = factor('passkey', 'device', 'hwk', 'user', 'mfa');
+  const verifiedKey = { ...key, isMultiFactor: true };
   const mailbox = factor('email_otp', 'mailbox', 'otp');
   const has = {
     password: { name: 'password', kind: 'knowledge', demandsSecond: false },
@@ -30,10 +29,10 @@ describe('the decision, by itself', () => {
     passkey: { name: 'passkey', kind: 'device', demandsSecond: true },
     recovery: { name: 'recovery_code', kind: 'device', demandsSecond: false },
   } as const;
-  type Shown = readonly ReturnType<typeof factor>[];
+  type Presented = readonly PresentedFactor[];
   type Has = readonly (keyof typeof has)[];
 
-  test.each<[string, 'off' | 'enrolled' | 'all', Shown, Has, object]>([
+  test.each<[string, 'off' | 'enrolled' | 'all', Presented, Has, object]>([
     [
       'a password alone, where that is all there is',
       'enrolled',
@@ -125,37 +124,38 @@ describe('the decision, by itself', () => {
       ['password'],
       { step: 'done', amr: ['pwd', 'otp', 'mfa'] },
     ],
-  ])('%s', (...[, required, shown, enrolled, expected]) => {
-    expect(
-      nextStep(
-        { required, graceMs: DAY },
-        shown,
-        enrolled.map((name) => has[name]),
-      ),
-    ).toEqual(expected);
+  ])('%s', (...[, required, presented, enrolled, expected]) => {
+    const next = nextStep(
+      { required, graceMs: DAY },
+      presented,
+      enrolled.map((name) => has[name]),
+    );
+    const amr = next.step === 'second_factor' ? {} : { amr: amrOf(presented) };
+    expect({ ...next, ...amr }).toEqual(expected);
   });
 
-  test.each<[readonly string[], readonly Amr[], readonly string[]]>([
-    [['pwd'], ['otp'], ['pwd', 'otp', 'mfa']],
-    [['pwd'], ['pwd'], ['pwd']],
-    [['hwk', 'user'], ['otp'], ['hwk', 'user', 'otp']],
-    [['hwk', 'user'], ['pwd'], ['hwk', 'user', 'pwd', 'mfa']],
-    [['pwd'], ['swk', 'user', 'mfa'], ['pwd', 'swk', 'user', 'mfa']],
-    [['swk', 'user', 'mfa'], ['otp'], ['swk', 'user', 'otp', 'mfa']],
-  ])('%j and then %j is %j', (amr, shown, expected) =>
-    expect(withMethods(amr, shown)).toEqual(expected),
+  test.each<[string, Presented, PresentedFactor, readonly Amr[]]>([
+    ['a password, an app', [password], totp, ['pwd', 'otp', 'mfa']],
+    ['a password twice', [password], password, ['pwd']],
+    ['a key, an app: one kind', [key], totp, ['hwk', 'user', 'otp']],
+    ['a key, a password', [key], password, ['hwk', 'user', 'pwd', 'mfa']],
+    ['a password, a key that verified', [password], verifiedKey, ['pwd', 'hwk', 'user', 'mfa']],
+    ['a key that verified, an app', [verifiedKey], totp, ['hwk', 'user', 'otp', 'mfa']],
+    ['a key that verified, the key alone', [verifiedKey], key, ['hwk', 'user', 'mfa']],
+  ])('presented again: %s', (...[, before, added, expected]) =>
+    expect(amrOf(withFactor(before, added))).toEqual(expected),
   );
 
-  test.each<[readonly string[], readonly Amr[], readonly string[]]>([
-    [['pwd', 'otp', 'mfa'], ['otp'], ['pwd']],
-    [['pwd', 'otp', 'swk', 'user', 'mfa'], ['otp'], ['pwd', 'swk', 'user', 'mfa']],
-    [['swk', 'user', 'mfa'], ['otp'], ['swk', 'user', 'mfa']],
-    [['swk', 'user', 'mfa'], ['hwk', 'swk', 'user'], []],
-    [['hwk', 'user', 'otp', 'mfa'], ['otp'], ['hwk', 'user', 'mfa']],
-    [['pwd'], ['otp'], ['pwd']],
-  ])('%j without %j is %j', (amr, gone, expected) => {
-    expect(withoutMethods(amr, gone)).toEqual(expected);
-    if (!amr.includes('mfa')) expect(acrOf(withoutMethods(amr, gone))).toBe('aal1');
+  test.each<[string, Presented, string, readonly Amr[]]>([
+    ['the app of two', [password, totp], 'totp', ['pwd']],
+    ['the app of three', [password, totp, verifiedKey], 'totp', ['pwd', 'hwk', 'user', 'mfa']],
+    ['an app that was not presented', [verifiedKey], 'totp', ['hwk', 'user', 'mfa']],
+    ['the only key', [verifiedKey], 'passkey', []],
+    ['the app beside another otp', [password, totp, mailbox], 'totp', ['pwd', 'otp', 'mfa']],
+  ])('removed: %s', (...[, before, name, expected]) => {
+    const left = withoutFactor(before, name);
+    expect(amrOf(left)).toEqual(expected);
+    expect(acrOf(left)).toBe(expected.includes('mfa') ? 'aal2' : 'aal1');
   });
 });
 
@@ -203,8 +203,8 @@ describe('what is sensitive', () => {
       ).body;
       await app.db.write([
         {
-          sql: `UPDATE session SET amr = '["pwd"]' WHERE id = ?`,
-          params: [id],
+          sql: 'UPDATE session SET factors = ? WHERE id = ?',
+          params: [JSON.stringify([{ factor: 'password', kind: 'knowledge', amr: ['pwd'] }]), id],
           map: () => [],
           returns: false,
         },
@@ -305,11 +305,11 @@ describe('what is sensitive', () => {
       token: made.access_token,
       body: { email: 'moved.told@example.com' },
     });
-    const reset = (await app.emails(address)).find(({ letter }) => letter === 'reset_password')
+    const reset = (await app.emails(address)).find(({ template }) => template === 'reset_password')
       ?.values['token'];
     await enrolIn(app, made.access_token);
     expect(
-      (await app.emails(address)).map(({ letter, values }) => [letter, values['factor']]),
+      (await app.emails(address)).map(({ template, values }) => [template, values['factor']]),
     ).toEqual([['factor_added', 'an authenticator app']]);
     expect((await app.call('GET', '/me', { token: other.access_token })).body.code).toBe(
       'session_revoked',
@@ -331,7 +331,7 @@ describe('what is sensitive', () => {
       }),
     ).toEqual([null]);
     await app.call('DELETE', '/me/totp', { token: made.access_token });
-    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual(['factor_removed']);
+    expect((await app.emails(address)).map(({ template }) => template)).toEqual(['factor_removed']);
   });
 
   test('guesses within a session are counted: 429, and they don’t keep a sign-in from the account', async () => {
@@ -379,12 +379,7 @@ describe('what is sensitive', () => {
     const { findUserById } = await import('../../src/core/user/user.ts');
     const found = await findUserById(app.db, row.body.id);
     if (found === null) throw new Error('gone');
-    await app.kernel.factors.removeAll(operator, found, {
-      requestId: 'operator',
-      ip: null,
-      userAgent: null,
-      locale: null,
-    });
+    await app.kernel.factors.removeAll(operator, found);
     expect((await app.call('GET', '/me', { token })).body.code).toBe('session_revoked');
     expect((await answer(app, pending, { totp: user.code(1) })).body.code).toBe('invalid_token');
     const next = await app.login(user.username);
@@ -427,12 +422,7 @@ describe('what is sensitive', () => {
         ]);
       const user = await findUserById(app.db, userId);
       if (user === null) throw new Error('gone');
-      await app.kernel.factors.removeAll(operator, user, {
-        requestId: 'operator',
-        ip: null,
-        userAgent: null,
-        locale: null,
-      });
+      await app.kernel.factors.removeAll(operator, user);
       expect(await left(userId)).toEqual([count]);
     }
   });

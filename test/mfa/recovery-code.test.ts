@@ -3,7 +3,11 @@
  * 6.5.3).
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newRecoveryCodes, parseRecoveryCode } from '../../src/core/factor/recovery-code.ts';
+import {
+  formatRecoveryCode,
+  newRecoveryCodes,
+  parseRecoveryCode,
+} from '../../src/features/recovery-code/codes.ts';
 import { systemRandom } from '../../src/crypto/secret.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
@@ -21,7 +25,7 @@ const left = async (token: string): Promise<number> =>
 describe('a set', () => {
   test('ten codes of sixteen letters, easy to type, no two with the same first one', () => {
     for (let i = 0; i < 200; i++) {
-      const codes = newRecoveryCodes(systemRandom);
+      const codes = newRecoveryCodes(systemRandom).map(formatRecoveryCode);
       expect(codes).toHaveLength(10);
       expect(new Set(codes.map((code) => code.charAt(0))).size).toBe(10);
       for (const code of codes)
@@ -32,7 +36,7 @@ describe('a set', () => {
   test('N8, ASVS 6.5.3: 75 random bits beside the letter that picks the row: each letter at each place as likely (χ², p > 0.0001), no two alike', () => {
     const secrets = Array.from({ length: 1_000 }, () => newRecoveryCodes(systemRandom))
       .flat()
-      .map((code) => parseRecoveryCode(code)?.secret ?? '');
+      .map((code) => parseRecoveryCode(formatRecoveryCode(code))?.secret ?? '');
     expect(new Set(secrets).size).toBe(10_000);
     for (let place = 0; place < 15; place++) {
       const counts = new Map<string, number>();
@@ -109,7 +113,7 @@ describe('using one', () => {
     });
     expect(await left(reply.body.access_token)).toBe(9);
     expect(
-      (await app.emails(address)).map(({ letter, values }) => [letter, values['left']]),
+      (await app.emails(address)).map(({ template, values }) => [template, values['left']]),
     ).toEqual([['recovery_code_used', '9']]);
     expect(
       (await answer(app, await challenge(app, address), { recovery_code: recoveryCodes[4] })).body

@@ -345,7 +345,7 @@ describe('guesses', () => {
       tokens.flatMap((token) => Array.from({ length: 4 }, () => answer(wide, token, WRONG))),
     );
     expect(
-      (await wide.emails(address)).map(({ letter, values }) => [letter, values['failures']]),
+      (await wide.emails(address)).map(({ template, values }) => [template, values['failures']]),
     ).toEqual([['second_factor_failed', '5']]);
     expect((await answer(wide, await challenge(wide, address), { totp: code() })).status).toBe(200);
     expect(await wide.emails(address)).toEqual([]);
@@ -405,7 +405,7 @@ describe('a reset password', () => {
     app.clock.advance(60_000);
     const pending = await challenge(app, address);
     await app.call('POST', '/password/forgot', { body: { username: address } });
-    const token = (await app.emails(address)).find(({ letter }) => letter === 'reset_password')
+    const token = (await app.emails(address)).find(({ template }) => template === 'reset_password')
       ?.values['token'];
     const done = await app.call('POST', '/password/reset', {
       body: { token, password: 'another horse battery staple' },

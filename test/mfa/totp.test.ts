@@ -32,10 +32,16 @@ describe('the code', () => {
     [2_000_000_000, '69279037'],
     [20_000_000_000, '65353130'],
   ])('RFC 6238 appendix B, SHA-1: at %i it is %s', (seconds, digits) => {
-    expect(matchingStep(SECRET, digits.slice(2), seconds * 1000, 0, -1)).toBe(
-      Math.floor(seconds / 30),
-    );
-    expect(matchingStep(SECRET, wrongCode(digits.slice(2)), seconds * 1000, 0, -1)).toBeNull();
+    expect(
+      matchingStep(SECRET, digits.slice(2), { now: seconds * 1000, window: 0, lastStep: -1 }),
+    ).toBe(Math.floor(seconds / 30));
+    expect(
+      matchingStep(SECRET, wrongCode(digits.slice(2)), {
+        now: seconds * 1000,
+        window: 0,
+        lastStep: -1,
+      }),
+    ).toBeNull();
   });
 
   test.each([
@@ -62,7 +68,9 @@ describe('the code', () => {
           ['--totp', '-b', base32(bytes), '--now', `@${seconds}`],
           { encoding: 'utf8' },
         ).trim();
-        expect(matchingStep(bytes, code, seconds * 1000, 0, -1)).toBe(stepAt(seconds * 1000));
+        expect(matchingStep(bytes, code, { now: seconds * 1000, window: 0, lastStep: -1 })).toBe(
+          stepAt(seconds * 1000),
+        );
       }
     },
   );
@@ -479,11 +487,19 @@ test('otplib, asked as it is, has no memory: the trap that the stored step answe
   const now = Math.floor(app.clock.now() / 1000);
   const code = generateSync({ secret, epoch: now });
   const raw = Buffer.from('12345678901234567890');
-  expect(matchingStep(raw, generateSync({ secret: raw, epoch: now }), now * 1000, 1, -1)).toBe(
-    stepAt(now * 1000),
-  );
   expect(
-    matchingStep(raw, generateSync({ secret: raw, epoch: now }), now * 1000, 1, stepAt(now * 1000)),
+    matchingStep(raw, generateSync({ secret: raw, epoch: now }), {
+      now: now * 1000,
+      window: 1,
+      lastStep: -1,
+    }),
+  ).toBe(stepAt(now * 1000));
+  expect(
+    matchingStep(raw, generateSync({ secret: raw, epoch: now }), {
+      now: now * 1000,
+      window: 1,
+      lastStep: stepAt(now * 1000),
+    }),
   ).toBeNull();
   expect(code).toMatch(/^\d{6}$/);
 });

@@ -291,7 +291,6 @@ test('E04: disabling an account changes nothing of the options that its name get
   await addPasskey(app, user);
   const shown = async () => (await signInOptions(app, user.username)).options.allowCredentials;
   const before = await shown();
-  const { disableAccount } = await import('../../src/core/user/account-state.ts');
   await app.kernel.accountState.disable(operator, user.userId);
   expect(await shown()).toEqual(before);
   await app.stop();

@@ -4,9 +4,9 @@ import { encodeCBOR } from '@levischuck/tiny-cbor';
 import type { CBORType } from '@levischuck/tiny-cbor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findPrincipal } from '../../src/core/session/session.ts';
-import { removePasskey } from '../../src/features/passkey/management.ts';
-import { passkeyApp } from '../../src/features/passkey/relying-party.ts';
-import { PASSWORD, createTestApp } from '../support/app.ts';
+import { removePasskey } from '../../src/features/passkey/manage-passkeys.ts';
+import type { PasskeySettings } from '../../src/features/passkey/settings.ts';
+import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 import { assert, coseOf, create } from '../support/authenticator.ts';
 import type { CreationLies } from '../support/authenticator.ts';
@@ -522,15 +522,19 @@ describe('W08: taking away', () => {
   test('a removal that was authorised before the account’s factors changed is a conflict', async () => {
     const ada = await app.register();
     const { id } = await addPasskey(app, ada);
-    const [before, own] = [
-      await findPrincipal(app.app, ada.sessionId, ada.userId),
-      passkeyApp(app.app),
-    ];
-    if (before === null || own === null) throw new Error('nobody');
+    const principal = await findPrincipal(app.db, {
+      sessionId: ada.sessionId,
+      userId: ada.userId,
+      now: app.clock.now(),
+    });
+    if (principal === null) throw new Error('nobody');
     await addPasskey(app, ada);
-    await expect(
-      removePasskey(own, before, id, { requestId: 'x', ip: null, userAgent: null, locale: null }),
-    ).rejects.toMatchObject({ code: 'conflict' });
+    // Removing asks nothing of the settings.
+    const passkeys: Partial<PasskeySettings> = {};
+    const remove = removePasskey({ ...app.kernel, passkeys: passkeys as PasskeySettings });
+    await expect(remove({ ...operator, principal }, id)).rejects.toMatchObject({
+      code: 'conflict',
+    });
     expect(await countOf(ada)).toBe(2);
   });
 

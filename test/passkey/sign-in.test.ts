@@ -128,7 +128,7 @@ describe('adding a passkey', () => {
     expect((await app.call('DELETE', `/me/passkeys/${id}`, { token: user.access })).status).toBe(
       204,
     );
-    expect((await app.emails(address)).map(({ letter }) => letter)).toEqual(['factor_removed']);
+    expect((await app.emails(address)).map(({ template }) => template)).toEqual(['factor_removed']);
     expect(factorLines()).toEqual(['factor.added', 'factor.removed']);
   });
 

@@ -3,6 +3,7 @@
  * while changes nothing any more (ASVS 7.4.1).
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { PasswordHasher as Hasher } from '../../src/crypto/password-hash.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 import { codeAt } from '../support/mfa.ts';
@@ -28,7 +29,7 @@ async function meanwhile(
   { userId, sessionId }: SignedIn,
   send: () => Promise<Reply>,
 ): Promise<Reply> {
-  const { hasher } = app.app;
+  const hasher: { hash: Hasher['hash']; verify: Hasher['verify'] } = app.kernel.passwordHasher;
   const { hash, verify } = hasher;
   let isEnded = false;
   const end = async (): Promise<void> => {

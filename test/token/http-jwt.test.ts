@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { mintChallengeToken } from '../../src/core/token/challenge-token.ts';
+import { createChallengeTokens } from '../../src/core/token/challenge-token.ts';
 import { KeysRefused } from '../../src/core/signing-key/signing-key.ts';
 import { base32 } from '../../src/features/totp/code.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
@@ -629,14 +629,15 @@ describe('J07: each kind of token is good at its own places alone', () => {
 
   async function mint(kind: Kind): Promise<{ token: string; user: SignedIn }> {
     const user = await app.register();
-    const { keys, clock } = app.app;
-    const challenge = mintChallengeToken(keys, 'https://auth.example.com', clock, {
+    const { signingKeys: keys, clock } = app.kernel;
+    const issuer = 'https://auth.example.com';
+    const challenge = createChallengeTokens({ signingKeys: keys, clock, issuer }).mint({
       id: user.userId,
       userId: user.userId,
       epoch: 0,
       device: null,
       mustChange: false,
-      shown: [{ factor: 'password', kind: 'knowledge', amr: ['pwd'] }],
+      presented: [{ factor: 'password', kind: 'knowledge', amr: ['pwd'] }],
     });
     const internal = keys.internalKeyAt(clock.now());
     const typed = (

@@ -126,7 +126,8 @@ const oldest = query
   .from(session)
   .where(and(ofUser, isNull(session.endedAt)))
   .orderBy(desc(sql`${session}.rowid`))
-  .limit(-1)
+  // SQLite takes no OFFSET without a LIMIT, and drizzle leaves out a negative one.
+  .limit(Number.MAX_SAFE_INTEGER)
   .offset(sql.placeholder('keep'));
 
 /**

@@ -88,7 +88,7 @@ function secondFactorRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
 
 function listingRoute({ factors: { active } }: Kernel): AnyRoute {
   const listings = active.flatMap(({ listing }) => (listing === undefined ? [] : [listing]));
-  const shapes = listings.map(({ shape }) => Object.entries(shape)).flat();
+  const shapes = listings.flatMap(({ shape }) => Object.entries(shape));
   return route({
     method: 'get',
     path: '/me/factors',
