@@ -29,12 +29,12 @@ const MAKE_ONE = 'Make one with: openssl rand -base64 32';
 /**
  * The effective key-encryption key.
  *
- * @param mayCreate whether this verb may create the first one
+ * @param first what to do where no key was made yet
  * @throws {CliRefusal} there is none, or it is missing
  */
 export function keyEncryptionKey(
   config: Config,
-  mayCreate: boolean,
+  first: 'create' | 'refuse',
   warn: (line: string) => void,
 ): Uint8Array {
   if (config.secrets.key_encryption_key !== undefined) return config.secrets.key_encryption_key;
@@ -51,7 +51,7 @@ export function keyEncryptionKey(
         EXIT.config,
         `${path} is missing, but ${database} was created with it. Restore it from the backup, or set secrets.key_encryption_key_file. Nothing was changed.`,
       );
-    if (!mayCreate)
+    if (first === 'refuse')
       throw new CliRefusal(
         EXIT.failed,
         `there is no database at ${database} yet. postern serve creates it.`,

@@ -33,6 +33,7 @@ export function createLogger(options: {
     ? undefined
     : pino.destination({ dest: 1, sync: false, maxLength: MAX_BEHIND_BYTES });
   file?.on('error', () => undefined);
+  const texts: LineTexts = { isoNow: isoClock(), agentText: agentTexts() };
   let gathered = '';
   const gather = (line: string): void => {
     gathered += line;
@@ -50,7 +51,7 @@ export function createLogger(options: {
       level: options.level,
       base: null,
       messageKey: 'message',
-      timestamp: () => `,"time":"${isoNow()}"`,
+      timestamp: () => `,"time":"${texts.isoNow()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
     destination,
@@ -69,7 +70,7 @@ export function createLogger(options: {
       logger[level]({ event, ...fields }, message),
     request: (level, line) => {
       if (!logger.isLevelEnabled(level)) return;
-      const text = requestText(level, line);
+      const text = requestText(level, line, texts);
       if (file === undefined) destination.write(text);
       else gather(text);
     },
@@ -93,32 +94,39 @@ function visible(line: string): string {
     : line;
 }
 
-let lastSecond = -1;
-let secondText = '';
-
 /** RFC 3339 with milliseconds; the part down to the second is formatted once per second. */
-function isoNow(): string {
-  const now = Date.now();
-  const second = Math.floor(now / 1000);
-  if (second !== lastSecond) {
-    lastSecond = second;
-    secondText = new Date(second * 1000).toISOString().slice(0, 20);
-  }
-  return `${secondText}${String(now % 1000).padStart(3, '0')}Z`;
+function isoClock(): () => string {
+  let lastSecond = -1;
+  let secondText = '';
+  return () => {
+    const now = Date.now();
+    const second = Math.floor(now / 1000);
+    if (second !== lastSecond) {
+      lastSecond = second;
+      secondText = new Date(second * 1000).toISOString().slice(0, 20);
+    }
+    return `${secondText}${String(now % 1000).padStart(3, '0')}Z`;
+  };
 }
 
-/** User agents are untrusted: escaped by JSON.stringify, and cached, because the same few recur. */
-const agents = new Map<string, string>();
+const KNOWN_AGENTS = 256;
 
-function agentText(agent: string | null): string {
-  if (agent === null) return 'null';
-  let text = agents.get(agent);
-  if (text === undefined) {
-    if (agents.size >= 256) agents.clear();
-    text = visible(JSON.stringify(agent));
-    agents.set(agent, text);
-  }
-  return text;
+/** User agents are untrusted: escaped by JSON.stringify, and cached, because the same few recur. */
+function agentTexts(): (agent: string | null) => string {
+  const known = new Map<string, string>();
+  return (agent) => {
+    if (agent === null) return 'null';
+    const text = known.get(agent) ?? visible(JSON.stringify(agent));
+    if (known.size >= KNOWN_AGENTS) known.clear();
+    known.set(agent, text);
+    return text;
+  };
+}
+
+/** What a line is written with; each log has its own. */
+interface LineTexts {
+  readonly isoNow: () => string;
+  readonly agentText: (agent: string | null) => string;
 }
 
 /**
@@ -126,7 +134,8 @@ function agentText(agent: string | null): string {
  * consist of characters that need no escaping (ids, methods, route templates, addresses, codes).
  * Failed requests are rare and go through pino.
  */
-function requestText(level: LogLevel, line: RequestLine): string {
+function requestText(level: LogLevel, line: RequestLine, texts: LineTexts): string {
+  const { isoNow, agentText } = texts;
   if (line.error !== undefined)
     return visible(
       `${JSON.stringify({ level, time: isoNow(), event: 'http.request', ...requestFields(line), message: '' })}\n`,

@@ -39,7 +39,7 @@ export const migrate: Verb = {
       );
     // A new database and its key are created together: a database without its key file would later
     // look as if the key had been lost.
-    if (!dry && file !== null) keyEncryptionKey(config, true, (line) => call.output.warn(line));
+    if (!dry && file !== null) keyEncryptionKey(config, 'create', (line) => call.output.warn(line));
     const db = await openState(config, call);
     try {
       return answer(

@@ -50,7 +50,7 @@ export const serve: Verb = {
       findTemplate: ownTemplates(config.mail.templates_dir),
     };
     const keyBytes = await refusing(async () =>
-      keyEncryptionKey(config, true, (line) => call.output.warn(line)),
+      keyEncryptionKey(config, 'create', (line) => call.output.warn(line)),
     );
     const db = await openState(config, call);
     let running: RunningApp | undefined;

@@ -150,7 +150,7 @@ export async function withKeys<T>(
   work: (keys: SigningKeys, config: Config) => Promise<T>,
 ): Promise<T> {
   return withDatabase(call, async (db, config) => {
-    const current = keyEncryptionKey(config, false, (line) => call.output.warn(line));
+    const current = keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line));
     const sealer = createSealer(
       { current, previous: config.secrets.previous_key_encryption_keys },
       systemRandom,

@@ -25,7 +25,7 @@ export const SILENT: Log = {
  */
 export function withApp<T>(call: VerbCall, work: (kernel: Kernel) => Promise<T>): Promise<T> {
   return withDatabase(call, async (db, config) => {
-    const keyBytes = keyEncryptionKey(config, false, (line) => call.output.warn(line));
+    const keyBytes = keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line));
     const one = { ...config, password: { ...config.password, threads: 1 } };
     const running = await refusing(() =>
       createApp(

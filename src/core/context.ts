@@ -26,15 +26,16 @@ export interface Caller {
   readonly signal: AbortSignal;
 }
 
-type ContextOf<C extends Caller> = C extends { readonly principal: Principal }
-  ? PrincipalContext
-  : Context;
-
 /** Makes contexts out of callers. */
-export type CreateContext = <C extends Caller>(caller: C) => ContextOf<C>;
+export interface CreateContext {
+  (caller: Caller & { readonly principal: Principal }): PrincipalContext;
+  (caller: Caller): Context;
+}
 
 export function contexts(log: Log): CreateContext {
-  return <C extends Caller>({ requester, principal, signal }: C) => {
+  function create(caller: Caller & { readonly principal: Principal }): PrincipalContext;
+  function create(caller: Caller): Context;
+  function create({ requester, principal, signal }: Caller): Context {
     const fields: LogFields = {
       request_id: requester.requestId,
       'client.address': requester.ip,
@@ -42,14 +43,9 @@ export function contexts(log: Log): CreateContext {
         ? {}
         : { 'user.id': principal.user.id, 'session.id': principal.session.id }),
     };
-    // The conditional type can't be seen through: a principal is there exactly when it was given.
-    return {
-      requester,
-      principal: principal ?? null,
-      signal,
-      log: withFields(log, fields),
-    } as ContextOf<C>;
-  };
+    return { requester, principal: principal ?? null, signal, log: withFields(log, fields) };
+  }
+  return create;
 }
 
 /** An operator at the command line, on the machine itself. */

@@ -160,7 +160,9 @@ async function attempt(deps: CourierDeps, email: ClaimedEmail): Promise<Settleme
       errors.push(
         error instanceof DeliveryError
           ? error
-          : new DeliveryError(`${transport.name}: an unexpected error`, false, { cause: error }),
+          : new DeliveryError(`${transport.name}: an unexpected error`, 'transient', {
+              cause: error,
+            }),
       );
     }
   }

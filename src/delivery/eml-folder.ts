@@ -31,7 +31,9 @@ export function folderTransport(options: {
         await rename(`${path}.part`, path);
       } catch (cause) {
         const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-        throw new DeliveryError(`${options.dir} can't be written (${code})`, false, { cause });
+        throw new DeliveryError(`${options.dir} can't be written (${code})`, 'transient', {
+          cause,
+        });
       }
     },
     close: () => undefined,

@@ -120,39 +120,41 @@ function explain(server: string, error: unknown): DeliveryError {
   // and can be fixed.
   const isOfEmail = code === 'EENVELOPE' || code === 'EMESSAGE';
   if (isOfEmail && status >= 500)
-    return new DeliveryError(`${server} refused the email permanently (${status})`, true, {
+    return new DeliveryError(`${server} refused the email permanently (${status})`, 'permanent', {
       cause: error,
     });
   if (isOfEmail && status >= 400)
-    return new DeliveryError(`${server} deferred the email (${status})`, false, { cause: error });
+    return new DeliveryError(`${server} deferred the email (${status})`, 'transient', {
+      cause: error,
+    });
   switch (code) {
     case 'ECONNREFUSED':
     case 'ESOCKET':
       return new DeliveryError(
         `${server} refused the connection, or its certificate could not be verified`,
-        false,
+        'transient',
         { cause: error },
       );
     case 'ETIMEDOUT':
-      return new DeliveryError(`${server} did not answer in time`, false, { cause: error });
+      return new DeliveryError(`${server} did not answer in time`, 'transient', { cause: error });
     case 'EAUTH':
       return new DeliveryError(
         `${server} refused mail.smtp.username and mail.smtp.password`,
-        false,
+        'transient',
         { cause: error },
       );
     case 'ETLS':
       return new DeliveryError(
         `${server} offers no TLS that can be verified, which mail.smtp.tls requires`,
-        false,
+        'transient',
         { cause: error },
       );
     case 'EDNS':
-      return new DeliveryError(`${server}: there is no such host`, false, { cause: error });
+      return new DeliveryError(`${server}: there is no such host`, 'transient', { cause: error });
     default:
       return new DeliveryError(
         `${server}: the email could not be handed over (${code === '' ? 'unknown' : code})`,
-        false,
+        'transient',
         { cause: error },
       );
   }

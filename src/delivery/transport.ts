@@ -27,8 +27,8 @@ export class DeliveryError extends Error {
   override readonly name = 'DeliveryError';
   /** Whether trying again can help: an unknown recipient stays unknown. */
   readonly isPermanent: boolean;
-  constructor(message: string, isPermanent: boolean, options?: ErrorOptions) {
+  constructor(message: string, kind: 'permanent' | 'transient', options?: ErrorOptions) {
     super(message, options);
-    this.isPermanent = isPermanent;
+    this.isPermanent = kind === 'permanent';
   }
 }

@@ -18,6 +18,9 @@ export interface WebhookOptions {
 
 const TIMEOUT_MS = 10_000;
 
+/** Statuses of 4xx that another try, or an operator, can cure. */
+const CURABLE: ReadonlySet<number> = new Set([401, 403, 404, 408, 409, 425, 429]);
+
 export function webhookTransport({
   url,
   secret,
@@ -49,15 +52,16 @@ export function webhookTransport({
       } catch (cause) {
         throw new DeliveryError(
           `${host} could not be reached, or did not answer in ${timeoutMs / 1000} s`,
-          false,
+          'transient',
           { cause },
         );
       }
       if (status >= 200 && status < 300) return;
       // 4xx is permanent, except for "too early", "too many requests" and similar codes.
+      const isPermanent = status >= 400 && status < 500 && !CURABLE.has(status);
       throw new DeliveryError(
         `${host} answered ${status}`,
-        status >= 400 && status < 500 && ![401, 403, 404, 408, 409, 425, 429].includes(status),
+        isPermanent ? 'permanent' : 'transient',
       );
     },
     close: () => undefined,

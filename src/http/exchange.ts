@@ -32,9 +32,9 @@ export interface ExchangeShared {
 }
 
 /** Probes would fill the log with lines that say nothing. */
-const QUIET_ROUTES = new Set(['/healthz', '/readyz', '/metrics']);
+const QUIET_ROUTES: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
 
-const KNOWN_METHODS = new Set([
+const KNOWN_METHODS: ReadonlySet<string> = new Set([
   'GET',
   'HEAD',
   'POST',

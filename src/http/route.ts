@@ -100,7 +100,7 @@ export interface Route {
   readonly accepted?: { readonly reply: z.ZodType; readonly when: (reply: unknown) => boolean };
   readonly problems: readonly RefusalCode[];
   readonly headers?: Readonly<Record<string, string>>;
-  readonly handle: (call: Call<unknown> & { principal: Principal | undefined }) => unknown;
+  handle(call: Call<unknown> & { principal: Principal | undefined }): unknown;
 }
 
 /** Makes the value of a route; its types tie body, principal and reply to the handler. */
@@ -109,9 +109,9 @@ export function route<
   B extends z.ZodType | undefined = undefined,
   R extends z.ZodType | undefined = undefined,
 >(definition: RouteDefinition<S, B, R>): Route {
-  // The one cast of the house: the server hands each handler a call whose body went through that
-  // route's own schema, and a principal whenever its security asks for one.
-  return { kind: 'operation', ...definition } as unknown as Route;
+  // The server hands each handler a call whose body went through that route's own schema, and a
+  // principal whenever its security asks for one.
+  return { kind: 'operation', ...definition } as Route;
 }
 
 /**

@@ -95,6 +95,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'info',
     sentence: 'A user generated new recovery codes; the other sessions were ended.',
   },
+  'factor.unreadable': {
+    level: 'error',
+    sentence:
+      'A stored secret of a factor could not be opened (a damaged row, or a key that is gone); it was refused like a wrong code.',
+  },
   'factor.switched_off': {
     level: 'warn',
     sentence:
@@ -111,6 +116,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'password.reset': {
     level: 'info',
     sentence: 'A password was set by a reset link; all sessions were ended.',
+  },
+  'password.unusable_hash': {
+    level: 'error',
+    sentence:
+      'A stored password hash can not be compared (its pepper is not configured, its cost is too high, or it is damaged); reason says which. At most one line a minute for each reason.',
   },
   'email.change_requested': {
     level: 'info',

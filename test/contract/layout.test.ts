@@ -14,7 +14,14 @@ const ASPECTS = /^(?:config|tables|store|factor|routes|index)\.ts$/;
 const OPERATION = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*\.ts$/;
 
 /** Files of core that belong to no noun: what every feature is given, and what binds core together. */
-const CORE_TOP = ['kernel.ts', 'context.ts', 'commit.ts', 'feature.ts', 'housekeeping.ts'];
+const CORE_TOP = [
+  'kernel.ts',
+  'context.ts',
+  'commit.ts',
+  'guards.ts',
+  'housekeeping.ts',
+  'sweep.ts',
+];
 const CORE_NOUNS = [
   'attempt',
   'email',

@@ -58,7 +58,7 @@ function recorder(fault?: () => DeliveryError | undefined): Transport & { sent: 
 
 const ask = (email = 'ada@example.com') =>
   app.call('POST', '/register', { body: { email, password: PASSWORD } });
-const later = () => new DeliveryError('mail.example.com:25 deferred the email (450)', false);
+const later = () => new DeliveryError('mail.example.com:25 deferred the email (450)', 'transient');
 
 describe('the courier', () => {
   test('hands a committed letter over once, and its content is gone from the database', async () => {
@@ -126,7 +126,7 @@ describe('the courier', () => {
 
   test('a letter refused for good is given up at once', async () => {
     await ask();
-    await courier(recorder(() => new DeliveryError('refused', true))).deliverDue();
+    await courier(recorder(() => new DeliveryError('refused', 'permanent'))).deliverDue();
     expect((await listOutbox(app.db))[0]?.state).toBe('dead');
   });
 

@@ -1,3 +1,4 @@
+/** The table of attempt counters. */
 import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { user } from '../user/tables.ts';

@@ -1,3 +1,4 @@
+/** The table of outgoing emails. */
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 /**

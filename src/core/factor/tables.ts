@@ -1,3 +1,4 @@
+/** The table of answered challenges. */
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 /** Challenges that were answered: how often, and whether one answer was right. */

@@ -1,3 +1,4 @@
+/** The table of one-time codes and links. */
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { user } from '../user/tables.ts';
 

@@ -1,3 +1,4 @@
+/** The tables of password hashes. */
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { user } from '../user/tables.ts';
 

@@ -3,7 +3,7 @@
  * grace for a lost answer and the detection of reuse are one conditional statement (D2), decided
  * where the write happens and never by a read before it.
  */
-import { and, desc, eq, gt, inArray, isNull, ne, sql } from 'drizzle-orm';
+import { and, desc, eq, exists, gt, inArray, isNull, ne, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
@@ -268,16 +268,18 @@ const renew = prepare(
         eq(session.id, given('sessionId')),
         ofUser,
         isLive,
-        sql`EXISTS (${query
-          .select({ id: user.id })
-          .from(user)
-          .where(
-            and(
-              eq(user.id, session.userId),
-              isNull(user.disabledAt),
-              eq(user.epoch, given('epoch')),
+        exists(
+          query
+            .select({ id: user.id })
+            .from(user)
+            .where(
+              and(
+                eq(user.id, session.userId),
+                isNull(user.disabledAt),
+                eq(user.epoch, given('epoch')),
+              ),
             ),
-          )})`,
+        ),
       ),
     )
     .returning(sessionColumns),

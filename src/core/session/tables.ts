@@ -1,3 +1,4 @@
+/** The tables of sessions and revocations. */
 import { sql } from 'drizzle-orm';
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import type { PresentedFactor } from '../factor/presented.ts';

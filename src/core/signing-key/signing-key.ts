@@ -27,7 +27,11 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/id.ts';
 import { placeKeys, publishedOf, signerOf } from './key-ring.ts';
 import type { KeyInfo, KeyLifetimes, KeyPurpose } from './key-ring.ts';
-import { ACCESS_TOKEN_TYPE, CHALLENGE_TOKEN_TYPE, REFRESH_TOKEN_TYPE } from '../token/types.ts';
+import {
+  ACCESS_TOKEN_TYPE,
+  CHALLENGE_TOKEN_TYPE,
+  REFRESH_TOKEN_TYPE,
+} from '../token/token-type.ts';
 
 export interface SigningKeyPolicy {
   readonly algorithm: JwsAlgorithm;

@@ -1,3 +1,4 @@
+/** The table of signing keys. */
 import { integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import type { JsonObject } from '../../lib/json.ts';
 

@@ -12,13 +12,13 @@ import type { JwsKey } from '../../crypto/jws.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { acrOf, amrOf } from '../factor/presented.ts';
 import type { Acr, PresentedFactor } from '../factor/presented.ts';
-import { ACCESS_TOKEN_TYPE } from './types.ts';
+import { ACCESS_TOKEN_TYPE } from './token-type.ts';
 
 /**
  * Claims that mean something to us or to RFC 7519/9068: an administrator's `claims` can't put
  * others in their place.
  */
-const REGISTERED = new Set([
+const REGISTERED: ReadonlySet<string> = new Set([
   'iss',
   'sub',
   'aud',

@@ -8,7 +8,7 @@ import { Refusal } from '../../refusal.ts';
 import type { PresentedFactor } from '../factor/presented.ts';
 import { signInternal, verifyInternal } from './internal-token.ts';
 import type { InternalKeys } from './internal-token.ts';
-import { CHALLENGE_TOKEN_TYPE } from './types.ts';
+import { CHALLENGE_TOKEN_TYPE } from './token-type.ts';
 
 export const CHALLENGE_TTL_SECONDS = 300;
 

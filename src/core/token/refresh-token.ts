@@ -8,7 +8,7 @@
 import { Refusal } from '../../refusal.ts';
 import { signInternal, verifyInternal } from './internal-token.ts';
 import type { InternalKeys } from './internal-token.ts';
-import { REFRESH_TOKEN_TYPE } from './types.ts';
+import { REFRESH_TOKEN_TYPE } from './token-type.ts';
 
 export interface RefreshSubject {
   readonly sessionId: string;

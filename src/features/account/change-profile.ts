@@ -1,3 +1,4 @@
+/** Changing the profile: username, display name, metadata. */
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { demandUsername } from '../../core/user/sign-in-name.ts';

@@ -1,3 +1,4 @@
+/** Deleting one's own account. */
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { deleteUser } from '../../core/user/user.ts';

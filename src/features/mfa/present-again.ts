@@ -1,3 +1,4 @@
+/** Presenting a factor again within a session: POST /reauthenticate. */
 import { ANYBODY } from '../../core/attempt/attempts.ts';
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Authenticated } from '../../core/factor/authentication.ts';

@@ -1,3 +1,4 @@
+/** Presenting the second factor of a pending sign-in: POST /login/mfa. */
 import type { Context } from '../../core/context.ts';
 import { scopeOfDevice } from '../../core/factor/authentication.ts';
 import type { Authentication } from '../../core/factor/authentication.ts';

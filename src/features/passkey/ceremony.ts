@@ -5,7 +5,7 @@ import { Refusal } from '../../refusal.ts';
 import { bindingOf, mintPasskeyChallenge, verifyPasskeyChallenge } from './challenge-token.ts';
 import type { Ceremony, PasskeyChallenge } from './challenge-token.ts';
 import type { Descriptor } from './decoy.ts';
-import { library } from './library.ts';
+import { library } from './webauthn.ts';
 
 /** ASVS 6.7.2 asks for 64 bits. */
 const CHALLENGE_BYTES = 32;

@@ -1,3 +1,4 @@
+/** The table of passkeys. */
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { user } from '../../core/user/tables.ts';
 

@@ -17,7 +17,7 @@ import {
 } from './authenticator-data.ts';
 import { readCbor } from './cbor.ts';
 import type { Cbor } from './cbor.ts';
-import { library } from './library.ts';
+import { library } from './webauthn.ts';
 import { NotVerified } from './not-verified.ts';
 import type { RelyingPartyScope } from './config.ts';
 

@@ -1,3 +1,4 @@
+/** Changing one's own password. */
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { voidOneTimes } from '../../core/one-time/one-time.ts';

@@ -1,3 +1,4 @@
+/** Replacing the recovery codes by a new set. */
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { Refusal } from '../../refusal.ts';

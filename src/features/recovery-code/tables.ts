@@ -1,3 +1,4 @@
+/** The table of recovery codes. */
 import { integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { user } from '../../core/user/tables.ts';
 

@@ -1,3 +1,4 @@
+/** Finishing a registration by email: the code, or the link with the password. */
 import { createHmac } from 'node:crypto';
 import { ANYBODY } from '../../core/attempt/attempts.ts';
 import type { AttemptKey } from '../../core/attempt/attempts.ts';

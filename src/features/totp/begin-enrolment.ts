@@ -1,3 +1,4 @@
+/** Beginning to enrol an authenticator app. */
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { enrolmentPurpose } from './authenticators.ts';

@@ -1,3 +1,4 @@
+/** Confirming an authenticator app by its first code. */
 import { ANYBODY } from '../../core/attempt/attempts.ts';
 import type { PrincipalContext } from '../../core/context.ts';
 import { withFactor } from '../../core/factor/presented.ts';

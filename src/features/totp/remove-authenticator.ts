@@ -1,3 +1,4 @@
+/** Removing the authenticator app. */
 import type { PrincipalContext } from '../../core/context.ts';
 import { withoutFactor } from '../../core/factor/presented.ts';
 import { guarded } from '../../core/guards.ts';

@@ -1,3 +1,4 @@
+/** The table of authenticator apps. */
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { user } from '../../core/user/tables.ts';
 
