@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.ts';
 import { coreSweeps } from '../core/housekeeping.ts';
 import type { Kernel } from '../core/kernel.ts';
+import type { ScheduledSweep } from '../core/sweep.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { Courier } from '../delivery/courier.ts';
 import type { Feature, FeatureParts } from '../features/feature.ts';
@@ -16,6 +17,8 @@ export interface RunningApp {
   readonly config: Config;
   readonly kernel: Kernel;
   readonly routes: readonly AnyRoute[];
+  /** What housekeeping removes, of core and of the features. */
+  readonly sweeps: readonly ScheduledSweep[];
   /** Waits for work that is under way and ends the threads; the database stays open. */
   close(): Promise<void>;
 }
@@ -67,19 +70,24 @@ export async function createApp(
     return created;
   });
   await warnOfSwitchedOff(kernel);
+  const sweeps = [
+    ...coreSweeps(config.throttle.window),
+    ...parts.flatMap((part) => part.sweeps ?? []),
+  ];
   const stopBackground = startBackground({
     db,
     clock,
     log,
     signingKeys,
     revocations,
-    sweeps: [...coreSweeps(config.throttle.window), ...parts.flatMap(({ sweeps = [] }) => sweeps)],
+    sweeps,
     followMs: REMOTE.test(config.database.url) ? FOLLOW_SERVER_MS : FOLLOW_FILE_MS,
   });
   return {
     config,
     kernel,
     routes: parts.flatMap(({ routes }) => routes?.() ?? []),
+    sweeps,
     close: async () => {
       stopBackground();
       await courier?.close();

@@ -156,7 +156,7 @@ describe('accounts', () => {
       await count(own, 'outbox'),
       await count(own, 'session'),
       await count(own, 'revocation'),
-      await count(own, 'throttle'),
+      await count(own, 'attempt'),
     ]).toEqual([0, 0, 0, 0, 0]);
     expect(await count(own, 'user')).toBe(1);
     await own.stop();

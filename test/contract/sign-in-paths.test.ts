@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
 import { createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
-import { readModules } from './source.ts';
+import { nameOf, readModules } from './source.ts';
 
 let app: TestApp;
 beforeAll(async () => {
@@ -42,21 +42,30 @@ test('ASVS 6.1.3, 6.3.4: every route that gives a token is documented with its s
   expect([...documented].sort()).toEqual(giving.sort());
 });
 
-test('ASVS 6.3.4: all of them come to it by three functions of the core, which make the same checks; nothing else mints', () => {
-  const using = (name: string): string[] =>
-    readModules()
-      .filter(({ imports }) => imports.some(({ names }) => names.includes(name)))
-      .map(({ path }) => path)
-      .sort();
-  expect(using('authenticated')).toEqual([
+/** The modules that reach for a member of this name. */
+const reaching = (name: string): string[] =>
+  readModules()
+    .filter(({ nodes }) =>
+      nodes.some(
+        (node) =>
+          (node.type === 'MemberExpression' && nameOf(node['property']) === name) ||
+          (node.type === 'AssignmentPatternProperty' && nameOf(node['key']) === name),
+      ),
+    )
+    .map(({ path }) => path)
+    .sort();
+
+test('ASVS 6.3.4: all of them come to it by functions of the core, which make the same checks; nothing else mints', () => {
+  expect(reaching('issueTokens')).toEqual([
     'core/factor/authentication.ts',
     'core/factor/reauthentication.ts',
+    'core/session/refresh.ts',
   ]);
+  const completing = [...reaching('completeFactor'), ...reaching('completeFactors')];
+  expect(completing).not.toEqual([]);
   expect(
-    [...using('completeFactor'), ...using('completeFactors')].filter(
-      (path) => !/^features\/(?:password|registration|mfa|passkey)\//.test(path),
-    ),
+    completing.filter((path) => !/^features\/(?:password|registration|mfa|passkey)\//.test(path)),
   ).toEqual([]);
-  expect(using('reauthenticate').filter((path) => !/^features\/mfa\//.test(path))).toEqual([]);
-  expect(using('refreshSession').filter((path) => !/^features\/session\//.test(path))).toEqual([]);
+  expect(reaching('reauthenticate')).toEqual(['features/mfa/present-again.ts']);
+  expect(reaching('refreshSession')).toEqual(['features/session/routes.ts']);
 });

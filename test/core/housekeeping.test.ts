@@ -16,20 +16,20 @@ test('ASVS 14.2.7: what is over is removed, however much there is, and what is n
       },
     ]);
   await fill(
-    'throttle',
-    'key, failures, recent, last_at, blocked_until',
-    `'password:?' || i, 50, 50, 0, 0`,
+    'attempt',
+    'purpose, subject, scope_kind, scope_id, failures, recent, last_at, blocked_until',
+    `'unknown_name', 'n' || i, 'anybody', '', 50, 50, 0, 0`,
   );
   await fill(
-    'throttle',
-    'key, failures, recent, last_at, blocked_until',
-    `'password:user' || i, 3, 3, 0, 0`,
+    'attempt',
+    'purpose, subject, scope_kind, scope_id, failures, recent, last_at, blocked_until',
+    `'password', 'user', 'device', 'd' || i, 3, 3, 0, 0`,
   );
   await fill('revocation', 'session_id, expires_at', `'s' || i, 1`);
   await app.db.write([
     {
-      sql: `INSERT INTO throttle (key, failures, recent, last_at, blocked_until) VALUES ('password:' || ?, 100, 100, 0, 0)`,
-      params: [user.userId],
+      sql: `INSERT INTO attempt (purpose, subject, scope_kind, scope_id, owner_user_id, failures, recent, last_at, blocked_until) VALUES ('password', ?, 'anybody', '', ?, 100, 100, 0, 0)`,
+      params: [user.userId, user.userId],
       map: () => [],
       returns: false,
     },
@@ -44,9 +44,11 @@ test('ASVS 14.2.7: what is over is removed, however much there is, and what is n
         returns: true,
       })
     )[0];
-  expect([await count('throttle'), await count('revocation'), await count('session')]).toEqual([
-    1, 0, 1,
-  ]);
+  expect([
+    await count(`attempt WHERE purpose <> 'readiness'`),
+    await count('revocation'),
+    await count('session'),
+  ]).toEqual([1, 0, 1]);
   app.clock.advance(32 * DAY);
   await tidy(app);
   expect(await count('session')).toBe(0);

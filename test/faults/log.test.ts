@@ -588,11 +588,11 @@ describe('text of strangers (H14)', () => {
   });
 });
 
-test('the bucket of an unknown name tells the name to nobody who reads the database', async () => {
+test('the attempt counter of an unknown name tells the name to nobody who reads the database', async () => {
   const app = await createTestApp();
   await app.login('a-name-that-nobody-has', 'wrong horse battery');
   const keys = await app.db.read({
-    sql: "SELECT key FROM throttle WHERE key <> 'readiness'",
+    sql: "SELECT subject FROM attempt WHERE purpose <> 'readiness'",
     params: [],
     map: (rows) => rows.map((row) => String(row[0])),
     returns: true,

@@ -95,6 +95,7 @@ describe.each(ways)('%s', (way, ask) => {
       const { payload } = await jwtVerify(
         access_token,
         createLocalJWKSet(JSON.parse(await keys.text())),
+        { currentDate: new Date(app.clock.now()) },
       );
       expect(payload.iss).toBe('https://auth.example.com');
       const again = await ask(`${prefix}/.well-known/jwks.json`, {

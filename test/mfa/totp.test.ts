@@ -296,10 +296,13 @@ describe('enrolling', () => {
         returns: false,
       },
     ]);
-    // A copied ciphertext doesn't open in another row: an error of ours, and no way in.
-    expect(
-      (await answer(first, await challenge(first, 'other'), { totp: user.code() })).status,
-    ).toBe(500);
+    // A copied ciphertext doesn't open in another row: refused like a wrong code, and an error in
+    // the log.
+    const copied = await answer(first, await challenge(first, 'other'), { totp: user.code() });
+    expect([copied.status, copied.body.code]).toEqual([401, 'invalid_credentials']);
+    expect(first.log.filter(({ event }) => event === 'factor.unreadable')).toEqual([
+      expect.objectContaining({ level: 'error', factor: 'totp', 'user.id': other.userId }),
+    ]);
     const env = { POSTERN_SECRETS_PREVIOUS_KEY_ENCRYPTION_KEYS: old.toString('base64url') };
     const second = await createTestApp({
       directory: first.directory,

@@ -201,7 +201,11 @@ describe('counts of failures', () => {
     app.clock.advance(40 * DAY);
     await purge(app);
     expect(
-      await column(app, `SELECT key FROM throttle WHERE key LIKE '%' || ? || ':s%'`, user.userId),
+      await column(
+        app,
+        `SELECT scope_id FROM attempt WHERE scope_kind = 'session' AND owner_user_id = ?`,
+        user.userId,
+      ),
     ).toEqual([]);
     const other = await app.register();
     for (let i = 0; i < 11; i++)
@@ -228,7 +232,7 @@ describe('counts of failures', () => {
     app.clock.advance(2 * DAY);
     await purge(app);
     expect(
-      await column(app, `SELECT key FROM throttle WHERE key LIKE '%' || ? || '%'`, other.userId),
+      await column(app, 'SELECT purpose FROM attempt WHERE owner_user_id = ?', other.userId),
     ).toEqual([]);
   });
 });

@@ -239,7 +239,7 @@ describe('W04: counters', () => {
     for (let i = 0; i < 3; i++) refused(await signIn(app, own, { counter: 9 }));
     expect(await app.emails(address)).toEqual([
       expect.objectContaining({
-        letter: 'passkey_suspect',
+        template: 'passkey_suspect',
         values: expect.objectContaining({ factor: 'Phone' }),
       }),
     ]);

@@ -116,7 +116,7 @@ describe('adding a passkey', () => {
     expect(sessions).toEqual([expect.objectContaining({ amr: ['pwd', 'hwk', 'user', 'mfa'] })]);
     expect(await app.emails(address)).toEqual([
       expect.objectContaining({
-        letter: 'factor_added',
+        template: 'factor_added',
         values: expect.objectContaining({ factor: 'the passkey "Key ring"' }),
       }),
     ]);

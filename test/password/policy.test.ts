@@ -364,7 +364,7 @@ describe('what is stored (P08, N4, ASVS 11.2.2, 11.4.2)', () => {
         401,
       ]);
       await app.db.write([
-        { sql: 'DELETE FROM throttle', params: [], map: () => [], returns: false },
+        { sql: 'DELETE FROM attempt', params: [], map: () => [], returns: false },
       ]);
     }
     expect(process.memoryUsage().rss - before).toBeLessThan(300 * 1024 * 1024);

@@ -12,7 +12,7 @@ import { httpDeps } from '../../src/app/http.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { operatorContext } from '../../src/core/context.ts';
 import type { Context } from '../../src/core/context.ts';
-import { coreSweeps, housekeep } from '../../src/core/housekeeping.ts';
+import { housekeep } from '../../src/core/housekeeping.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import type { OpenDatabase } from '../../src/db/open.ts';
 import type { Feature } from '../../src/features/feature.ts';
@@ -95,8 +95,8 @@ export const operator: Context = operatorContext({
 });
 
 /** Removes what is over, as the schedule does. */
-export async function tidy({ db, clock, config }: TestApp): Promise<void> {
-  await housekeep({ db, clock }, coreSweeps(config.throttle.window), new AbortController().signal);
+export async function tidy({ db, clock, sweeps }: TestApp): Promise<void> {
+  await housekeep({ db, clock }, sweeps, new AbortController().signal);
 }
 
 export const PASSWORD = 'correct horse battery staple';
