@@ -11,6 +11,7 @@ import type { ConfigFault, Given, Source } from './fault.ts';
 import { readFileValues } from './file.ts';
 import type { FileValues } from './file.ts';
 import { RULES } from './rules.ts';
+import type { Rule } from './rules.ts';
 import { configSchema, SECTIONS, SETTINGS } from './schema.ts';
 import type { Config, Setting } from './schema.ts';
 import { duplicateSecrets, readSecrets } from './secrets.ts';
@@ -24,6 +25,8 @@ export interface ConfigInput {
   readonly readSecretFile: ReadSecretFile;
   /** systemd's $CREDENTIALS_DIRECTORY. */
   readonly credentialsDirectory?: string | undefined;
+  /** Further rules, of whoever knows which features there are. */
+  readonly rules?: readonly Rule[];
 }
 
 export interface ConfigFile {
@@ -101,7 +104,9 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
     ...exposedSecrets(input.file, inFile.given),
   ];
   // If the file is not TOML, its values are unknown, and rules about combinations can't be checked.
-  for (const { keys, isWarning, fault } of inFile.isToml ? RULES : []) {
+  for (const { keys, isWarning, fault } of inFile.isToml
+    ? [...RULES, ...(input.rules ?? [])]
+    : []) {
     if (keys.some((key) => faulty.has(key))) continue;
     const message = fault(config, (key) => effective.has(key));
     const place = keys.map((key) => effective.get(key)).find((one) => one !== undefined);

@@ -119,13 +119,6 @@ export const RULES: readonly Rule[] = [
         ? 'mail.smtp.tls is none: codes and links in emails can be read in transit.'
         : undefined,
   },
-  {
-    keys: ['mfa.required', 'totp.enabled', 'passkeys.enabled'],
-    fault: ({ mfa, totp, passkeys }) =>
-      mfa.required === 'all' && !totp.enabled && !passkeys.enabled
-        ? 'mfa.required is all, but there is no second factor to enrol. Write totp.enabled = true or passkeys.enabled = true.'
-        : undefined,
-  },
   notLonger(
     'server.header_timeout',
     'server.request_timeout',

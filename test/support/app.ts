@@ -8,6 +8,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from '../../src/app/app.ts';
 import type { RunningApp } from '../../src/app/app.ts';
+import { featureRules } from '../../src/app/feature-rules.ts';
 import { httpDeps } from '../../src/app/http.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { operatorContext } from '../../src/core/context.ts';
@@ -29,6 +30,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { requestFields } from '../../src/lib/log.ts';
 import type { Log, LogFields, LogLevel } from '../../src/lib/log.ts';
 import { createGate } from './gate.ts';
+import { recordProblems } from './problem-coverage.ts';
 import { testRandom } from './random.ts';
 
 export interface TestClock extends Clock {
@@ -153,6 +155,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       ...options.env,
     },
     readSecretFile: () => ({ text: '', isReadableByOthers: false }),
+    rules: featureRules(options.features ?? allFeatures),
   });
   const cheap =
     options.config?.includes('memory') === true
@@ -291,6 +294,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       }
     },
     stop: async () => {
+      recordProblems(routes, lines);
       await listeners.close(1_000);
       await running.close();
       gate.close();
