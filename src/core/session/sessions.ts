@@ -4,7 +4,8 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Context } from '../context.ts';
 import type { PresentedFactor } from '../factor/presented.ts';
 import type { User } from '../user/user.ts';
-import { endSessions, findPrincipal, listSessions, startSession } from './session.ts';
+import { endSessions, findPrincipal, listSessions } from './session.ts';
+import { startSession } from './start.ts';
 import type {
   EndReason,
   EndSessions,
