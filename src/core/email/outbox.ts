@@ -1,3 +1,7 @@
+/**
+ * The outbox: emails are rows of the commit that they speak of and go out afterwards, at least once
+ * (G7). Here: what takes them to be sent, and how a delivery ended.
+ */
 import type { KeyObject } from 'node:crypto';
 import { and, eq, gt, inArray, lte, ne, or, sql } from 'drizzle-orm';
 import { SealError } from '../../crypto/seal.ts';
