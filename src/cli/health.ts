@@ -45,7 +45,7 @@ export const health: Verb = {
 };
 
 /** Where a service that listens on all addresses is asked. */
-const LOOPBACK = new Map([
+const LOOPBACK: ReadonlyMap<string, string> = new Map([
   ['0.0.0.0', '127.0.0.1'],
   ['::', '::1'],
 ]);
