@@ -3,7 +3,7 @@
  * are reported at once, to save restarts, and never with a secret, because start-up messages end up
  * in logs, tickets and chats (A05, A07).
  */
-import type { RawValue, Refusal } from '../lib/setting.ts';
+import type { RawValue, Refusal } from '../lib/setting-registry.ts';
 import type { Position } from './positions.ts';
 import type { Setting } from './schema.ts';
 

@@ -3,7 +3,7 @@
  * everything that is wrong with it. Pure: the disk is a parameter, so that tests can simulate any
  * machine.
  */
-import type { RawValue } from '../lib/setting.ts';
+import type { RawValue } from '../lib/setting-registry.ts';
 import { readEnvValues, readFlags } from './env.ts';
 import type { Environment, FlagValue } from './env.ts';
 import { ConfigRefused, explain, formatFault } from './fault.ts';

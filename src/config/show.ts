@@ -1,5 +1,5 @@
 /** The effective configuration with its origins. A secret is only reported as set. */
-import type { RawValue } from '../lib/setting.ts';
+import type { RawValue } from '../lib/setting-registry.ts';
 import { formatRaw, formatSource } from './fault.ts';
 import type { Origin, ParsedConfig } from './parse.ts';
 import { SECTIONS } from './schema.ts';

@@ -1,6 +1,6 @@
 /** URLs and addresses in settings: the public URL, the database's, proxies. */
 import { isIP } from 'node:net';
-import type { Reading } from '../lib/setting.ts';
+import type { Reading } from '../lib/setting-registry.ts';
 
 const refuse = (
   problem: string,
