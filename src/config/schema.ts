@@ -9,8 +9,8 @@ import { passkeysSection } from '../features/passkey/config.ts';
 import { passwordSection } from '../features/password/config.ts';
 import { cookiesSection, sessionsSection } from '../features/session/config.ts';
 import { totpSection } from '../features/totp/config.ts';
-import { sectionRegistry, settingRegistry } from '../lib/setting.ts';
-import type { SettingMeta } from '../lib/setting.ts';
+import { sectionRegistry, settingRegistry } from '../lib/setting-registry.ts';
+import type { SettingMeta } from '../lib/setting-registry.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { mailFileSection, mailSection, mailSmtpSection, mailWebhookSection } from './mail.ts';
 import {

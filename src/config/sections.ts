@@ -15,7 +15,7 @@ import {
   section,
   text,
 } from '../lib/setting.ts';
-import type { Reading } from '../lib/setting.ts';
+import type { Reading } from '../lib/setting-registry.ts';
 import { readListenAddress } from './listen-address.ts';
 import { readAddressRange, readDatabaseUrl, readPublicUrl } from './urls.ts';
 

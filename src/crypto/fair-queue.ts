@@ -103,27 +103,26 @@ export function createFairQueue<T>(length: number, lengthPerAccount: number): Fa
     },
 
     next() {
-      for (const [name, client] of clients) {
-        for (const [account, own] of client.accounts) {
-          for (const place of own) {
-            remove(place);
-            // An account or client with more entries goes to the end of the line.
-            if (own.size > 0) {
-              client.accounts.delete(account);
-              client.accounts.set(account, own);
-            }
-            if (client.size > 0) {
-              clients.delete(name);
-              clients.set(name, client);
-            }
-            return place.item;
-          }
-        }
-      }
-      return undefined;
+      // The first of each; none of them is empty.
+      const client = clients.values().next().value;
+      const own = client?.accounts.values().next().value;
+      const place = own?.values().next().value;
+      if (client === undefined || place === undefined) return undefined;
+      remove(place);
+      // An account or client with more entries goes to the end of the line.
+      moveToEnd(client.accounts, place.account);
+      moveToEnd(clients, place.client);
+      return place.item;
     },
 
     remove,
     byAge: () => all,
   };
+}
+
+function moveToEnd<V>(map: Map<string, V>, key: string): void {
+  const value = map.get(key);
+  if (value === undefined) return;
+  map.delete(key);
+  map.set(key, value);
 }

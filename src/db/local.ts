@@ -48,6 +48,17 @@ interface Job {
   readonly alone: boolean;
 }
 
+/** The lists of a transaction before its end. */
+interface Ran {
+  readonly done: { readonly job: Job; readonly results: unknown[][] }[];
+  readonly refused: Failed[];
+}
+
+interface Failed {
+  readonly job: Job;
+  readonly error: unknown;
+}
+
 /**
  * Opens a file, creating it if needed.
  *
@@ -149,57 +160,85 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
   function commit(jobs: readonly Job[]): void {
     if (jobs.length === 0) return;
     const started = clock.monotonic();
-    let db: Connection;
-    try {
-      db = connection();
-      db.exec('BEGIN IMMEDIATE');
-    } catch (error) {
-      if (isBusy(error)) return waitForLock(jobs, error);
-      drop();
-      return rejectAll(jobs, error);
-    }
-    const done: { job: Job; results: unknown[][] }[] = [];
-    const refused: { job: Job; error: unknown }[] = [];
-    for (const job of jobs) {
-      try {
-        done.push({ job, results: runList(db, job) });
-      } catch (error) {
-        if (isBusy(error)) {
-          drop();
-          return waitForLock(jobs, error);
-        }
-        if (!db.inTransaction || error instanceof Broken) {
-          // The engine has undone the whole transaction (disk full, an I/O error): the other lists
-          // get a new one.
-          if (db.inTransaction) drop();
-          waitingSince = undefined;
-          job.reject(error instanceof Broken ? error.cause : error);
-          return requeue(jobs.filter((other) => other !== job));
-        }
-        refused.push({ job, error });
-      }
-    }
-    try {
-      db.exec(done.length > 0 ? 'COMMIT' : 'ROLLBACK');
-    } catch (error) {
-      drop();
-      if (isBusy(error)) return waitForLock(jobs, error);
-      waitingSince = undefined;
-      // A deferred constraint fails only at COMMIT and doesn't say which list broke it.
-      if (isConstraint(error) && jobs.length > 1)
-        return requeue(jobs.map((job) => ({ ...job, alone: true })));
-      for (const { job, error: own } of refused) job.reject(storeError(own));
-      return rejectAll(
-        done.map(({ job }) => job),
-        error,
-      );
-    }
+    const db = begin(jobs);
+    if (db === undefined) return;
+    const ran = runLists(db, jobs);
+    if (ran === undefined || !end(db, jobs, ran)) return;
+    const { done, refused } = ran;
     waitingSince = undefined;
     for (const { job, error } of refused) job.reject(storeError(error));
     for (const { job, results } of done) job.resolve(results);
     if (done.length === 0) return;
     const statements = done.reduce((sum, { job }) => sum + job.statements.length, 0);
     options.onCommit?.({ lists: done.length, statements, durationMs: clock.monotonic() - started });
+  }
+
+  /** Begins a transaction. Undefined if it can't: the lists wait, or were rejected. */
+  function begin(jobs: readonly Job[]): Connection | undefined {
+    try {
+      const db = connection();
+      db.exec('BEGIN IMMEDIATE');
+      return db;
+    } catch (error) {
+      if (isBusy(error)) {
+        waitForLock(jobs, error);
+      } else {
+        drop();
+        rejectAll(jobs, error);
+      }
+      return undefined;
+    }
+  }
+
+  /** Runs each list. Undefined when the transaction is lost: the lists wait, or were rejected. */
+  function runLists(db: Connection, jobs: readonly Job[]): Ran | undefined {
+    const ran: Ran = { done: [], refused: [] };
+    for (const job of jobs) {
+      try {
+        ran.done.push({ job, results: runList(db, job) });
+      } catch (error) {
+        if (isLost(db, error)) {
+          giveUp(db, jobs, { job, error });
+          return undefined;
+        }
+        ran.refused.push({ job, error });
+      }
+    }
+    return ran;
+  }
+
+  /** Gives up a transaction that is lost to one list; the others get a new one. */
+  function giveUp(db: Connection, jobs: readonly Job[], { job, error }: Failed): void {
+    if (isBusy(error)) {
+      drop();
+      return waitForLock(jobs, error);
+    }
+    if (db.inTransaction) drop();
+    waitingSince = undefined;
+    job.reject(error instanceof Broken ? error.cause : error);
+    requeue(jobs.filter((other) => other !== job));
+  }
+
+  /** Ends the transaction. False if it can't: the lists wait, or were rejected. */
+  function end(db: Connection, jobs: readonly Job[], ran: Ran): boolean {
+    try {
+      db.exec(ran.done.length > 0 ? 'COMMIT' : 'ROLLBACK');
+      return true;
+    } catch (error) {
+      drop();
+      if (isBusy(error)) waitForLock(jobs, error);
+      else refuseCommit(jobs, ran, error);
+      return false;
+    }
+  }
+
+  function refuseCommit(jobs: readonly Job[], { done, refused }: Ran, error: unknown): void {
+    waitingSince = undefined;
+    // A deferred constraint fails only at COMMIT and doesn't say which list broke it.
+    if (isConstraint(error) && jobs.length > 1)
+      return requeue(jobs.map((job) => ({ ...job, alone: true })));
+    for (const { job, error: own } of refused) job.reject(storeError(own));
+    for (const { job } of done) job.reject(error);
   }
 
   try {
@@ -270,6 +309,11 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
 
 /** A savepoint that can't be undone: nothing of this transaction may be committed. */
 class Broken extends Error {}
+
+/** Whether a list's error ends the whole transaction, as a full disk or an I/O error does. */
+function isLost(db: Connection, error: unknown): boolean {
+  return isBusy(error) || !db.inTransaction || error instanceof Broken;
+}
 
 function runList(db: Connection, { statements, params }: Job): unknown[][] {
   // A single statement undoes itself when it fails, and has nothing to undo when its guard changed

@@ -70,7 +70,8 @@ export class Exchange implements Call<unknown> {
   }
 
   get requester(): Requester {
-    return (this.#requester ??= requesterOf(this.arrival, this.requestId));
+    this.#requester ??= requesterOf(this.arrival, this.requestId);
+    return this.#requester;
   }
 
   get signal(): AbortSignal {
@@ -89,12 +90,14 @@ export class Exchange implements Call<unknown> {
   setHeader(name: string, value: string): void {
     validateHeaderName(name);
     validateHeaderValue(name, value);
-    (this.#headers ??= {})[name.toLowerCase()] = value;
+    this.#headers ??= {};
+    this.#headers[name.toLowerCase()] = value;
   }
 
   addCookie(cookie: string): void {
     validateHeaderValue('set-cookie', cookie);
-    (this.#cookies ??= []).push(cookie);
+    this.#cookies ??= [];
+    this.#cookies.push(cookie);
   }
 
   /**
