@@ -117,7 +117,7 @@ export interface TestAppOptions {
 }
 
 /** When a test clock stands before anybody moves it. */
-export const NOON = Date.parse('2031-05-20T12:00:00.000Z');
+const NOON = Date.parse('2031-05-20T12:00:00.000Z');
 
 /** A wall clock that stands still. Waits inside the process go by the real monotonic one. */
 export function testClock(): TestClock {

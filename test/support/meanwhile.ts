@@ -21,10 +21,9 @@ export async function changedWhileReading(
     }
     return read(statement);
   };
-  try {
-    return await send();
-  } finally {
+  const reply = await send().finally(() => {
     db.read = read;
-    if (!isChanged) throw new Error(`${table} was not read`);
-  }
+  });
+  if (!isChanged) throw new Error(`${table} was not read`);
+  return reply;
 }

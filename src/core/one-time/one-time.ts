@@ -17,7 +17,7 @@ import { oneTime } from './tables.ts';
 export type OneTimePurpose = (typeof oneTime.purpose.enumValues)[number];
 
 /** Wrong codes after which a code is void (G8). */
-export const MAX_CODE_ATTEMPTS = 5;
+const MAX_CODE_ATTEMPTS = 5;
 /** NIST SP 800-63B-4 §3.1.3, ASVS 6.5.5. */
 export const CODE_TTL_MS = 10 * 60_000;
 

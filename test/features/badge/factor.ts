@@ -12,7 +12,7 @@ export const PRESENTED = { factor: 'badge', kind: 'external', amr: ['hwk'] } as 
 export const hashOf = (number: string): string =>
   createHash('sha256').update(number).digest('base64url');
 
-export function badgeRecords({ db }: Kernel): FactorRecords {
+function badgeRecords({ db }: Kernel): FactorRecords {
   return {
     name: PRESENTED.factor,
     section: 'badge',
