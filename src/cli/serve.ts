@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { createApp } from '../app/app.ts';
 import type { RunningApp } from '../app/app.ts';
-import { httpDeps } from '../app/http.ts';
+import { httpDeps, listenLimits } from '../app/http.ts';
 import type { Config } from '../config/schema.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
@@ -135,17 +135,10 @@ async function open(config: Config, running: RunningApp, log: RunningLog): Promi
     issuer: server.public_url,
   });
   lastResort(log);
-  return listen(
-    createServer(httpDeps(running), routes),
-    server.listen,
-    {
-      headerTimeoutMs: server.header_timeout,
-      requestTimeoutMs: server.request_timeout,
-      keepAliveTimeoutMs: server.keep_alive_timeout,
-      maxConnections: server.max_connections,
-    },
-    { inheritedSockets: inheritedSockets(), umask: (mask) => process.umask(mask) },
-  );
+  return listen(createServer(httpDeps(running), routes), server.listen, listenLimits(config), {
+    inheritedSockets: inheritedSockets(),
+    umask: (mask) => process.umask(mask),
+  });
 }
 
 /**

@@ -9,11 +9,13 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { createServer } from 'node:http';
-import type { RequestListener, Server } from 'node:http';
+import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { ListenAddress } from '../config/listen-address.ts';
 import { endWith, refuseUnparsed } from './bare-socket.ts';
+import { inTurn, watchConnections } from './connections.ts';
+import { proxyCheck } from './requester.ts';
 import type { HttpServer } from './server.ts';
 
 export interface ListenLimits {
@@ -21,6 +23,9 @@ export interface ListenLimits {
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly maxConnections: number;
+  readonly answerTimeoutMs: number;
+  readonly maxConnectionsPerNetwork: number;
+  readonly trustedProxies: readonly string[];
 }
 
 /** What listening needs of the process. */
@@ -55,7 +60,12 @@ export async function listen(
   limits: ListenLimits,
   edge: ProcessEdge,
 ): Promise<Listeners> {
-  const open: { server: Server; sockets: Set<Socket> }[] = [];
+  const connectionLimits = {
+    answerTimeoutMs: limits.answerTimeoutMs,
+    maxPerNetwork: limits.maxConnectionsPerNetwork,
+    isTrustedProxy: proxyCheck(limits.trustedProxies),
+  };
+  const open: { server: Server; sockets: ReadonlyMap<Socket, unknown> }[] = [];
   const shown: string[] = [];
   const close = async (deadlineMs: number): Promise<void> => {
     await Promise.all(open.map((entry) => closeOne(entry.server, entry.sockets, deadlineMs)));
@@ -64,7 +74,7 @@ export async function listen(
     for (const address of addresses) {
       for (const target of targets(address, edge.inheritedSockets)) {
         let serve = server.listener(target.kind === 'unix' ? 'unix' : 'tcp');
-        const listener: RequestListener = (incoming, outgoing) => serve(incoming, outgoing);
+        const listener = inTurn((incoming, outgoing) => serve(incoming, outgoing));
         const http = createServer(
           {
             maxHeaderSize: MAX_HEADER_BYTES,
@@ -90,15 +100,7 @@ export async function listen(
         // Node would answer 417 by itself, bare; an expectation that we don't know is none (RFC
         // 9110 §10.1.1).
         http.on('checkExpectation', listener);
-        const sockets = new Set<Socket>();
-        http.on('connection', (socket) => {
-          sockets.add(socket);
-          // Node takes its own listener away from a socket that it hands over (connect, upgrade,
-          // clientError): without this one, a reset by the peer would then be an uncaught exception
-          // (T15).
-          socket.on('error', () => undefined);
-          socket.once('close', () => sockets.delete(socket));
-        });
+        const sockets = watchConnections(http, connectionLimits);
         open.push({ server: http, sockets });
         await start(http, target, edge);
         // accept(2) can fail later, for want of descriptors or memory: that connection is lost, the
@@ -264,18 +266,22 @@ function describe(http: Server, target: Target): string {
 /** How long a connection may stay silent once the server stops. */
 const SILENT_MS = 500;
 
-function closeOne(http: Server, sockets: Set<Socket>, deadlineMs: number): Promise<void> {
+function closeOne(
+  http: Server,
+  sockets: ReadonlyMap<Socket, unknown>,
+  deadlineMs: number,
+): Promise<void> {
   if (!http.listening) return Promise.resolve();
   return new Promise((resolve) => {
     const cut = setTimeout(() => {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets.keys()) socket.destroy();
     }, deadlineMs);
     // A kept-alive connection becomes idle when its last answer is out; look until all are gone.
     const sweep = setInterval(() => http.closeIdleConnections(), 25);
     // A connection on which nobody says anything (a browser's preconnect) is not in flight, though
     // Node counts it so; what has been said and not been read yet is read by then.
     const hush = setTimeout(() => {
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      for (const socket of sockets.keys()) if (socket.bytesRead === 0) socket.destroy();
     }, SILENT_MS);
     http.close(() => {
       clearTimeout(cut);

@@ -38,7 +38,7 @@ export function canonicalAddress(address: string): string | null {
  *
  * @param trustedProxies addresses and CIDR ranges, validated by the configuration
  */
-function proxyCheck(trustedProxies: readonly string[]): (address: string) => boolean {
+export function proxyCheck(trustedProxies: readonly string[]): (address: string) => boolean {
   const trusted = new BlockList();
   for (const entry of trustedProxies) {
     const [address = '', prefix] = entry.split('/');

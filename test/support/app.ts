@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createApp } from '../../src/app/app.ts';
 import type { RunningApp } from '../../src/app/app.ts';
 import { featureRules } from '../../src/app/feature-rules.ts';
-import { httpDeps } from '../../src/app/http.ts';
+import { httpDeps, listenLimits } from '../../src/app/http.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { operatorContext } from '../../src/core/context.ts';
 import type { Context } from '../../src/core/context.ts';
@@ -199,17 +199,10 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     strictProblems: true,
     ...options.server,
   });
-  const listeners: Listeners = await listen(
-    server,
-    config.server.listen,
-    {
-      headerTimeoutMs: config.server.header_timeout,
-      requestTimeoutMs: config.server.request_timeout,
-      keepAliveTimeoutMs: config.server.keep_alive_timeout,
-      maxConnections: config.server.max_connections,
-    },
-    { inheritedSockets: 0, umask: (mask) => process.umask(mask) },
-  );
+  const listeners: Listeners = await listen(server, config.server.listen, listenLimits(config), {
+    inheritedSockets: 0,
+    umask: (mask) => process.umask(mask),
+  });
   const url = listeners.addresses[0] ?? '';
 
   let claimed: ClaimedEmail[] = [];
