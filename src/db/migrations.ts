@@ -74,4 +74,9 @@ export const migrations: readonly Migration[] = [
     checksum: 'bf54e4b36ecf877cf1af09846a3fcd3158356eaefa2718e6b45133e2afb64e7a',
     sql: ['DROP TABLE `throttle`;', 'ALTER TABLE `session` DROP COLUMN `amr`;'],
   },
+  {
+    tag: '0005_refresh_client',
+    checksum: '6c22ca7728635eaabd37319fcb19667adbf2bd08fcbc2b017fb3c09bdfb77222',
+    sql: ['ALTER TABLE `session` ADD `rotated_by` text;'],
+  },
 ];

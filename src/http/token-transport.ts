@@ -61,7 +61,7 @@ export function deliver(
       expires_in: done.expiresInSeconds,
     };
   }
-  const { refreshToken, refreshTokenExpiresInSeconds, deviceToken, mfaDueAt } = done;
+  const { refreshToken, refreshTokenExpiresInSeconds, deviceToken, mfaDueAt, rotated } = done;
   const common = {
     status: done.status,
     token_type: 'Bearer' as const,
@@ -69,6 +69,7 @@ export function deliver(
     expires_in: done.expiresInSeconds,
     refresh_token_expires_in: refreshTokenExpiresInSeconds,
     session_id: done.sessionId,
+    ...(rotated === undefined ? {} : { rotated }),
     ...(mfaDueAt === undefined ? {} : { mfa_due_at: rfc3339(mfaDueAt) }),
   };
   if (asked !== true) {

@@ -45,6 +45,7 @@ export type EndReason =
   | 'session_removed'
   | 'password_changed'
   | 'token_reused'
+  | 'restored'
   | 'session_limit'
   | 'email_changed'
   | 'factors_changed'

@@ -20,6 +20,7 @@ const insert = prepare(
         userId: user.id,
         generation: sql<number>`0`.as('generation'),
         rotatedAt: given('now').as('rotated_at'),
+        rotatedBy: sql<null>`NULL`.as('rotated_by'),
         authTime: given('now').as('auth_time'),
         factors: given('factors').as('factors'),
         createdAt: given('now').as('created_at'),
@@ -96,7 +97,8 @@ const renew = prepare(
   query
     .update(session)
     .set({
-      generation: sql`${session.generation} + 1`,
+      // Past the next one, so that no token from before has a grace.
+      generation: sql`${session.generation} + 2`,
       rotatedAt: given('now'),
       lastUsedAt: given('now'),
       authTime: given('now'),
