@@ -107,11 +107,11 @@ export function createFairQueue<T>(length: number, lengthPerAccount: number): Fa
       const client = clients.values().next().value;
       const own = client?.accounts.values().next().value;
       const place = own?.values().next().value;
-      if (client === undefined || place === undefined) return undefined;
+      if (client === undefined || own === undefined || place === undefined) return undefined;
       remove(place);
       // An account or client with more entries goes to the end of the line.
-      moveToEnd(client.accounts, place.account);
-      moveToEnd(clients, place.client);
+      if (own.size > 0) moveToEnd(client.accounts, place.account, own);
+      if (client.size > 0) moveToEnd(clients, place.client, client);
       return place.item;
     },
 
@@ -120,9 +120,7 @@ export function createFairQueue<T>(length: number, lengthPerAccount: number): Fa
   };
 }
 
-function moveToEnd<V>(map: Map<string, V>, key: string): void {
-  const value = map.get(key);
-  if (value === undefined) return;
+function moveToEnd<V>(map: Map<string, V>, key: string, value: V): void {
   map.delete(key);
   map.set(key, value);
 }

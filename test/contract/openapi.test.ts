@@ -245,6 +245,18 @@ describe('every answer is one that the document declares', () => {
     { raw: `"${'a'.repeat(70_000)}"` },
   ];
 
+  /** What a caller may send that is not usual, and no reason to fail. */
+  const oddCalls = (method: string, token: CallOptions): CallOptions[] =>
+    method === 'get'
+      ? [{ ...token, headers: { 'if-none-match': '*' } }]
+      : BAD_BODIES.map((bad) => ({ ...token, ...bad }));
+
+  /** A path with the ids that it asks for: of the key that signs, else of nothing. */
+  const withIds = (path: string): string =>
+    path
+      .replace('{id}', '00000000-0000-7000-8000-000000000000')
+      .replace('{kid}', app.kernel.signingKeys.published()[0]?.jwk.kid ?? '');
+
   test('a walk over all of them: right, without a token, with a bad one, stale, with bad bodies', async () => {
     await app.register('walker');
     const statuses = new Map<string, Set<number>>();
@@ -252,9 +264,7 @@ describe('every answer is one that the document declares', () => {
       const seen = new Set<number>();
       statuses.set(name, seen);
       const send = async (options: CallOptions, target = path) => {
-        const filled = target
-          .replace('{id}', '00000000-0000-7000-8000-000000000000')
-          .replace('{kid}', app.kernel.signingKeys.published()[0]?.jwk.kid ?? '');
+        const filled = withIds(target);
         const reply = await app.call(method.toUpperCase(), filled, options);
         expectDeclared(method.toUpperCase(), filled, reply);
         seen.add(reply.status);
@@ -265,10 +275,7 @@ describe('every answer is one that the document declares', () => {
       const body = hasBody ? { body: bodies[name]?.() } : {};
       if (hasBody) expect([name, bodies[name] !== undefined]).toEqual([name, true]);
       const token = isBearer ? { token: user.access } : {};
-      const variants: CallOptions[] =
-        method === 'get'
-          ? [{ ...token, headers: { 'if-none-match': '*' } }]
-          : BAD_BODIES.map((bad) => ({ ...token, ...bad }));
+      const variants = oddCalls(method, token);
       const badTokens = [{}, { token: 'x.y.z' }, { token: user.refresh }];
       if (isBearer) variants.push(...badTokens.map((bad) => ({ ...body, ...bad })));
       const asBearer = async (): Promise<void> => {
