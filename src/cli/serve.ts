@@ -52,7 +52,7 @@ export const serve: Verb = {
     const keyBytes = await refusing(async () =>
       keyEncryptionKey(config, 'create', (line) => call.output.warn(line)),
     );
-    const db = await openState(config, call);
+    const db = await openState(config, call, { flush: config.database.flush });
     let running: RunningApp | undefined;
     try {
       const isNew = db.isNew;

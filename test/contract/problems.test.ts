@@ -190,6 +190,14 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
     await own.stop().catch(() => undefined);
     return reply;
   },
+  rate_limited: async () => {
+    const own = await createTestApp({ config: '[limits]\ncheck = "1/1h"\n' });
+    const check = () => own.call('POST', '/password/check', { body: { password: PASSWORD } });
+    await check();
+    const reply = await check();
+    await own.stop();
+    return reply;
+  },
   overloaded: () => app.whileHashQueueIsFull(() => app.login('busy')),
   not_ready: async () => {
     const own = await createTestApp();

@@ -176,6 +176,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     busyTimeoutMs: 5_000,
     driver,
     clock,
+    flush: config.database.flush,
   });
   await db.migrate();
   const gate = createGate(directory, cheap.password.threads || availableParallelism());
