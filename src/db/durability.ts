@@ -160,7 +160,7 @@ const TABLES = /\b(?:from|join|into|update)\s+"?([a-z_]\w*)"?/gi;
 const CASCADES = /^\s*delete\s+from\s+"?user"?\b/i;
 
 /** The tables that a statement reads or writes; `*` where others may follow. */
-export function tablesIn(sql: string): readonly string[] {
+function tablesIn(sql: string): readonly string[] {
   const named = [...sql.matchAll(TABLES)].map(([, table = '']) => table.toLowerCase());
   return CASCADES.test(sql) || named.length === 0 ? [EVERY_TABLE] : [...new Set(named)];
 }
