@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { isJsonObject } from '../lib/json.ts';
 import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
+import { DEVICE_HEADERS } from './device.ts';
 import { PROBLEMS, problemType } from './problems.ts';
 import { jsonDocument } from './document-bytes.ts';
 import { document } from './route.ts';
@@ -159,10 +160,10 @@ function operationOf(
     if (fresh) problems.add('insufficient_user_authentication');
   }
   const headers = Object.fromEntries(
-    Object.entries(route.headers ?? {}).map(([name, description]) => [
-      name,
-      { description, schema: { type: 'string' } },
-    ]),
+    Object.entries({
+      ...(route.renewsDevice === true ? DEVICE_HEADERS : {}),
+      ...route.headers,
+    }).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
   );
   const base = common(route);
   return {

@@ -12,6 +12,7 @@ import type { Limits } from '../core/limit/limits.ts';
 import type { Principal } from '../core/session/session.ts';
 import type { HeaderRecord } from './answer.ts';
 import type { Exchange } from './exchange.ts';
+import type { GiveDevice } from './device.ts';
 import { inputFaults } from './fields.ts';
 import { readJsonBody } from './front-door.ts';
 import type { Params } from './paths.ts';
@@ -26,6 +27,7 @@ export interface OperationSettings {
   readonly log: Log;
   readonly authenticate: Authenticate;
   readonly limits: Pick<Limits, 'take'>;
+  readonly giveDevice: GiveDevice;
   /** Whether answers carry the RateLimit fields. */
   readonly limitFields: boolean;
   /** Completes the headers of an answer with those of every answer. */
@@ -127,7 +129,9 @@ function serveOperation(route: Route, settings: OperationSettings): Serve {
     exchange.principal = principal;
     countRequest?.(exchange);
     const body = checkedBody(route, await readJsonBody(arrival), arrival.header('content-type'));
-    return finish(exchange, await handle(exchange.call(body, params, principal)));
+    const result = await handle(exchange.call(body, params, principal));
+    if (route.renewsDevice === true) await settings.giveDevice(exchange, principal);
+    return finish(exchange, result);
   };
   if (security !== 'public' || route.body !== undefined || countRequest !== null) return serve;
   return (exchange, params) => {

@@ -19,6 +19,7 @@ import type { HeaderRecord } from './answer.ts';
 import { NodeArrival, WebArrival } from './arrival.ts';
 import type { Arrival, ClientAddress, NodeAddress } from './arrival.ts';
 import { createCors } from './cors.ts';
+import type { GiveDevice } from './device.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeShared } from './exchange.ts';
 import { readablePath, simplifyUrl } from './front-door.ts';
@@ -50,6 +51,7 @@ export interface HttpDeps {
   readonly settings: HttpSettings;
   readonly authenticate: Authenticate;
   readonly limits: Pick<Limits, 'take'>;
+  readonly giveDevice: GiveDevice;
 }
 
 export interface ServerOptions {
@@ -107,6 +109,7 @@ export function createServer(
     complete,
     authenticate: deps.authenticate,
     limits: deps.limits,
+    giveDevice: deps.giveDevice,
     limitFields: settings.limitFields,
     strictProblems: options.strictProblems === true,
   };

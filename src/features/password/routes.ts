@@ -83,6 +83,7 @@ function changeRoute(kernel: Kernel): AnyRoute {
   return route({
     method: 'post',
     path: '/me/password',
+    renewsDevice: true,
     limit: 'login',
     tag: 'Account',
     summary: 'Change the password',
