@@ -5,7 +5,6 @@
  */
 import { DatabaseBusy } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
-import { exceptionFields } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { policyText, stateText } from '../core/limit/limits.ts';
 import type { Limits } from '../core/limit/limits.ts';
@@ -13,6 +12,7 @@ import type { Principal } from '../core/session/session.ts';
 import type { HeaderRecord } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import type { GiveDevice } from './device.ts';
+import type { FaultFields } from './faults.ts';
 import { inputFaults } from './fields.ts';
 import { readJsonBody } from './front-door.ts';
 import type { Params } from './paths.ts';
@@ -25,6 +25,7 @@ export type Authenticate = (token: string, security: BearerSecurity) => Promise<
 
 export interface OperationSettings {
   readonly log: Log;
+  readonly faultFields: FaultFields;
   readonly authenticate: Authenticate;
   readonly limits: Pick<Limits, 'take'>;
   readonly giveDevice: GiveDevice;
@@ -206,7 +207,7 @@ function isDeclared(route: AnyRoute, { code }: Refusal): boolean {
 function publicRefusal(
   error: unknown,
   route: AnyRoute,
-  { log, strictProblems }: OperationSettings,
+  { log, strictProblems, faultFields }: OperationSettings,
   requestId: string,
 ): Refusal {
   if (error instanceof DatabaseBusy)
@@ -215,7 +216,7 @@ function publicRefusal(
   if (!(error instanceof Refusal)) {
     log.write('error', 'request.failed', 'an unexpected error ended a request', {
       ...where,
-      ...exceptionFields(error),
+      ...faultFields(error),
     });
     return new Refusal('internal_error', { cause: error });
   }

@@ -22,6 +22,7 @@ import { createCors } from './cors.ts';
 import type { GiveDevice } from './device.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeShared } from './exchange.ts';
+import { faultFields } from './faults.ts';
 import { readablePath, simplifyUrl } from './front-door.ts';
 import { securityHeaders } from './headers.ts';
 import { serveRoute } from './operation.ts';
@@ -77,7 +78,7 @@ export interface HttpServer {
    * The whole answer, as bytes of HTTP/1.1, to what never became a request; it is logged as it is
    * made.
    */
-  unparsed(fault: UnparsedFault): string;
+  unparsed(fault: UnparsedFault, address: string | null): string;
   /** Logs that a connection could not be accepted. */
   acceptFailed(error: Error): void;
 }
@@ -106,6 +107,7 @@ export function createServer(
   };
   const operation = {
     log,
+    faultFields: faultFields(deps.clock),
     complete,
     authenticate: deps.authenticate,
     limits: deps.limits,
