@@ -21,6 +21,8 @@ import { commonPasswords } from '../core/password/common-passwords.ts';
 import { readFilter } from '../core/password/fuse-filter.ts';
 import { createPasswords } from '../core/password/passwords.ts';
 import type { Passwords } from '../core/password/passwords.ts';
+import { createStorage } from '../core/storage/storage.ts';
+import type { Storage } from '../core/storage/storage.ts';
 import { createRefresh } from '../core/session/refresh.ts';
 import { createRevocations } from '../core/session/revocation.ts';
 import type { Revocations } from '../core/session/revocation.ts';
@@ -48,6 +50,8 @@ import type { Log } from '../lib/log.ts';
 /** What only the process edge can give. */
 export interface Edge {
   readonly db: OpenDatabase;
+  /** Told by the database of lost writes; without it, they are never known to be lost. */
+  readonly storage?: Storage;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -68,7 +72,6 @@ export interface Edge {
 
 /** The longest that tokens.access_ttl may be, so that a shorter one orphans no token that is out. */
 const LONGEST_ACCESS_MS = 15 * 60_000;
-
 /** How long a superseded key verifies beyond its tokens' life, for clocks that differ. */
 const LEEWAY_MS = 60_000;
 
@@ -199,6 +202,7 @@ export async function createKernel(
   { tokenTypes, wakeCourier }: KernelOptions,
 ): Promise<BuiltKernel> {
   const { db, clock, random, log } = edge;
+  const { storage = createStorage({ clock, log }) } = edge;
   const newId = createIds(clock, random);
   const issuer = config.server.public_url;
   const limits = sessionLimits(config);
@@ -269,7 +273,18 @@ export async function createKernel(
     oneTimes: createOneTimes({ db, clock }),
     challenges: createChallenges({ db, clock }),
     sessions,
-    refreshSession: createRefresh({ db, clock, limits, revocations, issueTokens, grace, mfa }),
+    storage,
+    refreshSession: createRefresh({
+      db,
+      clock,
+      limits,
+      revocations,
+      issueTokens,
+      grace,
+      mfa,
+      storage,
+      whenReadOnlyMs: config.sessions.refresh_when_read_only,
+    }),
     emails,
     factors,
     mfa,

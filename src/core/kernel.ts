@@ -24,6 +24,7 @@ import type { Passwords } from './password/passwords.ts';
 import type { RefreshSession } from './session/refresh.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { SigningKeys } from './signing-key/signing-key.ts';
+import type { Storage } from './storage/storage.ts';
 import type { AccessTokens } from './token/access-token.ts';
 import type { DeviceTokens } from './token/device-token.ts';
 import type { AccountState } from './user/account-state.ts';
@@ -50,6 +51,7 @@ export interface Kernel {
   readonly oneTimes: OneTimes;
   readonly challenges: Challenges;
   readonly sessions: Sessions;
+  readonly storage: Pick<Storage, 'lostAt'>;
   readonly refreshSession: RefreshSession;
   readonly emails: Emails;
   readonly factors: Factors;

@@ -5,7 +5,7 @@
  */
 import type { Checkpoints } from './checkpoints.ts';
 import type { Connection } from './connection.ts';
-import { DatabaseBusy, NothingChanged } from './database.ts';
+import { DatabaseBusy, NothingChanged, StorageUnavailable } from './database.ts';
 import type { SqlValue, Statement } from './database.ts';
 import type { Durability } from './durability.ts';
 import { isBusy, isConstraint, storeError } from './sqlite-error.ts';
@@ -50,6 +50,9 @@ export interface CommitQueueOptions {
   readonly durability: Durability;
   readonly checkpoints: Checkpoints;
   readonly onCommit?: ((commit: Commit) => void) | undefined;
+  /** Called when writes are refused by the disk or by a lock, each time, and after each write. */
+  readonly onLost: (cause: unknown) => void;
+  readonly onWritten: () => void;
 }
 
 interface Job extends WriteList {
@@ -108,6 +111,12 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
     }
   }
 
+  function refuse(jobs: readonly Job[], error: unknown): void {
+    const told = storeError(error);
+    if (told instanceof StorageUnavailable) options.onLost(error);
+    for (const job of jobs) job.reject(told);
+  }
+
   function waitForLock(jobs: readonly Job[], cause: unknown): void {
     requeue(jobs);
     const now = monotonic();
@@ -116,6 +125,7 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
       waitingSince = undefined;
       const late = queue;
       queue = [];
+      options.onLost(cause);
       for (const job of late)
         job.reject(new DatabaseBusy('another process holds the write lock', { cause }));
       return;
@@ -133,28 +143,29 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
     if (ran === undefined || !end(db, jobs, ran)) return;
     const { done, refused } = ran;
     waitingSince = undefined;
-    noteChanges(done);
+    const isWritten = noteChanges(done);
     durability.whenFlushed((failed) => {
       // What refused a list, a UNIQUE constraint say, may not be on the disk either.
-      for (const { job, error } of refused) job.reject(failed ?? storeError(error));
-      for (const { job, result } of done) {
-        if (failed === null) job.resolve(result.rows);
-        else job.reject(failed);
-      }
+      if (failed !== null) return refuse(jobs, failed);
+      if (isWritten) options.onWritten();
+      for (const { job, error } of refused) job.reject(storeError(error));
+      for (const { job, result } of done) job.resolve(result.rows);
     });
     if (done.length === 0) return;
     const statements = done.reduce((sum, { job }) => sum + job.statements.length, 0);
     options.onCommit?.({ lists: done.length, statements, durationMs: monotonic() - started });
   }
 
-  function noteChanges(done: Ran['done']): void {
+  /** Whether anything was written. */
+  function noteChanges(done: Ran['done']): boolean {
     const changes = done.reduce((sum, { result }) => sum + result.changes, 0);
-    if (changes === 0) return;
+    if (changes === 0) return false;
     const written = done
       .filter(({ result }) => result.changes > 0)
       .flatMap(({ job }) => job.statements.filter(({ sql }) => !isRead(sql)));
     durability.committed(written.map(({ sql }) => sql));
     checkpoints.committed(changes);
+    return true;
   }
 
   /** Begins a transaction. Undefined if it can't: the lists wait, or were rejected. */
@@ -168,7 +179,7 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
         waitForLock(jobs, error);
       } else {
         drop();
-        rejectAll(jobs, error);
+        refuse(jobs, error);
       }
       return undefined;
     }
@@ -199,7 +210,7 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
     }
     if (db.inTransaction) drop();
     waitingSince = undefined;
-    job.reject(error instanceof Broken ? error.cause : error);
+    refuse([job], error instanceof Broken ? error.cause : error);
     requeue(jobs.filter((other) => other !== job));
   }
 
@@ -222,7 +233,10 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
     if (isConstraint(error) && jobs.length > 1)
       return requeue(jobs.map((job) => ({ ...job, alone: true })));
     for (const { job, error: own } of refused) job.reject(storeError(own));
-    for (const { job } of done) job.reject(error);
+    refuse(
+      done.map(({ job }) => job),
+      error,
+    );
   }
 
   return {
@@ -281,8 +295,4 @@ function runList(db: Connection, { statements, params }: Job): ListResult {
 function sharedCount(queue: readonly Job[]): number {
   const alone = queue.findIndex((job) => job.alone);
   return Math.min(LISTS_PER_COMMIT, alone < 0 ? queue.length : alone);
-}
-
-function rejectAll(jobs: readonly Job[], error: unknown): void {
-  for (const job of jobs) job.reject(error);
 }

@@ -15,7 +15,7 @@ import type { Database, Results, SqlValue, Statement } from './database.ts';
 import { createDurability } from './durability.ts';
 import type { FlushDone, FlushMode } from './durability.ts';
 import { prepareFile, unreadable } from './file.ts';
-import { isBusy, isNotADatabase } from './sqlite-error.ts';
+import { isBusy, isNotADatabase, storeError } from './sqlite-error.ts';
 import { bindable, isRead } from './values.ts';
 
 export type { Commit } from './commit-queue.ts';
@@ -33,9 +33,15 @@ export interface LocalOptions {
   readonly flush?: FlushMode;
   /** Where the checkpoint thread's program is, when it is not beside this one. */
   readonly checkpointLaneUrl?: URL;
+  /** Called when writes are no longer possible, and when they are again. */
+  readonly onStorage?: ((change: StorageChange) => void) | undefined;
   readonly onCommit?: ((commit: Commit) => void) | undefined;
   readonly onFlush?: ((flush: FlushDone) => void) | undefined;
 }
+
+export type StorageChange =
+  | { readonly state: 'write_lost'; readonly cause: unknown }
+  | { readonly state: 'write_back' };
 
 export interface LocalDatabase extends Database {
   /** Whether the file was empty when it was opened. */
@@ -65,6 +71,12 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
   /** Numbers the connections, so that change marks of different connections differ. */
   let generation = 0;
   let closed = false;
+  let isLost = false;
+  /**
+   * Stays open and is never used: as long as there is another connection, SQLite keeps the log and
+   * its index when one is dropped, and a full disk can still be read by the next.
+   */
+  let anchor: Connection | undefined;
   const connection = (): Connection => {
     if (current === undefined) {
       current = openConnection(path, encryptionKey, mode);
@@ -122,6 +134,14 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
     durability,
     checkpoints,
     onCommit: options.onCommit,
+    onLost: (cause) => {
+      if (!isLost) options.onStorage?.({ state: 'write_lost', cause });
+      isLost = true;
+    },
+    onWritten: () => {
+      if (isLost) options.onStorage?.({ state: 'write_back' });
+      isLost = false;
+    },
   });
 
   /** Rows that were read, once nothing in them could be undone. */
@@ -134,6 +154,7 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
 
   try {
     await patiently(connection);
+    anchor = openConnection(path, encryptionKey, mode);
   } catch (error) {
     if (isNotADatabase(error)) throw unreadable(path, encryptionKey, error);
     throw error;
@@ -158,7 +179,7 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
       } catch (error) {
         return isBusy(error)
           ? patiently(run).then((rows) => told(statement.sql, rows))
-          : Promise.reject(error);
+          : Promise.reject(storeError(error));
       }
     },
     write<const L extends readonly Statement[]>(
@@ -192,6 +213,7 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
       // Best effort: if another process still reads, the log stays.
       attempt(() => current?.checkpoint('TRUNCATE'));
       drop();
+      attempt(() => anchor?.close());
     },
   };
 }

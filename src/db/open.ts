@@ -10,14 +10,14 @@ import type { Database } from './database.ts';
 import type { FlushDone, FlushMode } from './durability.ts';
 import { prepareFile, unreadable } from './file.ts';
 import { openLocal } from './local.ts';
-import type { Commit } from './local.ts';
+import type { Commit, StorageChange } from './local.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
 import type { Migration } from './migrate.ts';
 import { migrations as embedded } from './migrations.ts';
 import { openRemote } from './remote.ts';
 import { isNotADatabase } from './sqlite-error.ts';
 
-export type { Commit } from './local.ts';
+export type { Commit, StorageChange } from './local.ts';
 
 export interface OpenOptions {
   /** A path, `file:` with a path, or `libsql:`, `https:`, `http:`, `wss:`, `ws:`. */
@@ -37,6 +37,8 @@ export interface OpenOptions {
   readonly flush?: FlushMode;
   /** Where the checkpoint thread's program is, when it is not beside this one. */
   readonly checkpointLaneUrl?: URL;
+  /** Called when writes to a local file are no longer possible, and when they are again. */
+  readonly onStorage?: (change: StorageChange) => void;
   readonly onCommit?: (commit: Commit) => void;
   readonly onFlush?: (flush: FlushDone) => void;
   /** Replaces the embedded migrations, in tests. */

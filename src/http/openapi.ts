@@ -152,7 +152,12 @@ function operationOf(
   schema: (type: z.ZodType, io: 'input' | 'output') => unknown,
 ): Json {
   const fresh = route.security !== 'public' && route.security.fresh;
-  const problems = new Set<RefusalCode>([...BODY_PROBLEMS, 'overloaded', ...route.problems]);
+  const problems = new Set<RefusalCode>([
+    ...BODY_PROBLEMS,
+    'overloaded',
+    'storage_unavailable',
+    ...route.problems,
+  ]);
   if (route.limit !== undefined) problems.add('rate_limited');
   if (route.security !== 'public') {
     problems.add('invalid_token').add('session_revoked');

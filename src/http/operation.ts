@@ -3,7 +3,7 @@
  * once, for every route alike. Answers at once when nothing has to be waited for, so that a hot
  * route costs no turn of the event loop.
  */
-import { DatabaseBusy } from '../db/database.ts';
+import { DatabaseBusy, StorageUnavailable } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import type { Log } from '../lib/log.ts';
 import { policyText, stateText } from '../core/limit/limits.ts';
@@ -185,7 +185,11 @@ const FRONT_DOOR: ReadonlySet<string> = new Set([
   'invalid_request',
   'internal_error',
   'overloaded',
+  'storage_unavailable',
 ]);
+
+/** After a full disk or a lock that is held; the log has said so once. */
+const STORAGE_RETRY_SECONDS = 5;
 
 const BEARER_PROBLEMS: ReadonlySet<string> = new Set([
   'invalid_token',
@@ -210,8 +214,8 @@ function publicRefusal(
   { log, strictProblems, faultFields }: OperationSettings,
   requestId: string,
 ): Refusal {
-  if (error instanceof DatabaseBusy)
-    return new Refusal('overloaded', { retryAfterSeconds: 1, cause: error });
+  if (error instanceof DatabaseBusy || error instanceof StorageUnavailable)
+    return new Refusal('storage_unavailable', { retryAfterSeconds: STORAGE_RETRY_SECONDS });
   const where = { request_id: requestId, 'http.route': route.path };
   if (!(error instanceof Refusal)) {
     log.write('error', 'request.failed', 'an unexpected error ended a request', {

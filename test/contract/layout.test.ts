@@ -31,6 +31,7 @@ const CORE_NOUNS = [
   'password',
   'session',
   'signing-key',
+  'storage',
   'token',
   'user',
 ];

@@ -3,6 +3,7 @@
  * about.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { StorageUnavailable } from '../../src/db/database.ts';
 import { PROBLEMS, catalogue } from '../../src/http/problems.ts';
 import { REFUSALS } from '../../src/refusal.ts';
 import type { RefusalCode } from '../../src/refusal.ts';
@@ -24,6 +25,7 @@ const FRONT_DOOR: readonly RefusalCode[] = [
   'request_timeout',
   'header_too_large',
   'internal_error',
+  'storage_unavailable',
 ];
 const BEARER: readonly RefusalCode[] = [
   'invalid_token',
@@ -195,6 +197,17 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
     const check = () => own.call('POST', '/password/check', { body: { password: PASSWORD } });
     await check();
     const reply = await check();
+    await own.stop();
+    return reply;
+  },
+  storage_unavailable: async () => {
+    const own = await createTestApp();
+    const { write } = own.db;
+    own.db.write = () => Promise.reject(new StorageUnavailable('the disk refused'));
+    const reply = await own.call('POST', '/register', {
+      body: { username: 'late', password: PASSWORD },
+    });
+    own.db.write = write;
     await own.stop();
     return reply;
   },

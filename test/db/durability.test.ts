@@ -134,7 +134,10 @@ describe('with background flushes', () => {
     const write = db.write([addQuietly({ name: 'a' })]);
     await asked();
     held.shift()?.done(Object.assign(new Error('EIO'), { code: 'EIO' }));
-    await expect(write).rejects.toThrow('EIO');
+    await expect(write).rejects.toMatchObject({
+      name: 'StorageUnavailable',
+      cause: { code: 'EIO' },
+    });
     release();
     await db.write([addQuietly({ name: 'b' })]);
   });
