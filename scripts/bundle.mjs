@@ -7,7 +7,7 @@ import { copyFileSync, readFileSync } from 'node:fs';
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
 /** @type {import('esbuild').BuildOptions} */
-const common = {
+export const common = {
   bundle: true,
   platform: 'node',
   target: 'node20.19',

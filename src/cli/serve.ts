@@ -15,7 +15,7 @@ import type { Listeners } from '../http/listen.ts';
 import { withOpenapi } from '../http/openapi.ts';
 import { createServer } from '../http/server.ts';
 import { exceptionFields } from '../lib/log.ts';
-import { asset } from './asset.ts';
+import { asset, laneAsset } from './asset.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { keyEncryptionKey } from './key-file.ts';
@@ -67,6 +67,7 @@ export const serve: Verb = {
             log,
             keyEncryptionKey: keyBytes,
             commonPasswordBytes: asset('common-passwords.bin'),
+            ...laneAsset(),
             mail,
             ...breachedFilter(config),
           },
