@@ -1,5 +1,6 @@
 /** All verbs, in the order of the help. */
 import { breachedBuild } from './breached.ts';
+import { completion } from './completion.ts';
 import { configCheck } from './config-check.ts';
 import { configShow } from './config-show.ts';
 import { health } from './health.ts';
@@ -42,5 +43,6 @@ export const VERBS: readonly Verb[] = [
   outboxRetry,
   mailTest,
   breachedBuild,
+  completion(() => VERBS),
   printVersion,
 ];

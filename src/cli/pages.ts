@@ -2,8 +2,9 @@
 import { EVENTS } from '../lib/events.ts';
 import { catalogue, problemType } from '../http/problems.ts';
 import { configurationPage, exampleConfig } from '../config/example.ts';
-import { verbHelp } from './help.ts';
+import { EXIT_CODES, verbHelp } from './help.ts';
 import { VERBS } from './index.ts';
+import { manPage } from './man-page.ts';
 
 function cliPage(): string {
   const verbs = VERBS.map(
@@ -12,7 +13,9 @@ function cliPage(): string {
   return [
     '# Command line\n',
     'Without a verb, `postern` runs `postern serve`. Answers go to stdout, everything else to stderr; `--json` prints one object, or one a line for lists, with the field names of the API.\n',
-    '| exit code | |\n| --- | --- |\n| 0 | done |\n| 1 | failure, or the answer is "no" |\n| 2 | wrong usage |\n| 78 | the configuration is refused (systemd: `RestartPreventExitStatus=2 78`) |\n| 130 | a second interrupt during shutdown |\n',
+    '| exit code | |\n| --- | --- |',
+    ...EXIT_CODES.map(([code, meaning]) => `| ${code} | ${meaning} |`),
+    '',
     ...verbs,
   ].join('\n');
 }
@@ -53,6 +56,7 @@ export const PAGES: readonly { readonly path: string; readonly content: () => st
   { path: 'config.example.toml', content: exampleConfig },
   { path: 'docs/configuration.md', content: configurationPage },
   { path: 'docs/cli.md', content: cliPage },
+  { path: 'docs/postern.1', content: () => manPage(VERBS) },
   { path: 'docs/errors.md', content: errorsPage },
   { path: 'docs/events.md', content: eventsPage },
 ];
