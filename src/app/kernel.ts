@@ -41,6 +41,8 @@ import type { Clock } from '../lib/clock.ts';
 import { createIds } from '../lib/id.ts';
 import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
+import { NO_METRICS } from '../lib/metrics.ts';
+import type { Metrics } from '../lib/metrics.ts';
 
 /** What only the process edge can give. */
 export interface Edge {
@@ -48,6 +50,8 @@ export interface Edge {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where to report what is measured; without it, nowhere. */
+  readonly metrics?: Metrics;
   /** 32 bytes that seal what is in the database. */
   readonly keyEncryptionKey: Uint8Array;
   /** The list of common passwords, as built. */
@@ -129,7 +133,7 @@ function reportUnusable(log: Log, clock: Clock): (reason: StoredRefusal) => void
 }
 
 function createHasher({ password }: Config, edge: Edge): PasswordHasher {
-  const { clock, random, log, laneUrl } = edge;
+  const { clock, random, log, laneUrl, metrics = NO_METRICS } = edge;
   return createPasswordHasher({
     threads: password.threads,
     memoryKiB: Math.floor(password.memory / 1024),
@@ -142,6 +146,7 @@ function createHasher({ password }: Config, edge: Edge): PasswordHasher {
     clock,
     random,
     ...(laneUrl === undefined ? {} : { laneUrl }),
+    onDone: metrics.passwordHash,
     onRefused: reportUnusable(log, clock),
   });
 }
@@ -189,7 +194,7 @@ export async function createKernel(
   edge: Edge,
   { tokenTypes, wakeCourier }: KernelOptions,
 ): Promise<BuiltKernel> {
-  const { db, clock, random, log } = edge;
+  const { db, clock, random, log, metrics = NO_METRICS } = edge;
   const newId = createIds(clock, random);
   const issuer = config.server.public_url;
   const limits = sessionLimits(config);
@@ -214,7 +219,10 @@ export async function createKernel(
   });
   const refreshRevocations = revocations.refresh;
   const commit: Commit = createCommit({ db, refreshRevocations, wakeCourier });
-  const attempts = createAttempts({ db, clock }, attemptLimits(config));
+  const attempts = createAttempts(
+    { db, clock, onThrottled: metrics.throttled },
+    attemptLimits(config),
+  );
   // Whoever can't write must not be started: sign-ins would fail one by one instead of the start.
   // After the keys, for a refusal of theirs says that nothing was changed.
   await commit.inAnySession([attempts.probe()]);
@@ -247,6 +255,7 @@ export async function createKernel(
     clock,
     random,
     log,
+    metrics,
     newId,
     issuer,
     sealer,
@@ -259,7 +268,16 @@ export async function createKernel(
     oneTimes: createOneTimes({ db, clock }),
     challenges: createChallenges({ db, clock }),
     sessions,
-    refreshSession: createRefresh({ db, clock, limits, revocations, issueTokens, grace, mfa }),
+    refreshSession: createRefresh({
+      db,
+      clock,
+      limits,
+      revocations,
+      issueTokens,
+      grace,
+      mfa,
+      metrics,
+    }),
     emails,
     factors,
     mfa,

@@ -1,5 +1,7 @@
 /** Generates the pages of docs/ that describe the code; a test compares them. */
 import { EVENTS } from '../lib/events.ts';
+import { METRICS } from '../lib/metrics.ts';
+import type { MetricMeaning } from '../lib/metrics.ts';
 import { catalogue, problemType } from '../http/problems.ts';
 import { configurationPage, exampleConfig } from '../config/example.ts';
 import { EXIT_CODES, verbHelp } from './help.ts';
@@ -51,6 +53,25 @@ function eventsPage(): string {
   ].join('\n');
 }
 
+function metricsPage(): string {
+  const rows = Object.entries(METRICS).map(([name, meaning]: readonly [string, MetricMeaning]) => {
+    const labels = Object.entries(meaning.labels ?? {}).map(
+      ([label, values]) => `\`${label}\`: ${values}`,
+    );
+    return `| \`${name}\` | ${meaning.type} | ${meaning.sentence} | ${labels.join('; ')} |`;
+  });
+  return [
+    '# Metrics\n',
+    'With `metrics.listen = ["tcp://127.0.0.1:7401"]` the service answers `GET /metrics` there in the format of Prometheus, and nothing else; its own addresses never do. Without it nothing is measured.\n',
+    '```sh\ncurl -s http://127.0.0.1:7401/metrics\n```\n',
+    'Labels come from closed lists: no id, address, name or path of a request is ever one. Times are in seconds. Names follow SemVer. A dashboard and alert rules: [examples/grafana](../examples/grafana/README.md).\n',
+    '| metric | type | | labels |\n| --- | --- | --- | --- |',
+    ...rows,
+    '',
+    'Besides, `process_*` (CPU, memory, descriptors, start) and `nodejs_*` (event-loop delay, garbage collection, heap) as prom-client names them.\n',
+  ].join('\n');
+}
+
 /** Path from the repository's root, and content. */
 export const PAGES: readonly { readonly path: string; readonly content: () => string }[] = [
   { path: 'config.example.toml', content: exampleConfig },
@@ -58,5 +79,6 @@ export const PAGES: readonly { readonly path: string; readonly content: () => st
   { path: 'docs/cli.md', content: cliPage },
   { path: 'docs/postern.1', content: () => manPage(VERBS) },
   { path: 'docs/errors.md', content: errorsPage },
+  { path: 'docs/metrics.md', content: metricsPage },
   { path: 'docs/events.md', content: eventsPage },
 ];

@@ -1,10 +1,11 @@
 /** `postern serve`: opens or creates its state, listens, and shuts down in order. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { relative } from 'node:path';
 import { createApp } from '../app/app.ts';
 import type { RunningApp } from '../app/app.ts';
 import { httpDeps } from '../app/http.ts';
+import { metricSources } from '../app/metric-sources.ts';
+import type { Prometheus } from '../app/prometheus.ts';
 import type { Config } from '../config/schema.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
@@ -12,9 +13,11 @@ import { features } from '../features/index.ts';
 import { readFilter } from '../core/password/fuse-filter.ts';
 import { ListenRefused, listen } from '../http/listen.ts';
 import type { Listeners } from '../http/listen.ts';
+import { metricsServer } from '../http/metrics-server.ts';
 import { withOpenapi } from '../http/openapi.ts';
 import { createServer } from '../http/server.ts';
 import { exceptionFields } from '../lib/log.ts';
+import { announce } from './announce.ts';
 import { asset, laneAsset } from './asset.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
@@ -22,10 +25,11 @@ import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
 import { createLogger } from './logger.ts';
 import type { RunningLog } from './logger.ts';
-import { describeMail, mailFolder, mailTransports, ownTemplates } from './mail-ways.ts';
+import { mailTransports, ownTemplates } from './mail-ways.ts';
+import { prometheusOf, watchBackups } from './serve-metrics.ts';
 import { openState, refusing } from './state.ts';
 import { LISTEN_OPTION, LOG_LEVEL_OPTION } from './verb.ts';
-import type { Verb, VerbCall } from './verb.ts';
+import type { Verb } from './verb.ts';
 import { VERSION } from './version.ts';
 
 export const serve: Verb = {
@@ -52,7 +56,8 @@ export const serve: Verb = {
     const keyBytes = await refusing(async () =>
       keyEncryptionKey(config, 'create', (line) => call.output.warn(line)),
     );
-    const db = await openState(config, call);
+    const prometheus = await prometheusOf(config, call, log);
+    const db = await openState(config, call, prometheus?.metrics.commit);
     let running: RunningApp | undefined;
     try {
       const isNew = db.isNew;
@@ -69,13 +74,18 @@ export const serve: Verb = {
             commonPasswordBytes: asset('common-passwords.bin'),
             ...laneAsset(),
             mail,
+            ...(prometheus === undefined ? {} : { metrics: prometheus.metrics }),
             ...breachedFilter(config),
           },
           features,
         ),
       );
-      const listeners = await open(config, running, log);
-      announce(call, config, db, running, listeners, {
+      prometheus?.observe(metricSources(running.kernel, config, watchBackups(db)));
+      const listeners = await open(running, log, prometheus);
+      announce(call, {
+        running,
+        db,
+        listeners,
         isNew,
         path,
         ms: Math.round(performance.now() - started),
@@ -124,25 +134,47 @@ async function finish(running: RunningApp, db: OpenDatabase, log: RunningLog): P
   return EXIT.done;
 }
 
-async function open(config: Config, running: RunningApp, log: RunningLog): Promise<Listeners> {
-  const { server } = config;
+async function open(
+  running: RunningApp,
+  log: RunningLog,
+  prometheus: Prometheus | undefined,
+): Promise<Listeners> {
+  const { server, metrics } = running.config;
   const routes = withOpenapi(running.routes, {
     title: server.name,
     version: VERSION,
     issuer: server.public_url,
   });
   lastResort(log);
-  return listen(
-    createServer(httpDeps(running), routes),
-    server.listen,
-    {
-      headerTimeoutMs: server.header_timeout,
-      requestTimeoutMs: server.request_timeout,
-      keepAliveTimeoutMs: server.keep_alive_timeout,
-      maxConnections: server.max_connections,
-    },
-    { inheritedSockets: inheritedSockets(), umask: (mask) => process.umask(mask) },
-  );
+  const limits = {
+    headerTimeoutMs: server.header_timeout,
+    requestTimeoutMs: server.request_timeout,
+    keepAliveTimeoutMs: server.keep_alive_timeout,
+    maxConnections: server.max_connections,
+  };
+  const edge = {
+    inheritedSockets: inheritedSockets(),
+    umask: (mask: number) => process.umask(mask),
+  };
+  const onRequest = prometheus === undefined ? {} : { onRequest: prometheus.metrics.request };
+  const http = createServer(httpDeps(running), routes, onRequest);
+  const listeners = await listen(http, server.listen, limits, edge);
+  if (prometheus === undefined) return listeners;
+  try {
+    const own = await listen(metricsServer(http, prometheus), metrics.listen, limits, edge);
+    return {
+      addresses: listeners.addresses,
+      metrics: own.addresses,
+      // Last, so that the end can be watched.
+      close: async (deadlineMs) => {
+        await listeners.close(deadlineMs);
+        await own.close(0);
+      },
+    };
+  } catch (error) {
+    await listeners.close(0);
+    throw error;
+  }
 }
 
 /**
@@ -206,61 +238,4 @@ function stopSignal(): Promise<void> {
     process.on('SIGTERM', tell);
     process.on('SIGINT', tell);
   });
-}
-
-interface Start {
-  readonly isNew: boolean;
-  readonly path: string | undefined;
-  readonly ms: number;
-  readonly pretty: boolean;
-  readonly log: RunningLog;
-}
-
-function announce(
-  call: VerbCall,
-  config: Config,
-  db: OpenDatabase,
-  { kernel }: RunningApp,
-  listeners: Listeners,
-  { isNew, path, ms, pretty, log }: Start,
-): void {
-  const { public_url } = config.server;
-  const { algorithm } = config.tokens;
-  const kid = kernel.signingKeys.published()[0]?.jwk.kid;
-  if (!pretty) {
-    log.write('info', 'server.started', `postern ${VERSION} is ready`, {
-      version: VERSION,
-      listen: listeners.addresses,
-      public_url,
-      database: db.location,
-      config: path ?? 'defaults',
-      algorithm,
-      ...(kid === undefined ? {} : { kid }),
-      duration_ms: ms,
-    });
-    log.flush();
-    return;
-  }
-  const shown = (path: string): string =>
-    path.startsWith('/') ? relativePath(call.context.cwd, path) : path;
-  call.output.answer(
-    [
-      `postern ${VERSION} is ready (${ms} ms)`,
-      ...listeners.addresses.map(
-        (address, index) =>
-          `  ${index === 0 ? 'API     ' : '        '}  ${address.padEnd(30)}${index === 0 ? ' GET /openapi.json' : ''}`,
-      ),
-      `  keys      ${public_url}/.well-known/jwks.json   ${algorithm}${kid === undefined ? '' : `, kid ${kid.slice(0, 4)}…`}`,
-      `  database  ${shown(db.location).padEnd(30)} ${isNew ? 'new' : 'there'}`,
-      config.mail.transports.length === 0
-        ? `  mail      ${`${shown(mailFolder(config))}/*.eml`.padEnd(30)} nothing is sent: [mail] transports is empty`
-        : `  mail      ${describeMail(config)}`,
-      `  config    ${path ?? 'defaults'}${path === undefined ? '                       config.example.toml has every setting' : ''}`,
-    ].join('\n'),
-  );
-}
-
-function relativePath(from: string, to: string): string {
-  const path = relative(from, to);
-  return path.startsWith('..') ? to : `./${path}`;
 }

@@ -13,6 +13,7 @@ import { sectionRegistry, settingRegistry } from '../lib/setting.ts';
 import type { SettingMeta } from '../lib/setting.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { mailFileSection, mailSection, mailSmtpSection, mailWebhookSection } from './mail.ts';
+import { metricsSection } from './metrics.ts';
 import {
   databaseSection,
   logSection,
@@ -40,6 +41,7 @@ const sections = z.object({
   'mail.webhook': mailWebhookSection,
   'mail.file': mailFileSection,
   log: logSection,
+  metrics: metricsSection,
 });
 
 /** Converts TOML values to what the program uses: milliseconds, bytes, parsed listeners. */

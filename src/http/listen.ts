@@ -13,7 +13,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ListenAddress } from '../config/listen-address.ts';
-import type { HttpServer } from './server.ts';
+import type { ListeningServer } from './metrics-server.ts';
 import type { UnparsedFault } from './unparsed.ts';
 
 export interface ListenLimits {
@@ -34,6 +34,8 @@ export interface ProcessEdge {
 export interface Listeners {
   /** Where it really listens, as URLs: a port 0 has become a number. */
   readonly addresses: readonly string[];
+  /** Where metrics are answered, if anywhere. */
+  readonly metrics?: readonly string[];
   /** Stops accepting, lets what is in flight be answered, and cuts what is left at the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -50,7 +52,7 @@ const MAX_HEADER_BYTES = 16_384;
  *   nothing listens then
  */
 export async function listen(
-  server: HttpServer,
+  server: ListeningServer,
   addresses: readonly ListenAddress[],
   limits: ListenLimits,
   edge: ProcessEdge,
@@ -266,7 +268,7 @@ function describe(http: Server, target: Target): string {
  * connection ends (H08).
  */
 function refuseUnparsed(
-  server: HttpServer,
+  server: ListeningServer,
   error: NodeJS.ErrnoException & { rawPacket?: Buffer },
   socket: Duplex,
 ): void {

@@ -152,6 +152,10 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'error',
     sentence: 'Expired rows could not be removed; it will be tried again.',
   },
+  'metrics.failed': {
+    level: 'error',
+    sentence: 'Some metrics could not be read; they stay as they were.',
+  },
   'readiness.failed': {
     level: 'warn',
     sentence: '/readyz answered 503; reason is one of its reasons.',

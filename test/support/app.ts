@@ -28,6 +28,7 @@ import type { ClaimedEmail } from '../../src/core/email/outbox.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { requestFields } from '../../src/lib/log.ts';
 import type { Log, LogFields, LogLevel } from '../../src/lib/log.ts';
+import type { Metrics } from '../../src/lib/metrics.ts';
 import { createGate } from './gate.ts';
 import { testRandom } from './random.ts';
 
@@ -112,6 +113,7 @@ export interface TestAppOptions {
   readonly keyEncryptionKey?: Uint8Array;
   readonly breachedBytes?: Buffer;
   readonly server?: ServerOptions;
+  readonly metrics?: Metrics;
 }
 
 /** When a test clock stands before anybody moves it. */
@@ -170,6 +172,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     busyTimeoutMs: 5_000,
     driver,
     clock,
+    ...(options.metrics === undefined ? {} : { onCommit: options.metrics.commit }),
   });
   await db.migrate();
   const gate = createGate(directory, cheap.password.threads || availableParallelism());
@@ -182,6 +185,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       laneUrl: gate.laneUrl,
       log,
       keyEncryptionKey: options.keyEncryptionKey ?? TEST_KEY,
+      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
       commonPasswordBytes,
       ...(options.breachedBytes === undefined ? {} : { breachedBytes: options.breachedBytes }),
     },

@@ -1,6 +1,7 @@
 /** Trading a refresh token for its successor and a new access token. */
 import type { Database } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { Metrics } from '../../lib/metrics.ts';
 import { Refusal } from '../../refusal.ts';
 import type { Context } from '../context.ts';
 import type { Authenticated } from '../factor/authentication.ts';
@@ -30,6 +31,7 @@ export interface RefreshDeps {
   readonly issueTokens: IssueTokens;
   readonly grace: EnrolmentGrace;
   readonly mfa: MfaPolicy;
+  readonly metrics: Metrics;
 }
 
 const REFUSED = {
@@ -52,6 +54,7 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
     // Before the token is spent: who is refused keeps it, for when there is another grace.
     if (mfa.required === 'all') await demandEnrolled(subject);
     const rotation = await rotateSession(db, limits, subject, clock.now());
+    deps.metrics.refresh(rotation.outcome);
     if (rotation.outcome === 'refused') throw new Refusal(REFUSED[rotation.why]);
     if (rotation.outcome === 'reused') {
       await deps.revocations.refresh();
