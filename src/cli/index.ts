@@ -1,4 +1,5 @@
 /** All verbs, in the order of the help. */
+import { backup } from './backup.ts';
 import { breachedBuild } from './breached.ts';
 import { completion } from './completion.ts';
 import { configCheck } from './config-check.ts';
@@ -8,6 +9,7 @@ import { keysExport, keysList, keysRotate } from './keys.ts';
 import { migrate } from './migrate.ts';
 import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
+import { restore } from './restore.ts';
 import { serve } from './serve.ts';
 import { userRemoveFactors, userRenewGrace } from './user-factor.ts';
 import {
@@ -27,6 +29,8 @@ export const VERBS: readonly Verb[] = [
   configCheck,
   configShow,
   migrate,
+  backup,
+  restore,
   keysList,
   keysRotate,
   keysExport,

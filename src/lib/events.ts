@@ -78,6 +78,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'info',
     sentence: 'One session, or all sessions of a user, ended; reason says why.',
   },
+  'session.rolled_back': {
+    level: 'info',
+    sentence:
+      'A refresh token was newer than its session, as after a restore from a backup: no theft. Its session was ended.',
+  },
   'refresh_token.reused': {
     level: 'warn',
     sentence:

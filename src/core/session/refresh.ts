@@ -54,8 +54,18 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
     // Before the token is spent: who is refused keeps it, for when there is another grace.
     if (mfa.required === 'all') await demandEnrolled(subject);
     const rotation = await rotateSession(db, limits, subject, clock.now());
-    deps.metrics.refresh(rotation.outcome);
+    deps.metrics.refresh(rotation.outcome === 'rolled_back' ? 'refused' : rotation.outcome);
     if (rotation.outcome === 'refused') throw new Refusal(REFUSED[rotation.why]);
+    if (rotation.outcome === 'rolled_back') {
+      await deps.revocations.refresh();
+      context.log.write(
+        'info',
+        'session.rolled_back',
+        'a refresh token is newer than its session, as after a restore from a backup: the session was ended',
+        { 'user.id': subject.userId, 'session.id': subject.sessionId },
+      );
+      throw new Refusal('session_revoked');
+    }
     if (rotation.outcome === 'reused') {
       await deps.revocations.refresh();
       context.log.write(

@@ -1,5 +1,5 @@
 /** Using the refresh token of one generation: rotation, grace and reuse (D2, RFC 9700 §4.14.2). */
-import { and, eq, exists, gt, isNull, sql } from 'drizzle-orm';
+import { and, eq, exists, gt, inArray, isNull, sql } from 'drizzle-orm';
 import type { Database } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { RowOfColumns } from '../../db/prepare.ts';
@@ -12,6 +12,7 @@ const rotatedColumns = {
   generation: session.generation,
   rotatedAt: session.rotatedAt,
   endedAt: session.endedAt,
+  endReason: session.endReason,
   authTime: session.authTime,
   lastUsedAt: session.lastUsedAt,
   expiresAt: session.expiresAt,
@@ -64,7 +65,7 @@ const rotate = prepare(
       rotatedAt: sql`CASE WHEN ${isCurrent} THEN ${given('now')} ELSE ${session.rotatedAt} END`,
       lastUsedAt: sql`CASE WHEN ${isCurrent} THEN ${given('now')} ELSE ${session.lastUsedAt} END`,
       endedAt: sql`CASE WHEN ${isCurrent} OR ${isGrace} THEN NULL ELSE ${given('now')} END`,
-      endReason: sql`CASE WHEN ${isCurrent} OR ${isGrace} THEN NULL ELSE 'token_reused' END`,
+      endReason: sql`CASE WHEN ${isCurrent} OR ${isGrace} THEN NULL WHEN ${session.generation} < ${given('generation')} THEN 'rolled_back' ELSE 'token_reused' END`,
       generation: sql`CASE WHEN ${isCurrent} THEN ${session.generation} + 1 ELSE ${session.generation} END`,
     })
     .where(isUsable)
@@ -84,7 +85,7 @@ const revokeReused = prepare(
         and(
           eq(session.id, given('sessionId')),
           eq(session.endedAt, given('now')),
-          eq(session.endReason, 'token_reused'),
+          inArray(session.endReason, ['token_reused', 'rolled_back']),
         ),
       ),
   ),
@@ -116,9 +117,11 @@ export type RotationRefusal = 'expired' | 'ended' | 'disabled' | 'unknown';
 export type Rotation =
   | {
       readonly outcome: 'rotated' | 'grace';
-      readonly session: Omit<Rotated, 'endedAt'> & Pick<Session, 'id'>;
+      readonly session: Omit<Rotated, 'endedAt' | 'endReason'> & Pick<Session, 'id'>;
     }
   | { readonly outcome: 'reused' }
+  /** The token is newer than its session: the database was restored from a backup. */
+  | { readonly outcome: 'rolled_back' }
   | { readonly outcome: 'refused'; readonly why: RotationRefusal };
 
 /** Uses the refresh token of one generation. */
@@ -141,7 +144,8 @@ export async function rotateSession(
     const [fate] = await db.read(fateOf({ sessionId, userId }));
     return { outcome: 'refused', why: whyRefused(fate, now, idleTtlMs) };
   }
-  if (row.endedAt !== null) return { outcome: 'reused' };
+  if (row.endedAt !== null)
+    return { outcome: row.endReason === 'rolled_back' ? 'rolled_back' : 'reused' };
   return { outcome: 'grace', session: { ...row, id: sessionId } };
 }
 

@@ -1,0 +1,26 @@
+/**
+ * Voiding everything that waits to be used once: codes, links, pending registrations, answered
+ * challenges, and the emails that carry them. After a restore, what was spent since would be good
+ * again; after an incident, nobody knows who holds them.
+ */
+import { eq } from 'drizzle-orm';
+import type { Statement } from '../../db/database.ts';
+import { given, prepare, query } from '../../db/prepare.ts';
+import { outbox } from '../email/tables.ts';
+import { challenge } from '../factor/tables.ts';
+import { oneTime } from './tables.ts';
+
+const voidOneTimes = prepare(query.delete(oneTime).returning({ id: oneTime.id }));
+const voidChallenges = prepare(query.delete(challenge).returning({ id: challenge.id }));
+const voidEmails = prepare(
+  query
+    .update(outbox)
+    .set({ state: 'expired', settledAt: given('now'), payloadSealed: null })
+    .where(eq(outbox.state, 'pending'))
+    .returning({ id: outbox.id }),
+);
+
+/** Yields the ids of the codes and links, the challenges, the emails. */
+export function voidAllOneTimes(now: number): readonly Statement<{ readonly id: string }>[] {
+  return [voidOneTimes(), voidChallenges(), voidEmails({ now })];
+}
