@@ -4,6 +4,7 @@ import { breachedBuild } from './breached.ts';
 import { completion } from './completion.ts';
 import { configCheck } from './config-check.ts';
 import { configShow } from './config-show.ts';
+import { doctor } from './doctor.ts';
 import { health } from './health.ts';
 import { keysExport, keysList, keysRotate } from './keys.ts';
 import { migrate } from './migrate.ts';
@@ -26,6 +27,7 @@ import type { Verb } from './verb.ts';
 export const VERBS: readonly Verb[] = [
   serve,
   health,
+  doctor,
   configCheck,
   configShow,
   migrate,
