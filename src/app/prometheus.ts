@@ -54,7 +54,12 @@ export async function createPrometheus(options: PrometheusOptions): Promise<Prom
     const { depth, rejectedBy } = from.hashQueue();
     made.gauges.postern_hash_queue_depth.set(depth);
     for (const [reason, count] of Object.entries(rejectedBy)) {
-      made.counters.postern_hash_rejected_total.inc({ reason }, count - (refused.get(reason) ?? 0));
+      const before = refused.get(reason) ?? 0;
+      // Fewer than before: another app counts now.
+      made.counters.postern_hash_rejected_total.inc(
+        { reason },
+        count < before ? count : count - before,
+      );
       refused.set(reason, count);
     }
     made.gauges.postern_signing_key_expiry_timestamp_seconds.set(

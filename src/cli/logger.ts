@@ -13,6 +13,8 @@ import type { OutputStream } from './context.ts';
 export interface RunningLog extends Log {
   /** Writes out what is buffered. */
   flush(): void;
+  /** Changes the least severe level that is written. */
+  setLevel(level: LogLevel): void;
 }
 
 /**
@@ -76,6 +78,9 @@ export function createLogger(options: {
     },
     enabled: (level) => logger.isLevelEnabled(level),
     flush,
+    setLevel: (level) => {
+      logger.level = level;
+    },
   };
 }
 

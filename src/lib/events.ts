@@ -14,6 +14,19 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'info',
     sentence: 'The service is ready: where it listens, its database, its key.',
   },
+  'config.reloaded': {
+    level: 'info',
+    sentence:
+      'SIGHUP: the configuration was read again and is in force; count says how many settings changed.',
+  },
+  'config.refused': {
+    level: 'error',
+    sentence: 'SIGHUP: the configuration is faulty or does not fit; the service goes on as it was.',
+  },
+  'config.restart_needed': {
+    level: 'warn',
+    sentence: 'Settings have changed that count from the next start only.',
+  },
   'server.stopping': {
     level: 'info',
     sentence: 'A signal was received: no new requests are accepted, running ones are finished.',
