@@ -6,6 +6,8 @@ import { configCheck } from './config-check.ts';
 import { configShow } from './config-show.ts';
 import { doctor } from './doctor.ts';
 import { health } from './health.ts';
+import { incident } from './incident.ts';
+import { init } from './init.ts';
 import { keysExport, keysList, keysRotate } from './keys.ts';
 import { migrate } from './migrate.ts';
 import { mailTest, outboxList, outboxRetry } from './outbox.ts';
@@ -26,6 +28,7 @@ import type { Verb } from './verb.ts';
 
 export const VERBS: readonly Verb[] = [
   serve,
+  init,
   health,
   doctor,
   configCheck,
@@ -36,6 +39,7 @@ export const VERBS: readonly Verb[] = [
   keysList,
   keysRotate,
   keysExport,
+  incident,
   userCreate,
   userList,
   userDisable,

@@ -18,7 +18,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { createSigningKeys } from '../core/signing-key/signing-key.ts';
 import { signingKeyPolicy } from '../app/kernel.ts';
-import { voidAllOneTimes } from '../core/one-time/void-all.ts';
+import { voidAllOneTimes, voidWaitingEmails } from '../core/one-time/void-all.ts';
 import { openWithRecoveryKey } from '../crypto/recovery-key.ts';
 import { createSealer, parseSealKey } from '../crypto/seal.ts';
 import { systemRandom } from '../crypto/secret.ts';
@@ -214,7 +214,7 @@ async function verified(
         signingKeyPolicy(config),
         'look',
       );
-      const [codes = []] = await db.write(voidAllOneTimes(clock.now()));
+      const [codes = []] = await db.write([...voidAllOneTimes(), voidWaitingEmails(clock.now())]);
       return codes.length;
     } finally {
       await db.close();

@@ -1,6 +1,6 @@
 /**
- * Voiding everything that waits to be used once: codes, links, pending registrations, answered
- * challenges, and the emails that carry them. After a restore, what was spent since would be good
+ * Voiding everything that waits to be used once: codes, links, pending registrations and answered
+ * challenges. After a restore, what was spent since would be good
  * again; after an incident, nobody knows who holds them.
  */
 import { eq } from 'drizzle-orm';
@@ -20,7 +20,12 @@ const voidEmails = prepare(
     .returning({ id: outbox.id }),
 );
 
-/** Yields the ids of the codes and links, the challenges, the emails. */
-export function voidAllOneTimes(now: number): readonly Statement<{ readonly id: string }>[] {
-  return [voidOneTimes(), voidChallenges(), voidEmails({ now })];
+/** Each yields the ids of what it voids: codes and links, then challenges. */
+export function voidAllOneTimes(): readonly Statement<{ readonly id: string }>[] {
+  return [voidOneTimes(), voidChallenges()];
+}
+
+/** Emails that wait: after a restore they may have been sent already. */
+export function voidWaitingEmails(now: number): Statement<{ readonly id: string }> {
+  return voidEmails({ now });
 }
