@@ -48,12 +48,13 @@ async function buildBinary(target) {
   run('npm', ['ci', '--silent', '--os=linux', `--cpu=${cpu}`, '--libc=glibc', '--prefix', parts]);
   const modules = join(parts, 'node_modules');
   const node = join(modules, `node-${target}`, 'bin', 'node');
-  const { program, lane } = await singleFiles();
+  const { program, map, lane } = await singleFiles();
   const work = mkdtempSync(join(tmpdir(), 'postern-build-'));
   try {
     const main = join(work, 'postern.js');
     writeFileSync(main, program);
     writeFileSync(join(work, 'hash-lane.mjs'), lane);
+    writeFileSync(join(work, 'postern.js.map'), map);
     const blob = join(work, 'postern.blob');
     const config = join(work, 'sea.json');
     writeFileSync(
@@ -66,6 +67,7 @@ async function buildBinary(target) {
         useCodeCache: target === HERE,
         assets: {
           'hash-lane.mjs': join(work, 'hash-lane.mjs'),
+          'postern.js.map': join(work, 'postern.js.map'),
           'common-passwords.bin': 'src/core/password/common-passwords.bin',
           'libsql.node': join(modules, '@libsql', `${target}-gnu`, 'index.node'),
           'argon2.node': join(

@@ -32,6 +32,8 @@ export function bundles(outdir) {
       // idle process need not hold.
       splitting: true,
       outExtension: { '.js': '.mjs' },
+      sourcemap: 'external',
+      sourcesContent: false,
       chunkNames: 'postern-[name]-[hash]',
       banner: {
         js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

@@ -57,17 +57,33 @@ const single = {
  * The texts that the binary is made of. The program is CommonJS, as a single executable has it; a
  * lane is a module, which a worker takes from a `data:` URL.
  *
- * @returns {Promise<{ program: string, lane: string }>}
+ * @returns {Promise<{ program: string, map: string, lane: string }>}
  */
 export async function singleFiles() {
-  const program = await textOf({
+  const { program, map } = await withMap({
     entryPoints: ['src/main.ts'],
     format: 'cjs',
     // Only read where files lie beside the program.
     define: { ...common.define, 'import.meta.url': JSON.stringify('file:///postern') },
   });
   const lane = await textOf({ entryPoints: ['src/crypto/hash-lane.mjs'], format: 'esm' });
-  return { program: program.replace(/^#!.*\n/, ''), lane };
+  // An empty line in its place keeps the map true.
+  return { program: program.replace(/^#!.*\n/, '\n'), map, lane };
+}
+
+/** @param {import('esbuild').BuildOptions} options */
+async function withMap(options) {
+  const { outputFiles = [] } = await build({
+    ...single,
+    ...options,
+    outfile: 'dist/postern.js',
+    sourcemap: 'external',
+    sourcesContent: false,
+  });
+  const program = outputFiles.find(({ path }) => path.endsWith('.js'));
+  const map = outputFiles.find(({ path }) => path.endsWith('.map'));
+  if (program === undefined || map === undefined) throw new Error('the bundle is not one file');
+  return { program: program.text, map: map.text };
 }
 
 /** @param {import('esbuild').BuildOptions} options */

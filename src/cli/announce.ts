@@ -56,7 +56,7 @@ export function announce(call: VerbCall, start: Start): void {
       config.mail.transports.length === 0
         ? `  mail      ${`${shown(mailFolder(config))}/*.eml`.padEnd(30)} nothing is sent: [mail] transports is empty`
         : `  mail      ${describeMail(config)}`,
-      `  config    ${path ?? 'defaults'}${path === undefined ? '                       config.example.toml has every setting' : ''}`,
+      `  config    ${path ?? 'defaults'}${path === undefined ? '                       `postern init` writes config.toml' : ''}`,
     ].join('\n'),
   );
 }

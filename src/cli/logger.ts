@@ -30,12 +30,19 @@ export function createLogger(options: {
   level: LogLevel;
   pretty: boolean;
   stdout: OutputStream;
+  /** Translates a stack to the files of src/. */
+  mapStack?: (stack: string) => string;
 }): RunningLog {
+  const { mapStack = (stack) => stack } = options;
+  const mapped = (fields: LogFields = {}): LogFields => {
+    const stack = fields['exception.stacktrace'];
+    return stack === undefined ? fields : { ...fields, 'exception.stacktrace': mapStack(stack) };
+  };
   const file = options.pretty
     ? undefined
     : pino.destination({ dest: 1, sync: false, maxLength: MAX_BEHIND_BYTES });
   file?.on('error', () => undefined);
-  const texts: LineTexts = { isoNow: isoClock(), agentText: agentTexts() };
+  const texts: LineTexts = { isoNow: isoClock(), agentText: agentTexts(), mapped };
   let gathered = '';
   const gather = (line: string): void => {
     gathered += line;
@@ -69,7 +76,7 @@ export function createLogger(options: {
   setInterval(pass, GATHER_MS).unref();
   return {
     write: (level: LogLevel, event: string, message: string, fields?: LogFields) =>
-      logger[level]({ event, ...fields }, message),
+      logger[level]({ event, ...mapped(fields) }, message),
     request: (level, line) => {
       if (!logger.isLevelEnabled(level)) return;
       const text = requestText(level, line, texts);
@@ -132,6 +139,7 @@ function agentTexts(): (agent: string | null) => string {
 interface LineTexts {
   readonly isoNow: () => string;
   readonly agentText: (agent: string | null) => string;
+  readonly mapped: (fields: LogFields) => LogFields;
 }
 
 /**
@@ -140,10 +148,10 @@ interface LineTexts {
  * Failed requests are rare and go through pino.
  */
 function requestText(level: LogLevel, line: RequestLine, texts: LineTexts): string {
-  const { isoNow, agentText } = texts;
+  const { isoNow, agentText, mapped } = texts;
   if (line.error !== undefined)
     return visible(
-      `${JSON.stringify({ level, time: isoNow(), event: 'http.request', ...requestFields(line), message: '' })}\n`,
+      `${JSON.stringify({ level, time: isoNow(), event: 'http.request', ...mapped(requestFields(line)), message: '' })}\n`,
     );
   const { userId, sessionId, problem, ip, trace } = line;
   return (

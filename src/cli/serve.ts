@@ -24,6 +24,7 @@ import { createReloader } from './reload.ts';
 import { prometheusOf } from './serve-metrics.ts';
 import { assemble, swappable } from './service.ts';
 import type { Service } from './service.ts';
+import { sourcePositions } from './source-positions.ts';
 import { openState, refusing } from './state.ts';
 import { LISTEN_OPTION, LOG_LEVEL_OPTION } from './verb.ts';
 import type { Verb } from './verb.ts';
@@ -46,7 +47,12 @@ export const serve: Verb = {
     const pretty =
       config.log.format === 'pretty' ||
       (config.log.format === 'auto' && call.context.stdout.isTTY === true);
-    const log = createLogger({ level: config.log.level, pretty, stdout: call.context.stdout });
+    const log = createLogger({
+      level: config.log.level,
+      pretty,
+      stdout: call.context.stdout,
+      mapStack: sourcePositions(),
+    });
     // Before the database: a database without its key would later look as if the key had been lost.
     await refusing(async () => keyEncryptionKey(config, 'create', () => undefined));
     const prometheus = await prometheusOf(config, call, log);

@@ -75,9 +75,14 @@ export function requestFields(line: RequestLine): LogFields {
     ...(line.userId === undefined ? {} : { 'user.id': line.userId }),
     ...(line.sessionId === undefined ? {} : { 'session.id': line.sessionId }),
     ...(line.problem === undefined ? {} : { 'error.type': line.problem }),
-    ...(line.error === undefined ? {} : exceptionFields(line.error)),
+    ...(line.error === undefined ? {} : withoutStack(exceptionFields(line.error))),
     duration_ms: line.durationMs,
   };
+}
+
+/** A stack is logged once, where the fault is (request.failed). */
+function withoutStack({ 'exception.stacktrace': _, ...fields }: LogFields): LogFields {
+  return fields;
 }
 
 export interface Log {
