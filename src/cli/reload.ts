@@ -8,8 +8,8 @@ import { ConfigRefused } from '../config/fault.ts';
 import type { RunningApp } from '../app/app.ts';
 import { CliRefusal } from './exit.ts';
 import { loadConfig } from './load-config.ts';
-import { assemble } from './service.ts';
-import type { Lasting, Service, SwappableServer } from './service.ts';
+import { assemble } from './assemble.ts';
+import type { Lasting, Service, SwappableServer } from './assemble.ts';
 
 /** Settings that listeners, database and log were opened with. */
 const AT_START =

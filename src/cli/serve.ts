@@ -22,8 +22,8 @@ import {
 } from './process-edge.ts';
 import { createReloader } from './reload.ts';
 import { prometheusOf } from './serve-metrics.ts';
-import { assemble, swappable } from './service.ts';
-import type { Service } from './service.ts';
+import { assemble, swappable } from './assemble.ts';
+import type { Service } from './assemble.ts';
 import { sourcePositions } from './source-positions.ts';
 import { openState, refusing } from './state.ts';
 import { LISTEN_OPTION, LOG_LEVEL_OPTION } from './verb.ts';
