@@ -18,10 +18,19 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inject } from 'postject';
 import { singleFiles } from './single-file.mjs';
+
+/** @type {{ inject(file: string, name: string, blob: Buffer, options: { sentinelFuse: string }): Promise<void> }} */
+let postject;
+
+/** It has a lock of its own, because no release of it is without a suffix. */
+function loadPostject() {
+  run('npm', ['ci', '--silent', '--prefix', join('packaging', 'tools')]);
+  return createRequire(join(process.cwd(), 'packaging', 'tools', 'package.json'))('postject');
+}
 
 /** The mark that Node looks for, and that postject flips. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
@@ -86,7 +95,8 @@ async function buildBinary(target) {
     chmodSync(made, 0o755);
     // Before the blob is there: strip would move it.
     run(strip, [made]);
-    await inject(made, 'NODE_SEA_BLOB', readFileSync(blob), { sentinelFuse: FUSE });
+    postject ??= loadPostject();
+    await postject.inject(made, 'NODE_SEA_BLOB', readFileSync(blob), { sentinelFuse: FUSE });
     mkdirSync('dist', { recursive: true });
     const output = join('dist', target === HERE ? 'postern' : `postern-${target}`);
     // A program that runs can't be written to, but it can be replaced; over two file systems only

@@ -1,5 +1,4 @@
 /** The archive of a backup: what is in it, written whole or not at all, read with its checksums. */
-import { createHash } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
@@ -11,6 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
+import { createDigest, sha256Hex } from '../crypto/digest.ts';
 import { TAR_BLOCK, TAR_END, readTarHeader, tarHeader, tarPadding } from '../lib/tar.ts';
 import type { TarEntry } from '../lib/tar.ts';
 
@@ -44,12 +44,12 @@ const CHUNK_BYTES = 1_048_576;
 
 /** SHA-256 of a file, in hexadecimal. */
 export function fileDigest(path: string): { readonly sha256: string; readonly bytes: number } {
-  const hash = createHash('sha256');
+  const hash = createDigest();
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);
     for (const chunk of chunksOf(file, 0, size)) hash.update(chunk);
-    return { sha256: hash.digest('hex'), bytes: size };
+    return { sha256: hash.hex(), bytes: size };
   } finally {
     closeSync(file);
   }
@@ -156,13 +156,13 @@ function readEntry(file: number, from: number, { name, size }: TarEntry, to: Unp
   const isKnown = KNOWN.includes(name) && !to.digests.has(name);
   if (!isKnown || (!isDatabase && size > MAX_SMALL_BYTES))
     throw new TypeError('it holds something that no backup has');
-  const hash = createHash('sha256');
+  const hash = createDigest();
   if (!isDatabase) {
     const content = Buffer.concat(
       [...chunksOf(file, from, size)].map((chunk) => Buffer.from(chunk)),
     );
     to.small.set(name, content);
-    to.digests.set(name, hash.update(content).digest('hex'));
+    to.digests.set(name, sha256Hex(content));
     return;
   }
   const target = openSync(to.database, 'wx', 0o600);
@@ -175,7 +175,7 @@ function readEntry(file: number, from: number, { name, size }: TarEntry, to: Unp
   } finally {
     closeSync(target);
   }
-  to.digests.set(name, hash.digest('hex'));
+  to.digests.set(name, hash.hex());
 }
 
 function checkedManifest(

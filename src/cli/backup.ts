@@ -8,7 +8,7 @@ import { settleCopy, snapshot } from '../db/snapshot.ts';
 import { PARTS, fileDigest, writeArchive } from './backup-archive.ts';
 import type { Manifest, Part } from './backup-archive.ts';
 import { markBackup } from './backup-mark.ts';
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '../crypto/digest.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
@@ -69,10 +69,7 @@ export const backup: Verb = {
         database: { encrypted: encryptionKey !== undefined, ...fileDigest(copy) },
         key: keys.key,
         sha256: Object.fromEntries(
-          keys.parts.map(({ name, content }) => [
-            name,
-            createHash('sha256').update(content).digest('hex'),
-          ]),
+          keys.parts.map(({ name, content }) => [name, sha256Hex(content)]),
         ),
       };
       const parts: Part[] = [
