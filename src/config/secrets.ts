@@ -49,10 +49,13 @@ export function readSecrets(
     }
     const file = read(readSecretFile, path);
     if ('code' in file) {
-      // The path is not repeated: an operator may have written the secret itself here.
+      // A path is repeated only when there is such a file: otherwise an operator may have written
+      // the secret itself here.
+      const isPath = file.code === 'EACCES' || file.code === 'EPERM' || file.code === 'EISDIR';
+      const named = isPath ? `${JSON.stringify(path)}, which` : 'a file that';
       faults.push({
         source,
-        message: `${nameOf(setting, source)} names a file that ${whyNot(file.code)}.`,
+        message: `${nameOf(setting, source)} names ${named} ${whyNot(file.code)}.`,
       });
       continue;
     }
