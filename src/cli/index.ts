@@ -12,6 +12,7 @@ import { keysExport, keysList, keysRotate } from './keys.ts';
 import { migrate } from './migrate.ts';
 import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
+import { rekey } from './rekey.ts';
 import { restore } from './restore.ts';
 import { serve } from './serve.ts';
 import { userRemoveFactors, userRenewGrace } from './user-factor.ts';
@@ -36,6 +37,7 @@ export const VERBS: readonly Verb[] = [
   migrate,
   backup,
   restore,
+  rekey,
   keysList,
   keysRotate,
   keysExport,

@@ -3,15 +3,12 @@
  * anything is touched, and what was there stays beside it under another name.
  */
 import {
-  chownSync,
   existsSync,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -28,10 +25,12 @@ import { PARTS, readArchive, syncFolder } from './backup-archive.ts';
 import type { ReadArchive } from './backup-archive.ts';
 import { confirm } from './confirm.ts';
 import { CliRefusal, EXIT } from './exit.ts';
+import { giveToOwner } from './give-to-owner.ts';
 import { KEY_FILE } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
 import { refusing } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
+import { workFolder } from './work-folder.ts';
 import type { Verb, VerbCall } from './verb.ts';
 
 const UNTOUCHED = 'Nothing was changed.';
@@ -66,7 +65,7 @@ export const restore: Verb = {
     const folder = dirname(file);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // Beside its place, so that it gets there by a rename.
-    const work = mkdtempSync(join(folder, '.postern-restore-'));
+    const work = workFolder(folder, 'restore');
     try {
       const read = unpack(archive, work);
       const key = keyOf(call, config, read, file);
@@ -260,15 +259,6 @@ function put({ file, work, key, now }: Put): readonly string[] {
   giveToOwner([file, keyFile]);
   syncFolder(folder);
   return kept;
-}
-
-/** What root restores belongs to whoever the folder belongs to: the service. */
-function giveToOwner(paths: readonly string[]): void {
-  for (const path of paths) {
-    const folder = statSync(dirname(path));
-    if (existsSync(path) && statSync(path).uid !== folder.uid)
-      chownSync(path, folder.uid, folder.gid);
-  }
 }
 
 interface Restored {

@@ -49,13 +49,9 @@ export function readSecrets(
     }
     const file = read(readSecretFile, path);
     if ('code' in file) {
-      // A path is repeated only when there is such a file: otherwise an operator may have written
-      // the secret itself here.
-      const isPath = file.code === 'EACCES' || file.code === 'EPERM' || file.code === 'EISDIR';
-      const named = isPath ? `${JSON.stringify(path)}, which` : 'a file that';
       faults.push({
         source,
-        message: `${nameOf(setting, source)} names ${named} ${whyNot(file.code)}.`,
+        message: `${nameOf(setting, source)} names ${fileThat(path, file.code)}.`,
       });
       continue;
     }
@@ -79,6 +75,15 @@ export function readSecrets(
     }
   }
   return { given, faults, warnings };
+}
+
+/**
+ * A path is repeated only when there is such a file: otherwise an operator may have written the
+ * secret itself there.
+ */
+function fileThat(path: string, code: string): string {
+  const isThere = ['EACCES', 'EPERM', 'EISDIR'].includes(code);
+  return `${isThere ? `${JSON.stringify(path)}, which` : 'a file that'} ${whyNot(code)}`;
 }
 
 /** Secrets that are set in more than one way; one fault for each, at the last place. */
