@@ -42,6 +42,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'One line for each request, at its end. 5xx are errors, 429 and 503 warnings; /healthz and /readyz debug.',
   },
+  'proxy.untrusted': {
+    level: 'warn',
+    sentence:
+      'X-Forwarded-For came from a peer (client.address) that is not in server.trusted_proxies, and was not believed; at most one line a minute.',
+  },
   'http.unparsed': {
     level: 'info',
     sentence: 'A connection sent something that is not an HTTP request.',
