@@ -22,8 +22,8 @@ export const rekey: Verb = {
   summary:
     'Encrypts the database with another key, or for the first time; the service must not run.',
   examples: [
-    'openssl rand -base64 32 > /etc/postern/database-key.new',
     'postern rekey --new-key-file /etc/postern/database-key.new',
+    'postern rekey --decrypt --yes',
   ],
   options: [
     { flags: '--new-key-file <file>', sentence: 'holds the new database.encryption_key' },
