@@ -82,7 +82,14 @@ export async function startService({ program, folder, nodeOptions = [] }) {
   const logFile = join(logFolder, 'log');
   const log = openSync(logFile, 'a');
   const start = performance.now();
-  const child = spawn(process.execPath, [...nodeOptions, resolve(program), 'serve'], {
+  const isBundle = program.endsWith('.mjs');
+  const command = [
+    ...(isBundle ? [process.execPath, ...nodeOptions] : []),
+    resolve(program),
+    'serve',
+  ];
+  const [file = '', ...args] = command;
+  const child = spawn(file, args, {
     cwd: folder,
     env: {
       PATH: process.env['PATH'] ?? '',

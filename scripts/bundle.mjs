@@ -7,7 +7,7 @@ import { copyFileSync, readFileSync } from 'node:fs';
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
 /** @type {import('esbuild').BuildOptions} */
-const common = {
+export const common = {
   bundle: true,
   platform: 'node',
   target: 'node20.19',
@@ -32,6 +32,8 @@ export function bundles(outdir) {
       // idle process need not hold.
       splitting: true,
       outExtension: { '.js': '.mjs' },
+      sourcemap: 'external',
+      sourcesContent: false,
       chunkNames: 'postern-[name]-[hash]',
       banner: {
         js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

@@ -10,6 +10,7 @@ import type { Feature, FeatureParts } from '../features/feature.ts';
 import type { AnyRoute } from '../http/route.ts';
 import { startBackground } from './background.ts';
 import { featureRules } from './feature-rules.ts';
+import { countedLog } from './counted-log.ts';
 import { createKernel } from './kernel.ts';
 import type { Edge } from './kernel.ts';
 
@@ -63,13 +64,18 @@ export async function createApp(
   edge: Edge,
   features: readonly Feature[],
 ): Promise<RunningApp> {
-  const { db, clock, log, mail } = edge;
+  const log = edge.metrics === undefined ? edge.log : countedLog(edge.log, edge.metrics);
+  const { db, clock, mail } = edge;
   demandPossible(config, features);
   let courier: Courier | undefined;
-  const { kernel, revocations } = await createKernel(config, edge, {
-    tokenTypes: features.flatMap(({ tokenTypes }) => tokenTypes),
-    wakeCourier: () => courier?.wake(),
-  });
+  const { kernel, revocations } = await createKernel(
+    config,
+    { ...edge, log },
+    {
+      tokenTypes: features.flatMap(({ tokenTypes }) => tokenTypes),
+      wakeCourier: () => courier?.wake(),
+    },
+  );
   const { sealer, signingKeys, passwordHasher, random } = kernel;
   if (mail !== undefined) {
     const service = config.server.name;

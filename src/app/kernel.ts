@@ -1,7 +1,7 @@
 /** Builds the kernel out of the configuration and what only the process edge can give. */
 import type { Config } from '../config/schema.ts';
+import { attemptLimits, limitPolicy, sessionLimits, signingKeyPolicy } from './policies.ts';
 import { createAttempts } from '../core/attempt/attempts.ts';
-import type { AttemptLimits } from '../core/attempt/attempts.ts';
 import { createCommit } from '../core/commit.ts';
 import type { Commit } from '../core/commit.ts';
 import { contexts } from '../core/context.ts';
@@ -14,7 +14,6 @@ import { pendingSignIns } from '../core/factor/pending-sign-in.ts';
 import { createReauthentication } from '../core/factor/reauthentication.ts';
 import type { Kernel } from '../core/kernel.ts';
 import { createLimits } from '../core/limit/limits.ts';
-import type { LimitPolicy } from '../core/limit/limits.ts';
 import { createOneTimes } from '../core/one-time/one-time.ts';
 import { createBreached } from '../core/password/breached.ts';
 import { commonPasswords } from '../core/password/common-passwords.ts';
@@ -26,10 +25,8 @@ import type { Storage } from '../core/storage/storage.ts';
 import { createRefresh } from '../core/session/refresh.ts';
 import { createRevocations } from '../core/session/revocation.ts';
 import type { Revocations } from '../core/session/revocation.ts';
-import type { SessionLimits } from '../core/session/session.ts';
 import { createSessions } from '../core/session/sessions.ts';
 import { createSigningKeys } from '../core/signing-key/signing-key.ts';
-import type { SigningKeyPolicy } from '../core/signing-key/signing-key.ts';
 import { createAccessTokens } from '../core/token/access-token.ts';
 import { createChallengeTokens } from '../core/token/challenge-token.ts';
 import { createDeviceTokens } from '../core/token/device-token.ts';
@@ -46,6 +43,8 @@ import type { Clock } from '../lib/clock.ts';
 import { createIds } from '../lib/id.ts';
 import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
+import { NO_METRICS } from '../lib/metrics.ts';
+import type { Metrics } from '../lib/metrics.ts';
 
 /** What only the process edge can give. */
 export interface Edge {
@@ -55,6 +54,8 @@ export interface Edge {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where to report what is measured; without it, nowhere. */
+  readonly metrics?: Metrics;
   /** 32 bytes that seal what is in the database. */
   readonly keyEncryptionKey: Uint8Array;
   /** The list of common passwords, as built. */
@@ -67,55 +68,6 @@ export interface Edge {
   readonly mail?: {
     readonly transports: readonly Transport[];
     readonly findTemplate: FindTemplate;
-  };
-}
-
-/** The longest that tokens.access_ttl may be, so that a shorter one orphans no token that is out. */
-const LONGEST_ACCESS_MS = 15 * 60_000;
-/** How long a superseded key verifies beyond its tokens' life, for clocks that differ. */
-const LEEWAY_MS = 60_000;
-
-/** What the configuration says of signing keys. */
-export function signingKeyPolicy(
-  { tokens, sessions }: Config,
-  internalTokenTypes: readonly string[] = [],
-): SigningKeyPolicy {
-  return {
-    algorithm: tokens.algorithm,
-    sharedSecret: tokens.shared_secret,
-    rotationMs: tokens.key_rotation,
-    publishAheadMs: tokens.key_publish_ahead,
-    lifetimes: {
-      accessMs: LONGEST_ACCESS_MS + LEEWAY_MS,
-      internalMs: sessions.refresh_ttl + LEEWAY_MS,
-    },
-    internalTokenTypes,
-  };
-}
-
-/** What the configuration says of attempt counters. */
-export function attemptLimits({ throttle }: Pick<Config, 'throttle'>): AttemptLimits {
-  return {
-    allowance: throttle.attempts,
-    windowMs: throttle.window,
-    waitMs: throttle.wait,
-    maxWaitMs: throttle.max_wait,
-    maxFailures: throttle.max_failures,
-  };
-}
-
-/** What the configuration says of limits per client. */
-function limitPolicy({ limits }: Config): LimitPolicy {
-  const { entries, fields: _, ...rates } = limits;
-  return { rates, entries };
-}
-
-function sessionLimits({ sessions }: Config): SessionLimits {
-  return {
-    refreshTtlMs: sessions.refresh_ttl,
-    idleTtlMs: sessions.idle_ttl,
-    refreshGraceMs: sessions.refresh_grace,
-    maxPerUser: sessions.max_per_user,
   };
 }
 
@@ -141,7 +93,7 @@ function reportUnusable(log: Log, clock: Clock): (reason: StoredRefusal) => void
 }
 
 function createHasher({ password }: Config, edge: Edge): PasswordHasher {
-  const { clock, random, log, laneUrl } = edge;
+  const { clock, random, log, laneUrl, metrics = NO_METRICS } = edge;
   return createPasswordHasher({
     threads: password.threads,
     memoryKiB: Math.floor(password.memory / 1024),
@@ -154,6 +106,7 @@ function createHasher({ password }: Config, edge: Edge): PasswordHasher {
     clock,
     random,
     ...(laneUrl === undefined ? {} : { laneUrl }),
+    onDone: metrics.passwordHash,
     onRefused: reportUnusable(log, clock),
   });
 }
@@ -201,7 +154,7 @@ export async function createKernel(
   edge: Edge,
   { tokenTypes, wakeCourier }: KernelOptions,
 ): Promise<BuiltKernel> {
-  const { db, clock, random, log } = edge;
+  const { db, clock, random, log, metrics = NO_METRICS } = edge;
   const { storage = createStorage({ clock, log }) } = edge;
   const newId = createIds(clock, random);
   const issuer = config.server.public_url;
@@ -227,7 +180,10 @@ export async function createKernel(
   });
   const refreshRevocations = revocations.refresh;
   const commit: Commit = createCommit({ db, refreshRevocations, wakeCourier });
-  const attempts = createAttempts({ db, clock }, attemptLimits(config));
+  const attempts = createAttempts(
+    { db, clock, onThrottled: metrics.throttled },
+    attemptLimits(config),
+  );
   // Whoever can't write must not be started: sign-ins would fail one by one instead of the start.
   // After the keys, for a refusal of theirs says that nothing was changed.
   await commit.inAnySession([attempts.probe()]);
@@ -260,6 +216,7 @@ export async function createKernel(
     clock,
     random,
     log,
+    metrics,
     newId,
     issuer,
     sealer,
@@ -284,6 +241,7 @@ export async function createKernel(
       mfa,
       storage,
       whenReadOnlyMs: config.sessions.refresh_when_read_only,
+      metrics,
     }),
     emails,
     factors,

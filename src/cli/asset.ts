@@ -1,9 +1,29 @@
-/** Files that belong to the program: beside the bundle, or in the source tree. */
+/** Files that belong to the program: in the single binary, beside the bundle, or in the source tree. */
 import { existsSync, readFileSync } from 'node:fs';
+import { getAsset, getRawAsset, isSea } from 'node:sea';
 
+/** Bytes that are read and never written to: in the single binary they are the program itself. */
 export function asset(name: string): Uint8Array {
+  if (isSea()) return new Uint8Array(getRawAsset(name));
   const beside = new URL(`./${name}`, import.meta.url);
   return readFileSync(
-    existsSync(beside) ? beside : new URL(`../features/password/${name}`, import.meta.url),
+    existsSync(beside) ? beside : new URL(`../core/password/${name}`, import.meta.url),
   );
+}
+
+/** Where the hash lanes' program is, when it is no file: a worker takes a module from its URL. */
+export function laneAsset(): { laneUrl?: URL } {
+  const laneUrl = moduleAsset('hash-lane.mjs');
+  return laneUrl === undefined ? {} : { laneUrl };
+}
+
+/** The same of the checkpoint thread's. */
+export function checkpointAsset(): { checkpointLaneUrl?: URL } {
+  const checkpointLaneUrl = moduleAsset('checkpoint-lane.mjs');
+  return checkpointLaneUrl === undefined ? {} : { checkpointLaneUrl };
+}
+
+function moduleAsset(name: string): URL | undefined {
+  if (!isSea()) return undefined;
+  return new URL(`data:text/javascript,${encodeURIComponent(getAsset(name, 'utf8'))}`);
 }

@@ -11,13 +11,21 @@ export const configShow: Verb = {
   examples: ['postern config show --origin', 'postern config show --json'],
   options: [
     { flags: '--origin', sentence: 'say which file, variable or flag set each' },
+    { flags: '--diff', sentence: 'only settings that differ from their defaults' },
     JSON_OPTION,
   ],
   run: (call) => {
     const loaded = loadConfig(call);
+    const settings = call.has('diff') ? 'changed' : 'all';
     if (call.has('json'))
-      call.output.answerJson({ file: loaded.path ?? null, settings: showSettings(loaded) });
-    else call.output.answer(showToml(loaded, { origins: call.has('origin') ? 'with' : 'without' }));
+      call.output.answerJson({
+        file: loaded.path ?? null,
+        settings: showSettings(loaded, settings),
+      });
+    else {
+      const origins = call.has('origin') ? 'with' : 'without';
+      call.output.answer(showToml(loaded, { origins, settings }));
+    }
     return EXIT.done;
   },
 };

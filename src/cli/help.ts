@@ -9,15 +9,26 @@ import type { Verb, VerbOption } from './verb.ts';
 
 const PAGE = 'docs/cli.md';
 
+/** Exit codes and what they mean. */
+export const EXIT_CODES: readonly (readonly [number, string])[] = [
+  [0, 'done'],
+  [1, 'failure, or the answer is "no"'],
+  [2, 'wrong usage'],
+  [78, 'the configuration is refused (systemd: `RestartPreventExitStatus=2 78`)'],
+  [130, 'a second interrupt during shutdown'],
+];
+
+/** Every option of a verb. */
+export function verbOptions(verb: Verb): readonly VerbOption[] {
+  const help = { flags: '-h, --help', sentence: 'print this' };
+  return [...(verb.options ?? []), ...COMMON_OPTIONS, help];
+}
+
 /** The help of one verb. */
 export function verbHelp(verb: Verb): string {
   const operands = verb.arguments ?? [];
   const usage = ['postern', verb.name, ...operands.map(({ name }) => name), '[options]'].join(' ');
-  const options = [
-    ...(verb.options ?? []),
-    ...COMMON_OPTIONS,
-    { flags: '-h, --help', sentence: 'print this' },
-  ];
+  const options = verbOptions(verb);
   return [
     verb.summary,
     '',
@@ -63,7 +74,8 @@ export function meant(typed: string, names: Iterable<string>): string {
   return name === undefined ? '' : `. Did you mean ${name}?`;
 }
 
-function optionText(option: VerbOption): string {
+/** An option's sentence, with its default and variable. */
+export function optionText(option: VerbOption): string {
   const setting = option.setting === undefined ? undefined : SETTINGS.get(option.setting);
   const fallback =
     option.default ??

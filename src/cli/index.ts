@@ -1,12 +1,19 @@
 /** All verbs, in the order of the help. */
+import { backup } from './backup.ts';
 import { breachedBuild } from './breached.ts';
+import { completion } from './completion.ts';
 import { configCheck } from './config-check.ts';
 import { configShow } from './config-show.ts';
+import { doctor } from './doctor.ts';
 import { health } from './health.ts';
+import { incident } from './incident.ts';
+import { init } from './init.ts';
 import { keysExport, keysList, keysRotate } from './keys.ts';
 import { migrate } from './migrate.ts';
 import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
+import { rekey } from './rekey.ts';
+import { restore } from './restore.ts';
 import { serve } from './serve.ts';
 import { userRemoveFactors, userRenewGrace } from './user-factor.ts';
 import {
@@ -22,13 +29,19 @@ import type { Verb } from './verb.ts';
 
 export const VERBS: readonly Verb[] = [
   serve,
+  init,
   health,
+  doctor,
   configCheck,
   configShow,
   migrate,
+  backup,
+  restore,
+  rekey,
   keysList,
   keysRotate,
   keysExport,
+  incident,
   userCreate,
   userList,
   userDisable,
@@ -42,5 +55,6 @@ export const VERBS: readonly Verb[] = [
   outboxRetry,
   mailTest,
   breachedBuild,
+  completion(() => VERBS),
   printVersion,
 ];

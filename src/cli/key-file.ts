@@ -22,7 +22,7 @@ import { databaseFile } from '../db/open.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 
-const KEY_FILE = 'key-encryption.key';
+export const KEY_FILE = 'key-encryption.key';
 
 const MAKE_ONE = 'Make one with: openssl rand -base64 32';
 

@@ -12,6 +12,8 @@ import type { OutputStream } from './context.ts';
 export interface RunningLog extends Log {
   /** Writes out what is buffered. */
   flush(): void;
+  /** Changes the least severe level that is written. */
+  setLevel(level: LogLevel): void;
 }
 
 /**
@@ -27,12 +29,19 @@ export function createLogger(options: {
   level: LogLevel;
   pretty: boolean;
   stdout: OutputStream;
+  /** Translates a stack to the files of src/. */
+  mapStack?: (stack: string) => string;
 }): RunningLog {
+  const { mapStack = (stack) => stack } = options;
+  const mapped = (fields: LogFields = {}): LogFields => {
+    const stack = fields['exception.stacktrace'];
+    return stack === undefined ? fields : { ...fields, 'exception.stacktrace': mapStack(stack) };
+  };
   const file = options.pretty
     ? undefined
     : pino.destination({ dest: 1, sync: false, maxLength: MAX_BEHIND_BYTES });
   file?.on('error', () => undefined);
-  const texts: LineTexts = { isoNow: isoClock(), agentText: agentTexts() };
+  const texts: LineTexts = { isoNow: isoClock(), agentText: agentTexts(), mapped };
   let gathered = '';
   const gather = (line: string): void => {
     gathered += line;
@@ -66,7 +75,7 @@ export function createLogger(options: {
   setInterval(pass, GATHER_MS).unref();
   return {
     write: (level: LogLevel, event: string, message: string, fields?: LogFields) =>
-      logger[level]({ event, ...fields }, message),
+      logger[level]({ event, ...mapped(fields) }, message),
     request: (level, line) => {
       if (!logger.isLevelEnabled(level)) return;
       const text = requestText(level, line, texts);
@@ -75,6 +84,9 @@ export function createLogger(options: {
     },
     enabled: (level) => logger.isLevelEnabled(level),
     flush,
+    setLevel: (level) => {
+      logger.level = level;
+    },
   };
 }
 
@@ -126,6 +138,7 @@ function agentTexts(): (agent: string | null) => string {
 interface LineTexts {
   readonly isoNow: () => string;
   readonly agentText: (agent: string | null) => string;
+  readonly mapped: (fields: LogFields) => LogFields;
 }
 
 /**
@@ -134,10 +147,11 @@ interface LineTexts {
  */
 function requestText(level: LogLevel, line: RequestLine, texts: LineTexts): string {
   const { isoNow, agentText } = texts;
-  const { userId, sessionId, problem, ip } = line;
+  const { userId, sessionId, problem, ip, trace } = line;
   return (
     `{"level":"${level}","time":"${isoNow()}","event":"http.request","request_id":"${line.requestId}","http.request.method":"${line.method}","http.route":"${line.route}",` +
     `"http.response.status_code":${line.status},"client.address":${ip === null ? 'null' : `"${ip}"`},"user_agent.original":${agentText(line.userAgent)},` +
+    (trace === undefined ? '' : `${JSON.stringify(trace).slice(1, -1)},`) +
     (userId === undefined ? '' : `"user.id":"${userId}","session.id":"${sessionId ?? ''}",`) +
     (problem === undefined ? '' : `"error.type":"${problem}",`) +
     `"duration_ms":${line.durationMs},"message":""}\n`

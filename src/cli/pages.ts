@@ -1,9 +1,12 @@
 /** Generates the pages of docs/ that describe the code; a test compares them. */
 import { EVENTS } from '../lib/events.ts';
+import { METRICS } from '../lib/metrics.ts';
+import type { MetricMeaning } from '../lib/metrics.ts';
 import { catalogue, problemType } from '../http/problems.ts';
 import { configurationPage, exampleConfig } from '../config/example.ts';
-import { verbHelp } from './help.ts';
+import { EXIT_CODES, verbHelp } from './help.ts';
 import { VERBS } from './index.ts';
+import { manPage } from './man-page.ts';
 
 function cliPage(): string {
   const verbs = VERBS.map(
@@ -12,7 +15,9 @@ function cliPage(): string {
   return [
     '# Command line\n',
     'Without a verb, `postern` runs `postern serve`. Answers go to stdout, everything else to stderr; `--json` prints one object, or one a line for lists, with the field names of the API.\n',
-    '| exit code | |\n| --- | --- |\n| 0 | done |\n| 1 | failure, or the answer is "no" |\n| 2 | wrong usage |\n| 78 | the configuration is refused (systemd: `RestartPreventExitStatus=2 78`) |\n| 130 | a second interrupt during shutdown |\n',
+    '| exit code | |\n| --- | --- |',
+    ...EXIT_CODES.map(([code, meaning]) => `| ${code} | ${meaning} |`),
+    '',
     ...verbs,
   ].join('\n');
 }
@@ -48,11 +53,32 @@ function eventsPage(): string {
   ].join('\n');
 }
 
+function metricsPage(): string {
+  const rows = Object.entries(METRICS).map(([name, meaning]: readonly [string, MetricMeaning]) => {
+    const labels = Object.entries(meaning.labels ?? {}).map(
+      ([label, values]) => `\`${label}\`: ${values}`,
+    );
+    return `| \`${name}\` | ${meaning.type} | ${meaning.sentence} | ${labels.join('; ')} |`;
+  });
+  return [
+    '# Metrics\n',
+    'With `metrics.listen = ["tcp://127.0.0.1:7401"]` the service answers `GET /metrics` there in the format of Prometheus, and nothing else; its own addresses never do. Without it nothing is measured.\n',
+    '```sh\ncurl -s http://127.0.0.1:7401/metrics\n```\n',
+    'Labels come from closed lists: no id, address, name or path of a request is ever one. Times are in seconds. Names follow SemVer. A dashboard and alert rules: [examples/grafana](../examples/grafana/README.md).\n',
+    '| metric | type | | labels |\n| --- | --- | --- | --- |',
+    ...rows,
+    '',
+    'Besides, `process_*` (CPU, memory, descriptors, start) and `nodejs_*` (event-loop delay, garbage collection, heap) as prom-client names them.\n',
+  ].join('\n');
+}
+
 /** Path from the repository's root, and content. */
 export const PAGES: readonly { readonly path: string; readonly content: () => string }[] = [
   { path: 'config.example.toml', content: exampleConfig },
   { path: 'docs/configuration.md', content: configurationPage },
   { path: 'docs/cli.md', content: cliPage },
+  { path: 'docs/postern.1', content: () => manPage(VERBS) },
   { path: 'docs/errors.md', content: errorsPage },
+  { path: 'docs/metrics.md', content: metricsPage },
   { path: 'docs/events.md', content: eventsPage },
 ];

@@ -4,7 +4,7 @@ import { systemRandom } from '../crypto/secret.ts';
 import { createSealer } from '../crypto/seal.ts';
 import { KeysRefused, createSigningKeys } from '../core/signing-key/signing-key.ts';
 import type { SigningKeys } from '../core/signing-key/signing-key.ts';
-import { signingKeyPolicy } from '../app/kernel.ts';
+import { signingKeyPolicy } from '../app/policies.ts';
 import { DatabaseBusy, DatabaseRefused, StorageUnavailable } from '../db/database.ts';
 import { databaseFile, openDatabase } from '../db/open.ts';
 import type { OpenDatabase, OpenOptions } from '../db/open.ts';
@@ -19,7 +19,7 @@ import type { VerbCall } from './verb.ts';
 export async function openState(
   config: Config,
   call: VerbCall,
-  options: Pick<OpenOptions, 'flush' | 'onStorage'> = {},
+  options: Pick<OpenOptions, 'flush' | 'onStorage' | 'onCommit' | 'checkpointLaneUrl'> = {},
 ): Promise<OpenDatabase> {
   return refusing(() =>
     openDatabase({

@@ -2,7 +2,7 @@
  * `postern user create|list|disable|enable|unlock|logout`: works beside a running service, which
  * notices within a moment.
  */
-import { attemptLimits } from '../app/kernel.ts';
+import { attemptLimits } from '../app/policies.ts';
 import { createAttempts } from '../core/attempt/attempts.ts';
 import { createCommit } from '../core/commit.ts';
 import { operatorContext } from '../core/context.ts';

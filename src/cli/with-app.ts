@@ -7,7 +7,7 @@ import type { Kernel } from '../core/kernel.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import { features } from '../features/index.ts';
 import type { Log } from '../lib/log.ts';
-import { asset } from './asset.ts';
+import { asset, laneAsset } from './asset.ts';
 import { keyEncryptionKey } from './key-file.ts';
 import { refusing, withDatabase } from './state.ts';
 import type { VerbCall } from './verb.ts';
@@ -37,6 +37,7 @@ export function withApp<T>(call: VerbCall, work: (kernel: Kernel) => Promise<T>)
           log: SILENT,
           keyEncryptionKey: keyBytes,
           commonPasswordBytes: asset('common-passwords.bin'),
+          ...laneAsset(),
         },
         features,
       ),

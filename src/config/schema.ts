@@ -14,6 +14,7 @@ import type { SettingMeta } from '../lib/setting-registry.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { limitsSection } from './limits.ts';
 import { mailFileSection, mailSection, mailSmtpSection, mailWebhookSection } from './mail.ts';
+import { metricsSection } from './metrics.ts';
 import {
   databaseSection,
   logSection,
@@ -42,6 +43,7 @@ const sections = z.object({
   'mail.webhook': mailWebhookSection,
   'mail.file': mailFileSection,
   log: logSection,
+  metrics: metricsSection,
 });
 
 /** Converts TOML values to what the program uses: milliseconds, bytes, parsed listeners. */

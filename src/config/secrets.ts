@@ -65,9 +65,8 @@ function readReference(
     return { fault: { source, message } };
   }
   const file = tryRead(readSecretFile, path);
-  // The path is not repeated: an operator may have written the secret itself here.
   if ('code' in file)
-    return { fault: { source, message: `${name} names a file that ${whyNot(file.code)}.` } };
+    return { fault: { source, message: `${name} names ${fileThat(path, file.code)}.` } };
   const given = { setting, source, raw: fromFile(setting, file.text), secretFile: path };
   if (!file.isReadableByOthers) return { given };
   const message = `${JSON.stringify(path)} can be read by every user of this machine. Remove that access with chmod o=.`;
@@ -86,6 +85,15 @@ function readCredential(
     return { given: { setting, source, raw: fromFile(setting, file.text), secretFile: path } };
   if (file.code === 'ENOENT') return {};
   return { fault: { source, message: `This credential ${whyNot(file.code)}.` } };
+}
+
+/**
+ * A path is repeated only when there is such a file: otherwise an operator may have written the
+ * secret itself there.
+ */
+function fileThat(path: string, code: string): string {
+  const isThere = ['EACCES', 'EPERM', 'EISDIR'].includes(code);
+  return `${isThere ? `${JSON.stringify(path)}, which` : 'a file that'} ${whyNot(code)}`;
 }
 
 /** Secrets that are set in more than one way; one fault for each, at the last place. */

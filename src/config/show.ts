@@ -16,9 +16,13 @@ export interface ShownSetting {
 }
 
 /** All settings by key. Credentials within URLs are removed too. */
-export function showSettings(parsed: ParsedConfig): Readonly<Record<string, ShownSetting>> {
+export function showSettings(
+  parsed: ParsedConfig,
+  which: WhichSettings = 'all',
+): Readonly<Record<string, ShownSetting>> {
+  const shown = SECTIONS.flatMap(({ settings }) => settings).filter(isShown(parsed, which));
   return Object.fromEntries(
-    SECTIONS.flatMap(({ settings }) => settings).map((setting) => [
+    shown.map((setting) => [
       setting.key,
       { value: shownValue(setting, parsed), origin: shownOrigin(parsed.origins.get(setting.key)) },
     ]),
@@ -26,12 +30,17 @@ export function showSettings(parsed: ParsedConfig): Readonly<Record<string, Show
 }
 
 /** All settings as a TOML file with the same effect, except for secrets, which are left out. */
-export function showToml(parsed: ParsedConfig, layout: { origins: 'with' | 'without' }): string {
+export function showToml(
+  parsed: ParsedConfig,
+  layout: { readonly origins: 'with' | 'without'; readonly settings?: WhichSettings },
+): string {
   const lines: string[] = [];
-  for (const { name, settings } of SECTIONS) {
+  for (const { name, settings: all } of SECTIONS) {
+    const settings = all.filter(isShown(parsed, layout.settings ?? 'all'));
+    if (settings.length === 0) continue;
     lines.push(`[${name}]`);
     for (const setting of settings) {
-      const text = tomlLine(setting, shownValue(setting, parsed));
+      const text = settingLine(setting, parsed);
       lines.push(
         layout.origins === 'with'
           ? `${text.padEnd(45)}  # ${shownOrigin(parsed.origins.get(setting.key))}`
@@ -43,9 +52,25 @@ export function showToml(parsed: ParsedConfig, layout: { origins: 'with' | 'with
   return lines.join('\n');
 }
 
-function tomlLine({ name, secret }: Setting, value: RawValue | null): string {
-  if (value === null) return `# ${name} is not set`;
-  return secret ? `# ${name} = ${MASK}` : `${name} = ${formatRaw(value)}`;
+function settingLine(setting: Setting, parsed: ParsedConfig): string {
+  const value = shownValue(setting, parsed);
+  if (value === null) return `# ${setting.name} is not set`;
+  if (setting.secret && value === MASK) return `# ${setting.name} = ${MASK}`;
+  return `${setting.name} = ${formatRaw(value)}`;
+}
+
+/** All of them, or those that were set to something else than their default. */
+export type WhichSettings = 'all' | 'changed';
+
+function isShown({ origins }: ParsedConfig, which: WhichSettings): (setting: Setting) => boolean {
+  return (setting) => {
+    const origin = origins.get(setting.key);
+    if (which === 'all' || origin === undefined) return which === 'all';
+    return (
+      origin.isSet &&
+      (setting.secret || JSON.stringify(origin.value) !== JSON.stringify(setting.defaultValue))
+    );
+  };
 }
 
 function shownValue(setting: Setting, { config, origins }: ParsedConfig): RawValue | null {

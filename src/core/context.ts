@@ -39,6 +39,7 @@ export function contexts(log: Log): CreateContext {
     const fields: LogFields = {
       request_id: requester.requestId,
       'client.address': requester.ip,
+      ...requester.trace,
       ...(principal === undefined
         ? {}
         : { 'user.id': principal.user.id, 'session.id': principal.session.id }),

@@ -8,6 +8,7 @@ import type { Database } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
+import type { Metrics } from '../lib/metrics.ts';
 import type { Attempts } from './attempt/attempts.ts';
 import type { Commit } from './commit.ts';
 import type { CreateContext } from './context.ts';
@@ -35,6 +36,7 @@ export interface Kernel {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** UUIDv7 texts, increasing. */
   readonly newId: () => string;
   /** Issuer of every token: the public URL. */

@@ -47,7 +47,7 @@ const DISK_NAMES = ['SQLITE_READONLY', 'SQLITE_IOERR', 'SQLITE_FULL', 'SQLITE_CA
 const SYSTEM_NAMES: ReadonlySet<string> = new Set(['EIO', 'ENOSPC', 'EROFS', 'EDQUOT', 'ENOENT']);
 
 /** Whether the disk refused. The binding has no names for some extended codes. */
-export function isDiskFault(error: unknown): boolean {
+function isDiskFault(error: unknown): boolean {
   if (DISK_NAMES.some((name) => isCode(error, name))) return true;
   if (SYSTEM_NAMES.has(textOf(error, 'code'))) return true;
   const raw: unknown =

@@ -92,6 +92,14 @@ export function smtpTransport(options: SmtpOptions): Transport {
         throw explain(server, error);
       }
     },
+    check: async () => {
+      try {
+        const open = await connect();
+        await within(timeoutMs * EMAIL_TIMEOUT_FACTOR, open.verify());
+      } catch (error) {
+        throw explain(server, error);
+      }
+    },
     close: () => transporter?.close(),
   };
 }

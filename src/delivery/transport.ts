@@ -17,6 +17,8 @@ export interface Transport {
   readonly name: string;
   /** Sends an email. @throws {DeliveryError} */
   send(email: OutgoingEmail): Promise<void>;
+  /** Connects and signs in without sending anything, where that can be. @throws {DeliveryError} */
+  check?(): Promise<void>;
   close(): void;
 }
 

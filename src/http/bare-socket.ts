@@ -5,14 +5,14 @@
 import { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { canonicalAddress } from './requester.ts';
-import type { HttpServer } from './server.ts';
+import type { ListeningServer } from './metrics-server.ts';
 import type { UnparsedFault } from './unparsed.ts';
 
 /**
  * Answers what never became a request, in the form of any other refusal.
  */
 export function refuseUnparsed(
-  server: HttpServer,
+  server: ListeningServer,
   error: NodeJS.ErrnoException & { rawPacket?: Buffer },
   socket: Duplex,
 ): void {

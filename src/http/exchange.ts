@@ -193,7 +193,7 @@ export class Exchange implements Call<unknown> {
     onRequest?.(this.#route, method, status, durationMs);
     const level = levelOf(status, this.#route);
     if (!log.enabled(level)) return;
-    const { ip, userAgent } = this.requester;
+    const { ip, userAgent, trace } = this.requester;
     log.request(level, {
       requestId: this.requestId,
       method,
@@ -202,6 +202,7 @@ export class Exchange implements Call<unknown> {
       ip,
       userAgent,
       durationMs: Math.round(durationMs * 100) / 100,
+      trace,
       userId: this.principal?.user.id,
       sessionId: this.principal?.session.id,
       problem: problem?.code,

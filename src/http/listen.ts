@@ -15,8 +15,8 @@ import type { Socket } from 'node:net';
 import type { ListenAddress } from '../config/listen-address.ts';
 import { endWith, peerOf, refuseUnparsed } from './bare-socket.ts';
 import { inTurn, watchConnections } from './connections.ts';
+import type { ListeningServer } from './metrics-server.ts';
 import { proxyCheck } from './requester.ts';
-import type { HttpServer } from './server.ts';
 
 export interface ListenLimits {
   readonly headerTimeoutMs: number;
@@ -39,6 +39,8 @@ export interface ProcessEdge {
 export interface Listeners {
   /** Where it really listens, as URLs: a port 0 has become a number. */
   readonly addresses: readonly string[];
+  /** Where metrics are answered, if anywhere. */
+  readonly metrics?: readonly string[];
   /** Stops accepting, lets what is in flight be answered, and cuts what is left at the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -55,7 +57,7 @@ const MAX_HEADER_BYTES = 16_384;
  *   nothing listens then
  */
 export async function listen(
-  server: HttpServer,
+  server: ListeningServer,
   addresses: readonly ListenAddress[],
   limits: ListenLimits,
   edge: ProcessEdge,

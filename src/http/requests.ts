@@ -5,6 +5,7 @@
 import type { Random } from '../lib/id.ts';
 import type { Requester } from '../core/session/requester.ts';
 import type { Arrival } from './arrival.ts';
+import { readTrace } from './trace.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
@@ -24,11 +25,13 @@ const MAX_USER_AGENT = 256;
 /** The sender as the domain knows it. */
 export function requesterOf(arrival: Arrival, requestId: string): Requester {
   const agent = arrival.header('user-agent');
+  const trace = readTrace(arrival.header('traceparent'));
   return {
     requestId,
     ip: arrival.address,
     userAgent: agent === undefined ? null : printable(agent),
     locale: LOCALE.exec(arrival.header('accept-language') ?? '')?.[0] ?? null,
+    ...(trace === undefined ? {} : { trace }),
   };
 }
 

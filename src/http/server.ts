@@ -32,6 +32,7 @@ import { addressReader, canonicalAddress } from './requester.ts';
 import type { AddressOf } from './requester.ts';
 import { requestIds } from './requests.ts';
 import type { AnyRoute } from './route.ts';
+import { untrustedProxyNotice } from './untrusted-proxy.ts';
 import { unparsedAnswers } from './unparsed.ts';
 import type { UnparsedFault } from './unparsed.ts';
 
@@ -165,8 +166,9 @@ export function createServer(
       { connection: 'close' },
     );
 
+  const notice = untrustedProxyNotice(settings.trustedProxies, deps);
   const listener = (kind: 'tcp' | 'unix'): RequestListener => {
-    const clientOf = nodeAddress(addressReader(settings.trustedProxies), kind === 'unix');
+    const clientOf = nodeAddress(addressReader(settings.trustedProxies), kind === 'unix', notice);
     // Handed over while the adapter calls back, which it does before anything else can happen.
     let arriving: NodeArrival;
     const serve = getRequestListener((request) => served.fetch(request, arriving), {
@@ -201,9 +203,14 @@ export function createServer(
   };
 }
 
-function nodeAddress(addressOf: AddressOf, unixListener: boolean): NodeAddress {
+function nodeAddress(
+  addressOf: AddressOf,
+  unixListener: boolean,
+  notice: (peer: string | undefined) => void,
+): NodeAddress {
   return (incoming) => {
     const forwarded = incoming.headers['x-forwarded-for'];
+    if (forwarded !== undefined && !unixListener) notice(incoming.socket.remoteAddress);
     return addressOf(
       incoming.socket.remoteAddress,
       unixListener,

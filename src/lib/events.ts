@@ -14,6 +14,19 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'info',
     sentence: 'The service is ready: where it listens, its database, its key.',
   },
+  'config.reloaded': {
+    level: 'info',
+    sentence:
+      'SIGHUP: the configuration was read again and is in force; count says how many settings changed.',
+  },
+  'config.refused': {
+    level: 'error',
+    sentence: 'SIGHUP: the configuration is faulty or does not fit; the service goes on as it was.',
+  },
+  'config.restart_needed': {
+    level: 'warn',
+    sentence: 'Settings have changed that count from the next start only.',
+  },
   'server.stopping': {
     level: 'info',
     sentence: 'A signal was received: no new requests are accepted, running ones are finished.',
@@ -28,6 +41,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'by status',
     sentence:
       'One line for each request, at its end. 5xx are errors, 429 and 503 warnings; /healthz and /readyz debug.',
+  },
+  'proxy.untrusted': {
+    level: 'warn',
+    sentence:
+      'X-Forwarded-For came from a peer (client.address) that is not in server.trusted_proxies, and was not believed; at most one line a minute.',
   },
   'http.unparsed': {
     level: 'info',
@@ -77,6 +95,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'session.ended': {
     level: 'info',
     sentence: 'One session, or all sessions of a user, ended; reason says why.',
+  },
+  'session.rolled_back': {
+    level: 'info',
+    sentence:
+      'A refresh token was newer than its session, as after a restore from a backup: no theft. Its session was ended.',
   },
   'refresh_token.reused': {
     level: 'warn',
@@ -162,6 +185,10 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'housekeeping.failed': {
     level: 'error',
     sentence: 'Expired rows could not be removed; it will be tried again.',
+  },
+  'metrics.failed': {
+    level: 'error',
+    sentence: 'Some metrics could not be read; they stay as they were.',
   },
   'readiness.failed': {
     level: 'warn',

@@ -32,6 +32,7 @@ export interface LogFields {
   readonly version?: string;
   readonly letter?: string;
   readonly listen?: readonly string[];
+  readonly metrics?: readonly string[];
   readonly public_url?: string;
   readonly database?: string;
   readonly config?: string;
@@ -51,6 +52,8 @@ export interface RequestLine {
   readonly ip: string | null;
   readonly userAgent: string | null;
   readonly durationMs: number;
+  /** The caller's trace: hexadecimal digits alone. */
+  readonly trace?: Pick<LogFields, 'trace_id' | 'span_id' | 'trace_flags'> | undefined;
   readonly userId?: string | undefined;
   readonly sessionId?: string | undefined;
   /** The problem code of a refusal. */
@@ -61,6 +64,7 @@ export interface RequestLine {
 export function requestFields(line: RequestLine): LogFields {
   return {
     request_id: line.requestId,
+    ...line.trace,
     'http.request.method': line.method,
     'http.route': line.route,
     'http.response.status_code': line.status,

@@ -62,6 +62,7 @@ const REFUSED: readonly (readonly [rule: string, from: string, specifier: string
   ['package-libsql', 'core/user/f.ts', '@libsql/client'],
   ['package-libsql', 'core/user/g.ts', 'libsql'],
   ['package-argon2', 'core/user/h.ts', '@node-rs/argon2'],
+  ['package-prom-client', 'cli/c.ts', 'prom-client'],
   ['package-commander-pino', 'app/b.ts', 'commander'],
   ['package-commander-pino', 'app/c.ts', 'pino'],
   ['package-fs', 'core/user/i.ts', 'node:fs'],
@@ -123,6 +124,7 @@ describe('on imports made for it', () => {
     '@node-rs/argon2',
     'commander',
     'pino',
+    'prom-client',
   ];
   const dependencies = Object.fromEntries(packages.map((name) => [name, '1.0.0']));
   write('package.json', JSON.stringify({ name: 'x', type: 'module', dependencies }));

@@ -228,6 +228,8 @@ describe('cryptography in the source', () => {
       'createSecretKey crypto',
       'hkdfSync core',
       'hkdfSync crypto',
+      'privateDecrypt crypto',
+      'publicEncrypt crypto',
       'randomBytes crypto',
       'randomFillSync crypto',
       'sign crypto',
@@ -255,7 +257,17 @@ describe('cryptography in the source', () => {
       .map(({ path }) => path);
     // RFC 6238's HMAC-SHA-1 is what every authenticator app has (ASVS 11.4.1 names it as the
     // exception).
-    expect(weak).toEqual(['core/password/breached.ts', 'features/totp/code.ts']);
+    expect(weak.sort()).toEqual([
+      'core/password/breached.ts',
+      'crypto/recovery-key.ts',
+      'features/totp/code.ts',
+    ]);
+    // RSA seals to a recovery key by OAEP alone.
+    const recovery = sources.find(({ path }) => path === 'crypto/recovery-key.ts')?.text ?? '';
+    expect(recovery.match(/RSA_\w+_PADDING/g)).toEqual(['RSA_PKCS1_OAEP_PADDING']);
+    expect(recovery.match(/(?:publicEncrypt|privateDecrypt)\(\{ key, \.\.\.OAEP \}/g)).toHaveLength(
+      2,
+    );
   });
 });
 

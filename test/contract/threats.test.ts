@@ -55,7 +55,7 @@ describe('docs/threats.md', () => {
       ]);
     expect(listed.filter((id) => /^R0/.test(id))).toHaveLength(8);
     expect(listed.filter((id) => /^R[1-9]/.test(id))).toHaveLength(12);
-    expect(listed.filter((id) => /^D0/.test(id))).toHaveLength(2);
+    expect(listed.filter((id) => /^D0/.test(id))).toHaveLength(7);
     expect(listed.filter((id) => /^D[1-9]/.test(id))).toHaveLength(8);
   });
 

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { SignJWT, exportSPKI, generateKeyPair } from 'jose';
 import type { CryptoKey } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/parse.ts';
 import { ISSUER, PASSWORD, ask, newDirectory, startServer } from '../support/process.ts';
 import type { CallOptions, Reply, Server, SignedIn } from '../support/process.ts';
 import { PEERS, freePort, isMissing, relocated, startEcho, startPeer } from '../support/peers.ts';
@@ -368,15 +369,58 @@ describe('systemd', () => {
     });
   });
 
-  test("its settings are settings: the configuration takes the unit's environment", async () => {
-    const env = Object.fromEntries(
-      (parsed('postern.service')['Service.Environment'] ?? []).map((line) => [
-        line.slice(0, line.indexOf('=')),
-        line.slice(line.indexOf('=') + 1),
-      ]),
+  test('its configuration is fine, and where it and the unit meet they say the same', async () => {
+    const file = join(EXAMPLES, 'systemd/config.toml');
+    const { config } = parseConfig({
+      file: { path: file, text: readFileSync(file, 'utf8'), isReadableByOthers: false },
+      env: {},
+      readSecretFile: () => ({ text: '', isReadableByOthers: false }),
+    });
+    const unit = parsed('postern.service');
+    expect(config.server.listen).toEqual([{ kind: 'systemd' }]);
+    expect(unit['Unit.Requires']).toEqual(['postern.socket']);
+    const [folder] = unit['Service.WorkingDirectory'] ?? [];
+    expect(config.database.url).toBe(`file:${folder}/postern.db`);
+    expect(unit['Service.ExecStart']?.[0]).toContain('--config /etc/postern/config.toml');
+    expect(example('systemd/postern.sysusers')).toContain(`u ${unit['Service.User']?.[0]} -`);
+  });
+
+  test('postern-run runs a verb with the unit’s user, environment and credentials, in its order', () => {
+    const directory = newDirectory();
+    const drop =
+      '[Service]\nLoadCredential=password.pepper:/etc/postern/pepper\nEnvironment=A=1 "B=two words"\n';
+    writeFileSync(join(directory, 'unit'), `${example('systemd/postern.service')}${drop}`);
+    const program = (name: string, text: string): void =>
+      writeFileSync(join(directory, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    program('systemctl', `[ "$*" = "cat postern.service" ] && cat ${directory}/unit`);
+    program('systemd-run', 'for each in "$@"; do echo "$each"; done');
+    const { status, stdout } = spawnSync(
+      join(EXAMPLES, 'systemd/postern-run'),
+      ['user', 'disable', 'a name'],
+      { encoding: 'utf8', env: { PATH: `${directory}:${process.env['PATH']}` } },
     );
-    const run = await server.cli(['config', 'check'], { env });
-    expect([run.code, run.stderr]).toEqual([0, '']);
+    expect([status, stdout.trim().split('\n')]).toEqual([
+      0,
+      [
+        '--quiet',
+        '--collect',
+        '--wait',
+        '--pipe',
+        '--property=User=postern',
+        '--property=Group=postern',
+        '--property=StateDirectory=postern',
+        '--property=StateDirectoryMode=0700',
+        '--property=WorkingDirectory=/var/lib/postern',
+        '--property=UMask=0077',
+        '--property=LoadCredential=password.pepper:/etc/postern/pepper',
+        '--property=Environment=A=1 "B=two words"',
+        '--setenv=POSTERN_CONFIG=/etc/postern/config.toml',
+        '/usr/bin/postern',
+        'user',
+        'disable',
+        'a name',
+      ],
+    ]);
   });
 
   const analyze = existsSync('/usr/bin/systemd-analyze');

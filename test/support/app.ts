@@ -30,6 +30,7 @@ import type { ClaimedEmail } from '../../src/core/email/outbox.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { requestFields } from '../../src/lib/log.ts';
 import type { Log, LogFields, LogLevel } from '../../src/lib/log.ts';
+import type { Metrics } from '../../src/lib/metrics.ts';
 import { LIMITS_OFF } from './limits.mjs';
 import { createGate } from './gate.ts';
 import { recordProblems } from './problem-coverage.ts';
@@ -116,6 +117,7 @@ export interface TestAppOptions {
   readonly keyEncryptionKey?: Uint8Array;
   readonly breachedBytes?: Buffer;
   readonly server?: ServerOptions;
+  readonly metrics?: Metrics;
 }
 
 /** When a test clock stands before anybody moves it. */
@@ -180,6 +182,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     driver,
     clock,
     flush: config.database.flush,
+    ...(options.metrics === undefined ? {} : { onCommit: options.metrics.commit }),
   });
   await db.migrate();
   const gate = createGate(directory, cheap.password.threads || availableParallelism());
@@ -193,6 +196,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       laneUrl: gate.laneUrl,
       log,
       keyEncryptionKey: options.keyEncryptionKey ?? TEST_KEY,
+      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
       commonPasswordBytes,
       ...(options.breachedBytes === undefined ? {} : { breachedBytes: options.breachedBytes }),
     },

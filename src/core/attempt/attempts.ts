@@ -185,8 +185,15 @@ function valuesOf({ purpose, subject, ownerUserId, scope }: AttemptKey) {
   return { purpose, subject, ownerUserId, scopeKind: scope.kind, scopeId };
 }
 
+export interface AttemptDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  /** Told of an attempt that must not be made. */
+  readonly onThrottled?: (purpose: AttemptPurpose) => void;
+}
+
 export function createAttempts(
-  { db, clock }: { readonly db: Database; readonly clock: Clock },
+  { db, clock, onThrottled }: AttemptDeps,
   limits: AttemptLimits,
 ): Attempts {
   const { allowance, windowMs, waitMs, maxWaitMs } = limits;
@@ -202,6 +209,7 @@ export function createAttempts(
     const [row] = await db.read(look(values));
     const isLocked = row !== undefined && row.failures >= maxFailures;
     const remainingMs = isLocked ? maxWaitMs : (row?.blockedUntil ?? now) - now;
+    onThrottled?.(key.purpose);
     throw new Refusal('too_many_attempts', {
       retryAfterSeconds: Math.max(1, Math.ceil(remainingMs / 1000)),
     });

@@ -2,6 +2,7 @@
 import { DatabaseBusy, StorageUnavailable } from '../../db/database.ts';
 import type { Database } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { Metrics } from '../../lib/metrics.ts';
 import { Refusal } from '../../refusal.ts';
 import type { Context } from '../context.ts';
 import type { Authenticated } from '../factor/authentication.ts';
@@ -35,10 +36,21 @@ export interface RefreshDeps {
   readonly storage: Storage;
   /** For how long sessions are refreshed without a write, milliseconds. */
   readonly whenReadOnlyMs: number;
+  readonly metrics: Metrics;
 }
 
 /** Sessions to be ended at the first write that works; more are found again when they are used. */
 const MOST_REUSED = 10_000;
+
+/** What metrics count each outcome as. */
+const METERED = {
+  rotated: 'rotated',
+  kept: 'grace',
+  grace: 'grace',
+  reused: 'reused',
+  rolled_back: 'refused',
+  refused: 'refused',
+} as const;
 
 const REFUSED = {
   expired: 'refresh_token_expired',
@@ -87,7 +99,18 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
       withoutWrite(error, request),
     );
     const about = { 'user.id': subject.userId, 'session.id': subject.sessionId };
+    deps.metrics.refresh(METERED[rotation.outcome]);
     if (rotation.outcome === 'refused') throw new Refusal(REFUSED[rotation.why]);
+    if (rotation.outcome === 'rolled_back') {
+      await deps.revocations.refresh();
+      context.log.write(
+        'info',
+        'session.rolled_back',
+        'a refresh token is newer than its session, as after a restore from a backup: the session was ended',
+        about,
+      );
+      throw new Refusal('session_revoked');
+    }
     if (rotation.outcome === 'reused') {
       await deps.revocations.refresh();
       context.log.write(

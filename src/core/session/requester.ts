@@ -1,3 +1,6 @@
+/** From where a request comes, and what tells one place from another. */
+import type { LogFields } from '../../lib/log.ts';
+
 /**
  * From where a request comes, as far as it can be known. Over a Unix socket without a proxy's word
  * the address is null.
@@ -10,6 +13,8 @@ export interface Requester {
   readonly userAgent: string | null;
   /** The first language of Accept-Language, as in `de` or `pt-BR`; null when there is none. */
   readonly locale: string | null;
+  /** The caller's trace, for the log. */
+  readonly trace?: Pick<LogFields, 'trace_id' | 'span_id' | 'trace_flags'>;
 }
 
 /**

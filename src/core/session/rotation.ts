@@ -135,6 +135,8 @@ export interface Refreshed {
 export type Rotation =
   | Refreshed
   | { readonly outcome: 'reused' }
+  /** The token is newer than its session: the database was restored from a backup. */
+  | { readonly outcome: 'rolled_back' }
   | { readonly outcome: 'refused'; readonly why: RotationRefusal };
 
 /** A hash of where a request comes from, as far as the grace asks. */
@@ -181,12 +183,13 @@ export async function rotateSession(
   const outcome = row === undefined ? null : graceOf(row, request, graceMs);
   if (row !== undefined && outcome !== null) return { outcome, session: { ...row, id: sessionId } };
   // A later generation than the live one was never given out by this database: it was restored.
-  const reason = row !== undefined && row.generation < generation ? 'restored' : 'token_reused';
+  const isRolledBack = row !== undefined && row.generation < generation;
+  const reason = isRolledBack ? 'rolled_back' : 'token_reused';
   const [ended] = await db.write([
     endReused({ ...values, reason }),
     revokeReused({ sessionId, now, reason, until: now + REVOCATION_KEPT_MS }),
   ]);
-  if (ended.length > 0 && reason === 'token_reused') return { outcome: 'reused' };
+  if (ended.length > 0) return { outcome: reason === 'token_reused' ? 'reused' : reason };
   const [fate] = await db.read(fateOf({ sessionId, userId }));
   return { outcome: 'refused', why: whyRefused(fate, now, idleTtlMs) };
 }

@@ -3,7 +3,7 @@
  * grace for a lost answer and the detection of reuse are one conditional statement (D2), decided
  * where the write happens and never by a read before it.
  */
-import { and, desc, eq, gt, inArray, isNull, ne, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, gte, inArray, isNull, ne, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
@@ -45,13 +45,13 @@ export type EndReason =
   | 'session_removed'
   | 'password_changed'
   | 'token_reused'
-  | 'restored'
   | 'session_limit'
   | 'email_changed'
   | 'factors_changed'
   | 'user_disabled'
   | 'user_deleted'
-  | 'operator';
+  | 'operator'
+  | 'incident';
 
 /** Lifetimes and limits. */
 export interface SessionLimits {
@@ -88,7 +88,9 @@ export type SessionSelection =
   | { readonly kind: 'one'; readonly sessionId: string; readonly userId: string }
   | { readonly kind: 'all'; readonly userId: string }
   | { readonly kind: 'others'; readonly userId: string; readonly except: string }
-  | { readonly kind: 'beyond'; readonly userId: string; readonly keep: number };
+  | { readonly kind: 'beyond'; readonly userId: string; readonly keep: number }
+  /** Everybody's in which somebody authenticated since then. */
+  | { readonly kind: 'since'; readonly since: number };
 
 export const ofUser = eq(session.userId, given('userId'));
 
@@ -144,6 +146,7 @@ const ENDERS: Readonly<Record<SessionSelection['kind'], Enders>> = {
   one: enders(and(ofUser, eq(session.id, given('sessionId')))),
   all: enders(ofUser),
   others: enders(and(ofUser, ne(session.id, given('except')))),
+  since: enders(gte(session.authTime, given('since'))),
   beyond: enders(and(ofUser, inArray(session.id, oldest))),
 };
 

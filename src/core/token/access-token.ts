@@ -114,14 +114,16 @@ export interface AccessTokenOptions {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly isRevoked: (sessionId: string) => boolean;
-  readonly onVerified?: (cache: 'hit' | 'miss') => void;
 }
 
 export interface AccessTokens {
   readonly ttlSeconds: number;
   mint(input: AccessTokenInput): string;
-  /** @throws {TokenRefused} */
-  verify(token: string): AccessClaims;
+  /**
+   * @param looked told whether the signature was remembered
+   * @throws {TokenRefused}
+   */
+  verify(token: string, looked?: (cache: 'hit' | 'miss') => void): AccessClaims;
 }
 
 /** A token whose signature and claims were good, and the key that said so. */
@@ -187,7 +189,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
         ...extra,
       });
     },
-    verify(token) {
+    verify(token, looked) {
       const mark = token.slice(-MARK_LENGTH);
       const seen = verified?.get(mark);
       if (
@@ -195,10 +197,10 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
         seen.token === token &&
         keys.verificationKey(seen.key.kid) === seen.key
       ) {
-        options.onVerified?.('hit');
+        looked?.('hit');
         return demandCurrent(seen.claims);
       }
-      options.onVerified?.('miss');
+      looked?.('miss');
       let used: JwsKey | undefined;
       let payload: Record<string, unknown>;
       try {

@@ -10,6 +10,7 @@ import { tokenText } from '../../http/fields.ts';
 import { route } from '../../http/route.ts';
 import type { AnyRoute, Call } from '../../http/route.ts';
 import { bearerToken, claimsOf } from '../../http/security.ts';
+import { countedVerifier } from './counted.ts';
 
 /**
  * Header values are ASCII: what isn't is percent-encoded UTF-8, so that a name of any script goes
@@ -29,6 +30,8 @@ function setIdentity(call: Call<unknown>, claims: AccessClaims): void {
 }
 
 export function verificationRoutes(kernel: Kernel): readonly AnyRoute[] {
+  const forwardAuth = countedVerifier(kernel, 'forward_auth');
+  const verify = countedVerifier(kernel, 'verify');
   return [
     route({
       method: 'get',
@@ -50,7 +53,7 @@ export function verificationRoutes(kernel: Kernel): readonly AnyRoute[] {
       handle: (call) => {
         const token = bearerToken(call.header('authorization'), call.headerLines('authorization'));
         if (token === null) throw new MissingToken();
-        setIdentity(call, claimsOf(kernel.accessTokens, token));
+        setIdentity(call, claimsOf(forwardAuth, token));
       },
     }),
     route({
@@ -75,7 +78,7 @@ export function verificationRoutes(kernel: Kernel): readonly AnyRoute[] {
       problems: [],
       handle: ({ body }) => {
         try {
-          const claims = kernel.accessTokens.verify(body.token);
+          const claims = verify.verify(body.token);
           return {
             verified: true,
             token_kind: 'access' as const,

@@ -1,0 +1,109 @@
+/** The service as a configuration makes it, on a database and a log that outlive it. */
+import { readFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
+import { createApp } from '../app/app.ts';
+import type { RunningApp } from '../app/app.ts';
+import { httpDeps } from '../app/http.ts';
+import { metricSources } from '../app/metric-sources.ts';
+import type { Prometheus } from '../app/prometheus.ts';
+import type { Config } from '../config/schema.ts';
+import { readFilter } from '../core/password/fuse-filter.ts';
+import type { Storage } from '../core/storage/storage.ts';
+import { systemRandom } from '../crypto/secret.ts';
+import type { OpenDatabase } from '../db/open.ts';
+import { features } from '../features/index.ts';
+import type { ListeningServer } from '../http/metrics-server.ts';
+import { withOpenapi } from '../http/openapi.ts';
+import { createServer } from '../http/server.ts';
+import type { HttpServer } from '../http/server.ts';
+import { asset, laneAsset } from './asset.ts';
+import { CliRefusal, EXIT } from './exit.ts';
+import { keyEncryptionKey } from './key-file.ts';
+import type { RunningLog } from './logger.ts';
+import { mailTransports, ownTemplates } from './mail-ways.ts';
+import { watchBackups } from './serve-metrics.ts';
+import { refusing } from './state.ts';
+import type { VerbCall } from './verb.ts';
+import { VERSION } from './version.ts';
+
+/** What stays when the configuration is read again. */
+export interface Lasting {
+  readonly call: VerbCall;
+  readonly db: OpenDatabase;
+  readonly storage: Storage;
+  readonly log: RunningLog;
+  readonly prometheus: Prometheus | undefined;
+}
+
+export interface Service {
+  readonly running: RunningApp;
+  readonly http: HttpServer;
+}
+
+/** @throws {CliRefusal} a file or key that the configuration names is not there, or does not fit */
+export async function assemble(
+  { call, db, storage, log, prometheus }: Lasting,
+  config: Config,
+): Promise<Service> {
+  const { clock } = call.context;
+  const mail = {
+    transports: mailTransports(config, clock),
+    findTemplate: ownTemplates(config.mail.templates_dir),
+  };
+  const edge = {
+    db,
+    storage,
+    clock,
+    random: systemRandom,
+    log,
+    keyEncryptionKey: keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line)),
+    commonPasswordBytes: asset('common-passwords.bin'),
+    ...laneAsset(),
+    mail,
+    ...(prometheus === undefined ? {} : { metrics: prometheus.metrics }),
+    ...breachedFilter(config),
+  };
+  const running = await refusing(() => createApp(config, edge, features));
+  prometheus?.observe(metricSources(running.kernel, config, watchBackups(db)));
+  const { name, public_url } = config.server;
+  const routes = withOpenapi(running.routes, { title: name, version: VERSION, issuer: public_url });
+  const onRequest = prometheus === undefined ? {} : { onRequest: prometheus.metrics.request };
+  return { running, http: createServer(httpDeps(running), routes, onRequest) };
+}
+
+/** A server behind listeners that stay: the one that answers can be another from now on. */
+export interface SwappableServer extends ListeningServer {
+  swap(next: HttpServer): void;
+}
+
+export function swappable(first: HttpServer): SwappableServer {
+  let current = first;
+  let listeners = { tcp: first.listener('tcp'), unix: first.listener('unix') };
+  const tcp: RequestListener = (incoming, outgoing) => listeners.tcp(incoming, outgoing);
+  const unix: RequestListener = (incoming, outgoing) => listeners.unix(incoming, outgoing);
+  return {
+    listener: (kind) => (kind === 'tcp' ? tcp : unix),
+    unparsed: (fault, address) => current.unparsed(fault, address),
+    acceptFailed: (error) => current.acceptFailed(error),
+    swap: (next) => {
+      current = next;
+      listeners = { tcp: next.listener('tcp'), unix: next.listener('unix') };
+    },
+  };
+}
+
+/** @throws {CliRefusal} the file doesn't exist, or is not a filter */
+function breachedFilter({ password }: Config): { breachedBytes?: Buffer } {
+  if (password.breached_file === undefined) return {};
+  try {
+    const breachedBytes = readFileSync(password.breached_file);
+    readFilter(breachedBytes);
+    return { breachedBytes };
+  } catch (cause) {
+    throw new CliRefusal(
+      EXIT.config,
+      `password.breached_file: ${password.breached_file} is not a readable filter. Make one with: postern breached build LIST --out ${password.breached_file}`,
+      { cause },
+    );
+  }
+}

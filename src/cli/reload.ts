@@ -1,0 +1,100 @@
+/**
+ * Reading the configuration again (SIGHUP): the service is made anew beside the running one, on the
+ * same database and listeners, and takes over when it is whole. A configuration that is refused
+ * changes nothing. What only a start can change is named.
+ */
+import type { ParsedConfig } from '../config/parse.ts';
+import { ConfigRefused } from '../config/fault.ts';
+import type { RunningApp } from '../app/app.ts';
+import { CliRefusal } from './exit.ts';
+import { loadConfig } from './load-config.ts';
+import { assemble } from './assemble.ts';
+import type { Lasting, Service, SwappableServer } from './assemble.ts';
+
+/** Settings that listeners, database and log were opened with. */
+const AT_START =
+  /^(?:server\.(?:listen|max_connections|header_timeout|request_timeout|keep_alive_timeout|shutdown_timeout)|database\.|metrics\.|log\.format)/;
+
+/** A request that came before the change has ended by then, or was cut off. */
+const RETIRE_AFTER_MS = 30_000;
+
+export interface Reloader {
+  /** Never rejects. */
+  reload(): Promise<void>;
+  /** Closes the service, and the ones that it replaced. */
+  close(): Promise<void>;
+}
+
+export interface Started extends Service {
+  readonly parsed: ParsedConfig;
+}
+
+export function createReloader(
+  lasting: Lasting,
+  first: Started,
+  server: SwappableServer,
+): Reloader {
+  const { call, log } = lasting;
+  let current: Service = first;
+  let { parsed } = first;
+  const retired = new Map<RunningApp, NodeJS.Timeout>();
+
+  const retire = (app: RunningApp): void => {
+    const end = (): void => {
+      retired.delete(app);
+      void app.close();
+    };
+    retired.set(app, setTimeout(end, RETIRE_AFTER_MS).unref());
+  };
+
+  const replace = async (): Promise<void> => {
+    const next = loadConfig(call);
+    const changed = changedKeys(parsed, next);
+    const service = await assemble(lasting, next.config);
+    server.swap(service.http);
+    retire(current.running);
+    current = service;
+    parsed = next;
+    log.setLevel(next.config.log.level);
+    log.write('info', 'config.reloaded', 'the configuration was read again', {
+      count: changed.length,
+    });
+    const late = changed.filter((key) => AT_START.test(key));
+    if (late.length > 0)
+      log.write(
+        'warn',
+        'config.restart_needed',
+        `these settings have changed and count from the next start: ${late.join(', ')}`,
+        { count: late.length },
+      );
+  };
+
+  return {
+    reload: async () => {
+      try {
+        await replace();
+      } catch (error) {
+        const isExpected = error instanceof ConfigRefused || error instanceof CliRefusal;
+        const why = isExpected ? error.message.replaceAll('\n', '; ') : 'an unexpected error';
+        log.write(
+          'error',
+          'config.refused',
+          `the configuration was not taken, and the service goes on as it was: ${why}`,
+        );
+      }
+    },
+    close: async () => {
+      for (const timer of retired.values()) clearTimeout(timer);
+      await Promise.all([current.running, ...retired.keys()].map((app) => app.close()));
+    },
+  };
+}
+
+/** Keys whose value changed; of a secret only that it was set, unset or comes from elsewhere. */
+function changedKeys(before: ParsedConfig, after: ParsedConfig): readonly string[] {
+  const shown = ({ origins }: ParsedConfig, key: string): string => {
+    const origin = origins.get(key);
+    return JSON.stringify([origin?.value, origin?.isSet, origin?.secretFile]);
+  };
+  return [...after.origins.keys()].filter((key) => shown(before, key) !== shown(after, key));
+}
