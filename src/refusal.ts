@@ -15,6 +15,9 @@ export const REFUSALS = {
   refresh_token_reused:
     'The refresh token was used before, so the session was ended. Sign in again.',
   session_revoked: 'The session has ended. Sign in again.',
+  invalid_api_key:
+    'The API key is wrong, expired or revoked. Send it as HTTP Basic (id and secret), or as Postern-Key: id:secret.',
+  insufficient_scope: 'The API key lacks the scope that this needs.',
   insufficient_user_authentication:
     'Authenticate again with POST /reauthenticate, then repeat the request.',
   invalid_code: 'The code is wrong, spent, too old, or was tried too often. Ask for a new one.',

@@ -17,5 +17,6 @@ export function httpDeps({ config, kernel }: Pick<RunningApp, 'config' | 'kernel
       trustedProxies: server.trusted_proxies,
     },
     authenticate: bearerAuthentication(kernel),
+    authenticateApiKey: kernel.apiKeys.authenticate,
   };
 }

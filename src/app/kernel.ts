@@ -1,5 +1,6 @@
 /** Builds the kernel out of the configuration and what only the process edge can give. */
 import type { Config } from '../config/schema.ts';
+import { createApiKeys } from '../core/api-key/api-keys.ts';
 import { createAttempts } from '../core/attempt/attempts.ts';
 import type { AttemptLimits } from '../core/attempt/attempts.ts';
 import { createCommit } from '../core/commit.ts';
@@ -256,6 +257,7 @@ export async function createKernel(
     passwordHasher,
     passwords: passwordsOf(config, edge, passwordHasher),
     attempts,
+    apiKeys: createApiKeys({ db, clock, log }),
     oneTimes: createOneTimes({ db, clock }),
     challenges: createChallenges({ db, clock }),
     sessions,

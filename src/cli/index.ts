@@ -1,4 +1,5 @@
 /** All verbs, in the order of the help. */
+import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts';
 import { breachedBuild } from './breached.ts';
 import { configCheck } from './config-check.ts';
 import { configShow } from './config-show.ts';
@@ -38,6 +39,9 @@ export const VERBS: readonly Verb[] = [
   userExpirePassword,
   userRemoveFactors,
   userRenewGrace,
+  apikeyCreate,
+  apikeyList,
+  apikeyRevoke,
   outboxList,
   outboxRetry,
   mailTest,

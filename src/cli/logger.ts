@@ -140,11 +140,12 @@ function requestText(level: LogLevel, line: RequestLine, texts: LineTexts): stri
     return visible(
       `${JSON.stringify({ level, time: isoNow(), event: 'http.request', ...requestFields(line), message: '' })}\n`,
     );
-  const { userId, sessionId, problem, ip } = line;
+  const { userId, sessionId, apiKeyId, problem, ip } = line;
   return (
     `{"level":"${level}","time":"${isoNow()}","event":"http.request","request_id":"${line.requestId}","http.request.method":"${line.method}","http.route":"${line.route}",` +
     `"http.response.status_code":${line.status},"client.address":${ip === null ? 'null' : `"${ip}"`},"user_agent.original":${agentText(line.userAgent)},` +
     (userId === undefined ? '' : `"user.id":"${userId}","session.id":"${sessionId ?? ''}",`) +
+    (apiKeyId === undefined ? '' : `"api_key.id":"${apiKeyId}",`) +
     (problem === undefined ? '' : `"error.type":"${problem}",`) +
     `"duration_ms":${line.durationMs},"message":""}\n`
   );

@@ -1,6 +1,7 @@
 /** One request or one call of the command line: who, from where, until when. */
 import type { Log, LogFields } from '../lib/log.ts';
 import { withFields } from '../lib/log.ts';
+import type { ApiKey } from './api-key/api-key.ts';
 import type { Requester } from './session/requester.ts';
 import type { Principal } from './session/session.ts';
 
@@ -8,6 +9,8 @@ export interface Context {
   readonly requester: Requester;
   /** The signed-in user and session; null for requests without a token and for operators. */
   readonly principal: Principal | null;
+  /** The API key of a service that calls; null for users and operators. */
+  readonly apiKey: ApiKey | null;
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal;
   /** Carries request id and client address, and user and session of the principal. */
@@ -23,6 +26,7 @@ export interface PrincipalContext extends Context {
 export interface Caller {
   readonly requester: Requester;
   readonly principal?: Principal | undefined;
+  readonly apiKey?: ApiKey | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -35,15 +39,22 @@ export interface CreateContext {
 export function contexts(log: Log): CreateContext {
   function create(caller: Caller & { readonly principal: Principal }): PrincipalContext;
   function create(caller: Caller): Context;
-  function create({ requester, principal, signal }: Caller): Context {
+  function create({ requester, principal, apiKey, signal }: Caller): Context {
     const fields: LogFields = {
       request_id: requester.requestId,
       'client.address': requester.ip,
       ...(principal === undefined
         ? {}
         : { 'user.id': principal.user.id, 'session.id': principal.session.id }),
+      ...(apiKey === undefined ? {} : { 'api_key.id': apiKey.id }),
     };
-    return { requester, principal: principal ?? null, signal, log: withFields(log, fields) };
+    return {
+      requester,
+      principal: principal ?? null,
+      apiKey: apiKey ?? null,
+      signal,
+      log: withFields(log, fields),
+    };
   }
   return create;
 }

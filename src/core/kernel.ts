@@ -8,6 +8,7 @@ import type { Database } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
+import type { ApiKeys } from './api-key/api-keys.ts';
 import type { Attempts } from './attempt/attempts.ts';
 import type { Commit } from './commit.ts';
 import type { CreateContext } from './context.ts';
@@ -44,6 +45,7 @@ export interface Kernel {
   readonly passwordHasher: PasswordHasher;
   readonly passwords: Passwords;
   readonly attempts: Attempts;
+  readonly apiKeys: ApiKeys;
   readonly oneTimes: OneTimes;
   readonly challenges: Challenges;
   readonly sessions: Sessions;

@@ -1,5 +1,6 @@
 /** The one list of features. A new one is a folder, a line here, and a migration (docs/adding.md). */
 import { account } from './account/index.ts';
+import { apiKey } from './api-key/index.ts';
 import { discovery } from './discovery/index.ts';
 import type { Feature } from './feature.ts';
 import { health } from './health/index.ts';
@@ -24,6 +25,7 @@ export const features: readonly Feature[] = [
   mfa,
   session,
   account,
+  apiKey,
   verification,
   discovery,
   health,

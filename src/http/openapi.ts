@@ -7,6 +7,13 @@
 import * as z from 'zod';
 import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
+import { oauthErrorResponses } from './oauth-openapi.ts';
+import {
+  SECURITY_SCHEMES,
+  isFreshSecurity,
+  securityProblems,
+  securityRequirement,
+} from './openapi-security.ts';
 import { PROBLEMS, problemType } from './problems.ts';
 import { jsonDocument } from './document-bytes.ts';
 import { document } from './route.ts';
@@ -95,14 +102,7 @@ export function openapi(
     paths,
     components: {
       schemas: Object.fromEntries(components),
-      securitySchemes: {
-        bearer: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'An access token (RFC 9068).',
-        },
-      },
+      securitySchemes: SECURITY_SCHEMES,
     },
   };
 }
@@ -150,12 +150,15 @@ function operationOf(
   route: Route,
   schema: (type: z.ZodType, io: 'input' | 'output') => unknown,
 ): Json {
-  const fresh = route.security !== 'public' && route.security.fresh;
-  const problems = new Set<RefusalCode>([...BODY_PROBLEMS, 'overloaded', ...route.problems]);
-  if (route.security !== 'public') {
-    problems.add('invalid_token').add('session_revoked');
-    if (fresh) problems.add('insufficient_user_authentication');
-  }
+  const isFresh = isFreshSecurity(route.security);
+  const problems = new Set<RefusalCode>([
+    ...BODY_PROBLEMS,
+    'overloaded',
+    ...route.problems,
+    ...securityProblems(route.security),
+  ]);
+  const bodyType =
+    route.protocol === 'oauth' ? 'application/x-www-form-urlencoded' : 'application/json';
   const headers = Object.fromEntries(
     Object.entries(route.headers ?? {}).map(([name, description]) => [
       name,
@@ -165,20 +168,20 @@ function operationOf(
   const base = common(route);
   return {
     ...base,
-    ...(fresh
+    ...(isFresh
       ? {
           description: [route.description, 'Needs a fresh authentication (sessions.fresh_for).']
             .filter((line) => line !== undefined)
             .join(' '),
         }
       : {}),
-    security: route.security === 'public' ? [] : [{ bearer: [] }],
+    security: securityRequirement(route.security),
     ...(route.body === undefined
       ? {}
       : {
           requestBody: {
             required: route.bodyOptional !== true,
-            content: { 'application/json': { schema: schema(route.body, 'input') } },
+            content: { [bodyType]: { schema: schema(route.body, 'input') } },
           },
         }),
     responses: {
@@ -197,7 +200,9 @@ function operationOf(
               content: { 'application/json': { schema: schema(route.accepted.reply, 'output') } },
             },
           }),
-      ...problemResponses([...problems]),
+      ...(route.protocol === 'oauth'
+        ? oauthErrorResponses([...problems], schema)
+        : problemResponses([...problems])),
     },
   };
 }

@@ -7,22 +7,43 @@ import { DatabaseBusy } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import { exceptionFields } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
+import type { ApiKey } from '../core/api-key/api-key.ts';
+import type { WantedScope } from '../core/api-key/api-keys.ts';
+import type { PresentedApiKey } from '../core/api-key/secret.ts';
+import type { Requester } from '../core/session/requester.ts';
 import type { Principal } from '../core/session/session.ts';
+import { presentedApiKey } from './api-key-credentials.ts';
 import type { HeaderRecord } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import { inputFaults } from './fields.ts';
+import { readFormBody } from './form.ts';
 import { readJsonBody } from './front-door.ts';
 import type { Params } from './paths.ts';
-import type { AnyRoute, BearerSecurity, DocumentBytes, DocumentRoute, Route } from './route.ts';
+import type {
+  AnyRoute,
+  ApiKeySecurity,
+  BearerSecurity,
+  DocumentBytes,
+  DocumentRoute,
+  Route,
+} from './route.ts';
 import { bearerToken } from './security.ts';
 import { MissingToken } from './answer.ts';
 
 /** Whose access token this is. @throws {Refusal} of BEARER_PROBLEMS */
 export type Authenticate = (token: string, security: BearerSecurity) => Promise<Principal>;
 
+/** Whose API key this is. @throws {Refusal} of API_KEY_PROBLEMS */
+export type AuthenticateApiKey = (
+  requester: Requester,
+  presented: PresentedApiKey | null,
+  wanted: WantedScope,
+) => Promise<ApiKey>;
+
 export interface OperationSettings {
   readonly log: Log;
   readonly authenticate: Authenticate;
+  readonly authenticateApiKey: AuthenticateApiKey;
   /** Completes the headers of an answer with those of every answer. */
   readonly complete: (headers: HeaderRecord) => HeaderRecord;
   /**
@@ -38,10 +59,12 @@ export type Serve = (exchange: Exchange, params: Params) => Response | Promise<R
 export function serveRoute(route: AnyRoute, settings: OperationSettings): Serve {
   const serve =
     route.kind === 'document' ? serveDocument(route, settings) : serveOperation(route, settings);
-  const refuse = (exchange: Exchange, error: unknown): Response =>
-    exchange.isAbandoned
-      ? exchange.abandon()
-      : exchange.refuse(publicRefusal(error, route, settings, exchange.requestId));
+  const isOauth = route.kind === 'operation' && route.protocol === 'oauth';
+  const refuse = (exchange: Exchange, error: unknown): Response => {
+    if (exchange.isAbandoned) return exchange.abandon();
+    const refusal = publicRefusal(error, route, settings, exchange.requestId);
+    return isOauth ? exchange.refuseOauth(refusal) : exchange.refuse(refusal);
+  };
   return (exchange, params) => {
     try {
       const answered = serve(exchange, params);
@@ -80,8 +103,10 @@ function matchesEtag(header: string | undefined, etag: string): boolean {
 
 const NO_STORE: HeaderRecord = { 'cache-control': 'no-store' };
 
-function serveOperation(route: Route, { authenticate, complete }: OperationSettings): Serve {
+function serveOperation(route: Route, settings: OperationSettings): Serve {
   const { security, handle } = route;
+  const { complete } = settings;
+  const readBody = route.protocol === 'oauth' ? readFormBody : readJsonBody;
   const empty = complete(NO_STORE);
   const json = complete({ 'content-type': 'application/json', ...NO_STORE });
   const finish = (exchange: Exchange, result: unknown): Response =>
@@ -94,21 +119,35 @@ function serveOperation(route: Route, { authenticate, complete }: OperationSetti
         });
   const serve = async (exchange: Exchange, params: Params): Promise<Response> => {
     const { arrival } = exchange;
-    const principal =
-      security === 'public' ? undefined : await authenticate(accessToken(exchange), security);
     // Before the body is looked at, so that the log names the caller of a bad one.
-    exchange.principal = principal;
-    const body = checkedBody(route, await readJsonBody(arrival), arrival.header('content-type'));
-    return finish(exchange, await handle(exchange.call(body, params, principal)));
+    if (security !== 'public') await authenticateCaller(exchange, security, settings);
+    const body = checkedBody(route, await readBody(arrival), arrival.header('content-type'));
+    return finish(exchange, await handle(exchange.call(body, params)));
   };
   if (security !== 'public' || route.body !== undefined) return serve;
   return (exchange, params) => {
     if (exchange.arrival.hasContent) return serve(exchange, params);
-    const result = handle(exchange.call(undefined, params, undefined));
+    const result = handle(exchange.call(undefined, params));
     return result instanceof Promise
       ? result.then((settled) => finish(exchange, settled))
       : finish(exchange, result);
   };
+}
+
+/** Sets who calls; one or the other, as the route asks. */
+async function authenticateCaller(
+  exchange: Exchange,
+  security: BearerSecurity | ApiKeySecurity,
+  { authenticate, authenticateApiKey }: OperationSettings,
+): Promise<void> {
+  if (security.scheme === 'bearer')
+    exchange.principal = await authenticate(accessToken(exchange), security);
+  else
+    exchange.apiKey = await authenticateApiKey(
+      exchange.requester,
+      presentedApiKey(exchange),
+      security.scope,
+    );
 }
 
 function accessToken(exchange: Exchange): string {
@@ -128,7 +167,10 @@ function checkedBody(route: Route, received: unknown, contentType: string | unde
   }
   if (received === undefined && route.bodyOptional !== true)
     throw new Refusal(contentType === undefined ? 'unsupported_media_type' : 'malformed_request', {
-      detail: 'Send a JSON body with Content-Type: application/json.',
+      detail:
+        route.protocol === 'oauth'
+          ? 'Send a form with Content-Type: application/x-www-form-urlencoded.'
+          : 'Send a JSON body with Content-Type: application/json.',
     });
   const parsed = route.body.safeParse(received ?? {}, { reportInput: true });
   if (parsed.success) return parsed.data;
@@ -160,10 +202,17 @@ const BEARER_PROBLEMS: ReadonlySet<string> = new Set([
   'insufficient_user_authentication',
 ]);
 
+const API_KEY_PROBLEMS: ReadonlySet<string> = new Set([
+  'invalid_api_key',
+  'insufficient_scope',
+  'too_many_attempts',
+]);
+
 function isDeclared(route: AnyRoute, { code }: Refusal): boolean {
   if (FRONT_DOOR.has(code) || route.problems.includes(code)) return true;
   if (route.kind === 'document') return code === 'not_found';
-  return route.security !== 'public' && BEARER_PROBLEMS.has(code);
+  if (route.security === 'public') return false;
+  return (route.security.scheme === 'bearer' ? BEARER_PROBLEMS : API_KEY_PROBLEMS).has(code);
 }
 
 /**

@@ -19,6 +19,8 @@ export const PROBLEMS: Readonly<Record<RefusalCode, Problem>> = {
   refresh_token_expired: { status: 401, title: 'Refresh token expired' },
   refresh_token_reused: { status: 401, title: 'Refresh token reused' },
   session_revoked: { status: 401, title: 'Session revoked' },
+  invalid_api_key: { status: 401, title: 'Invalid API key' },
+  insufficient_scope: { status: 403, title: 'Insufficient scope' },
   insufficient_user_authentication: { status: 401, title: 'Fresh authentication needed' },
   invalid_code: { status: 422, title: 'Invalid code' },
   token_spent_or_expired: { status: 410, title: 'Link spent or expired' },

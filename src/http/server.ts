@@ -22,8 +22,9 @@ import { Exchange } from './exchange.ts';
 import type { ExchangeShared } from './exchange.ts';
 import { readablePath, simplifyUrl } from './front-door.ts';
 import { securityHeaders } from './headers.ts';
+import { OAUTH_ERROR_HEADERS } from './oauth-error.ts';
 import { serveRoute } from './operation.ts';
-import type { Authenticate, Serve } from './operation.ts';
+import type { Authenticate, AuthenticateApiKey, Serve } from './operation.ts';
 import { honoPath, methodFinder, paramReader } from './paths.ts';
 import { addressReader, canonicalAddress } from './requester.ts';
 import type { AddressOf } from './requester.ts';
@@ -47,6 +48,7 @@ export interface HttpDeps {
   readonly random: Random;
   readonly settings: HttpSettings;
   readonly authenticate: Authenticate;
+  readonly authenticateApiKey: AuthenticateApiKey;
 }
 
 export interface ServerOptions {
@@ -93,6 +95,7 @@ export function createServer(
   const shared: ExchangeShared = {
     complete,
     problemHeaders: complete(PROBLEM_HEADERS),
+    oauthHeaders: complete(OAUTH_ERROR_HEADERS),
     cors: createCors(settings.corsOrigins, settings.cookieOrigins),
     clock: deps.clock,
     log,
@@ -103,6 +106,7 @@ export function createServer(
     log,
     complete,
     authenticate: deps.authenticate,
+    authenticateApiKey: deps.authenticateApiKey,
     strictProblems: options.strictProblems === true,
   };
   const handlers = routes.map((route) => ({

@@ -12,43 +12,8 @@ import type { JwsKey } from '../../crypto/jws.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { acrOf, amrOf } from '../factor/presented.ts';
 import type { Acr, PresentedFactor } from '../factor/presented.ts';
+import { isRegisteredClaim } from './registered-claims.ts';
 import { ACCESS_TOKEN_TYPE } from './token-type.ts';
-
-/**
- * Claims that mean something to us or to RFC 7519/9068: an administrator's `claims` can't put
- * others in their place.
- */
-const REGISTERED: ReadonlySet<string> = new Set([
-  'iss',
-  'sub',
-  'aud',
-  'exp',
-  'nbf',
-  'iat',
-  'jti',
-  'sid',
-  'client_id',
-  'auth_time',
-  'amr',
-  'acr',
-  'azp',
-  'nonce',
-  'scope',
-  'cnf',
-  'act',
-  'may_act',
-  'typ',
-  'gen',
-  'status',
-  'events',
-  'preferred_username',
-  'name',
-  'email',
-  'email_verified',
-  '__proto__',
-  'constructor',
-  'prototype',
-]);
 
 export interface AccessClaims {
   readonly iss: string;
@@ -169,7 +134,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
       const now = Math.floor(clock.now() / 1000);
       const extra: Record<string, unknown> = {};
       for (const [name, value] of Object.entries(input.claims))
-        if (!REGISTERED.has(name)) extra[name] = value;
+        if (!isRegisteredClaim(name)) extra[name] = value;
       return signJws(keys.signingKey(), ACCESS_TOKEN_TYPE, {
         iss: issuer,
         sub: input.userId,

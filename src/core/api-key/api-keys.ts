@@ -1,0 +1,134 @@
+/**
+ * Authentication of API keys. One answer for every key that is not good (unknown, wrong, expired,
+ * revoked, malformed); the row is read for each request, so that a revoked key is dead at once for
+ * every process on the database.
+ */
+import { LRUCache } from 'lru-cache';
+import type { Database } from '../../db/database.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { exceptionFields } from '../../lib/log.ts';
+import type { Log } from '../../lib/log.ts';
+import { Refusal } from '../../refusal.ts';
+import { networkOf } from '../session/requester.ts';
+import type { Requester } from '../session/requester.ts';
+import { findApiKey, isLiveKey, noteApiKeyUse } from './api-key.ts';
+import type { ApiKey } from './api-key.ts';
+import type { ApiKeyScope } from './scope.ts';
+import { isApiKeyForm, isApiKeySecret } from './secret.ts';
+import type { PresentedApiKey } from './secret.ts';
+
+/** What a route asks of the key: one scope, or any key at all. */
+export type WantedScope = ApiKeyScope | 'any';
+
+export interface ApiKeys {
+  /**
+   * The key that a request presents.
+   *
+   * @param presented null when none came, or what came can't be read
+   * @throws {Refusal} invalid_api_key, insufficient_scope, too_many_attempts
+   */
+  authenticate(
+    requester: Requester,
+    presented: PresentedApiKey | null,
+    wanted: WantedScope,
+  ): Promise<ApiKey>;
+  /** Resolves when the uses that were noted so far are written. */
+  settled(): Promise<void>;
+}
+
+export interface ApiKeysDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A use is written at most this often for each key. */
+const USE_INTERVAL_MS = 60_000;
+
+/**
+ * Wrong keys of one network in a minute that are answered and logged one by one. More are told to
+ * wait, and are not logged. A right key is always heard: 256 bits are not guessed, and whoever
+ * fails on purpose must not lock out a service beside it (L02).
+ */
+const MAX_FAILURES = 20;
+const FAILURE_WINDOW_MS = 60_000;
+const MAX_NETWORKS = 10_000;
+
+interface Failures {
+  count: number;
+  readonly until: number;
+}
+
+export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
+  const failures = new LRUCache<string, Failures>({ max: MAX_NETWORKS });
+  /** When the last use of a key was written by this process, monotonic. */
+  const written = new LRUCache<string, number>({ max: MAX_NETWORKS });
+  const writing = new Set<Promise<void>>();
+
+  const fail = (requester: Requester, reason: string): Refusal => {
+    const now = clock.monotonic();
+    const network = networkOf(requester);
+    const before = failures.get(network);
+    const current =
+      before === undefined || before.until <= now
+        ? { count: 0, until: now + FAILURE_WINDOW_MS }
+        : before;
+    current.count++;
+    failures.set(network, current);
+    if (current.count > MAX_FAILURES) {
+      return new Refusal('too_many_attempts', {
+        retryAfterSeconds: Math.max(1, Math.ceil((current.until - now) / 1000)),
+      });
+    }
+    const isLast = current.count === MAX_FAILURES;
+    log.write(
+      isLast ? 'warn' : 'info',
+      'api_key.refused',
+      isLast ? 'further wrong API keys of this network are not logged' : 'an API key was refused',
+      { request_id: requester.requestId, 'client.address': requester.ip, reason },
+    );
+    return new Refusal('invalid_api_key');
+  };
+
+  /** Not awaited by the answer: what it is for does not depend on it. */
+  const note = ({ id, lastUsedAt }: ApiKey): void => {
+    const now = clock.now();
+    if (lastUsedAt !== null && Math.abs(now - lastUsedAt) < USE_INTERVAL_MS) return;
+    const started = clock.monotonic();
+    const before = written.get(id);
+    // The row says nothing new while the last write is under way, or when it failed.
+    if (before !== undefined && before + 1_000 > started) return;
+    written.set(id, started);
+    const done = db
+      .write([noteApiKeyUse(id, now)])
+      .then(
+        () => undefined,
+        (error: unknown) =>
+          log.write('warn', 'api_key.use_unrecorded', 'the use of an API key was not recorded', {
+            'api_key.id': id,
+            ...exceptionFields(error),
+          }),
+      )
+      .finally(() => writing.delete(done));
+    writing.add(done);
+  };
+
+  return {
+    authenticate: async (requester, presented, wanted) => {
+      if (presented === null || !isApiKeyForm(presented)) throw fail(requester, 'malformed');
+      const found = await findApiKey(db, presented.id);
+      const isRight = isApiKeySecret(presented.secret, found?.secretHash ?? null);
+      if (found === null || !isRight) throw fail(requester, 'unknown');
+      const { key } = found;
+      if (!isLiveKey(key, clock.now())) throw fail(requester, 'revoked or expired');
+      note(key);
+      if (wanted !== 'any' && !key.scopes.includes(wanted)) {
+        throw new Refusal('insufficient_scope', {
+          detail: `The API key lacks the scope ${wanted}.`,
+        });
+      }
+      return key;
+    },
+    settled: async () => void (await Promise.all(writing)),
+  };
+}
