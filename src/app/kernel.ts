@@ -31,6 +31,9 @@ import { createAccessTokens } from '../core/token/access-token.ts';
 import { createChallengeTokens } from '../core/token/challenge-token.ts';
 import { createDeviceTokens } from '../core/token/device-token.ts';
 import { createIssue } from '../core/token/issue.ts';
+import { createServiceTokens } from '../core/token/service-token.ts';
+import { statusPlaces } from '../core/token/status-index.ts';
+import { createStatusLists } from '../core/token/status-list.ts';
 import { createAccountState } from '../core/user/account-state.ts';
 import { createPasswordHasher } from '../crypto/password-hash.ts';
 import type { PasswordHasher, StoredRefusal } from '../crypto/password-hash.ts';
@@ -42,6 +45,7 @@ import type { Clock } from '../lib/clock.ts';
 import { createIds } from '../lib/id.ts';
 import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
+import { audiencesOf } from './audiences.ts';
 
 /** What only the process edge can give. */
 export interface Edge {
@@ -203,10 +207,20 @@ export async function createKernel(
   const revocations = await createRevocations({ db, clock });
   const policy = signingKeyPolicy(config, tokenTypes);
   const signingKeys = await createSigningKeys({ db, sealer, clock, random }, policy, 'serve');
+  const audiences = audiencesOf(config);
+  const statusLists = createStatusLists({
+    db,
+    clock,
+    keys: signingKeys,
+    revocations,
+    place: statusPlaces(signingKeys.derivedKey),
+    issuer,
+    isOn: config.revocation.status_list,
+    ttlMs: config.revocation.ttl,
+  });
   const accessTokens = createAccessTokens({
     issuer,
-    audience: config.tokens.audience,
-    ttlMs: config.tokens.access_ttl,
+    audiences,
     cacheEntries: config.tokens.verified_cache,
     keys: signingKeys,
     clock,
@@ -237,7 +251,8 @@ export async function createKernel(
     signingKeys,
     issuer,
     limits,
-    profileClaims: config.tokens.profile_claims,
+    audiences,
+    statusLists,
   });
   const passwordHasher = createHasher(config, edge);
   await passwordHasher.ready();
@@ -253,6 +268,9 @@ export async function createKernel(
     sealer,
     signingKeys,
     accessTokens,
+    serviceTokens: createServiceTokens({ accessTokens, audiences }),
+    audiences,
+    statusLists,
     deviceTokens,
     passwordHasher,
     passwords: passwordsOf(config, edge, passwordHasher),

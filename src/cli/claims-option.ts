@@ -14,12 +14,12 @@ export function claimsOption(call: VerbCall, option: string): JsonObject {
     const equals = text.indexOf('=');
     if (equals < 1)
       throw usageRefusal(`--${option} takes name=value`, `postern ${call.verb.name} --help`);
-    return [text.slice(0, equals), valueOf(text.slice(equals + 1), option)];
+    return [text.slice(0, equals), parseValue(text.slice(equals + 1), option)];
   });
   return Object.fromEntries(claims);
 }
 
-function valueOf(text: string, option: string): unknown {
+function parseValue(text: string, option: string): unknown {
   try {
     return parseJson(text, { maxDepth: MAX_DEPTH });
   } catch (error) {

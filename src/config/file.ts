@@ -4,6 +4,8 @@
  */
 import { parse, TomlError } from 'smol-toml';
 import { guess } from '../lib/guess.ts';
+import { NO_AUDIENCES, readAudiences } from './audiences.ts';
+import type { AudienceSettings } from './audience-settings.ts';
 import type { ConfigFault, Given, Source } from './fault.ts';
 import { findPositions } from './positions.ts';
 import { SECTIONS, SETTINGS } from './schema.ts';
@@ -21,6 +23,7 @@ export interface FileValues {
   readonly given: readonly Given[];
   readonly references: readonly SecretReference[];
   readonly faults: readonly ConfigFault[];
+  readonly audiences: ReadonlyMap<string, AudienceSettings>;
 }
 
 /** Reads a file's text; `path` is for messages. */
@@ -32,7 +35,9 @@ export function readFileValues(file: { path: string; text: string }): FileValues
     document = parse(text, { integersAsBigInt: 'asNeeded' });
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    return { isToml: false, given: [], references: [], faults: [syntaxFault(path, error)] };
+    const { audiences } = NO_AUDIENCES;
+    const faults = [syntaxFault(path, error)];
+    return { isToml: false, given: [], references: [], faults, audiences };
   }
   const positions = findPositions(text);
   const place = (name: string, of: 'key' | 'value'): Source => ({
@@ -71,8 +76,11 @@ export function readFileValues(file: { path: string; text: string }): FileValues
         });
     }
   };
-  read('', document);
-  return { isToml: true, given, references, faults };
+  const { audiences: written, ...fixed } = document;
+  const own = written === undefined ? NO_AUDIENCES : readAudiences(written, place);
+  faults.push(...own.faults);
+  read('', fixed);
+  return { isToml: true, given, references, faults, audiences: own.audiences };
 }
 
 /**

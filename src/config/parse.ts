@@ -51,7 +51,13 @@ export interface ParsedConfig {
   readonly warnings: readonly string[];
 }
 
-const NO_FILE: FileValues = { isToml: true, given: [], references: [], faults: [] };
+const NO_FILE: FileValues = {
+  isToml: true,
+  given: [],
+  references: [],
+  faults: [],
+  audiences: new Map(),
+};
 
 /**
  * Reads the configuration.
@@ -95,7 +101,8 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
     else effective.set(one.setting.key, one);
   }
 
-  const config = configSchema.parse(toDocument(effective));
+  const fixed = configSchema.parse(toDocument(effective));
+  const config: Config = { ...fixed, audiences: inFile.audiences };
   const warnings: ConfigFault[] = [
     ...secrets.warnings,
     ...exposedSecrets(input.file, inFile.given),

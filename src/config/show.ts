@@ -1,5 +1,6 @@
 /** The effective configuration with its origins. A secret is only reported as set. */
 import type { RawValue } from '../lib/setting.ts';
+import { audiencesToml } from './audiences.ts';
 import { formatRaw, formatSource } from './fault.ts';
 import type { Origin, ParsedConfig } from './parse.ts';
 import { SECTIONS } from './schema.ts';
@@ -46,7 +47,7 @@ export function showToml(parsed: ParsedConfig, layout: { origins: 'with' | 'with
     }
     lines.push('');
   }
-  return lines.join('\n');
+  return [...lines, ...audiencesToml(parsed.config.audiences)].join('\n');
 }
 
 function shownValue(setting: Setting, { config, origins }: ParsedConfig): RawValue | null {

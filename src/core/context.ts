@@ -4,6 +4,7 @@ import { withFields } from '../lib/log.ts';
 import type { ApiKey } from './api-key/api-key.ts';
 import type { Requester } from './session/requester.ts';
 import type { Principal } from './session/session.ts';
+import type { Audience } from './token/audience.ts';
 
 export interface Context {
   readonly requester: Requester;
@@ -11,6 +12,8 @@ export interface Context {
   readonly principal: Principal | null;
   /** The API key of a service that calls; null for users and operators. */
   readonly apiKey: ApiKey | null;
+  /** Whom the tokens of this request are for; null is the service's own audience. */
+  readonly audience: Audience | null;
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal;
   /** Carries request id and client address, and user and session of the principal. */
@@ -33,13 +36,16 @@ export interface Caller {
 /** Makes contexts out of callers. */
 export interface CreateContext {
   (caller: Caller & { readonly principal: Principal }): PrincipalContext;
-  (caller: Caller): Context;
+  (caller: Caller, audience?: Audience | null): Context;
 }
 
 export function contexts(log: Log): CreateContext {
   function create(caller: Caller & { readonly principal: Principal }): PrincipalContext;
-  function create(caller: Caller): Context;
-  function create({ requester, principal, apiKey, signal }: Caller): Context {
+  function create(caller: Caller, audience?: Audience | null): Context;
+  function create(
+    { requester, principal, apiKey, signal }: Caller,
+    audience: Audience | null = null,
+  ): Context {
     const fields: LogFields = {
       request_id: requester.requestId,
       'client.address': requester.ip,
@@ -52,6 +58,7 @@ export function contexts(log: Log): CreateContext {
       requester,
       principal: principal ?? null,
       apiKey: apiKey ?? null,
+      audience,
       signal,
       log: withFields(log, fields),
     };

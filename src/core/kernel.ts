@@ -26,6 +26,9 @@ import type { Sessions } from './session/sessions.ts';
 import type { SigningKeys } from './signing-key/signing-key.ts';
 import type { AccessTokens } from './token/access-token.ts';
 import type { DeviceTokens } from './token/device-token.ts';
+import type { Audiences } from './token/audience.ts';
+import type { ServiceTokens } from './token/service-token.ts';
+import type { StatusLists } from './token/status-list.ts';
 import type { AccountState } from './user/account-state.ts';
 
 export interface Kernel {
@@ -41,6 +44,9 @@ export interface Kernel {
   readonly sealer: Sealer;
   readonly signingKeys: SigningKeys;
   readonly accessTokens: AccessTokens;
+  readonly serviceTokens: ServiceTokens;
+  readonly audiences: Audiences;
+  readonly statusLists: StatusLists;
   readonly deviceTokens: DeviceTokens;
   readonly passwordHasher: PasswordHasher;
   readonly passwords: Passwords;

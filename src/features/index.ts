@@ -11,6 +11,9 @@ import { recovery } from './recovery/index.ts';
 import { recoveryCode } from './recovery-code/index.ts';
 import { registration } from './registration/index.ts';
 import { session } from './session/index.ts';
+import { introspection } from './introspection/index.ts';
+import { statusList } from './status-list/index.ts';
+import { token } from './token/index.ts';
 import { totp } from './totp/index.ts';
 import { verification } from './verification/index.ts';
 
@@ -27,6 +30,9 @@ export const features: readonly Feature[] = [
   account,
   apiKey,
   verification,
+  introspection,
+  statusList,
+  token,
   discovery,
   health,
 ];

@@ -58,7 +58,7 @@ export class MissingToken extends Refusal {
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc7617#section-2.1 */
-export const BASIC_CHALLENGE = 'Basic realm="postern", charset="UTF-8"';
+const BASIC_CHALLENGE = 'Basic realm="postern", charset="UTF-8"';
 
 function challengeOf(problem: Refusal): string {
   if (problem.code === 'invalid_api_key') return BASIC_CHALLENGE;

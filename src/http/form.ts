@@ -54,7 +54,9 @@ export function parseForm(text: string): Record<string, string> {
     if (form.has(name)) throw malformed('The form has a parameter twice (RFC 6749 section 3.2).');
     form.set(name, value);
   }
-  return Object.fromEntries([...form].filter(([name, value]) => value !== '' && name !== '__proto__'));
+  return Object.fromEntries(
+    [...form].filter(([name, value]) => value !== '' && name !== '__proto__'),
+  );
 }
 
 /**

@@ -17,6 +17,11 @@ export const OAUTH_ERROR_HEADERS: HeaderRecord = {
 const ERRORS: Readonly<Partial<Record<RefusalCode, string>>> = {
   invalid_api_key: 'invalid_client',
   insufficient_scope: 'insufficient_scope',
+  invalid_target: 'invalid_target',
+  invalid_scope: 'invalid_scope',
+  unauthorized_client: 'unauthorized_client',
+  unsupported_grant_type: 'unsupported_grant_type',
+  unsupported_token_type: 'unsupported_token_type',
   too_many_attempts: 'temporarily_unavailable',
   overloaded: 'temporarily_unavailable',
   internal_error: 'server_error',

@@ -3,25 +3,25 @@ import type { RefusalCode } from '../refusal.ts';
 import type { Security } from './route.ts';
 
 export const SECURITY_SCHEMES = {
-        bearer: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'An access token (RFC 9068).',
-        },
-        api_key_basic: {
-          type: 'http',
-          scheme: 'basic',
-          description:
-            'An API key: its id as the user name, its secret as the password, both form-urlencoded (RFC 6749 section 2.3.1).',
-        },
-        api_key_header: {
-          type: 'apiKey',
-          in: 'header',
-          name: 'Postern-Key',
-          description: 'An API key as it was shown: id:secret.',
-        },
-      };
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'An access token (RFC 9068).',
+  },
+  api_key_basic: {
+    type: 'http',
+    scheme: 'basic',
+    description:
+      'An API key: its id as the user name, its secret as the password, both form-urlencoded (RFC 6749 section 2.3.1).',
+  },
+  api_key_header: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Postern-Key',
+    description: 'An API key as it was shown: id:secret.',
+  },
+};
 
 export function isFreshSecurity(security: Security): boolean {
   return security !== 'public' && security.scheme === 'bearer' && security.fresh;

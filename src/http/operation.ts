@@ -81,15 +81,38 @@ function serveDocument(route: DocumentRoute, { complete }: OperationSettings): S
   const cached = { 'cache-control': `public, max-age=${route.maxAgeSeconds}` };
   const typed = { 'content-type': route.contentType, ...cached };
   let last: { document: DocumentBytes; headers: HeaderRecord } | undefined;
+  const answer = (exchange: Exchange, document: DocumentBytes | undefined): Response => {
+    if (document === undefined) throw new Refusal('not_found');
+    const { arrival } = exchange;
+    const { gzip } = document;
+    const isZipped = gzip !== undefined && acceptsGzip(arrival.header('accept-encoding'));
+    // Other bytes, so another strong tag (RFC 9110 §8.8.3.3).
+    const etag = isZipped ? document.etag.replace(/"$/, '-gzip"') : document.etag;
+    if (gzip !== undefined) exchange.setHeader('vary', 'Accept-Encoding');
+    if (matchesEtag(arrival.header('if-none-match'), etag))
+      return exchange.succeed({ status: 304, headers: complete({ etag, ...cached }) });
+    if (isZipped) {
+      const headers = complete({ ...typed, etag, 'content-encoding': 'gzip' });
+      return exchange.succeed({ status: 200, headers, body: gzip });
+    }
+    if (last?.document !== document) last = { document, headers: complete({ ...typed, etag }) };
+    return exchange.succeed({ status: 200, headers: last.headers, body: document.body });
+  };
   return (exchange, params) => {
     const document = route.current(params);
-    if (document === undefined) throw new Refusal('not_found');
-    const { etag, body } = document;
-    if (matchesEtag(exchange.arrival.header('if-none-match'), etag))
-      return exchange.succeed({ status: 304, headers: complete({ etag, ...cached }) });
-    if (last?.document !== document) last = { document, headers: complete({ ...typed, etag }) };
-    return exchange.succeed({ status: 200, headers: last.headers, body });
+    return document instanceof Promise
+      ? document.then((found) => answer(exchange, found))
+      : answer(exchange, document);
   };
+}
+
+/** Whether gzip is among the codings that are accepted (RFC 9110 §12.5.3). */
+function acceptsGzip(header: string | undefined): boolean {
+  if (header === undefined) return false;
+  return header
+    .toLowerCase()
+    .split(',')
+    .some((coding) => /^\s*(?:gzip|x-gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/.test(coding));
 }
 
 /** Weak comparison, as If-None-Match asks for (RFC 9110 §13.1.2). */

@@ -149,6 +149,8 @@ export interface DocumentBytes {
   readonly body: string | Buffer;
   /** A strong entity tag with its quotes (RFC 9110 §8.8.3). */
   readonly etag: string;
+  /** The same, compressed, for whoever accepts it. */
+  readonly gzip?: Buffer;
 }
 
 /** A public document: JWKS, metadata, a key as PEM, the OpenAPI document. */
@@ -163,7 +165,9 @@ export interface DocumentRoute {
   readonly maxAgeSeconds: number;
   readonly problems: readonly RefusalCode[];
   /** The document as it is now; undefined is a 404. Called for each request: return kept bytes. */
-  readonly current: (params: Readonly<Record<string, string>>) => DocumentBytes | undefined;
+  readonly current: (
+    params: Readonly<Record<string, string>>,
+  ) => DocumentBytes | undefined | Promise<DocumentBytes | undefined>;
 }
 
 export function document(definition: Omit<DocumentRoute, 'kind' | 'method'>): DocumentRoute {

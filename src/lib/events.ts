@@ -105,6 +105,10 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'At the start: users have enrolled a factor that the configuration disables; they sign in without it.',
   },
+  'token.exchanged': {
+    level: 'debug',
+    sentence: 'A service exchanged a user\u2019s token for a narrower one.',
+  },
   'api_key.refused': {
     level: 'info or warn',
     sentence:

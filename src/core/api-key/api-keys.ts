@@ -32,6 +32,8 @@ export interface ApiKeys {
     presented: PresentedApiKey | null,
     wanted: WantedScope,
   ): Promise<ApiKey>;
+  /** The key of an id, if it is good. */
+  find(id: string): Promise<ApiKey | null>;
   /** Resolves when the uses that were noted so far are written. */
   settled(): Promise<void>;
 }
@@ -128,6 +130,10 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
         });
       }
       return key;
+    },
+    find: async (id) => {
+      const found = await findApiKey(db, id);
+      return found !== null && isLiveKey(found.key, clock.now()) ? found.key : null;
     },
     settled: async () => void (await Promise.all(writing)),
   };

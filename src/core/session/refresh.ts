@@ -65,6 +65,6 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
     }
     const user = await findUserById(db, subject.userId);
     if (user === null) throw new Refusal('session_revoked');
-    return { status: 'authenticated', ...deps.issueTokens(user, rotation.session) };
+    return { status: 'authenticated', ...deps.issueTokens(context, user, rotation.session) };
   };
 }

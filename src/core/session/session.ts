@@ -15,7 +15,7 @@ import { user } from '../user/tables.ts';
 import { userColumns } from '../user/user.ts';
 import type { User } from '../user/user.ts';
 import type { Requester } from './requester.ts';
-import { revocation, session } from './tables.ts';
+import { revocation, session, statusCounter } from './tables.ts';
 
 const sessionColumns = {
   id: session.id,
@@ -29,6 +29,7 @@ const sessionColumns = {
   expiresAt: session.expiresAt,
   ip: session.ip,
   userAgent: session.userAgent,
+  statusIndex: session.statusIndex,
 };
 
 export type Session = RowOfColumns<typeof sessionColumns>;
@@ -46,6 +47,7 @@ export interface Principal {
 export type EndReason =
   | 'logout'
   | 'logout_all'
+  | 'revoked'
   | 'session_removed'
   | 'password_changed'
   | 'token_reused'
@@ -86,29 +88,49 @@ const principalQuery = prepare(
     .limit(1),
 );
 
+const countStatusIndex = prepare(
+  query
+    .insert(statusCounter)
+    .values({ id: 1, next: 1 })
+    .onConflictDoUpdate({
+      target: statusCounter.id,
+      set: { next: sql`${statusCounter.next} + 1` },
+    }),
+);
+
 const insert = prepare(
-  query.insert(session).select(
-    query
-      .select({
-        id: given('id').as('id'),
-        userId: user.id,
-        generation: sql<number>`0`.as('generation'),
-        rotatedAt: given('now').as('rotated_at'),
-        authTime: given('now').as('auth_time'),
-        factors: given('factors').as('factors'),
-        createdAt: given('now').as('created_at'),
-        lastUsedAt: given('now').as('last_used_at'),
-        expiresAt: given('expiresAt').as('expires_at'),
-        endedAt: sql<null>`NULL`.as('ended_at'),
-        endReason: sql<null>`NULL`.as('end_reason'),
-        ip: given('ip').as('ip'),
-        userAgent: given('userAgent').as('user_agent'),
-      })
-      .from(user)
-      .where(
-        and(eq(user.id, given('userId')), eq(user.epoch, given('epoch')), isNull(user.disabledAt)),
-      ),
-  ),
+  query
+    .insert(session)
+    .select(
+      query
+        .select({
+          id: given('id').as('id'),
+          userId: user.id,
+          generation: sql<number>`0`.as('generation'),
+          rotatedAt: given('now').as('rotated_at'),
+          authTime: given('now').as('auth_time'),
+          factors: given('factors').as('factors'),
+          createdAt: given('now').as('created_at'),
+          lastUsedAt: given('now').as('last_used_at'),
+          expiresAt: given('expiresAt').as('expires_at'),
+          endedAt: sql<null>`NULL`.as('ended_at'),
+          endReason: sql<null>`NULL`.as('end_reason'),
+          ip: given('ip').as('ip'),
+          userAgent: given('userAgent').as('user_agent'),
+          statusIndex: sql<number>`(SELECT ${statusCounter.next} FROM ${statusCounter})`.as(
+            'status_index',
+          ),
+        })
+        .from(user)
+        .where(
+          and(
+            eq(user.id, given('userId')),
+            eq(user.epoch, given('epoch')),
+            isNull(user.disabledAt),
+          ),
+        ),
+    )
+    .returning({ statusIndex: session.statusIndex }),
 );
 
 /** Which sessions end. */
@@ -152,6 +174,7 @@ function enders(selected: SQL | undefined): Enders {
             .select({
               seq: sql<number>`NULL`.as('seq'),
               sessionId: session.id,
+              statusIndex: session.statusIndex,
               expiresAt: given('until').as('expires_at'),
             })
             .from(session)
@@ -207,6 +230,14 @@ export interface NewSession {
   readonly now: number;
 }
 
+/** A session that is about to be committed; its number in the status lists is given by the commit. */
+export interface StartedSession {
+  readonly session: Omit<Session, 'statusIndex'>;
+  readonly inserted: Statement<Pick<Session, 'statusIndex'>>;
+  /** All statements, the one above among them. */
+  readonly statements: readonly Statement[];
+}
+
 /**
  * The statements that start a session, and the session: it is inserted only if the user is still in
  * the state in which the factors were verified (else `invalid_credentials`), and the oldest sessions
@@ -215,10 +246,10 @@ export interface NewSession {
 export function startSession(
   limits: SessionLimits,
   { id, user: owner, factors, requester, now }: NewSession,
-): { readonly session: Session; readonly statements: readonly Statement[] } {
+): StartedSession {
   const { ip, userAgent } = requester;
   const expiresAt = now + limits.refreshTtlMs;
-  const inserted = insert({
+  const inserting = insert({
     id,
     userId: owner.id,
     epoch: owner.epoch,
@@ -228,7 +259,9 @@ export function startSession(
     ip,
     userAgent,
   });
+  const inserted = guarded(inserting, 'invalid_credentials');
   return {
+    inserted,
     session: {
       id,
       userId: owner.id,
@@ -243,7 +276,8 @@ export function startSession(
       userAgent,
     },
     statements: [
-      guarded(inserted, 'invalid_credentials'),
+      countStatusIndex(),
+      inserted,
       ...endSessions(
         { kind: 'beyond', userId: owner.id, keep: limits.maxPerUser },
         'session_limit',

@@ -14,4 +14,12 @@ CREATE TABLE `api_key` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `api_key_name` ON `api_key` (`name`) WHERE revoked_at IS NULL;--> statement-breakpoint
 CREATE INDEX `api_key_revoked_at` ON `api_key` (`revoked_at`) WHERE revoked_at IS NOT NULL;--> statement-breakpoint
-CREATE INDEX `api_key_expires_at` ON `api_key` (`expires_at`) WHERE expires_at IS NOT NULL;
+CREATE INDEX `api_key_expires_at` ON `api_key` (`expires_at`) WHERE expires_at IS NOT NULL;--> statement-breakpoint
+CREATE TABLE `status_counter` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`next` integer NOT NULL
+);
+--> statement-breakpoint
+ALTER TABLE `revocation` ADD `status_index` integer;--> statement-breakpoint
+ALTER TABLE `session` ADD `status_index` integer;--> statement-breakpoint
+CREATE UNIQUE INDEX `session_status_index` ON `session` (`status_index`);
