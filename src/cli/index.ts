@@ -9,6 +9,7 @@ import { migrate } from './migrate.ts';
 import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
 import { serve } from './serve.ts';
+import { userClaims } from './user-claims.ts';
 import { userRemoveFactors, userRenewGrace } from './user-factor.ts';
 import {
   userCreate,
@@ -39,6 +40,7 @@ export const VERBS: readonly Verb[] = [
   userExpirePassword,
   userRemoveFactors,
   userRenewGrace,
+  userClaims,
   apikeyCreate,
   apikeyList,
   apikeyRevoke,

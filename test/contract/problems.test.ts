@@ -4,12 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { oauthErrorOf } from '../../src/http/oauth-error.ts';
 import { PROBLEMS, catalogue } from '../../src/http/problems.ts';
 import { REFUSALS } from '../../src/refusal.ts';
 import type { RefusalCode } from '../../src/refusal.ts';
 import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 import { addPasskey, forgetPassword, tryRegister } from '../passkey/story.ts';
+import { makeKey, postForm } from '../support/api-key.ts';
 import { enrolIn } from '../support/mfa.ts';
 import { request, sendRaw } from '../support/raw.ts';
 
@@ -26,16 +28,27 @@ const FRONT_DOOR: readonly RefusalCode[] = [
   'header_too_large',
   'internal_error',
 ];
+const API_KEY: readonly RefusalCode[] = ['invalid_api_key', 'insufficient_scope'];
 const BEARER: readonly RefusalCode[] = [
   'invalid_token',
   'session_revoked',
   'insufficient_user_authentication',
 ];
 
+/** Refusals that come in the form of RFC 6749 alone. */
+const OAUTH: readonly RefusalCode[] = [
+  ...API_KEY,
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'unsupported_token_type',
+];
+const BILLING = 'https://billing.example.com';
+
 let app: TestApp;
 let closed: TestApp;
 beforeAll(async () => {
-  app = await createTestApp();
+  app = await createTestApp({ config: `[audiences."${BILLING}"]\n` });
   closed = await createTestApp({
     config:
       '[registration]\nenabled = false\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n',
@@ -91,6 +104,32 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
     const { access } = await app.register();
     app.clock.advance(6 * 60_000);
     return app.call('DELETE', '/me', { token: access });
+  },
+  invalid_api_key: () => postForm(app, '/introspect', { token: 'x' }),
+  insufficient_scope: async () => {
+    const { basic } = await makeKey(app, 'events', { scopes: ['events'] });
+    return postForm(app, '/introspect', { token: 'x' }, basic);
+  },
+  unauthorized_client: async () => {
+    const { basic } = await makeKey(app, 'without-audiences');
+    return postForm(app, '/token', { grant_type: 'client_credentials' }, basic);
+  },
+  unsupported_grant_type: async () => {
+    const { basic } = await makeKey(app, 'with-a-password');
+    return postForm(app, '/token', { grant_type: 'password' }, basic);
+  },
+  invalid_scope: async () => {
+    const { basic } = await makeKey(app, 'with-scopes', { audiences: [BILLING] });
+    return postForm(app, '/token', { grant_type: 'client_credentials', scope: 'all' }, basic);
+  },
+  unsupported_token_type: async () => {
+    const { basic } = await makeKey(app, 'for-billing', { audiences: [BILLING] });
+    const { body } = await postForm(app, '/token', { grant_type: 'client_credentials' }, basic);
+    return postForm(app, '/revoke', { token: body.access_token }, basic);
+  },
+  invalid_target: async () => {
+    const { username } = await app.register();
+    return app.login(username, PASSWORD, { resource: 'https://nobody.example.com' });
   },
   account_disabled: async () => {
     const { userId, username } = await app.register();
@@ -205,6 +244,7 @@ describe('the catalogue', () => {
     const declared = new Set<string>([
       ...FRONT_DOOR,
       ...BEARER,
+      ...API_KEY,
       ...[...app.routes, ...closed.routes].flatMap(({ problems }) => problems),
     ]);
     expect(CODES.filter((code) => !declared.has(code))).toEqual([]);
@@ -214,6 +254,7 @@ describe('the catalogue', () => {
     const declared = new Set<string>([
       ...FRONT_DOOR,
       ...BEARER,
+      ...API_KEY,
       ...[...app.routes, ...closed.routes].flatMap(({ problems }) => problems),
     ]);
     expect([...declared].filter((code) => !(code in PRODUCED)).sort()).toEqual([]);
@@ -224,6 +265,19 @@ describe('the catalogue', () => {
     if (made === undefined) throw new Error('not in the catalogue');
     const reply = await PRODUCED[made]?.();
     const { status, title } = PROBLEMS[made];
+    if (OAUTH.includes(made)) {
+      expect([reply?.status, reply?.headers.get('content-type')]).toEqual([
+        status,
+        'application/json',
+      ]);
+      expect(reply?.body).toEqual({
+        error: oauthErrorOf(made).error,
+        error_description: expect.stringMatching(/\.$/),
+        request_id: reply?.headers.get('x-request-id'),
+      });
+      if (status === 401) expect(reply?.headers.get('www-authenticate')).toMatch(/^Basic/);
+      return;
+    }
     expect(reply?.body).toMatchObject({
       type: `urn:postern:problem:${code}`,
       code,
@@ -341,6 +395,15 @@ describe('each refusal that a route declares', () => {
     'POST /login/mfa/passkey/options not_found': 'passkey/second-factor.test.ts',
     'POST /reauthenticate/passkey/options not_found': 'passkey/second-factor.test.ts',
     'GET /readyz not_ready': 'contract/problems.test.ts',
+    'POST /login invalid_target': 'siblings/audience.test.ts',
+    'POST /login/mfa invalid_target': 'siblings/audience.test.ts',
+    'POST /refresh invalid_target': 'siblings/audience.test.ts',
+    'POST /revoke unsupported_token_type': 'siblings/introspection.test.ts',
+    'GET /status-lists/{n} not_found': 'siblings/status-list.test.ts',
+    'POST /token unsupported_grant_type': 'siblings/token.test.ts',
+    'POST /token unauthorized_client': 'siblings/token.test.ts',
+    'POST /token invalid_target': 'siblings/token.test.ts',
+    'POST /token invalid_scope': 'siblings/token.test.ts',
   };
   /** Declared for the day when the database's queue is bounded: nothing brings it about now. */
   const UNPROVOKED: readonly string[] = ['POST /refresh overloaded', 'POST /logout overloaded'];

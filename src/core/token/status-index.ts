@@ -3,7 +3,7 @@
  * 2^20 of them, in an order that only this service knows: a keyed permutation. So an index is given
  * once, tells nothing of its neighbours or of how many there are, and needs no search for a free one.
  */
-import { createCipheriv, hkdfSync } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 
@@ -24,21 +24,21 @@ export type PlaceInStatusList = (sequence: number) => StatusPosition;
 /** Lists whose tables are kept; living tokens are of the last few. */
 const KEPT_TABLES = 16;
 
+const BYTES_OF_BLOCK = 32;
+
 /**
- * A Feistel network of eight rounds, whose round functions are tables of random values: AES-CTR of a
- * key derived from one that outlives every rotation, with the list's number as the nonce.
+ * A Feistel network of eight rounds, whose round functions are tables of values that a keyed hash
+ * gives: of the list's number, under a key that outlives every rotation.
  */
 export function statusPlaces(derivedKey: KeyObject): PlaceInStatusList {
-  const key = Buffer.from(
-    hkdfSync('sha256', derivedKey, Buffer.alloc(0), 'postern status list order', 32),
-  );
   const kept = new LRUCache<number, Uint16Array>({ max: KEPT_TABLES });
   const tableOf = (list: number): Uint16Array => {
     const known = kept.get(list);
     if (known !== undefined) return known;
-    const nonce = Buffer.alloc(16);
-    nonce.writeBigUInt64BE(BigInt(list));
-    const bytes = createCipheriv('aes-256-ctr', key, nonce).update(Buffer.alloc(ROUNDS * HALF * 2));
+    const block = (n: number): Buffer =>
+      createHmac('sha256', derivedKey).update(`postern status list\n${list}\n${n}`).digest();
+    const blocks = (ROUNDS * HALF * 2) / BYTES_OF_BLOCK;
+    const bytes = Buffer.concat(Array.from({ length: blocks }, (_, n) => block(n)));
     const table = new Uint16Array(ROUNDS * HALF);
     for (let at = 0; at < table.length; at++) table[at] = bytes.readUInt16LE(2 * at) & (HALF - 1);
     kept.set(list, table);
