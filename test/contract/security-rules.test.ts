@@ -197,9 +197,13 @@ describe('methods', () => {
     }
   });
 
-  test('ASVS 10.4.4: the metadata offer no grant', async () => {
+  test('ASVS 10.4.4: the metadata offer the grants that services need, and none with a browser or a password', async () => {
     const { body } = await app.call('GET', '/.well-known/oauth-authorization-server');
-    expect([body.grant_types_supported, body.response_types_supported]).toEqual([[], []]);
+    expect([body.grant_types_supported, body.response_types_supported]).toEqual([
+      ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+      ['none'],
+    ]);
+    expect(body.authorization_endpoint).toBeUndefined();
   });
 });
 
