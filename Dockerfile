@@ -2,6 +2,7 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
+COPY packages/verifier/package.json ./packages/verifier/
 RUN npm ci
 COPY scripts ./scripts
 COPY src ./src

@@ -39,7 +39,7 @@ const malformed = (detail: string): Refusal => new Refusal('malformed_request', 
  *
  * @throws {Refusal} malformed_request
  */
-export function parseForm(text: string): Record<string, string> {
+function parseForm(text: string): Record<string, string> {
   const form = new Map<string, string>();
   const pairs = text === '' ? [] : text.split('&');
   if (pairs.length > MAX_PARAMETERS) throw malformed('The form has too many parameters.');
