@@ -5,6 +5,7 @@ import { configCheck } from './config-check.ts';
 import { configShow } from './config-show.ts';
 import { health } from './health.ts';
 import { keysExport, keysList, keysRotate } from './keys.ts';
+import { kitServe } from './kit.ts';
 import { migrate } from './migrate.ts';
 import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
@@ -48,5 +49,6 @@ export const VERBS: readonly Verb[] = [
   outboxRetry,
   mailTest,
   breachedBuild,
+  kitServe,
   printVersion,
 ];
