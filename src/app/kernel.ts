@@ -227,8 +227,13 @@ export async function createKernel(
     newId,
     isRevoked: revocations.isRevoked,
   });
-  const refreshRevocations = revocations.refresh;
-  const commit: Commit = createCommit({ db, refreshRevocations, wakeCourier });
+  const apiKeys = createApiKeys({ db, clock, log });
+  const commit: Commit = createCommit({
+    db,
+    refreshRevocations: revocations.refresh,
+    wakeCourier,
+    forgetApiKeys: apiKeys.forget,
+  });
   const attempts = createAttempts({ db, clock }, attemptLimits(config));
   // Whoever can't write must not be started: sign-ins would fail one by one instead of the start.
   // After the keys, for a refusal of theirs says that nothing was changed.
@@ -275,7 +280,7 @@ export async function createKernel(
     passwordHasher,
     passwords: passwordsOf(config, edge, passwordHasher),
     attempts,
-    apiKeys: createApiKeys({ db, clock, log }),
+    apiKeys,
     oneTimes: createOneTimes({ db, clock }),
     challenges: createChallenges({ db, clock }),
     sessions,

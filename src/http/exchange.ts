@@ -167,7 +167,11 @@ export class Exchange implements Call<unknown> {
     const { arrival } = this;
     // A copy of one shape: what has the id's name already costs no more than its clone.
     const all: Record<string, string> = { ...headers, 'x-request-id': this.requestId };
-    if (cors !== undefined) Object.assign(all, cors.headers(arrival.header('origin')));
+    if (cors !== undefined) {
+      const { vary } = all;
+      Object.assign(all, cors.headers(arrival.header('origin')));
+      if (vary !== undefined) all['vary'] = `${vary}, ${all['vary']}`;
+    }
     if (more !== undefined) Object.assign(all, more);
     // A body that nobody read would be taken for the next request: end the connection instead of
     // draining without bound.

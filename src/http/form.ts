@@ -18,8 +18,12 @@ const MAX_PARAMETERS = 50;
 /** What a URL-encoded form consists of; everything else has to come as `%XX`. */
 const ENCODED = /^(?:[!$'()*+,\-./:;@A-Z_a-z~0-9?]|%[0-9A-Fa-f]{2})*$/;
 
+/** The same without anything to decode: most of what comes. */
+const PLAIN = /^[A-Za-z0-9_.~-]*$/;
+
 /** A name or a value, decoded; null when it is not form-urlencoded UTF-8. */
 export function formDecode(text: string): string | null {
+  if (PLAIN.test(text)) return text;
   if (!ENCODED.test(text)) return null;
   const spaced = text.replaceAll('+', ' ');
   if (!spaced.includes('%')) return spaced;

@@ -88,14 +88,15 @@ function serveDocument(route: DocumentRoute, { complete }: OperationSettings): S
     const isZipped = gzip !== undefined && acceptsGzip(arrival.header('accept-encoding'));
     // Other bytes, so another strong tag (RFC 9110 §8.8.3.3).
     const etag = isZipped ? document.etag.replace(/"$/, '-gzip"') : document.etag;
-    if (gzip !== undefined) exchange.setHeader('vary', 'Accept-Encoding');
+    const vary: HeaderRecord = gzip === undefined ? {} : { vary: 'Accept-Encoding' };
     if (matchesEtag(arrival.header('if-none-match'), etag))
-      return exchange.succeed({ status: 304, headers: complete({ etag, ...cached }) });
+      return exchange.succeed({ status: 304, headers: complete({ etag, ...cached, ...vary }) });
     if (isZipped) {
-      const headers = complete({ ...typed, etag, 'content-encoding': 'gzip' });
+      const headers = complete({ ...typed, ...vary, etag, 'content-encoding': 'gzip' });
       return exchange.succeed({ status: 200, headers, body: gzip });
     }
-    if (last?.document !== document) last = { document, headers: complete({ ...typed, etag }) };
+    if (last?.document !== document)
+      last = { document, headers: complete({ ...typed, ...vary, etag }) };
     return exchange.succeed({ status: 200, headers: last.headers, body: document.body });
   };
   return (exchange, params) => {

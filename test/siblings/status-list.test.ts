@@ -174,6 +174,18 @@ describe('the list', () => {
     await own.stop();
   });
 
+  test('H07: a cache keeps it apart by coding and by origin', async () => {
+    const own = await createTestApp({
+      config: '[server]\ncors_origins = ["https://web.example.com"]\n',
+    });
+    const { headers } = await own.call('GET', '/status-lists/0', {
+      headers: { origin: 'https://web.example.com' },
+    });
+    expect(headers.get('vary')).toBe('Accept-Encoding, Origin');
+    expect(headers.get('access-control-allow-origin')).toBe('https://web.example.com');
+    await own.stop();
+  });
+
   test('is signed anew before its exp, and by the new key after a rotation', async () => {
     const own = await createTestApp();
     const first = await own.call('GET', '/status-lists/0');

@@ -88,7 +88,8 @@ export function revokeApiKey(
   idOrName: string,
   now: number,
 ): Statement<{ readonly id: string; readonly name: string }> {
-  return guarded(revoke({ idOrName, now }), 'not_found');
+  const statement = guarded(revoke({ idOrName, now }), 'not_found');
+  return { ...statement, afterwards: 'forget_api_keys' };
 }
 
 const noteUse = prepare(

@@ -1,7 +1,7 @@
 /**
  * Authentication of API keys. One answer for every key that is not good (unknown, wrong, expired,
- * revoked, malformed); the row is read for each request, so that a revoked key is dead at once for
- * every process on the database.
+ * revoked, malformed). A row is kept only as long as nobody else has written to the database, so
+ * that a revoked key is dead from its next request on in every process.
  */
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../../db/database.ts';
@@ -34,6 +34,8 @@ export interface ApiKeys {
   ): Promise<ApiKey>;
   /** The key of an id, if it is good. */
   find(id: string): Promise<ApiKey | null>;
+  /** Has the next request read its key from the database. */
+  forget(): void;
   /** Resolves when the uses that were noted so far are written. */
   settled(): Promise<void>;
 }
@@ -56,6 +58,13 @@ const MAX_FAILURES = 20;
 const FAILURE_WINDOW_MS = 60_000;
 const MAX_NETWORKS = 10_000;
 
+const MAX_KEPT = 1_000;
+
+/** A write that failed is tried again after this. */
+const RETRY_MS = 1_000;
+
+type Found = NonNullable<Awaited<ReturnType<typeof findApiKey>>>;
+
 interface Failures {
   count: number;
   readonly until: number;
@@ -63,8 +72,13 @@ interface Failures {
 
 export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
   const failures = new LRUCache<string, Failures>({ max: MAX_NETWORKS });
-  /** When the last use of a key was written by this process, monotonic. */
-  const written = new LRUCache<string, number>({ max: MAX_NETWORKS });
+  /** The last use of a key that this process wrote, and when it tried to, monotonic. */
+  const written = new LRUCache<string, { usedAt: number; readonly triedAt: number }>({
+    max: MAX_KEPT,
+  });
+  const kept = new LRUCache<string, Found>({ max: MAX_KEPT });
+  let mark = Number.NaN;
+  let forgotten = 0;
   const writing = new Set<Promise<void>>();
 
   const fail = (requester: Requester, reason: string): Refusal => {
@@ -95,30 +109,48 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
   /** Not awaited by the answer: what it is for does not depend on it. */
   const note = ({ id, lastUsedAt }: ApiKey): void => {
     const now = clock.now();
-    if (lastUsedAt !== null && Math.abs(now - lastUsedAt) < USE_INTERVAL_MS) return;
-    const started = clock.monotonic();
     const before = written.get(id);
-    // The row says nothing new while the last write is under way, or when it failed.
-    if (before !== undefined && before + 1_000 > started) return;
-    written.set(id, started);
+    const usedAt = Math.max(lastUsedAt ?? 0, before?.usedAt ?? 0);
+    if (Math.abs(now - usedAt) < USE_INTERVAL_MS) return;
+    const triedAt = clock.monotonic();
+    if (before !== undefined && before.triedAt + RETRY_MS > triedAt) return;
+    const use = { usedAt: now, triedAt };
+    written.set(id, use);
     const done = db
       .write([noteApiKeyUse(id, now)])
       .then(
         () => undefined,
-        (error: unknown) =>
+        (error: unknown) => {
+          use.usedAt = 0;
           log.write('warn', 'api_key.use_unrecorded', 'the use of an API key was not recorded', {
             'api_key.id': id,
             ...exceptionFields(error),
-          }),
+          });
+        },
       )
       .finally(() => writing.delete(done));
     writing.add(done);
   };
 
+  const find = async (id: string): Promise<Found | null> => {
+    const now = db.changeMark();
+    if (now !== mark) {
+      kept.clear();
+      mark = now;
+    }
+    const known = kept.get(id);
+    if (known !== undefined) return known;
+    const before = forgotten;
+    const found = await findApiKey(db, id);
+    // What was revoked while this was read must not be kept.
+    if (found !== null && before === forgotten) kept.set(id, found);
+    return found;
+  };
+
   return {
     authenticate: async (requester, presented, wanted) => {
       if (presented === null || !isApiKeyForm(presented)) throw fail(requester, 'malformed');
-      const found = await findApiKey(db, presented.id);
+      const found = await find(presented.id);
       const isRight = isApiKeySecret(presented.secret, found?.secretHash ?? null);
       if (found === null || !isRight) throw fail(requester, 'unknown');
       const { key } = found;
@@ -132,8 +164,12 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
       return key;
     },
     find: async (id) => {
-      const found = await findApiKey(db, id);
+      const found = await find(id);
       return found !== null && isLiveKey(found.key, clock.now()) ? found.key : null;
+    },
+    forget: () => {
+      forgotten++;
+      kept.clear();
     },
     settled: async () => void (await Promise.all(writing)),
   };

@@ -32,8 +32,8 @@ export interface StatusClaim {
 export interface StatusLists {
   /** The claim of a session's tokens; undefined when lists are off, or it has no number. */
   claim(statusIndex: number | null): StatusClaim | undefined;
-  /** The list as it is now; undefined when there is none of this number. */
-  current(list: number): Promise<StatusListBytes | undefined>;
+  /** The list as it is now, at once when it is at hand; undefined when there is none of this number. */
+  current(list: number): StatusListBytes | Promise<StatusListBytes | undefined>;
 }
 
 export interface StatusListDeps {
@@ -140,7 +140,7 @@ export function createStatusLists(deps: StatusListDeps): StatusLists {
       const { list, index } = place(statusIndex);
       return { status_list: { idx: index, uri: uriOf(list) } };
     },
-    current: async (list) => {
+    current: (list) => {
       const kept = made.get(list);
       if (kept !== undefined && isCurrent(kept)) return kept.bytes;
       let one = making.get(list);
@@ -148,7 +148,7 @@ export function createStatusLists(deps: StatusListDeps): StatusLists {
         one = make(list).finally(() => making.delete(list));
         making.set(list, one);
       }
-      return (await one)?.bytes;
+      return one.then((settled) => settled?.bytes);
     },
   };
 }

@@ -28,9 +28,11 @@ export function statusListRoutes({ statusLists }: Kernel, ttlMs: number): readon
       contentType: 'application/statuslist+jwt',
       maxAgeSeconds: Math.floor(ttlMs / 1000),
       problems: ['not_found'],
-      current: async ({ n = '' }) => {
-        const bytes = NUMBER.test(n) ? await statusLists.current(Number(n)) : undefined;
-        return bytes === undefined ? undefined : documentOf(bytes);
+      current: ({ n = '' }) => {
+        if (!NUMBER.test(n)) return undefined;
+        const bytes = statusLists.current(Number(n));
+        if (!(bytes instanceof Promise)) return documentOf(bytes);
+        return bytes.then((made) => (made === undefined ? undefined : documentOf(made)));
       },
     }),
   ];
