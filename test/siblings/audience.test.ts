@@ -1,6 +1,7 @@
 /** Tokens for one audience: which claims and scopes go there, and that they open nothing else. */
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { demandClaims } from '../../src/core/user/claims.ts';
 import { setUserClaims } from '../../src/core/user/user.ts';
 import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
@@ -91,6 +92,30 @@ describe('a token for one audience', () => {
     }
     expect((await refresh(user, 'postern')).status).toBe(200);
   });
+});
+
+test('J16: the longest token that can be issued is verified', async () => {
+  const own = await createTestApp({
+    config:
+      '[tokens]\nalgorithm = "RS256"\nprofile_claims = ["preferred_username", "name", "email", "email_verified"]\n',
+  });
+  const email = `${'a'.repeat(64)}@${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(53)}.example`;
+  const begun = await own.call('POST', '/register', {
+    body: { email, password: PASSWORD, display_name: '🦊'.repeat(128) },
+  });
+  const [sent] = await own.emails(email);
+  const { body } = await own.call('POST', '/register/verify', {
+    body: { registration_id: begun.body.registration_id, code: sent?.values['code'] },
+  });
+  const note = 'x'.repeat(2_048 - '{"note":""}'.length);
+  await own.kernel.commit(operator, [
+    setUserClaims(body.user.id, demandClaims({ note }), own.clock.now()),
+  ]);
+  const { body: signedIn } = await own.login(email);
+  expect(signedIn.access_token.length).toBeGreaterThan(4_096);
+  expect((await own.call('GET', '/me', { token: signedIn.access_token })).status).toBe(200);
+  expect((await own.call('GET', '/verify', { token: signedIn.access_token })).status).toBe(204);
+  await own.stop();
 });
 
 describe('J07: the matrix of tokens and places', () => {

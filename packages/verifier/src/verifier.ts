@@ -65,7 +65,7 @@ const ALGORITHMS: readonly string[] = [
 const DEFAULT_LEEWAY_S = 60;
 const DEFAULT_COOLDOWN_MS = 30_000;
 const DEFAULT_CACHED = 10_000;
-const MAX_TOKEN_LENGTH = 4_096;
+const MAX_TOKEN_LENGTH = 6_144;
 
 /** Compact, and in the one spelling of its bytes: no spare bits in a last character. */
 const SEGMENT = '(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?';

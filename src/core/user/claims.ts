@@ -10,7 +10,7 @@ import { invalidRequest } from '../../refusal.ts';
 import type { InputFault } from '../../refusal.ts';
 import { isRegisteredClaim } from '../token/registered-claims.ts';
 
-/** They are in every token, and a token is verified up to 4,096 characters. */
+/** They are in every token, and a token is verified up to MAX_TOKEN_LENGTH. */
 const MAX_BYTES = 2_048;
 const MAX_NAMES = 64;
 
