@@ -2,7 +2,7 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PASSWORD, ask, newDirectory, startServer } from '../support/process.ts';
+import { ISSUER, PASSWORD, ask, newDirectory, startServer } from '../support/process.ts';
 import type { CallOptions, Reply, Server, SignedIn } from '../support/process.ts';
 import { PEERS, freePort, isMissing, relocated, startEcho, startPeer } from '../support/peers.ts';
 import type { Peer } from '../support/peers.ts';
@@ -84,6 +84,17 @@ describe.skipIf(isMissing('caddy'))('caddy', () => {
       ]);
     }
     expect(echo.last()).toBe(before);
+  });
+
+  test('both forms of the metadata of an issuer with a path are there', async () => {
+    for (const path of [
+      '/.well-known/oauth-authorization-server/auth',
+      '/auth/.well-known/oauth-authorization-server',
+      '/auth/.well-known/openid-configuration',
+    ]) {
+      const { status, body } = await call('GET', path);
+      expect([path, status, body.issuer]).toEqual([path, 200, ISSUER]);
+    }
   });
 
   test('POST bodies reach the application', async () => {
