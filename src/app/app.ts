@@ -1,4 +1,5 @@
 /** Builds the kernel, gives it to the features, and starts what runs beside requests. */
+import { ConfigRefused } from '../config/fault.ts';
 import type { Config } from '../config/schema.ts';
 import { coreSweeps } from '../core/housekeeping.ts';
 import type { Kernel } from '../core/kernel.ts';
@@ -8,6 +9,7 @@ import type { Courier } from '../delivery/courier.ts';
 import type { Feature, FeatureParts } from '../features/feature.ts';
 import type { AnyRoute } from '../http/route.ts';
 import { startBackground } from './background.ts';
+import { featureRules } from './feature-rules.ts';
 import { createKernel } from './kernel.ts';
 import type { Edge } from './kernel.ts';
 
@@ -34,6 +36,13 @@ function register({ factors }: Kernel, { factor, switchedOffFactor }: FeaturePar
   if (switchedOffFactor !== undefined) factors.addSwitchedOff(switchedOffFactor);
 }
 
+/** The rules that `config check` knows too, for whoever made the configuration without it. */
+function demandPossible(config: Config, features: readonly Feature[]): void {
+  const messages = featureRules(features).flatMap(({ fault }) => fault(config, () => true) ?? []);
+  if (messages.length === 0) return;
+  throw new ConfigRefused(messages.map((message) => ({ source: { kind: 'default' }, message })));
+}
+
 /** Users who have enrolled a factor that is switched off sign in without it: the log says so. */
 async function warnOfSwitchedOff({ factors, log }: Kernel): Promise<void> {
   for (const { name, section } of await factors.switchedOffInUse()) {
@@ -46,6 +55,7 @@ async function warnOfSwitchedOff({ factors, log }: Kernel): Promise<void> {
  * Builds the app on an open, migrated database. Features are created in their order, their factors
  * before their routes.
  *
+ * @throws {ConfigRefused} the configuration demands what these features don't offer
  * @throws {KeysRefused} the stored signing keys can't be opened with this key-encryption key
  */
 export async function createApp(
@@ -54,6 +64,7 @@ export async function createApp(
   features: readonly Feature[],
 ): Promise<RunningApp> {
   const { db, clock, log, mail } = edge;
+  demandPossible(config, features);
   let courier: Courier | undefined;
   const { kernel, revocations } = await createKernel(config, edge, {
     tokenTypes: features.flatMap(({ tokenTypes }) => tokenTypes),

@@ -62,8 +62,7 @@ async function readKeys(
   list: string,
   least: number,
 ): Promise<{ keys: BigUint64Array; count: number }> {
-  let keys = new BigUint64Array(1 << 20);
-  let count = 0;
+  const keys = new KeyList();
   let number = 0;
   const lines = createInterface({ input: createReadStream(list, 'latin1'), crlfDelay: Infinity });
   try {
@@ -76,26 +75,44 @@ async function readKeys(
           EXIT.failed,
           `${list}:${number} is not 40 hexadecimal digits, a colon and a count. Nothing was written.`,
         );
-      if (Number(times) < least) continue;
-      if (count === keys.length) {
-        const more = new BigUint64Array(2 * keys.length);
-        more.set(keys);
-        keys = more;
-      }
-      keys[count++] = BigInt(`0x${hash.slice(0, 16)}`);
+      if (Number(times) >= least) keys.push(BigInt(`0x${hash.slice(0, 16)}`));
     }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
       throw new CliRefusal(EXIT.failed, `${list} is not there.`);
     throw error;
   }
-  if (count === 0)
+  if (keys.count === 0)
     throw new CliRefusal(EXIT.failed, `${list} contains no hash. Nothing was written.`);
-  const sorted = keys.subarray(0, count).sort();
-  let distinct = 1;
-  for (let i = 1; i < count; i++)
-    if (sorted[i] !== sorted[i - 1]) sorted[distinct++] = sorted[i] ?? 0n;
-  return { keys: sorted, count: distinct };
+  return keys.sortDistinct();
+}
+
+/** Keys in one typed array, which doubles when it is full: an array of bigints takes ten times it. */
+class KeyList {
+  #keys = new BigUint64Array(1 << 20);
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  push(key: bigint): void {
+    if (this.#count === this.#keys.length) {
+      const more = new BigUint64Array(2 * this.#keys.length);
+      more.set(this.#keys);
+      this.#keys = more;
+    }
+    this.#keys[this.#count++] = key;
+  }
+
+  /** Sorts in place; of the result only the first `count` keys are meant. */
+  sortDistinct(): { keys: BigUint64Array; count: number } {
+    const keys = this.#keys.subarray(0, this.#count).sort();
+    let distinct = Math.min(1, keys.length);
+    for (let i = 1; i < keys.length; i++)
+      if (keys[i] !== keys[i - 1]) keys[distinct++] = keys[i] ?? 0n;
+    return { keys, count: distinct };
+  }
 }
 
 function* shardsOf(keys: BigUint64Array, count: number, bits: number): Generator<Keys> {

@@ -12,13 +12,12 @@ export const configCheck: Verb = {
   run: (call) => {
     const { path, warnings } = loadConfig(call);
     const what = path === undefined ? 'The configuration (no file)' : path.replace(/^\.\//, '');
-    const count =
-      warnings.length === 0
-        ? ''
-        : warnings.length === 1
-          ? ', with one warning'
-          : `, with ${warnings.length} warnings`;
-    call.output.answer(`${what} is fine${count}.`);
+    call.output.answer(`${what} is fine${warningCount(warnings.length)}.`);
     return EXIT.done;
   },
 };
+
+function warningCount(count: number): string {
+  if (count === 0) return '';
+  return count === 1 ? ', with one warning' : `, with ${count} warnings`;
+}

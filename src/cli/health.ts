@@ -44,13 +44,16 @@ export const health: Verb = {
   },
 };
 
+/** Where a service that listens on all addresses is asked. */
+const LOOPBACK: ReadonlyMap<string, string> = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+]);
+
 function target(
   address: ListenAddress,
 ): { socketPath: string } | { host: string; port: number } | undefined {
   if (address.kind === 'unix') return { socketPath: address.path };
   if (address.kind === 'systemd') return undefined;
-  return {
-    host: address.host === '0.0.0.0' ? '127.0.0.1' : address.host === '::' ? '::1' : address.host,
-    port: address.port,
-  };
+  return { host: LOOPBACK.get(address.host) ?? address.host, port: address.port };
 }

@@ -1,9 +1,11 @@
 /** Loads the configuration for a verb and prints its warnings. */
+import { featureRules } from '../app/feature-rules.ts';
 import { SETTINGS } from '../config/schema.ts';
 import { locateConfig } from '../config/locate.ts';
 import { parseConfig } from '../config/parse.ts';
 import type { ParsedConfig } from '../config/parse.ts';
 import type { FlagValue } from '../config/env.ts';
+import { features } from '../features/index.ts';
 import { longName } from './verb.ts';
 import type { VerbCall } from './verb.ts';
 
@@ -26,6 +28,7 @@ export function loadConfig(call: VerbCall): LoadedConfig {
     env,
     flags: flagsOf(call),
     readSecretFile: readFile,
+    rules: featureRules(features),
     credentialsDirectory: env['CREDENTIALS_DIRECTORY'],
   });
   for (const warning of parsed.warnings) call.output.warn(warning);

@@ -22,36 +22,42 @@ export function mailFolder(config: Config): string {
 }
 
 export function mailTransports(config: Config, clock: Clock): readonly Transport[] {
-  const from = { address: config.mail.from, name: config.mail.from_name };
   const ways = config.mail.transports.length === 0 ? ['file' as const] : config.mail.transports;
-  return ways.map((way) => {
-    switch (way) {
-      case 'smtp':
-        return smtpTransport({ ...config['mail.smtp'], from });
-      case 'webhook':
-        return webhookTransport({
-          url: config['mail.webhook'].url ?? '',
-          secret: config['mail.webhook'].secret ?? '',
-          clock,
-        });
-      case 'file':
-        return folderTransport({ dir: mailFolder(config), from });
-    }
-  });
+  return ways.map((way) => transportOf(way, config, clock));
+}
+
+type Way = Config['mail']['transports'][number];
+
+function transportOf(way: Way, config: Config, clock: Clock): Transport {
+  const from = { address: config.mail.from, name: config.mail.from_name };
+  switch (way) {
+    case 'smtp':
+      return smtpTransport({ ...config['mail.smtp'], from });
+    case 'webhook':
+      return webhookTransport({
+        url: config['mail.webhook'].url ?? '',
+        secret: config['mail.webhook'].secret ?? '',
+        clock,
+      });
+    case 'file':
+      return folderTransport({ dir: mailFolder(config), from });
+  }
 }
 
 /** The transports as the first lines at the start show them. */
 export function describeMail(config: Config): string {
-  const { transports } = config.mail;
-  return transports
-    .map((way) =>
-      way === 'smtp'
-        ? `smtp://${config['mail.smtp'].host}:${config['mail.smtp'].port}`
-        : way === 'webhook'
-          ? (config['mail.webhook'].url ?? '')
-          : `${mailFolder(config)}/*.eml`,
-    )
-    .join(', ');
+  return config.mail.transports.map((way) => describeWay(way, config)).join(', ');
+}
+
+function describeWay(way: Way, config: Config): string {
+  switch (way) {
+    case 'smtp':
+      return `smtp://${config['mail.smtp'].host}:${config['mail.smtp'].port}`;
+    case 'webhook':
+      return config['mail.webhook'].url ?? '';
+    case 'file':
+      return `${mailFolder(config)}/*.eml`;
+  }
 }
 
 /**
@@ -70,24 +76,29 @@ export function ownTemplates(folder: string | undefined): FindTemplate {
   const found = new Map<string, OwnTemplate>();
   for (const locale of readdirSync(folder, { withFileTypes: true })) {
     if (!locale.isDirectory()) continue;
-    for (const file of readdirSync(join(folder, locale.name))) {
-      const [, name, ending] = /^([a-z_]+)\.(txt|html)$/.exec(file) ?? [];
-      const template = TEMPLATES.find((candidate) => candidate === name);
-      if (template === undefined)
-        throw new CliRefusal(
-          EXIT.config,
-          `${join(folder, locale.name, file)} is not a template. There are ${TEMPLATES.join(', ')}, each as .txt and .html.`,
-        );
-      if (ending === 'txt')
-        found.set(`${locale.name}/${template}`, ownTemplate(join(folder, locale.name), template));
-      else if (!existsSync(join(folder, locale.name, `${template}.txt`)))
-        throw new CliRefusal(
-          EXIT.config,
-          `${join(folder, locale.name, file)} has no ${template}.txt beside it, which holds the subject and the plain text.`,
-        );
-    }
+    for (const [template, own] of templatesIn(join(folder, locale.name)))
+      found.set(`${locale.name}/${template}`, own);
   }
   return (template, locale) => found.get(`${locale}/${template}`) ?? null;
+}
+
+/** The templates of one locale. @throws {CliRefusal} a file is none, or has no text beside it */
+function* templatesIn(folder: string): Generator<[TemplateName, OwnTemplate]> {
+  for (const file of readdirSync(folder)) {
+    const [, name, ending] = /^([a-z_]+)\.(txt|html)$/.exec(file) ?? [];
+    const template = TEMPLATES.find((candidate) => candidate === name);
+    if (template === undefined)
+      throw new CliRefusal(
+        EXIT.config,
+        `${join(folder, file)} is not a template. There are ${TEMPLATES.join(', ')}, each as .txt and .html.`,
+      );
+    if (ending === 'txt') yield [template, ownTemplate(folder, template)];
+    else if (!existsSync(join(folder, `${template}.txt`)))
+      throw new CliRefusal(
+        EXIT.config,
+        `${join(folder, file)} has no ${template}.txt beside it, which holds the subject and the plain text.`,
+      );
+  }
 }
 
 function ownTemplate(folder: string, template: TemplateName): OwnTemplate {

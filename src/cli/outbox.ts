@@ -4,6 +4,7 @@
  */
 import { canonicalEmail } from '../lib/email-address.ts';
 import { listOutbox, retryOutbox } from '../core/email/outbox.ts';
+import type { OutboxEntry } from '../core/email/outbox.ts';
 import { renderEmail } from '../delivery/templates.ts';
 import { DeliveryError } from '../delivery/transport.ts';
 import { CliRefusal, EXIT } from './exit.ts';
@@ -23,40 +24,36 @@ export const outboxList: Verb = {
   run: (call) =>
     withDatabase(call, async (db) => {
       const entries = await listOutbox(db);
-      for (const entry of entries) {
-        const {
-          id,
-          template,
-          recipient,
-          state,
-          attempts,
-          nextAt,
-          createdAt,
-          expiresAt,
-          lastError,
-        } = entry;
-        if (call.has('json')) {
-          call.output.answerJson({
-            id,
-            letter: template,
-            recipient,
-            state,
-            attempts,
-            next_at: rfc3339(nextAt),
-            created_at: rfc3339(createdAt),
-            expires_at: rfc3339(expiresAt),
-            last_error: lastError,
-          });
-        } else
-          call.output.answer(
-            `${id}  ${state.padEnd(7)}  ${template.padEnd(24)}  ${recipient.padEnd(32)}  tried ${attempts}${state === 'pending' ? `, next ${rfc3339(nextAt)}` : ''}${lastError === null ? '' : `  ${lastError}`}`,
-          );
+      if (call.has('json')) {
+        for (const entry of entries) call.output.answerJson(jsonOf(entry));
+        return EXIT.done;
       }
-      if (!call.has('json'))
-        call.output.progress(`${entries.length} ${entries.length === 1 ? 'email' : 'emails'}`);
+      for (const entry of entries) call.output.answer(lineOf(entry));
+      call.output.progress(`${entries.length} ${entries.length === 1 ? 'email' : 'emails'}`);
       return EXIT.done;
     }),
 };
+
+function jsonOf(entry: OutboxEntry): Record<string, unknown> {
+  return {
+    id: entry.id,
+    letter: entry.template,
+    recipient: entry.recipient,
+    state: entry.state,
+    attempts: entry.attempts,
+    next_at: rfc3339(entry.nextAt),
+    created_at: rfc3339(entry.createdAt),
+    expires_at: rfc3339(entry.expiresAt),
+    last_error: entry.lastError,
+  };
+}
+
+function lineOf(entry: OutboxEntry): string {
+  const { id, state, template, recipient, attempts, nextAt, lastError } = entry;
+  const next = state === 'pending' ? `, next ${rfc3339(nextAt)}` : '';
+  const error = lastError === null ? '' : `  ${lastError}`;
+  return `${id}  ${state.padEnd(7)}  ${template.padEnd(24)}  ${recipient.padEnd(32)}  tried ${attempts}${next}${error}`;
+}
 
 export const outboxRetry: Verb = {
   name: 'outbox retry',

@@ -45,72 +45,76 @@ type Choice =
  */
 function chooseVerb(verbs: readonly Verb[], args: readonly string[]): Choice {
   const { leading, operands } = splitLeading(verbs, args);
-  const [first, second] = operands;
-  if (first === undefined) {
-    if (leading.some((arg) => arg === '-h' || arg === '--help'))
-      return { help: programHelp(verbs), exitCode: EXIT.done };
-    const name = leading.some((arg) => arg === '-V' || arg === '--version')
-      ? 'version'
-      : DEFAULT_VERB;
-    return pick(
-      verbs,
-      name,
-      name === DEFAULT_VERB
-        ? leading
-        : leading.filter((arg) => arg !== '-V' && arg !== '--version'),
-    );
-  }
+  const [first, ...rest] = operands;
+  if (first === undefined) return chooseDefault(verbs, leading);
   if (first === 'help')
-    return operands.length === 1
+    return rest.length === 0
       ? { help: programHelp(verbs), exitCode: EXIT.done }
-      : chooseVerb(verbs, [...operands.slice(1), '--help']);
-  if (verbs.some(({ name }) => name === first))
-    return pick(verbs, first, [...leading, ...operands.slice(1)]);
-  const ofNoun = verbs.filter(({ name }) => name.startsWith(`${first} `));
+      : chooseVerb(verbs, [...rest, '--help']);
+  if (verbs.some(({ name }) => name === first)) return pick(verbs, first, [...leading, ...rest]);
+  return chooseOfNoun(verbs, first, { leading, operands: rest });
+}
+
+const asksForHelp = (arg: string): boolean => arg === '-h' || arg === '--help';
+const asksForVersion = (arg: string): boolean => arg === '-V' || arg === '--version';
+
+/** What is meant when no verb was given. */
+function chooseDefault(verbs: readonly Verb[], options: readonly string[]): Choice {
+  if (options.some(asksForHelp)) return { help: programHelp(verbs), exitCode: EXIT.done };
+  if (!options.some(asksForVersion)) return pick(verbs, DEFAULT_VERB, options);
+  return pick(
+    verbs,
+    'version',
+    options.filter((arg) => !asksForVersion(arg)),
+  );
+}
+
+/** Finds a verb of two words, such as `user list`. @throws {CliRefusal} */
+function chooseOfNoun(
+  verbs: readonly Verb[],
+  noun: string,
+  { leading, operands }: SplitArguments,
+): Choice {
+  const ofNoun = verbs.filter(({ name }) => name.startsWith(`${noun} `));
   if (ofNoun.length === 0) {
     const names = verbs.flatMap(({ name }) => name.split(' ').slice(0, 1));
-    throw usageRefusal(`unknown verb ${shownWord(first)}${meant(first, names)}`, 'postern --help');
+    throw usageRefusal(`unknown verb ${shownWord(noun)}${meant(noun, names)}`, 'postern --help');
   }
-  if (
-    second === '-h' ||
-    second === '--help' ||
-    leading.some((arg) => arg === '-h' || arg === '--help')
-  )
-    return { help: programHelp(verbs, first), exitCode: EXIT.done };
-  if (second === undefined || second.startsWith('-'))
-    return { help: programHelp(verbs, first), exitCode: EXIT.usage };
-  const name = `${first} ${second}`;
-  if (verbs.some((verb) => verb.name === name))
-    return pick(verbs, name, [...leading, ...operands.slice(2)]);
-  const seconds = ofNoun.map((verb) => verb.name.slice(first.length + 1));
+  const [second = '-', ...rest] = operands;
+  if (asksForHelp(second) || leading.some(asksForHelp))
+    return { help: programHelp(verbs, noun), exitCode: EXIT.done };
+  if (second.startsWith('-')) return { help: programHelp(verbs, noun), exitCode: EXIT.usage };
+  const name = `${noun} ${second}`;
+  if (ofNoun.some((verb) => verb.name === name)) return pick(verbs, name, [...leading, ...rest]);
+  const seconds = ofNoun.map((verb) => verb.name.slice(noun.length + 1));
   throw usageRefusal(
-    `unknown verb ${first} ${shownWord(second)}${meant(second, seconds)}`,
-    `postern ${first} --help`,
+    `unknown verb ${noun} ${shownWord(second)}${meant(second, seconds)}`,
+    `postern ${noun} --help`,
   );
 }
 
 function pick(verbs: readonly Verb[], name: string, rest: readonly string[]): Choice {
   const verb = verbs.find((candidate) => candidate.name === name);
   if (verb === undefined) throw new Error(`there is no verb ${name}`);
-  return rest.some(
-    (arg, index) => (arg === '-h' || arg === '--help') && !rest.slice(0, index).includes('--'),
-  )
+  return rest.some((arg, index) => asksForHelp(arg) && !rest.slice(0, index).includes('--'))
     ? { help: verbHelp(verb), exitCode: EXIT.done }
     : { verb, rest };
 }
 
+interface SplitArguments {
+  readonly leading: readonly string[];
+  readonly operands: readonly string[];
+}
+
 /** Takes the options before the first operand; a separate value belongs to its option. */
-function splitLeading(
-  verbs: readonly Verb[],
-  args: readonly string[],
-): { leading: readonly string[]; operands: readonly string[] } {
+function splitLeading(verbs: readonly Verb[], args: readonly string[]): SplitArguments {
   const options = [
     ...COMMON_OPTIONS,
     ...(verbs.find(({ name }) => name === DEFAULT_VERB)?.options ?? []),
   ];
   const withValue = new Set(options.filter(takesValue).map((option) => `--${longName(option)}`));
   let at = 0;
-  for (let arg = args[at]; arg !== undefined && arg.startsWith('-') && arg !== '--'; arg = args[at])
+  for (let arg = args[at]; arg?.startsWith('-') && arg !== '--'; arg = args[at])
     at += withValue.has(arg) ? 2 : 1;
   return { leading: args.slice(0, at), operands: args.slice(at) };
 }
@@ -138,7 +142,7 @@ function readCall(
     throw error;
   }
   const values = command.opts<Record<string, unknown>>();
-  const valueOf = (name: string): unknown => {
+  const optionValue = (name: string): unknown => {
     if (!options.some((option) => longName(option) === name))
       throw new Error(`${verb.name} has no option --${name}`);
     return values[name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())];
@@ -148,13 +152,13 @@ function readCall(
     context,
     output,
     arguments: command.args,
-    has: (name) => valueOf(name) === true,
+    has: (name) => optionValue(name) === true,
     text: (name) => {
-      const value = valueOf(name);
+      const value = optionValue(name);
       return typeof value === 'string' ? value : undefined;
     },
     texts: (name) => {
-      const value = valueOf(name);
+      const value = optionValue(name);
       return Array.isArray(value) ? value.map(String) : [];
     },
   };

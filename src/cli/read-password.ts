@@ -44,27 +44,31 @@ function prompt({ stdin, stderr }: CliContext, question: string): Promise<string
   stdin.resume();
   return new Promise((resolve, reject) => {
     let typed = '';
-    const end = (): void => {
+    const onData = (chunk: string | Buffer): void => {
+      const line = typeInto(typed, String(chunk));
+      typed = line.typed;
+      if (line.end === undefined) return;
       stdin.removeListener('data', onData);
       setRaw(false);
       stdin.pause();
       stderr.write('\n');
-    };
-    const onData = (chunk: string | Buffer): void => {
-      for (const character of String(chunk)) {
-        if (character === '\r' || character === '\n') {
-          end();
-          resolve(typed);
-          return;
-        }
-        if (character === '\u0003') {
-          end();
-          reject(new CliRefusal(EXIT.failed, 'Nothing was changed.'));
-          return;
-        }
-        typed = character === '\u007f' ? typed.slice(0, -1) : typed + character;
-      }
+      if (line.end === 'entered') resolve(typed);
+      else reject(new CliRefusal(EXIT.failed, 'Nothing was changed.'));
     };
     stdin.on('data', onData);
   });
+}
+
+/** A line after more keys: a raw terminal edits nothing itself. */
+function typeInto(
+  before: string,
+  keys: string,
+): { typed: string; end: 'entered' | 'interrupted' | undefined } {
+  let typed = before;
+  for (const key of keys) {
+    if (key === '\r' || key === '\n') return { typed, end: 'entered' };
+    if (key === '\u0003') return { typed, end: 'interrupted' };
+    typed = key === '\u007f' ? typed.slice(0, -1) : typed + key;
+  }
+  return { typed, end: undefined };
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { createApp } from '../app/app.ts';
 import type { RunningApp } from '../app/app.ts';
-import { httpDeps } from '../app/http.ts';
+import { httpDeps, listenLimits } from '../app/http.ts';
 import type { Config } from '../config/schema.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
@@ -25,7 +25,7 @@ import type { RunningLog } from './logger.ts';
 import { describeMail, mailFolder, mailTransports, ownTemplates } from './mail-ways.ts';
 import { openState, refusing } from './state.ts';
 import { LISTEN_OPTION, LOG_LEVEL_OPTION } from './verb.ts';
-import type { Verb, VerbCall } from './verb.ts';
+import type { Verb } from './verb.ts';
 import { VERSION } from './version.ts';
 
 export const serve: Verb = {
@@ -52,7 +52,7 @@ export const serve: Verb = {
     const keyBytes = await refusing(async () =>
       keyEncryptionKey(config, 'create', (line) => call.output.warn(line)),
     );
-    const db = await openState(config, call);
+    const db = await openState(config, call, { flush: config.database.flush });
     let running: RunningApp | undefined;
     try {
       const isNew = db.isNew;
@@ -74,13 +74,17 @@ export const serve: Verb = {
         ),
       );
       const listeners = await open(config, running, log);
-      announce(call, config, db, running, listeners, {
+      const start: Start = {
+        config,
+        configPath: path,
+        database: db.location,
         isNew,
-        path,
+        addresses: listeners.addresses,
+        kid: running.kernel.signingKeys.published()[0]?.jwk.kid,
         ms: Math.round(performance.now() - started),
-        pretty,
-        log,
-      });
+      };
+      if (pretty) call.output.answer(startLines(start, call.context.cwd));
+      else logStart(log, start);
       notifySystemd('READY=1');
       await told;
       notifySystemd('STOPPING=1');
@@ -131,17 +135,10 @@ async function open(config: Config, running: RunningApp, log: RunningLog): Promi
     issuer: server.public_url,
   });
   lastResort(log);
-  return listen(
-    createServer(httpDeps(running), routes),
-    server.listen,
-    {
-      headerTimeoutMs: server.header_timeout,
-      requestTimeoutMs: server.request_timeout,
-      keepAliveTimeoutMs: server.keep_alive_timeout,
-      maxConnections: server.max_connections,
-    },
-    { inheritedSockets: inheritedSockets(), umask: (mask) => process.umask(mask) },
-  );
+  return listen(createServer(httpDeps(running), routes), server.listen, listenLimits(config), {
+    inheritedSockets: inheritedSockets(),
+    umask: (mask) => process.umask(mask),
+  });
 }
 
 /**
@@ -207,56 +204,55 @@ function stopSignal(): Promise<void> {
   });
 }
 
+/** What the first lines say about a service that is ready. */
 interface Start {
+  readonly config: Config;
+  readonly configPath: string | undefined;
+  readonly database: string;
   readonly isNew: boolean;
-  readonly path: string | undefined;
+  readonly addresses: readonly string[];
+  /** Of the key that signs; none is published under HS256. */
+  readonly kid: string | undefined;
   readonly ms: number;
-  readonly pretty: boolean;
-  readonly log: RunningLog;
 }
 
-function announce(
-  call: VerbCall,
-  config: Config,
-  db: OpenDatabase,
-  { kernel }: RunningApp,
-  listeners: Listeners,
-  { isNew, path, ms, pretty, log }: Start,
-): void {
-  const { public_url } = config.server;
-  const { algorithm } = config.tokens;
-  const kid = kernel.signingKeys.published()[0]?.jwk.kid;
-  if (!pretty) {
-    log.write('info', 'server.started', `postern ${VERSION} is ready`, {
-      version: VERSION,
-      listen: listeners.addresses,
-      public_url,
-      database: db.location,
-      config: path ?? 'defaults',
-      algorithm,
-      ...(kid === undefined ? {} : { kid }),
-      duration_ms: ms,
-    });
-    log.flush();
-    return;
-  }
-  const shown = (path: string): string =>
-    path.startsWith('/') ? relativePath(call.context.cwd, path) : path;
-  call.output.answer(
-    [
-      `postern ${VERSION} is ready (${ms} ms)`,
-      ...listeners.addresses.map(
-        (address, index) =>
-          `  ${index === 0 ? 'API     ' : '        '}  ${address.padEnd(30)}${index === 0 ? ' GET /openapi.json' : ''}`,
-      ),
-      `  keys      ${public_url}/.well-known/jwks.json   ${algorithm}${kid === undefined ? '' : `, kid ${kid.slice(0, 4)}…`}`,
-      `  database  ${shown(db.location).padEnd(30)} ${isNew ? 'new' : 'there'}`,
-      config.mail.transports.length === 0
-        ? `  mail      ${`${shown(mailFolder(config))}/*.eml`.padEnd(30)} nothing is sent: [mail] transports is empty`
-        : `  mail      ${describeMail(config)}`,
-      `  config    ${path ?? 'defaults'}${path === undefined ? '                       config.example.toml has every setting' : ''}`,
-    ].join('\n'),
-  );
+function logStart(log: RunningLog, start: Start): void {
+  const { config, configPath, database, addresses, kid, ms } = start;
+  log.write('info', 'server.started', `postern ${VERSION} is ready`, {
+    version: VERSION,
+    listen: addresses,
+    public_url: config.server.public_url,
+    database,
+    config: configPath ?? 'defaults',
+    algorithm: config.tokens.algorithm,
+    ...(kid === undefined ? {} : { kid }),
+    duration_ms: ms,
+  });
+  log.flush();
+}
+
+/** The same for people; paths are shown relative to `cwd`. */
+function startLines(start: Start, cwd: string): string {
+  const { config, configPath, database, isNew, addresses, kid, ms } = start;
+  const shown = (path: string): string => (path.startsWith('/') ? relativePath(cwd, path) : path);
+  const jwks = `${config.server.public_url}/.well-known/jwks.json`;
+  const shortKid = kid === undefined ? '' : `, kid ${kid.slice(0, 4)}…`;
+  return [
+    `postern ${VERSION} is ready (${ms} ms)`,
+    ...addresses.map((address, index) =>
+      index === 0
+        ? `  API       ${address.padEnd(30)} GET /openapi.json`
+        : `            ${address.padEnd(30)}`,
+    ),
+    `  keys      ${jwks}   ${config.tokens.algorithm}${shortKid}`,
+    `  database  ${shown(database).padEnd(30)} ${isNew ? 'new' : 'there'}`,
+    config.mail.transports.length === 0
+      ? `  mail      ${`${shown(mailFolder(config))}/*.eml`.padEnd(30)} nothing is sent: [mail] transports is empty`
+      : `  mail      ${describeMail(config)}`,
+    configPath === undefined
+      ? '  config    defaults                       config.example.toml has every setting'
+      : `  config    ${configPath}`,
+  ].join('\n');
 }
 
 function relativePath(from: string, to: string): string {

@@ -7,7 +7,7 @@ import type { SigningKeys } from '../core/signing-key/signing-key.ts';
 import { signingKeyPolicy } from '../app/kernel.ts';
 import { DatabaseBusy, DatabaseRefused } from '../db/database.ts';
 import { databaseFile, openDatabase } from '../db/open.ts';
-import type { Commit, OpenDatabase } from '../db/open.ts';
+import type { OpenDatabase, OpenOptions } from '../db/open.ts';
 import { existsSync } from 'node:fs';
 import { CliRefusal, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
@@ -19,7 +19,7 @@ import type { VerbCall } from './verb.ts';
 export async function openState(
   config: Config,
   call: VerbCall,
-  onCommit?: (commit: Commit) => void,
+  options: Pick<OpenOptions, 'flush'> = {},
 ): Promise<OpenDatabase> {
   return refusing(() =>
     openDatabase({
@@ -29,7 +29,7 @@ export async function openState(
       busyTimeoutMs: config.database.busy_timeout,
       clock: call.context.clock,
       warn: (line) => call.output.warn(line),
-      ...(onCommit === undefined ? {} : { onCommit }),
+      ...options,
     }),
   );
 }

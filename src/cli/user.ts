@@ -12,6 +12,7 @@ import type { AccountState } from '../core/user/account-state.ts';
 import { listUsers } from '../core/user/user.ts';
 import type { User } from '../core/user/user.ts';
 import type { Config } from '../config/schema.ts';
+import type { Database } from '../db/database.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import { createAccount } from '../features/registration/register-by-username.ts';
 import { Refusal } from '../refusal.ts';
@@ -101,25 +102,32 @@ export const userList: Verb = {
   run: (call) =>
     withDatabase(call, async (db) => {
       let count = 0;
-      for (
-        let after = '', page: User[];
-        (page = await listUsers(db, after, PAGE)).length > 0;
-        after = page.at(-1)?.id ?? ''
-      ) {
-        count += page.length;
-        for (const user of page) {
-          if (call.has('json')) call.output.answerJson(row(user));
-          else
-            call.output.answer(
-              `${user.id}  ${(user.username ?? '-').padEnd(24)}  ${(user.email ?? (user.pendingEmail === null ? '-' : `${user.pendingEmail} (pending)`)).padEnd(32)}  ${user.disabledAt === null ? '' : 'disabled'}`.trimEnd(),
-            );
-        }
+      for await (const user of allUsers(db)) {
+        count += 1;
+        if (call.has('json')) call.output.answerJson(row(user));
+        else call.output.answer(lineOf(user));
       }
       if (!call.has('json'))
         call.output.progress(`${count} ${count === 1 ? 'account' : 'accounts'}`);
       return EXIT.done;
     }),
 };
+
+/** Every user, oldest first, of whom only a page at a time is in memory. */
+async function* allUsers(db: Database): AsyncGenerator<User> {
+  let page = await listUsers(db, '', PAGE);
+  while (page.length > 0) {
+    yield* page;
+    page = await listUsers(db, page.at(-1)?.id ?? '', PAGE);
+  }
+}
+
+function lineOf(user: User): string {
+  const pending = user.pendingEmail === null ? '-' : `${user.pendingEmail} (pending)`;
+  const name = (user.username ?? '-').padEnd(24);
+  const email = (user.email ?? pending).padEnd(32);
+  return `${user.id}  ${name}  ${email}  ${user.disabledAt === null ? '' : 'disabled'}`.trimEnd();
+}
 
 /** What a verb on one account is given. */
 export interface Operator {

@@ -3,7 +3,7 @@
  * operator's, so they can't be variables of the environment; they stand in the file alone.
  */
 import { guess } from '../lib/guess.ts';
-import { settingRegistry } from '../lib/setting.ts';
+import { settingRegistry } from '../lib/setting-registry.ts';
 import { audienceSchema } from './audience-settings.ts';
 import type { AudienceSettings } from './audience-settings.ts';
 import { formatRaw, explainRefused } from './fault.ts';

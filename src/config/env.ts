@@ -3,7 +3,7 @@
  * fault, as an unknown key is: otherwise a misspelt lifetime would silently be the default.
  */
 import { guess } from '../lib/guess.ts';
-import type { RawValue, SettingKind } from '../lib/setting.ts';
+import type { RawValue, SettingKind } from '../lib/setting-registry.ts';
 import type { ConfigFault, Given } from './fault.ts';
 import { didYouMean } from './file.ts';
 import type { SecretReference } from './file.ts';

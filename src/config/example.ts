@@ -105,8 +105,8 @@ One trailing line end is removed; a list has one secret per line. A file that ev
 
 function pageSection({ name, sentence, settings }: Section): string {
   const rows = settings.map((setting) => {
-    const { key, env, sentence: meaning, unit, secret } = setting;
-    return `| \`${key}\` | ${defaultCell(setting)} | \`${env}\` | ${cell([meaning, secret ? `A secret: ${unit}.` : unit === undefined ? '' : `${capital(unit)}.`].join(' ').trim())} |`;
+    const { key, env, sentence: meaning } = setting;
+    return `| \`${key}\` | ${defaultCell(setting)} | \`${env}\` | ${cell(`${meaning} ${unitSentence(setting)}`.trim())} |`;
   });
   return [
     `## [${name}]`,
@@ -123,6 +123,11 @@ function pageSection({ name, sentence, settings }: Section): string {
 function defaultCell({ defaultValue, secret, absent }: Setting): string {
   if (defaultValue === undefined) return cell(absent ?? 'not set');
   return secret ? 'none' : `\`${formatRaw(defaultValue)}\``;
+}
+
+function unitSentence({ unit, secret }: Setting): string {
+  if (secret) return `A secret: ${unit}.`;
+  return unit === undefined ? '' : `${capital(unit)}.`;
 }
 
 function cell(text: string): string {

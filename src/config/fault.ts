@@ -3,7 +3,7 @@
  * are reported at once, to save restarts, and never with a secret, because start-up messages end up
  * in logs, tickets and chats (A05, A07).
  */
-import type { RawValue, Refusal } from '../lib/setting.ts';
+import type { RawValue, Refusal } from '../lib/setting-registry.ts';
 import type { Position } from './positions.ts';
 import type { Setting } from './schema.ts';
 
@@ -72,18 +72,11 @@ export function formatSource(source: Source): string {
 
 /** The sentences for a value that its setting refuses. */
 export function explain(given: Given, { problem, remedy, entry }: Refusal): string {
-  const { setting, source, raw, secretFile } = given;
+  const { setting, source, raw } = given;
   const isInFile = source.kind === 'file';
   // Where quotes are not part of the spelling, they would be copied along.
   const advice = isInFile ? remedy : remedy.replaceAll('"', '');
-  if (setting.secret) {
-    const subject = isInFile
-      ? `${setting.key}${secretFile === undefined ? '' : '_file'}`
-      : secretFile === undefined
-        ? 'its value'
-        : 'its file';
-    return `${subject} ${problem ?? 'is not accepted'}. ${advice}`;
-  }
+  if (setting.secret) return `${nameSecret(given)} ${problem ?? 'is not accepted'}. ${advice}`;
   if (!isInFile)
     return `${describeValue(entry ?? raw)} ${problem ?? 'is not known here'}. ${advice}`;
   return explainRefused(setting.key, raw, { problem, remedy, entry });
@@ -101,6 +94,13 @@ export function explainRefused(
 ): string {
   const verb = entry === undefined ? 'is' : 'has';
   return `${key} ${verb} ${describeValue(entry ?? raw)}${problem === undefined ? '' : `, which ${problem}`}. ${remedy}`;
+}
+
+/** A secret as the subject of a sentence: the setting in a file, else what the source names. */
+function nameSecret({ setting, source, secretFile }: Given): string {
+  const isOwnFile = secretFile !== undefined;
+  if (source.kind === 'file') return `${setting.key}${isOwnFile ? '_file' : ''}`;
+  return isOwnFile ? 'its file' : 'its value';
 }
 
 /**
@@ -154,5 +154,5 @@ function comparePlaces(a: Source, b: Source): number {
     );
   }
   const [left, right] = [formatSource(a), formatSource(b)];
-  return left < right ? -1 : left > right ? 1 : 0;
+  return Number(left > right) - Number(left < right);
 }

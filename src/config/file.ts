@@ -48,39 +48,62 @@ export function readFileValues(file: { path: string; text: string }): FileValues
   const given: Given[] = [];
   const references: SecretReference[] = [];
   const faults: ConfigFault[] = [];
-  const read = (parent: string, table: Record<string, unknown>): void => {
-    for (const [name, raw] of Object.entries(table)) {
-      const key = `${parent}${name}`;
-      // A dot within quotes does not separate keys: otherwise one setting could be written in two
-      // ways.
-      const isStep = !name.includes('.');
-      const written = isStep ? key : `${parent}"${name}"`;
-      const section = isStep && SECTIONS.some((candidate) => candidate.name === key);
-      const known = isStep ? SETTINGS.get(key) : undefined;
-      const secret =
-        isStep && name.endsWith('_file') ? SETTINGS.get(key.slice(0, -'_file'.length)) : undefined;
-      if (section && isTable(raw)) read(`${key}.`, raw);
-      else if (section)
-        faults.push({
-          source: place(key, 'key'),
-          message: `${key} is a section. Write [${key}] on a line of its own and its settings below.`,
-        });
-      else if (known !== undefined)
-        given.push({ setting: known, source: place(key, 'value'), raw, secretFile: undefined });
-      else if (secret?.secret === true)
-        references.push({ setting: secret, source: place(key, 'value'), path: raw });
-      else
-        faults.push({
-          source: place(key, 'key'),
-          message: isTable(raw) ? unknownSection(key, written) : unknownKey(key, written),
-        });
-    }
-  };
   const { audiences: written, ...fixed } = document;
   const own = written === undefined ? NO_AUDIENCES : readAudiences(written, place);
+  for (const { key, raw, meaning } of entriesOf('', fixed)) {
+    if ('fault' in meaning) faults.push({ source: place(key, 'key'), message: meaning.fault });
+    else if ('secret' in meaning)
+      references.push({ setting: meaning.secret, source: place(key, 'value'), path: raw });
+    else {
+      const { setting } = meaning;
+      given.push({ setting, source: place(key, 'value'), raw, secretFile: undefined });
+    }
+  }
   faults.push(...own.faults);
-  read('', fixed);
   return { isToml: true, given, references, faults, audiences: own.audiences };
+}
+
+type Meaning =
+  | { readonly setting: Setting }
+  /** The key names the file of this secret. */
+  | { readonly secret: Setting }
+  | { readonly fault: string };
+
+interface Entry {
+  readonly key: string;
+  readonly raw: unknown;
+  readonly meaning: Meaning;
+}
+
+/** Every key of a document with what it means; tables that are sections are walked, not yielded. */
+function* entriesOf(parent: string, table: Record<string, unknown>): Generator<Entry> {
+  for (const [name, raw] of Object.entries(table)) {
+    const key = `${parent}${name}`;
+    // A dot within quotes does not separate keys: otherwise one setting could be written in two
+    // ways.
+    if (name.includes('.')) {
+      yield { key, raw, meaning: { fault: unknownName(key, raw, `${parent}"${name}"`) } };
+    } else if (isSection(key) && isTable(raw)) {
+      yield* entriesOf(`${key}.`, raw);
+    } else {
+      yield { key, raw, meaning: meaningOf(key, raw) };
+    }
+  }
+}
+
+function meaningOf(key: string, raw: unknown): Meaning {
+  if (isSection(key))
+    return {
+      fault: `${key} is a section. Write [${key}] on a line of its own and its settings below.`,
+    };
+  const setting = SETTINGS.get(key);
+  if (setting !== undefined) return { setting };
+  const secret = key.endsWith('_file') ? SETTINGS.get(key.slice(0, -'_file'.length)) : undefined;
+  return secret?.secret === true ? { secret } : { fault: unknownName(key, raw, key) };
+}
+
+function isSection(key: string): boolean {
+  return SECTIONS.some(({ name }) => name === key);
 }
 
 /**
@@ -98,11 +121,8 @@ function syntaxFault(path: string, error: TomlError): ConfigFault {
   };
 }
 
-function unknownKey(key: string, written: string): string {
-  return `${shown(written)} is not a setting.${didYouMean(guessKey(key))}`;
-}
-
-function unknownSection(key: string, written: string): string {
+function unknownName(key: string, raw: unknown, written: string): string {
+  if (!isTable(raw)) return `${shown(written)} is not a setting.${didYouMean(guessKey(key))}`;
   const names = SECTIONS.map((section) => section.name);
   const namesake = names.find((name) => lastOf(name) === lastOf(key));
   return `${shown(written)} is not a section.${didYouMean(namesake ?? guess(key, names))}`;

@@ -3,7 +3,7 @@
  * `unix:/path?mode=0660&group=name`, `systemd:`.
  */
 import { isIP } from 'node:net';
-import type { Reading } from '../lib/setting.ts';
+import type { Reading } from '../lib/setting-registry.ts';
 
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }

@@ -12,7 +12,7 @@ import {
   section,
   text,
 } from '../lib/setting.ts';
-import type { Reading } from '../lib/setting.ts';
+import type { Reading } from '../lib/setting-registry.ts';
 import { readPageUrl } from '../lib/page-url.ts';
 
 const TRANSPORTS = ['smtp', 'webhook', 'file'] as const;

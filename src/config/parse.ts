@@ -3,7 +3,7 @@
  * everything that is wrong with it. Pure: the disk is a parameter, so that tests can simulate any
  * machine.
  */
-import type { RawValue } from '../lib/setting.ts';
+import type { RawValue } from '../lib/setting-registry.ts';
 import { readEnvValues, readFlags } from './env.ts';
 import type { Environment, FlagValue } from './env.ts';
 import { ConfigRefused, explain, formatFault } from './fault.ts';
@@ -11,6 +11,7 @@ import type { ConfigFault, Given, Source } from './fault.ts';
 import { readFileValues } from './file.ts';
 import type { FileValues } from './file.ts';
 import { RULES } from './rules.ts';
+import type { Rule } from './rule.ts';
 import { configSchema, SECTIONS, SETTINGS } from './schema.ts';
 import type { Config, Setting } from './schema.ts';
 import { duplicateSecrets, readSecrets } from './secrets.ts';
@@ -24,6 +25,8 @@ export interface ConfigInput {
   readonly readSecretFile: ReadSecretFile;
   /** systemd's $CREDENTIALS_DIRECTORY. */
   readonly credentialsDirectory?: string | undefined;
+  /** Further rules, of whoever knows which features there are. */
+  readonly rules?: readonly Rule[];
 }
 
 export interface ConfigFile {
@@ -85,22 +88,12 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
     ...duplicateSecrets(given),
   ];
 
-  const effective = new Map<string, Given>();
+  const { effective, refused } = judgeValues(given, faults);
   // A file that could not be read leaves its setting unset; no rule may report it as missing as
   // well.
-  const faulty = new Set(
-    [...inFile.references, ...inEnv.references]
-      .map(({ setting }) => setting.key)
-      .filter((key) => !given.some(({ setting }) => setting.key === key)),
-  );
-  for (const one of given) {
-    const refusals = one.setting.refusals(one.raw);
-    for (const refusal of refusals)
-      faults.push({ source: one.source, message: explain(one, refusal) });
-    if (refusals.length > 0) faulty.add(one.setting.key);
-    else effective.set(one.setting.key, one);
-  }
-
+  const unread = [...inFile.references, ...inEnv.references]
+    .map(({ setting }) => setting.key)
+    .filter((key) => !given.some(({ setting }) => setting.key === key));
   const fixed = configSchema.parse(toDocument(effective));
   const config: Config = { ...fixed, audiences: inFile.audiences };
   const warnings: ConfigFault[] = [
@@ -108,18 +101,47 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
     ...exposedSecrets(input.file, inFile.given),
   ];
   // If the file is not TOML, its values are unknown, and rules about combinations can't be checked.
-  for (const { keys, isWarning, fault } of inFile.isToml ? RULES : []) {
-    if (keys.some((key) => faulty.has(key))) continue;
-    const message = fault(config, (key) => effective.has(key));
-    const place = keys.map((key) => effective.get(key)).find((one) => one !== undefined);
-    if (message !== undefined)
-      (isWarning === true ? warnings : faults).push({
-        source: place?.source ?? { kind: 'default' },
-        message,
-      });
+  if (inFile.isToml) {
+    const rules = [...RULES, ...(input.rules ?? [])];
+    const skip = new Set([...refused, ...unread]);
+    for (const { isWarning, ...fault } of brokenRules(rules, config, effective, skip))
+      (isWarning ? warnings : faults).push(fault);
   }
   if (faults.length > 0) throw new ConfigRefused(faults);
   return { config, origins: originsOf(effective), warnings: warnings.map(formatFault) };
+}
+
+/** The values that count, the last of each setting, and the keys that had one which is refused. */
+function judgeValues(
+  given: readonly Given[],
+  faults: ConfigFault[],
+): { effective: Map<string, Given>; refused: Set<string> } {
+  const effective = new Map<string, Given>();
+  const refused = new Set<string>();
+  for (const one of given) {
+    const refusals = one.setting.refusals(one.raw);
+    for (const refusal of refusals)
+      faults.push({ source: one.source, message: explain(one, refusal) });
+    if (refusals.length > 0) refused.add(one.setting.key);
+    else effective.set(one.setting.key, one);
+  }
+  return { effective, refused };
+}
+
+/** What the rules about combinations find; those about a key in `skip` are left out. */
+function* brokenRules(
+  rules: readonly Rule[],
+  config: Config,
+  effective: ReadonlyMap<string, Given>,
+  skip: ReadonlySet<string>,
+): Generator<ConfigFault & { readonly isWarning: boolean }> {
+  for (const { keys, isWarning = false, fault } of rules) {
+    if (keys.some((key) => skip.has(key))) continue;
+    const message = fault(config, (key) => effective.has(key));
+    if (message === undefined) continue;
+    const place = keys.map((key) => effective.get(key)).find((one) => one !== undefined);
+    yield { source: place?.source ?? { kind: 'default' }, message, isWarning };
+  }
 }
 
 /** The values as a TOML document would have them, with every section present. */

@@ -10,10 +10,11 @@ import { passwordSection } from '../features/password/config.ts';
 import { cookiesSection, sessionsSection } from '../features/session/config.ts';
 import { revocationSection } from '../features/status-list/config.ts';
 import { totpSection } from '../features/totp/config.ts';
-import { sectionRegistry, settingRegistry } from '../lib/setting.ts';
-import type { SettingMeta } from '../lib/setting.ts';
+import { sectionRegistry, settingRegistry } from '../lib/setting-registry.ts';
+import type { SettingMeta } from '../lib/setting-registry.ts';
 import type { AudienceSettings } from './audience-settings.ts';
 import type { ListenAddress } from './listen-address.ts';
+import { limitsSection } from './limits.ts';
 import { mailFileSection, mailSection, mailSmtpSection, mailWebhookSection } from './mail.ts';
 import {
   databaseSection,
@@ -38,6 +39,7 @@ const sections = z.object({
   totp: totpSection,
   passkeys: passkeysSection,
   throttle: throttleSection,
+  limits: limitsSection,
   mail: mailSection,
   'mail.smtp': mailSmtpSection,
   'mail.webhook': mailWebhookSection,

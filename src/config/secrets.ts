@@ -36,46 +36,56 @@ export function readSecrets(
   readSecretFile: ReadSecretFile,
   credentialsDirectory: string | undefined,
 ): SecretValues {
-  const given: Given[] = [];
-  const faults: ConfigFault[] = [];
-  const warnings: ConfigFault[] = [];
-  for (const { setting, source, path } of references) {
-    if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-      faults.push({
-        source,
-        message: `${nameOf(setting, source)} is not a path. Write the path of a file that holds the secret.`,
-      });
-      continue;
-    }
-    const file = read(readSecretFile, path);
-    if ('code' in file) {
-      // The path is not repeated: an operator may have written the secret itself here.
-      faults.push({
-        source,
-        message: `${nameOf(setting, source)} names a file that ${whyNot(file.code)}.`,
-      });
-      continue;
-    }
-    if (file.isReadableByOthers) {
-      warnings.push({
-        source,
-        message: `${JSON.stringify(path)} can be read by every user of this machine. Remove that access with chmod o=.`,
-      });
-    }
-    given.push({ setting, source, raw: fromFile(setting, file.text), secretFile: path });
-  }
+  const read = references.map((reference) => readReference(reference, readSecretFile));
   if (credentialsDirectory !== undefined) {
-    for (const setting of [...SETTINGS.values()].filter(({ secret }) => secret)) {
-      const source: Source = { kind: 'credential', name: setting.key };
-      const path = `${credentialsDirectory}/${setting.key}`;
-      const file = read(readSecretFile, path);
-      if (!('code' in file))
-        given.push({ setting, source, raw: fromFile(setting, file.text), secretFile: path });
-      else if (file.code !== 'ENOENT')
-        faults.push({ source, message: `This credential ${whyNot(file.code)}.` });
-    }
+    for (const setting of [...SETTINGS.values()].filter(({ secret }) => secret))
+      read.push(readCredential(setting, credentialsDirectory, readSecretFile));
   }
-  return { given, faults, warnings };
+  return {
+    given: read.flatMap(({ given = [] }) => given),
+    faults: read.flatMap(({ fault = [] }) => fault),
+    warnings: read.flatMap(({ warning = [] }) => warning),
+  };
+}
+
+/** What one file came to; all absent for a credential that is not there. */
+interface ReadSecret {
+  readonly given?: Given;
+  readonly fault?: ConfigFault;
+  readonly warning?: ConfigFault;
+}
+
+function readReference(
+  { setting, source, path }: SecretReference,
+  readSecretFile: ReadSecretFile,
+): ReadSecret {
+  const name = nameOf(setting, source);
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+    const message = `${name} is not a path. Write the path of a file that holds the secret.`;
+    return { fault: { source, message } };
+  }
+  const file = tryRead(readSecretFile, path);
+  // The path is not repeated: an operator may have written the secret itself here.
+  if ('code' in file)
+    return { fault: { source, message: `${name} names a file that ${whyNot(file.code)}.` } };
+  const given = { setting, source, raw: fromFile(setting, file.text), secretFile: path };
+  if (!file.isReadableByOthers) return { given };
+  const message = `${JSON.stringify(path)} can be read by every user of this machine. Remove that access with chmod o=.`;
+  return { given, warning: { source, message } };
+}
+
+function readCredential(
+  setting: Setting,
+  directory: string,
+  readSecretFile: ReadSecretFile,
+): ReadSecret {
+  const source: Source = { kind: 'credential', name: setting.key };
+  const path = `${directory}/${setting.key}`;
+  const file = tryRead(readSecretFile, path);
+  if (!('code' in file))
+    return { given: { setting, source, raw: fromFile(setting, file.text), secretFile: path } };
+  if (file.code === 'ENOENT') return {};
+  return { fault: { source, message: `This credential ${whyNot(file.code)}.` } };
 }
 
 /** Secrets that are set in more than one way; one fault for each, at the last place. */
@@ -103,7 +113,7 @@ function fromFile(setting: Setting, text: string): string | readonly string[] {
   return setting.kind === 'secret_list' ? splitList(text, '\n') : text.replace(/\r?\n$/, '');
 }
 
-function read(readSecretFile: ReadSecretFile, path: string): SecretFile | { code: string } {
+function tryRead(readSecretFile: ReadSecretFile, path: string): SecretFile | { code: string } {
   try {
     return readSecretFile(path);
   } catch (error) {

@@ -15,7 +15,7 @@ import {
   section,
   text,
 } from '../lib/setting.ts';
-import type { Reading } from '../lib/setting.ts';
+import type { Reading } from '../lib/setting-registry.ts';
 import { readListenAddress } from './listen-address.ts';
 import { readAddressRange, readDatabaseUrl, readPublicUrl } from './urls.ts';
 
@@ -78,6 +78,13 @@ export const serverSection = section('Name, listeners and public address.', {
     min: 16,
     max: 1_000_000,
   }),
+  max_connections_per_network: integer({
+    sentence:
+      'Maximum number of open connections from one IPv4 address or IPv6 /64; trusted proxies and Unix sockets have no such limit. 0 allows any number.',
+    default: 256,
+    min: 0,
+    max: 1_000_000,
+  }),
   header_timeout: duration({
     sentence: "Maximum time to receive a request's headers.",
     default: '10s',
@@ -95,6 +102,13 @@ export const serverSection = section('Name, listeners and public address.', {
     default: '5s',
     min: '1s',
     max: '5m',
+  }),
+  answer_timeout: duration({
+    sentence:
+      'How long a client may leave an answer unread, without taking a single byte of it, before its connection is ended.',
+    default: '10s',
+    min: '1s',
+    max: '1m',
   }),
   shutdown_timeout: duration({
     sentence: 'How long running requests may take once the service is told to stop.',
@@ -128,6 +142,12 @@ export const databaseSection = section('Storage of accounts and sessions.', {
     unit: 'the token that the server issued',
     absent: 'none',
     read: readForeignSecret,
+  }),
+  flush: choice({
+    sentence:
+      'How a file is made durable before an answer tells of a change: background flushes beside the event loop and suits slow disks; inline lets SQLite flush at each commit (synchronous=FULL).',
+    default: 'background',
+    of: ['background', 'inline'],
   }),
   busy_timeout: duration({
     sentence: 'Maximum wait while another process writes.',

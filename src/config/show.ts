@@ -1,5 +1,5 @@
 /** The effective configuration with its origins. A secret is only reported as set. */
-import type { RawValue } from '../lib/setting.ts';
+import type { RawValue } from '../lib/setting-registry.ts';
 import { audiencesToml } from './audiences.ts';
 import { formatRaw, formatSource } from './fault.ts';
 import type { Origin, ParsedConfig } from './parse.ts';
@@ -32,13 +32,7 @@ export function showToml(parsed: ParsedConfig, layout: { origins: 'with' | 'with
   for (const { name, settings } of SECTIONS) {
     lines.push(`[${name}]`);
     for (const setting of settings) {
-      const value = shownValue(setting, parsed);
-      const text =
-        value === null
-          ? `# ${setting.name} is not set`
-          : value === MASK && setting.secret
-            ? `# ${setting.name} = ${MASK}`
-            : `${setting.name} = ${formatRaw(value)}`;
+      const text = tomlLine(setting, shownValue(setting, parsed));
       lines.push(
         layout.origins === 'with'
           ? `${text.padEnd(45)}  # ${shownOrigin(parsed.origins.get(setting.key))}`
@@ -48,6 +42,11 @@ export function showToml(parsed: ParsedConfig, layout: { origins: 'with' | 'with
     lines.push('');
   }
   return [...lines, ...audiencesToml(parsed.config.audiences)].join('\n');
+}
+
+function tomlLine({ name, secret }: Setting, value: RawValue | null): string {
+  if (value === null) return `# ${name} is not set`;
+  return secret ? `# ${name} = ${MASK}` : `${name} = ${formatRaw(value)}`;
 }
 
 function shownValue(setting: Setting, { config, origins }: ParsedConfig): RawValue | null {

@@ -1,6 +1,6 @@
 /** URLs and addresses in settings: the public URL, the database's, proxies. */
 import { isIP } from 'node:net';
-import type { Reading } from '../lib/setting.ts';
+import type { Reading } from '../lib/setting-registry.ts';
 
 const refuse = (
   problem: string,
@@ -68,11 +68,10 @@ export function readAddressRange(text: string): Reading<string> {
     return refuse('is not an IP address or range', sample);
   if (/^::ffff:/i.test(address))
     return refuse('is an IPv4 address written as IPv6', `Write the IPv4 address itself.`);
-  const bits =
-    prefix === undefined ? undefined : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
-  if (bits !== undefined && !(bits <= (version === 4 ? 32 : 128)))
+  if (prefix === undefined) return { value: text };
+  if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > (version === 4 ? 32 : 128))
     return refuse(`has a prefix length that IPv${version} can't have`, sample);
-  if (bits === 0)
+  if (Number(prefix) === 0)
     return refuse(
       'would let every client forge its address',
       'Write the addresses of your proxies.',

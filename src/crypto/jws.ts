@@ -81,11 +81,16 @@ const signers = new WeakMap<JwsKey, Map<string, JwsSigner>>();
  * @throws TypeError see createSigner
  */
 export function signJws(key: JwsKey, typ: string, payload: object): string {
-  let ofKey = signers.get(key);
-  if (ofKey === undefined) signers.set(key, (ofKey = new Map()));
-  let signer = ofKey.get(typ);
-  if (signer === undefined) ofKey.set(typ, (signer = createSigner(key, typ)));
+  const signer = signers.get(key)?.get(typ) ?? rememberSigner(key, typ);
   return signer(payload);
+}
+
+function rememberSigner(key: JwsKey, typ: string): JwsSigner {
+  const signer = createSigner(key, typ);
+  const ofKey = signers.get(key);
+  if (ofKey === undefined) signers.set(key, new Map([[typ, signer]]));
+  else ofKey.set(typ, signer);
+  return signer;
 }
 
 /**
@@ -205,7 +210,9 @@ const fitKeys = new WeakMap<JwsKey, boolean>();
 
 /** Whether a key fits its `alg`; checked once per key. */
 function isFit(key: JwsKey): boolean {
-  let fit = fitKeys.get(key);
-  if (fit === undefined) fitKeys.set(key, (fit = keyFault(key.alg, key.verifyKey) === undefined));
+  const known = fitKeys.get(key);
+  if (known !== undefined) return known;
+  const fit = keyFault(key.alg, key.verifyKey) === undefined;
+  fitKeys.set(key, fit);
   return fit;
 }

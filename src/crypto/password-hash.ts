@@ -1,9 +1,8 @@
 /**
  * Password hashing: argon2id in worker threads (hash-lanes.ts) behind a bounded, fair queue. Load
- * beyond the queue is refused before any work (G5). A missing hash, a refused one and one of
- * another cost take the usual time, so that time reveals nothing about an account (E01, E06). The
- * pepper is argon2's secret input (RFC 9106 §3.1); the stored hash names it, so that peppers can
- * rotate.
+ * beyond the queue is refused before any work (G5). What a lane computes is planned in hash-plan.ts,
+ * where every comparison takes the usual time (E01, E06). The pepper is argon2's secret input (RFC
+ * 9106 §3.1); the stored hash names it, so that peppers can rotate.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9106
  */
@@ -14,10 +13,10 @@ import { Refusal } from '../refusal.ts';
 import { createFairQueue } from './fair-queue.ts';
 import type { FairQueueRefusal, Place } from './fair-queue.ts';
 import { createLanes, handful } from './hash-lanes.ts';
-import type { Argon2Input, LaneJob, LaneReply } from './hash-lanes.ts';
-import { namePepper } from './pepper.ts';
-import { formatPhc, isPayable, parsePhc } from './phc.ts';
-import type { Argon2Cost, Phc } from './phc.ts';
+import type { LaneJob, LaneReply } from './hash-lanes.ts';
+import { createHashPlan } from './hash-plan.ts';
+import type { StoredRefusal } from './hash-plan.ts';
+import type { Argon2Cost } from './phc.ts';
 
 export interface PasswordHasherOptions extends Argon2Cost {
   /** Number of worker threads; 0 means one per core. */
@@ -42,8 +41,8 @@ export interface PasswordHasherOptions extends Argon2Cost {
   onRefused?: (reason: StoredRefusal) => void;
 }
 
+export type { StoredRefusal } from './hash-plan.ts';
 export type HashKind = 'hash' | 'verify';
-export type StoredRefusal = 'malformed' | 'cost' | 'unknown_pepper';
 export type Rejection = FairQueueRefusal | 'deadline' | 'closed';
 
 export interface HashContext {
@@ -55,6 +54,8 @@ export interface HashContext {
    * The network of the request; networks are served in turn. Never a value that the caller chose.
    */
   client: string;
+  /** The network that this one is part of, such as an IPv6 /48: those are served in turn first. */
+  wider?: string | undefined;
   /** Aborting removes an entry that still waits; running work continues. */
   signal?: AbortSignal;
 }
@@ -92,6 +93,13 @@ export interface PasswordHasher {
    * @throws as hash does
    */
   verify(stored: string | null, password: string, ctx: HashContext): Promise<Verification>;
+  /**
+   * Refuses what `hash` and `verify` would refuse at once: for what comes before them and costs a
+   * write.
+   *
+   * @throws Refusal `overloaded`
+   */
+  demandRoom(ctx: HashContext): void;
   stats(): HasherStats;
   /** How long the waiting entries will keep the lanes busy, in milliseconds. */
   readonly backlogMs: number;
@@ -114,9 +122,6 @@ interface Entry {
   detach: () => void;
 }
 
-const SALT_BYTES = 16;
-const HASH_BYTES = 32;
-
 /**
  * Starts the lanes and returns the hasher.
  *
@@ -124,25 +129,14 @@ const HASH_BYTES = 32;
  */
 export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
   const { clock, random, deadlineMs, queueLength } = options;
-  const cost: Argon2Cost = {
-    memoryKiB: options.memoryKiB,
-    passes: options.passes,
-    lanes: options.lanes,
-  };
-  if (!isPayable(cost)) throw new RangeError('the cost of password hashing is out of range');
+  const plan = createHashPlan({
+    cost: { memoryKiB: options.memoryKiB, passes: options.passes, lanes: options.lanes },
+    pepper: options.pepper,
+    previousPeppers: options.previousPeppers ?? [],
+    random,
+    onRefused: (reason) => options.onRefused?.(reason),
+  });
   const threads = options.threads === 0 ? availableParallelism() : options.threads;
-  const pepper = options.pepper === undefined ? null : namePepper(options.pepper);
-  const peppers = new Map(
-    [...(options.previousPeppers ?? []).map(namePepper), ...(pepper ? [pepper] : [])].map((p) => [
-      p.id,
-      p.secret,
-    ]),
-  );
-  const dummy = {
-    ...input(random.bytes(SALT_BYTES)),
-    expected: new Uint8Array(random.bytes(HASH_BYTES)),
-  };
-
   const queue = createFairQueue<Entry>(
     queueLength,
     options.queueLengthPerAccount ?? Math.max(8, Math.ceil(queueLength / 4)),
@@ -159,15 +153,6 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   let timer: NodeJS.Timeout | undefined;
   /** Moving average of a computation's duration, for Retry-After. */
   let usualMs = 20;
-
-  function input(salt: Uint8Array): Argon2Input {
-    return {
-      ...cost,
-      salt: new Uint8Array(salt),
-      secret: pepper?.secret ?? null,
-      length: HASH_BYTES,
-    };
-  }
 
   function backlogMs(): number {
     return (queue.depth / threads) * usualMs;
@@ -200,7 +185,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
         start([entry]);
         return;
       }
-      const place = queue.push(ctx.client, ctx.account, entry, ({ item }) => {
+      const place = queue.push(ctx, entry, ({ item }) => {
         item.detach();
         item.reject(overloaded('queue_full'));
       });
@@ -275,77 +260,28 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     }
   }
 
-  /** Plans the comparison with a stored hash, and says whether it can succeed at all. */
-  function planCheck(stored: string | null, password: string): { job: LaneJob; isReal: boolean } {
-    const unreal = { job: { password, check: dummy, make: null, pad: null }, isReal: false };
-    // argon2 would receive U+FFFD for a lone surrogate, which then matches another password (T4).
-    if (stored === null || !password.isWellFormed()) return unreal;
-    const phc = parsePhc(stored);
-    const secret = typeof phc === 'string' || phc.keyId === null ? null : peppers.get(phc.keyId);
-    const refusal =
-      typeof phc === 'string' ? phc : secret === undefined ? 'unknown_pepper' : undefined;
-    if (typeof phc === 'string' || secret === undefined) {
-      options.onRefused?.(refusal ?? 'malformed');
-      return unreal;
-    }
-    const check = {
-      memoryKiB: phc.memoryKiB,
-      passes: phc.passes,
-      lanes: phc.lanes,
-      salt: phc.salt,
-      secret,
-      length: phc.hash.length,
-      expected: phc.hash,
-    };
-    if (isCurrent(phc)) return { job: { password, check, make: null, pad: null }, isReal: true };
-    return {
-      job: { password, check, make: input(random.bytes(SALT_BYTES)), pad: padding(phc) },
-      isReal: true,
-    };
-  }
-
-  function isCurrent(phc: Phc): boolean {
-    const sameCost =
-      phc.memoryKiB === cost.memoryKiB && phc.passes === cost.passes && phc.lanes === cost.lanes;
-    return (
-      sameCost &&
-      phc.keyId === (pepper?.id ?? null) &&
-      phc.salt.length === SALT_BYTES &&
-      phc.hash.length === HASH_BYTES
-    );
-  }
-
-  /**
-   * Extra work after a mismatch at a lower cost, so that it takes as long as at the current cost.
-   */
-  function padding(paid: Argon2Cost): Argon2Input | null {
-    const owedKiB = Math.floor(
-      (cost.memoryKiB * cost.passes - paid.memoryKiB * paid.passes) / cost.passes,
-    );
-    return owedKiB < 8 * cost.lanes ? null : { ...dummy, memoryKiB: owedKiB };
-  }
-
-  function text(argon2: Argon2Input, hash: Uint8Array): string {
-    return formatPhc({ ...cost, keyId: pepper?.id ?? null, salt: argon2.salt, hash });
-  }
-
   return {
     async hash(password, ctx) {
       if (!password.isWellFormed()) throw new TypeError('a password to hash is well-formed');
-      const make = input(random.bytes(SALT_BYTES));
-      const { made } = await enqueue('hash', { password, check: null, make, pad: null }, ctx);
+      const job = plan.toHash(password);
+      const { made } = await enqueue('hash', job, ctx);
       if (made === null) throw new Error('a hash lane made nothing');
-      return text(make, made);
+      return plan.format(job.make, made);
     },
 
     async verify(stored, password, ctx) {
-      const { job, isReal } = planCheck(stored, password);
-      const reply = await enqueue('verify', job, ctx);
-      const ok = isReal && reply.ok;
-      return {
-        ok,
-        rehash: ok && job.make !== null && reply.made !== null ? text(job.make, reply.made) : null,
-      };
+      const { job, isReal } = plan.toCheck(stored, password);
+      const { ok, made } = await enqueue('verify', job, ctx);
+      if (!isReal || !ok) return { ok: false, rehash: null };
+      const { make } = job;
+      return { ok, rehash: make !== null && made !== null ? plan.format(make, made) : null };
+    },
+
+    demandRoom: (ctx) => {
+      expire();
+      if (isClosed) throw overloaded('closed');
+      const refused = lanes.hasFree ? null : queue.refusal(ctx);
+      if (refused !== null) throw overloaded(refused);
     },
 
     stats: () => ({

@@ -75,7 +75,12 @@ export const migrations: readonly Migration[] = [
     sql: ['DROP TABLE `throttle`;', 'ALTER TABLE `session` DROP COLUMN `amr`;'],
   },
   {
-    tag: '0005_siblings',
+    tag: '0005_refresh_client',
+    checksum: '6c22ca7728635eaabd37319fcb19667adbf2bd08fcbc2b017fb3c09bdfb77222',
+    sql: ['ALTER TABLE `session` ADD `rotated_by` text;'],
+  },
+  {
+    tag: '0006_siblings',
     checksum: '66ac74a909674de445cda73aafb6bd4beeeb7ecc12e271a8ac842fa59080293f',
     sql: [
       "CREATE TABLE `api_key` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`name` text NOT NULL,\n\t`secret_hash` text NOT NULL,\n\t`scopes` text NOT NULL,\n\t`audiences` text DEFAULT '[]' NOT NULL,\n\t`may_exchange_to` text DEFAULT '[]' NOT NULL,\n\t`claims` text DEFAULT '{}' NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer,\n\t`last_used_at` integer,\n\t`revoked_at` integer\n);",

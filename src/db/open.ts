@@ -7,6 +7,7 @@ import { basename, resolve } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { DatabaseRefused } from './database.ts';
 import type { Database } from './database.ts';
+import type { FlushDone, FlushMode } from './durability.ts';
 import { prepareFile, unreadable } from './file.ts';
 import { openLocal } from './local.ts';
 import type { Commit } from './local.ts';
@@ -32,7 +33,12 @@ export interface OpenOptions {
   readonly clock: Clock;
   /** Warnings for the operator, one sentence each. */
   readonly warn?: (message: string) => void;
+  /** Who waits for the disk; of a local file. Default: `inline`. */
+  readonly flush?: FlushMode;
+  /** Where the checkpoint thread's program is, when it is not beside this one. */
+  readonly checkpointLaneUrl?: URL;
   readonly onCommit?: (commit: Commit) => void;
+  readonly onFlush?: (flush: FlushDone) => void;
   /** Replaces the embedded migrations, in tests. */
   readonly migrations?: readonly Migration[];
 }

@@ -62,7 +62,8 @@ export function prepare<Q extends Builder | Prepared>(builder: Q): Prepare<RowOf
   const atMostOne = isRead(sql) && /\slimit \?$/i.test(sql) && params.at(-1) === 1;
   return (values = {}) => {
     const filled = new Array<SqlValue>(fillers.length);
-    for (let at = 0; at < fillers.length; at++) filled[at] = fillers[at]!(values);
+    let at = 0;
+    for (const fill of fillers) filled[at++] = fill(values);
     return { sql, params: filled, map, returns, atMostOne };
   };
 }

@@ -69,15 +69,25 @@ export async function openRemote(url: string, options: RemoteOptions): Promise<D
       try {
         return await call();
       } catch (error) {
-        const cutOff = isFile && !closed && isClientClosed(error);
-        if (!isBusy(error) && !cutOff) throw error;
-        // After BUSY a connection keeps "succeeding" in a transaction that never commits (T11).
-        if (isFile && !cutOff) await reconnect();
-        if (clock.monotonic() >= deadline)
-          throw new DatabaseBusy('another process holds the database', { cause: error });
-        await pause(isFile ? RETRY_MS.file : RETRY_MS.network);
+        await awaitRetry(error, deadline);
       }
     }
+  }
+
+  /**
+   * Waits until a failed call may be repeated.
+   *
+   * @throws {DatabaseBusy} the deadline has passed
+   * @throws the error itself, when no repetition would help
+   */
+  async function awaitRetry(error: unknown, deadline: number): Promise<void> {
+    const cutOff = isFile && !closed && isClientClosed(error);
+    if (!isBusy(error) && !cutOff) throw error;
+    // After BUSY a connection keeps "succeeding" in a transaction that never commits (T11).
+    if (isFile && !cutOff) await reconnect();
+    if (clock.monotonic() >= deadline)
+      throw new DatabaseBusy('another process holds the database', { cause: error });
+    await pause(isFile ? RETRY_MS.file : RETRY_MS.network);
   }
 
   async function reconnect(): Promise<void> {

@@ -54,7 +54,8 @@ export function smtpTransport(options: SmtpOptions): Transport {
   // Loaded with the first email: most processes start faster and smaller without it.
   const connect = async (): Promise<Transporter<SentMessageInfo>> => {
     const { createTransport } = await import('nodemailer');
-    return (transporter ??= createTransport({
+    // Checked after the wait: two first emails at once share one pool.
+    transporter ??= createTransport({
       pool: true,
       maxConnections: 2,
       maxMessages: 50,
@@ -77,7 +78,8 @@ export function smtpTransport(options: SmtpOptions): Transport {
       dnsTimeout: timeoutMs,
       disableFileAccess: true,
       disableUrlAccess: true,
-    }));
+    });
+    return transporter;
   };
   const server = `${host}:${port}`;
   return {

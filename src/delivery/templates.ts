@@ -175,13 +175,15 @@ const plain = (value: string): string => oneLine(value);
 function htmlOf(lines: readonly string[], values: TemplateValues): string {
   const paragraphs = lines.map((line) => {
     const filled = fill(escapeHtml(line), values, escapeHtml);
-    return line === '{{link}}'
-      ? `<p><a href="${filled}">${filled}</a></p>`
-      : line === '{{code}}'
-        ? `<p><strong>${filled}</strong></p>`
-        : `<p>${filled}</p>`;
+    return `<p>${emphasise(line, filled)}</p>`;
   });
   return `<!doctype html>\n<html><body>\n${paragraphs.join('\n')}\n</body></html>\n`;
+}
+
+/** What a line of its own is there for, a link or a code, so that it is found at once. */
+function emphasise(line: string, filled: string): string {
+  if (line === '{{link}}') return `<a href="${filled}">${filled}</a>`;
+  return line === '{{code}}' ? `<strong>${filled}</strong>` : filled;
 }
 
 /**

@@ -34,7 +34,7 @@ export function webhookTransport({
       const body = JSON.stringify({ id, letter: template, to, subject, text, html, values });
       const seconds = Math.floor(clock.now() / 1000);
       const signature = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
-      let status;
+      let status: number;
       try {
         const response = await fetch(url, {
           method: 'POST',

@@ -22,23 +22,41 @@ export interface FeatureDefinition<Settings> {
   readonly name: string;
   /** The `typ` of tokens that it signs with the internal key. */
   readonly tokenTypes?: readonly string[];
+  /** When it brings a second factor: whether users could enrol it with these settings. */
+  readonly secondFactor?: {
+    isUsable(settings: Settings): boolean;
+    /** The line of the configuration that makes it usable. */
+    readonly remedy: string;
+  };
   /** What it needs of the configuration, under the names of the code. */
   settings(config: Config): Settings;
   create(kernel: Kernel, settings: Settings): FeatureParts;
 }
 
+/** The second factor that a feature brings, before it is created. */
+export interface OfferedFactor {
+  isUsable(config: Config): boolean;
+  readonly remedy: string;
+}
+
 export interface Feature {
   readonly name: string;
   readonly tokenTypes: readonly string[];
+  readonly secondFactor?: OfferedFactor;
   create(kernel: Kernel, config: Config): FeatureParts;
 }
 
 /** Makes the value of a feature. */
 export function feature<Settings>(definition: FeatureDefinition<Settings>): Feature {
-  const { name, tokenTypes = [] } = definition;
+  const { name, tokenTypes = [], settings, secondFactor } = definition;
+  const offered: OfferedFactor | undefined = secondFactor && {
+    isUsable: (config) => secondFactor.isUsable(settings(config)),
+    remedy: secondFactor.remedy,
+  };
   return {
     name,
     tokenTypes,
+    ...(offered === undefined ? {} : { secondFactor: offered }),
     create: (kernel, config) => definition.create(kernel, definition.settings(config)),
   };
 }

@@ -5,7 +5,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'hono';
 import { Refusal } from '../refusal.ts';
-import { countHeader } from './requests.ts';
 
 export const MAX_BODY_BYTES = 65_536;
 
@@ -172,7 +171,8 @@ export class WebArrival implements Arrival {
   }
 
   readContent(): Promise<Buffer> {
-    return (this.#content ??= this.#read());
+    this.#content ??= this.#read();
+    return this.#content;
   }
 
   async #read(): Promise<Buffer> {
@@ -193,6 +193,16 @@ export class WebArrival implements Arrival {
     if (size > MAX_BODY_BYTES) throw new Refusal('content_too_large');
     return joined(chunks, size);
   }
+}
+
+/** Lines of one header in Node's raw list; `name` in lower case. */
+export function countHeader(rawHeaders: readonly string[], name: string): number {
+  let lines = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const line = rawHeaders[i];
+    if (line !== undefined && line.length === name.length && line.toLowerCase() === name) lines++;
+  }
+  return lines;
 }
 
 function joined(chunks: readonly Uint8Array[], size: number): Buffer {

@@ -59,6 +59,8 @@ export class Exchange implements Call<unknown> {
   params: Params = NO_PARAMS;
   principal: Principal | undefined;
   apiKey: ApiKey | undefined;
+  /** Headers of the answer, whether it succeeds or refuses. */
+  always: HeaderRecord | undefined;
   readonly #shared: ExchangeShared;
   readonly #route: string;
   readonly #started: number;
@@ -75,7 +77,8 @@ export class Exchange implements Call<unknown> {
   }
 
   get requester(): Requester {
-    return (this.#requester ??= requesterOf(this.arrival, this.requestId));
+    this.#requester ??= requesterOf(this.arrival, this.requestId);
+    return this.#requester;
   }
 
   get signal(): AbortSignal {
@@ -94,12 +97,14 @@ export class Exchange implements Call<unknown> {
   setHeader(name: string, value: string): void {
     validateHeaderName(name);
     validateHeaderValue(name, value);
-    (this.#headers ??= {})[name.toLowerCase()] = value;
+    this.#headers ??= {};
+    this.#headers[name.toLowerCase()] = value;
   }
 
   addCookie(cookie: string): void {
     validateHeaderValue('set-cookie', cookie);
-    (this.#cookies ??= []).push(cookie);
+    this.#cookies ??= [];
+    this.#cookies.push(cookie);
   }
 
   /**
@@ -173,6 +178,7 @@ export class Exchange implements Call<unknown> {
       if (vary !== undefined) all['vary'] = `${vary}, ${all['vary']}`;
     }
     if (more !== undefined) Object.assign(all, more);
+    if (this.always !== undefined) Object.assign(all, this.always);
     // A body that nobody read would be taken for the next request: end the connection instead of
     // draining without bound.
     if (arrival.isUnread) all['connection'] = 'close';

@@ -8,12 +8,11 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../refusal.ts';
 import { JsonError, parseJson } from '../lib/json.ts';
-import { MAX_BODY_BYTES } from './arrival.ts';
+import { MAX_BODY_BYTES, countHeader } from './arrival.ts';
 import type { Arrival } from './arrival.ts';
 import { pathOf } from './paths.ts';
-import { countHeader } from './requests.ts';
 
-export const MAX_JSON_DEPTH = 8;
+const MAX_JSON_DEPTH = 8;
 
 const MAX_HEADER_LINES = 100;
 const TARGET = /^(?:https?:\/\/[^/?#]*)?\/?[!$%&'()*+,\-./:;=?@A-Z[\]_a-z~0-9]*$/;
@@ -61,6 +60,12 @@ export async function readJsonBody(arrival: Arrival): Promise<unknown> {
   const encoding = arrival.header('content-encoding');
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new Refusal('unsupported_media_type');
+  const bytes = await readJsonBytes(arrival);
+  return bytes === undefined ? undefined : parseBody(bytes);
+}
+
+/** The content, if it is announced as JSON; `undefined` when nothing came. */
+async function readJsonBytes(arrival: Arrival): Promise<Buffer | undefined> {
   const type = arrival.header('content-type');
   const length = arrival.header('content-length');
   // A client that streams may say only with its last chunk, the first, that there is nothing.
@@ -70,12 +75,11 @@ export async function readJsonBody(arrival: Arrival): Promise<unknown> {
   if (Number(length ?? 0) > MAX_BODY_BYTES) throw new Refusal('content_too_large');
   const bytes = await arrival.readContent();
   // A web Request may have a body that nobody announced, and that is empty.
-  if (
-    bytes.length === 0 &&
-    length === undefined &&
-    arrival.header('transfer-encoding') === undefined
-  )
-    return undefined;
+  const isAnnounced = length !== undefined || arrival.header('transfer-encoding') !== undefined;
+  return bytes.length === 0 && !isAnnounced ? undefined : bytes;
+}
+
+function parseBody(bytes: Buffer): unknown {
   if (!isUtf8(bytes))
     throw new Refusal('malformed_request', { detail: 'The body is not valid UTF-8.' });
   if (bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
@@ -86,23 +90,20 @@ export async function readJsonBody(arrival: Arrival): Promise<unknown> {
   try {
     return parseJson(bytes.toString('utf8'), { maxDepth: MAX_JSON_DEPTH });
   } catch (error) {
-    // JSON that says what no text can hold is readable, but not acceptable: the fault has a place.
-    if (error instanceof JsonError && error.code === 'ill_formed') {
-      throw new Refusal('invalid_request', {
-        errors: [
-          {
-            pointer: error.pointer,
-            code: 'ill_formed_text',
-            detail: 'Use well-formed Unicode without NUL.',
-          },
-        ],
-        cause: error,
-      });
-    }
-    if (error instanceof JsonError && error.code !== 'ill_formed')
-      throw new Refusal('malformed_request', { detail: JSON_DETAILS[error.code], cause: error });
-    throw error;
+    throw error instanceof JsonError ? jsonRefusal(error) : error;
   }
+}
+
+function jsonRefusal(cause: JsonError): Refusal {
+  const { code, pointer } = cause;
+  if (code !== 'ill_formed')
+    return new Refusal('malformed_request', { detail: JSON_DETAILS[code], cause });
+  // JSON that says what no text can hold is readable, but not acceptable: the fault has a place.
+  const detail = 'Use well-formed Unicode without NUL.';
+  return new Refusal('invalid_request', {
+    errors: [{ pointer, code: 'ill_formed_text', detail }],
+    cause,
+  });
 }
 
 const JSON_DETAILS: Record<Exclude<JsonError['code'], 'ill_formed'>, string> = {

@@ -7,20 +7,25 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, readFileSync, unlinkSync } from 'node:fs';
-import { ServerResponse, createServer } from 'node:http';
-import type { RequestListener, Server } from 'node:http';
+import type { Stats } from 'node:fs';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { ListenAddress } from '../config/listen-address.ts';
+import { endWith, refuseUnparsed } from './bare-socket.ts';
+import { inTurn, watchConnections } from './connections.ts';
+import { proxyCheck } from './requester.ts';
 import type { HttpServer } from './server.ts';
-import type { UnparsedFault } from './unparsed.ts';
 
 export interface ListenLimits {
   readonly headerTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly maxConnections: number;
+  readonly answerTimeoutMs: number;
+  readonly maxConnectionsPerNetwork: number;
+  readonly trustedProxies: readonly string[];
 }
 
 /** What listening needs of the process. */
@@ -55,7 +60,12 @@ export async function listen(
   limits: ListenLimits,
   edge: ProcessEdge,
 ): Promise<Listeners> {
-  const open: { server: Server; sockets: Set<Socket> }[] = [];
+  const connectionLimits = {
+    answerTimeoutMs: limits.answerTimeoutMs,
+    maxPerNetwork: limits.maxConnectionsPerNetwork,
+    isTrustedProxy: proxyCheck(limits.trustedProxies),
+  };
+  const open: { server: Server; sockets: ReadonlyMap<Socket, unknown> }[] = [];
   const shown: string[] = [];
   const close = async (deadlineMs: number): Promise<void> => {
     await Promise.all(open.map((entry) => closeOne(entry.server, entry.sockets, deadlineMs)));
@@ -64,7 +74,7 @@ export async function listen(
     for (const address of addresses) {
       for (const target of targets(address, edge.inheritedSockets)) {
         let serve = server.listener(target.kind === 'unix' ? 'unix' : 'tcp');
-        const listener: RequestListener = (incoming, outgoing) => serve(incoming, outgoing);
+        const listener = inTurn((incoming, outgoing) => serve(incoming, outgoing));
         const http = createServer(
           {
             maxHeaderSize: MAX_HEADER_BYTES,
@@ -90,15 +100,7 @@ export async function listen(
         // Node would answer 417 by itself, bare; an expectation that we don't know is none (RFC
         // 9110 §10.1.1).
         http.on('checkExpectation', listener);
-        const sockets = new Set<Socket>();
-        http.on('connection', (socket) => {
-          sockets.add(socket);
-          // Node takes its own listener away from a socket that it hands over (connect, upgrade,
-          // clientError): without this one, a reset by the peer would then be an uncaught exception
-          // (T15).
-          socket.on('error', () => undefined);
-          socket.once('close', () => sockets.delete(socket));
-        });
+        const sockets = watchConnections(http, connectionLimits);
         open.push({ server: http, sockets });
         await start(http, target, edge);
         // accept(2) can fail later, for want of descriptors or memory: that connection is lost, the
@@ -200,7 +202,7 @@ function listenMessage(code: string | undefined, name: string): string {
  * Removes a socket that nobody answers on. @throws {ListenRefused} it is answered, or is no socket
  */
 async function clearStaleSocket(path: string): Promise<void> {
-  let stat;
+  let stat: Stats;
   try {
     stat = lstatSync(path);
   } catch {
@@ -261,84 +263,25 @@ function describe(http: Server, target: Target): string {
   return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
 }
 
-/**
- * What Node's parser refuses never becomes a request: answered by hand, in the same form, and the
- * connection ends (H08).
- */
-function refuseUnparsed(
-  server: HttpServer,
-  error: NodeJS.ErrnoException & { rawPacket?: Buffer },
-  socket: Duplex,
-): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  // The request was answered from its headers, and what follows them is what could not be read: one
-  // answer is enough.
-  if (isAnswered(socket)) endWith(socket, '');
-  else endWith(socket, server.unparsed(unparsedFault(error)));
-}
-
-/** How long a last answer may lie unread on a socket that no HTTP time-out covers any more. */
-const LAST_ANSWER_MS = 2_000;
-
-/** Sends a last answer and ends the connection, whether or not the peer reads it. */
-function endWith(socket: Duplex, bytes: string): void {
-  const cut = setTimeout(() => socket.destroy(), LAST_ANSWER_MS);
-  cut.unref();
-  socket.once('close', () => clearTimeout(cut));
-  socket.end(bytes, () => socket.destroy());
-}
-
-/**
- * Whether the head of an answer that is not at its end yet has gone out; Node's own handler asks
- * the same way.
- */
-function isAnswered(socket: Duplex): boolean {
-  const message: unknown = Reflect.get(socket, '_httpMessage');
-  return message instanceof ServerResponse && message.headersSent;
-}
-
-/**
- * A request line that is one but for its method: a method that nobody knows is a 405, not noise
- * (ASVS 4.1.4).
- */
-const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [!-~]+ HTTP\/1\.[01]\r\n/;
-
-function unparsedFault({
-  code,
-  rawPacket,
-}: {
-  code?: string | undefined;
-  rawPacket?: Buffer;
-}): UnparsedFault {
-  if (code === 'HPE_HEADER_OVERFLOW') return 'header_too_large';
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'timed_out';
-  if (
-    code === 'HPE_INVALID_METHOD' &&
-    rawPacket !== undefined &&
-    REQUEST_LINE.test(rawPacket.toString('latin1', 0, 16_384))
-  )
-    return 'unknown_method';
-  return 'malformed';
-}
-
 /** How long a connection may stay silent once the server stops. */
 const SILENT_MS = 500;
 
-function closeOne(http: Server, sockets: Set<Socket>, deadlineMs: number): Promise<void> {
+function closeOne(
+  http: Server,
+  sockets: ReadonlyMap<Socket, unknown>,
+  deadlineMs: number,
+): Promise<void> {
   if (!http.listening) return Promise.resolve();
   return new Promise((resolve) => {
     const cut = setTimeout(() => {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets.keys()) socket.destroy();
     }, deadlineMs);
     // A kept-alive connection becomes idle when its last answer is out; look until all are gone.
     const sweep = setInterval(() => http.closeIdleConnections(), 25);
     // A connection on which nobody says anything (a browser's preconnect) is not in flight, though
     // Node counts it so; what has been said and not been read yet is read by then.
     const hush = setTimeout(() => {
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      for (const socket of sockets.keys()) if (socket.bytesRead === 0) socket.destroy();
     }, SILENT_MS);
     http.close(() => {
       clearTimeout(cut);

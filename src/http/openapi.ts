@@ -5,8 +5,10 @@
  * @see https://spec.openapis.org/oas/v3.1.1
  */
 import * as z from 'zod';
+import { isJsonObject } from '../lib/json.ts';
 import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
+import { DEVICE_HEADERS } from './device.ts';
 import { oauthErrorResponses } from './oauth-openapi.ts';
 import {
   SECURITY_SCHEMES,
@@ -71,7 +73,7 @@ const ProblemSchema = z
   .meta({ id: 'Problem' });
 
 /** The document of these routes; `issuer` becomes its server. */
-export function openapi(
+function openapi(
   routes: readonly AnyRoute[],
   info: { title: string; version: string; issuer: string },
 ): Json {
@@ -86,7 +88,7 @@ export function openapi(
   for (const route of routes) {
     const operation =
       route.kind === 'document' ? documentOperation(route) : operationOf(route, schema);
-    (paths[route.path] ??= {})[route.method] = operation;
+    paths[route.path] = { ...paths[route.path], [route.method]: operation };
   }
   return {
     openapi: '3.1.1',
@@ -157,13 +159,14 @@ function operationOf(
     ...route.problems,
     ...securityProblems(route.security),
   ]);
+  if (route.limit !== undefined) problems.add('rate_limited');
   const bodyType =
     route.protocol === 'oauth' ? 'application/x-www-form-urlencoded' : 'application/json';
   const headers = Object.fromEntries(
-    Object.entries(route.headers ?? {}).map(([name, description]) => [
-      name,
-      { description, schema: { type: 'string' } },
-    ]),
+    Object.entries({
+      ...(route.renewsDevice === true ? DEVICE_HEADERS : {}),
+      ...route.headers,
+    }).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
   );
   const base = common(route);
   return {
@@ -254,22 +257,33 @@ function exampleOf(code: RefusalCode): Json {
 /** Moves a schema's own `$defs` into the document's components, and names what has an id. */
 function componentsOut(json: unknown, components: Map<string, unknown>): unknown {
   if (Array.isArray(json)) return json.map((item) => componentsOut(item, components));
-  if (typeof json !== 'object' || json === null) return json;
+  if (!isJsonObject(json)) return json;
+  const id = schemaId(json);
   const rewritten: Json = {};
-  let id: string | undefined;
   for (const [key, value] of Object.entries(json)) {
-    if (key === '$schema') continue;
-    if (key === '$defs' && typeof value === 'object' && value !== null) {
-      for (const [name, definition] of Object.entries(value))
-        components.set(name, componentsOut(definition, components));
-    } else if (key === '$ref' && typeof value === 'string')
-      rewritten[key] = value.replace('#/$defs/', '#/components/schemas/');
-    else if (key === 'id' && typeof value === 'string' && 'type' in json) id = value;
-    else rewritten[key] = componentsOut(value, components);
+    if (key === '$schema' || (key === 'id' && id !== undefined)) continue;
+    if (key === '$defs' && isJsonObject(value)) definitionsOut(value, components);
+    else rewritten[key] = memberOut(key, value, components);
   }
   if (id === undefined) return rewritten;
   components.set(id, rewritten);
   return { $ref: `#/components/schemas/${id}` };
+}
+
+function definitionsOut(definitions: Json, components: Map<string, unknown>): void {
+  for (const [name, definition] of Object.entries(definitions))
+    components.set(name, componentsOut(definition, components));
+}
+
+function memberOut(key: string, value: unknown, components: Map<string, unknown>): unknown {
+  return key === '$ref' && typeof value === 'string'
+    ? value.replace('#/$defs/', '#/components/schemas/')
+    : componentsOut(value, components);
+}
+
+function schemaId(json: Json): string | undefined {
+  const { id } = json;
+  return 'type' in json && typeof id === 'string' ? id : undefined;
 }
 
 /** The routes with one more that serves the document of all of them. */

@@ -11,10 +11,13 @@ import type { ApiKey } from '../core/api-key/api-key.ts';
 import type { WantedScope } from '../core/api-key/api-keys.ts';
 import type { PresentedApiKey } from '../core/api-key/secret.ts';
 import type { Requester } from '../core/session/requester.ts';
+import { policyText, stateText } from '../core/limit/limits.ts';
+import type { Limits } from '../core/limit/limits.ts';
 import type { Principal } from '../core/session/session.ts';
 import { presentedApiKey } from './api-key-credentials.ts';
 import type { HeaderRecord } from './answer.ts';
 import type { Exchange } from './exchange.ts';
+import type { GiveDevice } from './device.ts';
 import { inputFaults } from './fields.ts';
 import { readFormBody } from './form.ts';
 import { readJsonBody } from './front-door.ts';
@@ -44,6 +47,10 @@ export interface OperationSettings {
   readonly log: Log;
   readonly authenticate: Authenticate;
   readonly authenticateApiKey: AuthenticateApiKey;
+  readonly limits: Pick<Limits, 'take'>;
+  readonly giveDevice: GiveDevice;
+  /** Whether answers carry the RateLimit fields. */
+  readonly limitFields: boolean;
   /** Completes the headers of an answer with those of every answer. */
   readonly complete: (headers: HeaderRecord) => HeaderRecord;
   /**
@@ -127,10 +134,31 @@ function matchesEtag(header: string | undefined, etag: string): boolean {
 
 const NO_STORE: HeaderRecord = { 'cache-control': 'no-store' };
 
+/** What a request does to the limit of its route. @throws {Refusal} rate_limited */
+function limiter({ limit }: Route, { limits, limitFields }: OperationSettings) {
+  if (limit === undefined) return null;
+  return (exchange: Exchange): void => {
+    const { principal, requester } = exchange;
+    const state = limits.take(
+      limit,
+      principal === undefined
+        ? { kind: 'network', requester }
+        : { kind: 'session', id: principal.session.id },
+    );
+    if (state === null) return;
+    if (limitFields) {
+      exchange.always = { 'ratelimit-policy': policyText(state), ratelimit: stateText(state) };
+    }
+    const { retryAfterSeconds } = state;
+    if (retryAfterSeconds !== null) throw new Refusal('rate_limited', { retryAfterSeconds });
+  };
+}
+
 function serveOperation(route: Route, settings: OperationSettings): Serve {
   const { security, handle } = route;
   const { complete } = settings;
   const readBody = route.protocol === 'oauth' ? readFormBody : readJsonBody;
+  const countRequest = limiter(route, settings);
   const empty = complete(NO_STORE);
   const json = complete({ 'content-type': 'application/json', ...NO_STORE });
   const finish = (exchange: Exchange, result: unknown): Response =>
@@ -145,10 +173,13 @@ function serveOperation(route: Route, settings: OperationSettings): Serve {
     const { arrival } = exchange;
     // Before the body is looked at, so that the log names the caller of a bad one.
     if (security !== 'public') await authenticateCaller(exchange, security, settings);
+    countRequest?.(exchange);
     const body = checkedBody(route, await readBody(arrival), arrival.header('content-type'));
-    return finish(exchange, await handle(exchange.call(body, params)));
+    const result = await handle(exchange.call(body, params));
+    if (route.renewsDevice === true) await settings.giveDevice(exchange, exchange.principal);
+    return finish(exchange, result);
   };
-  if (security !== 'public' || route.body !== undefined) return serve;
+  if (security !== 'public' || route.body !== undefined || countRequest !== null) return serve;
   return (exchange, params) => {
     if (exchange.arrival.hasContent) return serve(exchange, params);
     const result = handle(exchange.call(undefined, params));
@@ -235,6 +266,7 @@ const API_KEY_PROBLEMS: ReadonlySet<string> = new Set([
 function isDeclared(route: AnyRoute, { code }: Refusal): boolean {
   if (FRONT_DOOR.has(code) || route.problems.includes(code)) return true;
   if (route.kind === 'document') return code === 'not_found';
+  if (code === 'rate_limited' && route.limit !== undefined) return true;
   if (route.security === 'public') return false;
   return (route.security.scheme === 'bearer' ? BEARER_PROBLEMS : API_KEY_PROBLEMS).has(code);
 }

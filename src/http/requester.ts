@@ -67,15 +67,26 @@ export function addressReader(trustedProxies: readonly string[]): AddressOf {
     const direct = unixListener ? null : lastAddress;
     if (forwardedFor === undefined) return direct;
     if (!unixListener && (none || direct === null || !isTrusted(direct))) return direct;
-    const hops = forwardedFor.split(',');
-    if (hops.length > 32) return direct;
-    let client = direct;
-    for (let i = hops.length - 1; i >= 0; i--) {
-      const hop = canonicalAddress((hops[i] ?? '').trim());
-      if (hop === null) return client; // malformed: the last hop that was believed
-      client = hop;
-      if (!isTrusted(hop)) return hop;
-    }
-    return client;
+    return lastBelieved(forwardedFor, direct, isTrusted);
   };
+}
+
+const MAX_HOPS = 32;
+
+/** Walks the hops from the right: the first that is no proxy of ours, or the last before a fault. */
+function lastBelieved(
+  forwardedFor: string,
+  direct: string | null,
+  isTrusted: (address: string) => boolean,
+): string | null {
+  const hops = forwardedFor.split(',');
+  if (hops.length > MAX_HOPS) return direct;
+  let client = direct;
+  for (let i = hops.length - 1; i >= 0; i--) {
+    const hop = canonicalAddress((hops[i] ?? '').trim());
+    if (hop === null) return client;
+    client = hop;
+    if (!isTrusted(hop)) return hop;
+  }
+  return client;
 }

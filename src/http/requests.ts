@@ -43,13 +43,3 @@ function printable(text: string): string {
   const cut = text.slice(0, MAX_USER_AGENT);
   return /^[\x20-\x7e]*$/.test(cut) ? cut : cut.replace(/[^\x20-\x7e\xa0-\xff]/g, '?');
 }
-
-/** Lines of one header in Node's raw list; `name` in lower case. */
-export function countHeader(rawHeaders: readonly string[], name: string): number {
-  let lines = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const line = rawHeaders[i];
-    if (line !== undefined && line.length === name.length && line.toLowerCase() === name) lines++;
-  }
-  return lines;
-}

@@ -4,6 +4,7 @@
  * something that the other does not.
  */
 import type * as z from 'zod';
+import type { LimitName } from '../core/limit/limits.ts';
 import type { RefusalCode } from '../refusal.ts';
 import type { Requester } from '../core/session/requester.ts';
 import type { Principal } from '../core/session/session.ts';
@@ -88,6 +89,10 @@ export interface RouteDefinition<
    * OAuth's RFCs have it. By default JSON and problem documents.
    */
   readonly protocol?: 'oauth';
+  /** Which limit per client stands before it; the refusal is declared by this. */
+  readonly limit?: LimitName;
+  /** Whether it voids the caller's device token, so that the answer carries a fresh one. */
+  readonly renewsDevice?: true;
   /** When true the body may be left out altogether, and stands as `{}` before the schema. */
   readonly bodyOptional?: true;
   readonly status: 200 | 201 | 202 | 204 | 302;
@@ -118,6 +123,8 @@ export interface Route {
   readonly security: Security;
   readonly body?: z.ZodType;
   readonly protocol?: 'oauth';
+  readonly limit?: LimitName;
+  readonly renewsDevice?: true;
   readonly bodyOptional?: true;
   readonly status: number;
   readonly reply?: z.ZodType;

@@ -57,6 +57,10 @@ export const AuthenticatedReply = z
       .int()
       .meta({ description: 'Seconds until the refresh token ends if it is not used.' }),
     session_id: z.string(),
+    rotated: z.literal(false).optional().meta({
+      description:
+        'Of a refresh: the refresh token is the one that was sent, and stays good. Absent when it was replaced.',
+    }),
     mfa_due_at: timestamp.optional().meta({
       description:
         'The user has no second factor and is asked for one: until then it can be put off.',

@@ -8,6 +8,7 @@ import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { routePath } from 'hono/route';
 import { RegExpRouter } from 'hono/router/reg-exp-router';
+import type { Limits } from '../core/limit/limits.ts';
 import { Refusal } from '../refusal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
@@ -18,6 +19,7 @@ import type { HeaderRecord } from './answer.ts';
 import { NodeArrival, WebArrival } from './arrival.ts';
 import type { Arrival, ClientAddress, NodeAddress } from './arrival.ts';
 import { createCors } from './cors.ts';
+import type { GiveDevice } from './device.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeShared } from './exchange.ts';
 import { readablePath, simplifyUrl } from './front-door.ts';
@@ -40,6 +42,7 @@ export interface HttpSettings {
   /** Origins that may send the refresh cookie. */
   readonly cookieOrigins: readonly string[];
   readonly trustedProxies: readonly string[];
+  readonly limitFields: boolean;
 }
 
 export interface HttpDeps {
@@ -49,6 +52,8 @@ export interface HttpDeps {
   readonly settings: HttpSettings;
   readonly authenticate: Authenticate;
   readonly authenticateApiKey: AuthenticateApiKey;
+  readonly limits: Pick<Limits, 'take'>;
+  readonly giveDevice: GiveDevice;
 }
 
 export interface ServerOptions {
@@ -107,6 +112,9 @@ export function createServer(
     complete,
     authenticate: deps.authenticate,
     authenticateApiKey: deps.authenticateApiKey,
+    limits: deps.limits,
+    giveDevice: deps.giveDevice,
+    limitFields: settings.limitFields,
     strictProblems: options.strictProblems === true,
   };
   const handlers = routes.map((route) => ({

@@ -83,6 +83,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'A used refresh token was presented again: it was stolen, or a client keeps old ones. Its session was ended.',
   },
+  'refresh_token.grace': {
+    level: 'info',
+    sentence:
+      'A refresh token that was just used came again from the same client and got its successor once more (two tabs, a lost answer).',
+  },
   'factor.added': {
     level: 'info',
     sentence: 'A user added a second factor; the other sessions were ended.',

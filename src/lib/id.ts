@@ -29,7 +29,7 @@ export function createIds(clock: Pick<Clock, 'now'>, random: Random): () => stri
       lastMs += 1;
       counter = 0;
     }
-    bytes[0] = 0x80 | (bytes[0]! & 0x3f);
+    bytes[0] = 0x80 | (bytes.readUInt8(0) & 0x3f);
     const time = lastMs.toString(16).padStart(12, '0');
     const tail = bytes.toString('hex', 0, 8);
     return `${time.slice(0, 8)}-${time.slice(8)}-7${counter.toString(16).padStart(3, '0')}-${tail.slice(0, 4)}-${tail.slice(4)}`;

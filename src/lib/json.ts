@@ -86,38 +86,59 @@ const BRACE_CLOSE = 0x7d;
  * commas.
  */
 function scan(text: string, maxDepth: number): void {
-  const stack: Frame[] = [];
-  let frame: Frame | undefined;
-  let expectName = false;
-
+  const state: Scan = { stack: [], frame: undefined, expectsName: false };
   for (let at = 0; at < text.length; at += 1) {
     const char = text.charCodeAt(at);
-    if (char === QUOTE) {
-      const end = endOfString(text, at + 1, stack);
-      if (expectName && frame !== undefined) {
-        expectName = false;
-        addName(frame, nameAt(text, at, end), stack);
-      }
-      at = end;
-    } else if (char === BRACE_OPEN || char === BRACKET_OPEN) {
-      if (stack.length >= maxDepth) throw new JsonError('too_deep', pointerOf(stack));
-      const isObject = char === BRACE_OPEN;
-      frame = { isObject, index: 0, key: '', first: undefined, names: undefined };
-      stack.push(frame);
-      expectName = isObject;
-    } else if (char === BRACE_CLOSE || char === BRACKET_CLOSE) {
-      stack.pop();
-      frame = stack[stack.length - 1];
-      expectName = false;
-    } else if (char === COMMA && frame !== undefined) {
-      if (frame.isObject) expectName = true;
-      else frame.index += 1;
-    }
+    if (char === QUOTE) at = passString(text, at, state);
+    else if (char === BRACE_OPEN || char === BRACKET_OPEN) {
+      if (state.stack.length >= maxDepth) throw new JsonError('too_deep', pointerOf(state.stack));
+      open(state, char === BRACE_OPEN);
+    } else if (char === BRACE_CLOSE || char === BRACKET_CLOSE) close(state);
+    else if (char === COMMA) separate(state);
   }
 }
 
-/** Index of the closing quote; `at` is the first character of the string's content. */
-function endOfString(text: string, at: number, stack: readonly Frame[]): number {
+/** One for each text; its functions allocate only per object, array and name. */
+interface Scan {
+  readonly stack: Frame[];
+  /** The innermost open one. */
+  frame: Frame | undefined;
+  /** Whether the next string is the name of a member. */
+  expectsName: boolean;
+}
+
+/** Checks the string that begins at a quote. @returns the index of its closing quote */
+function passString(text: string, at: number, state: Scan): number {
+  const end = endOfString(text, at + 1, state.stack);
+  if (state.expectsName && state.frame !== undefined) {
+    state.expectsName = false;
+    addName(state.frame, nameAt(text, at, end), state.stack);
+  }
+  return end;
+}
+
+function open(state: Scan, isObject: boolean): void {
+  const frame = { isObject, index: 0, key: '', first: undefined, names: undefined };
+  state.stack.push(frame);
+  state.frame = frame;
+  state.expectsName = isObject;
+}
+
+function close(state: Scan): void {
+  state.stack.pop();
+  state.frame = state.stack[state.stack.length - 1];
+  state.expectsName = false;
+}
+
+function separate(state: Scan): void {
+  if (state.frame === undefined) return;
+  if (state.frame.isObject) state.expectsName = true;
+  else state.frame.index += 1;
+}
+
+/** Index of the closing quote; `start` is the first character of the string's content. */
+function endOfString(text: string, start: number, stack: readonly Frame[]): number {
+  let at = start;
   for (;;) {
     const char = text.charCodeAt(at);
     if (char === QUOTE) return at;

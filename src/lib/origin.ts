@@ -5,7 +5,7 @@
  *
  * @see https://www.rfc-editor.org/rfc/rfc6454#section-6.2
  */
-import type { Reading } from './setting.ts';
+import type { Reading } from './setting-registry.ts';
 
 /** Reads an origin that is spelled exactly as in the Origin header. */
 export function readOrigin(text: string): Reading<string> {

@@ -1,6 +1,6 @@
 /** Settings that hold the URL of a page or program outside this service. */
 import { isLoopbackHost } from './origin.ts';
-import type { Reading } from './setting.ts';
+import type { Reading } from './setting-registry.ts';
 
 /** Reads a page's or program's address: https, or http on loopback. */
 export function readPageUrl(text: string): Reading<string> {

@@ -2,7 +2,7 @@
  * Secrets that people type: long enough, and not an example from a tutorial (A05). A refused secret
  * is never repeated, nor described.
  */
-import type { Reading } from './setting.ts';
+import type { Reading } from './setting-registry.ts';
 
 // 16 random hexadecimal characters have fewer than 6 different ones about once in a million.
 const MIN_DISTINCT = 6;

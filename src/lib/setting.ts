@@ -1,129 +1,21 @@
 /**
- * Settings: zod schemas with metadata. Each has a sentence, unit, default and kind in a registry;
- * the example file, the reference page, the environment names and the messages are generated from
- * it.
+ * The kinds of settings: zod schemas with metadata. The example file, the reference page, the
+ * environment names and the messages are generated from their registry.
  */
 import * as z from 'zod';
 import { formatDuration, parseDuration } from './duration.ts';
+import {
+  refuse,
+  sectionRegistry,
+  settingWithDefault,
+  settingWithoutDefault,
+} from './setting-registry.ts';
+import type { Description, RawValue, Reading, Refusal } from './setting-registry.ts';
+import { parseRate } from './rate.ts';
+import type { Rate } from './rate.ts';
 import { formatSize, parseSize } from './size.ts';
 
-/** A value as TOML has it, before it is read. */
-export type RawValue = string | number | boolean | readonly string[];
-
-export type SettingKind =
-  | 'duration'
-  | 'size'
-  | 'integer'
-  | 'boolean'
-  | 'choice'
-  | 'text'
-  | 'list'
-  | 'secret'
-  | 'secret_list';
-
-/**
- * Why a value is refused, as parts of a sentence: `<key> is <value>, which <problem>. <remedy>`.
- * Never contains a secret.
- */
-export interface Refusal {
-  /**
-   * A verb phrase, such as "has no scheme". Without it, the value is simply not one of the allowed
-   * ones.
-   */
-  readonly problem?: string;
-  /** A whole sentence that says what to write, in TOML's spelling (texts in quotes). */
-  readonly remedy: string;
-  /** The entry of a list that is meant. */
-  readonly entry?: unknown;
-}
-
-/** A setting's metadata. */
-export interface SettingMeta {
-  readonly kind: SettingKind;
-  readonly sentence: string;
-  /** What the value counts, or how it is written. */
-  readonly unit: string | undefined;
-  /** As it would stand in TOML; undefined if there is none. */
-  readonly defaultValue: RawValue | undefined;
-  /** What applies if nothing is set, for settings without a default. */
-  readonly absent: string | undefined;
-  /** A value for the example file, for settings without a default. Never a secret. */
-  readonly example: string | undefined;
-  readonly secret: boolean;
-  /** Everything that is wrong with a raw value; empty if it is valid. */
-  readonly refusals: (raw: unknown) => readonly Refusal[];
-}
-
-/** The metadata of all settings. */
-export const settingRegistry = z.registry<SettingMeta>();
-/** The sentences of all sections. */
-export const sectionRegistry = z.registry<{ sentence: string }>();
-
-/** A value that was read, or the reasons why it is refused. */
-export type Reading<T> = { readonly value: T } | { readonly refusals: readonly Refusal[] };
-
-interface Description {
-  readonly kind: SettingKind;
-  readonly sentence: string;
-  readonly unit?: string | undefined;
-  readonly defaultValue?: RawValue | undefined;
-  readonly absent?: string | undefined;
-  readonly example?: string | undefined;
-}
-
-const refuse = (problem: string | undefined, remedy: string): { refusals: readonly Refusal[] } => ({
-  refusals: [problem === undefined ? { remedy } : { problem, remedy }],
-});
-
-function describe<S extends z.ZodType>(
-  schema: S,
-  description: Description,
-  read: (raw: unknown) => Reading<unknown>,
-): S {
-  const { kind, sentence, unit, defaultValue, absent, example } = description;
-  const secret = kind === 'secret' || kind === 'secret_list';
-  const refusals = (raw: unknown): readonly Refusal[] => {
-    const reading = read(raw);
-    return 'refusals' in reading ? reading.refusals : [];
-  };
-  settingRegistry.add(schema, {
-    kind,
-    sentence,
-    unit,
-    defaultValue,
-    absent,
-    example,
-    secret,
-    refusals,
-  });
-  return schema;
-}
-
-function reader<T>(read: (raw: unknown) => Reading<T>): z.ZodType<T> {
-  return z.unknown().transform((raw, context): T => {
-    const reading = read(raw);
-    if ('value' in reading) return reading.value;
-    for (const { remedy } of reading.refusals)
-      context.addIssue({ code: 'custom', message: remedy });
-    return z.NEVER;
-  });
-}
-
-/** A setting that always has a value. */
-function settingWithDefault<T>(
-  description: Description & { defaultValue: RawValue },
-  read: (raw: unknown) => Reading<T>,
-): z.ZodType<T> {
-  return describe(reader(read).prefault(description.defaultValue), description, read);
-}
-
-/** A setting that may be absent. */
-function settingWithoutDefault<T>(
-  description: Description,
-  read: (raw: unknown) => Reading<T>,
-): z.ZodType<T | undefined> {
-  return describe(reader(read).optional(), description, read);
-}
+export type { Reading } from './setting-registry.ts';
 
 /** A section: a sentence and its settings. */
 export function section<Shape extends z.core.$ZodShape>(
@@ -142,16 +34,33 @@ interface Range {
   max: string;
 }
 
-function ranged(
-  kind: 'duration' | 'size',
-  unit: string,
-  range: Range,
-  parse: (text: string) => number | undefined,
-  sample: string,
-): z.ZodType<number> {
+/** A quantity that is written with its unit. */
+interface Scale {
+  readonly kind: 'duration' | 'size';
+  readonly units: string;
+  readonly parse: (text: string) => number | undefined;
+  readonly format: (value: number) => string;
+}
+
+const DURATION: Scale = {
+  kind: 'duration',
+  units: 'ms, s, m, h, d',
+  parse: parseDuration,
+  format: formatDuration,
+};
+const SIZE: Scale = {
+  kind: 'size',
+  units: 'B, KiB, MiB, GiB',
+  parse: parseSize,
+  format: formatSize,
+};
+
+function ranged({ kind, units, parse, format }: Scale, range: Range): z.ZodType<number> {
   const min = parse(range.min);
   const max = parse(range.max);
   if (min === undefined || max === undefined) throw new Error(`an empty range: ${range.sentence}`);
+  const unit = `a ${kind} (${units}), ${range.min} to ${range.max}`;
+  const sample = format(parse(range.default) ?? 0);
   const what = `Write a ${kind} from "${range.min}" to "${range.max}", such as "${sample}".`;
   return settingWithDefault(
     { kind, sentence: range.sentence, unit, defaultValue: range.default },
@@ -169,20 +78,29 @@ function ranged(
 
 /** A duration within inclusive bounds, in milliseconds. */
 export function duration(range: Range): z.ZodType<number> {
-  const unit = `a duration (ms, s, m, h, d), ${range.min} to ${range.max}`;
-  return ranged(
-    'duration',
-    unit,
-    range,
-    parseDuration,
-    formatDuration(parseDuration(range.default) ?? 0),
-  );
+  return ranged(DURATION, range);
 }
 
 /** A size within inclusive bounds, in bytes. */
 export function size(range: Range): z.ZodType<number> {
-  const unit = `a size (B, KiB, MiB, GiB), ${range.min} to ${range.max}`;
-  return ranged('size', unit, range, parseSize, formatSize(parseSize(range.default) ?? 0));
+  return ranged(SIZE, range);
+}
+
+/** So many in a period of 1s to 1d, or "off". */
+export function rate(options: { sentence: string; default: string }): z.ZodType<Rate | 'off'> {
+  const what = `Write a number and a period, such as "${options.default}", or "off".`;
+  return settingWithDefault(
+    {
+      kind: 'rate',
+      sentence: options.sentence,
+      unit: 'a rate such as "30/1m", or "off"',
+      defaultValue: options.default,
+    },
+    (raw) => {
+      const value = typeof raw === 'string' ? parseRate(raw) : undefined;
+      return value === undefined ? refuse('is not a rate', what) : { value };
+    },
+  );
 }
 
 /** A whole number within inclusive bounds. */

@@ -27,6 +27,7 @@ const CORE_NOUNS = [
   'attempt',
   'email',
   'factor',
+  'limit',
   'one-time',
   'password',
   'session',

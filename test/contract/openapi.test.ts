@@ -295,6 +295,19 @@ describe('every answer is one that the document declares', () => {
     { raw: `"${'a'.repeat(70_000)}"` },
   ];
 
+  /** What a caller may send that is not usual, and no reason to fail. */
+  const oddCalls = (method: string, token: CallOptions): CallOptions[] =>
+    method === 'get'
+      ? [{ ...token, headers: { 'if-none-match': '*' } }]
+      : BAD_BODIES.map((bad) => ({ ...token, ...bad }));
+
+  /** A path with the ids that it asks for: of the key that signs, else of nothing. */
+  const withIds = (path: string): string =>
+    path
+      .replace('{id}', '00000000-0000-7000-8000-000000000000')
+      .replace('{n}', '0')
+      .replace('{kid}', app.kernel.signingKeys.published()[0]?.jwk.kid ?? '');
+
   test('a walk over all of them: right, without a token, with a bad one, stale, with bad bodies', async () => {
     await app.register('walker');
     const statuses = new Map<string, Set<number>>();
@@ -302,10 +315,7 @@ describe('every answer is one that the document declares', () => {
       const seen = new Set<number>();
       statuses.set(name, seen);
       const send = async (options: CallOptions, target = path) => {
-        const filled = target
-          .replace('{id}', '00000000-0000-7000-8000-000000000000')
-          .replace('{n}', '0')
-          .replace('{kid}', app.kernel.signingKeys.published()[0]?.jwk.kid ?? '');
+        const filled = withIds(target);
         const reply = await app.call(method.toUpperCase(), filled, options);
         expectDeclared(method.toUpperCase(), filled, reply);
         seen.add(reply.status);
@@ -316,10 +326,7 @@ describe('every answer is one that the document declares', () => {
       const body = hasBody ? { body: bodies[name]?.() } : {};
       if (hasBody) expect([name, bodies[name] !== undefined]).toEqual([name, true]);
       const token = isBearer ? { token: user.access } : {};
-      const variants: CallOptions[] =
-        method === 'get'
-          ? [{ ...token, headers: { 'if-none-match': '*' } }]
-          : BAD_BODIES.map((bad) => ({ ...token, ...bad }));
+      const variants = oddCalls(method, token);
       const badTokens = [{}, { token: 'x.y.z' }, { token: user.refresh }];
       if (isBearer) variants.push(...badTokens.map((bad) => ({ ...body, ...bad })));
       const asBearer = async (): Promise<void> => {
@@ -386,6 +393,7 @@ describe('every answer is one that the document declares', () => {
     const refreshed = await send('POST', '/refresh', { body: { refresh_token: user.refresh } });
     expect(refreshed.status).toBe(200);
     await send('POST', '/refresh', { token: refreshed.body.refresh_token });
+    app.clock.advance(11_000);
     await send('POST', '/refresh', { body: { refresh_token: user.refresh } });
     await send('POST', '/refresh', { body: { refresh_token: refreshed.body.refresh_token } });
     expect((await send('GET', '/verify', { token: user.access })).body.code).toBe(

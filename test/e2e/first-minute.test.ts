@@ -119,8 +119,7 @@ describe('the first minute (README, Try it)', () => {
 
   test('the answer that README shows has the members that the service sends', async () => {
     const shown =
-      /`\/register` and `\/login` answer:\n\n```json\n([\s\S]*?)\n```/.exec(readme)?.[1] ??
-      '{}';
+      /`\/register` and `\/login` answer:\n\n```json\n([\s\S]*?)\n```/.exec(readme)?.[1] ?? '{}';
     const { body } = await ask({ host: '127.0.0.1', port }, 'POST', '/login', {
       body: { username: 'ada', password: 'correct horse battery staple' },
     });

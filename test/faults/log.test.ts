@@ -191,10 +191,12 @@ describe('canaries', () => {
     tokens.set('challenge', challenge);
     await send('GET', '/me', { token: challenge });
     await send('POST', '/refresh', { body: { refresh_token: challenge } });
+    app.clock.advance(11_000);
     const refreshed = (
       await send('POST', '/refresh', { body: { refresh_token: again.refresh_token } })
     ).body;
     await send('POST', '/refresh', { token: refreshed.refresh_token });
+    app.clock.advance(11_000);
     await send('POST', '/refresh', { body: { refresh_token: again.refresh_token } });
     await send('POST', '/refresh', {
       body: {},

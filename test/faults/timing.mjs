@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import Libsql from 'libsql';
+import { LIMITS_OFF } from '../support/limits.mjs';
 import { CHEAP, ask, seeded, spawnProgram, whereIs } from '../support/program.mjs';
 
 const WARM_UPS = 50;
@@ -100,6 +101,7 @@ async function run({ pairs, seed, isFull, onCase }) {
     POSTERN_SERVER_PUBLIC_URL: 'http://127.0.0.1:7400',
     POSTERN_THROTTLE_ATTEMPTS: '100',
     POSTERN_MAIL_MAX_PER_HOUR: '1000',
+    ...LIMITS_OFF,
     ...(isFull ? {} : CHEAP),
   };
   const server = spawnProgram(['serve'], { directory, env });

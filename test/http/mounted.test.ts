@@ -54,7 +54,7 @@ const json = (body: unknown, headers: Record<string, string> = {}): RequestInit 
   body: JSON.stringify(body),
 });
 const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
-// What is answered is asserted on, member by member.
+// biome-ignore lint/suspicious/noExplicitAny: asserted on member by member
 const read = async (response: Response): Promise<Record<string, any>> =>
   JSON.parse(await response.text());
 const problem = async (response: Response) => {

@@ -13,6 +13,14 @@ const DAY = 86_400_000;
 const refresh = (token: string, target = app) =>
   target.call('POST', '/refresh', { body: { refresh_token: token } });
 
+const rowOf = (id: string): Promise<unknown[]> =>
+  app.db.read({
+    sql: 'SELECT * FROM session WHERE id = ?',
+    params: [id],
+    map: (rows) => rows,
+    returns: true,
+  });
+
 describe('POST /refresh', () => {
   test('rotates: a new refresh token and a new access token of the same session', async () => {
     const user = await app.register();
@@ -28,18 +36,44 @@ describe('POST /refresh', () => {
     expect((await app.call('POST', '/refresh', { token: user.refresh })).status).toBe(200);
   });
 
-  test('D2: within the grace the parent gets the same successor again', async () => {
+  test('D2: within the grace the parent gets the same successor again, and the log says so', async () => {
     const user = await app.register();
     const one = await refresh(user.refresh);
-    app.clock.advance(29 * SECOND);
+    app.clock.advance(9 * SECOND);
     const two = await refresh(user.refresh);
     expect([two.status, two.body.refresh_token]).toEqual([200, one.body.refresh_token]);
+    const graces = app.log.filter(({ event }) => event === 'refresh_token.grace');
+    expect(graces).toEqual([
+      expect.objectContaining({ level: 'info', 'session.id': user.sessionId }),
+    ]);
+  });
+
+  test('D2: within the grace of its own rotation a token stays as it is: a new access token, no write', async () => {
+    const user = await app.register();
+    const one = await refresh(user.refresh);
+    expect(one.body.rotated).toBeUndefined();
+    app.clock.advance(9 * SECOND);
+    const before = await rowOf(user.sessionId);
+    const again = await refresh(one.body.refresh_token);
+    expect([again.status, again.body.rotated, again.body.refresh_token]).toEqual([
+      200,
+      false,
+      one.body.refresh_token,
+    ]);
+    expect(again.body.access_token).not.toBe(one.body.access_token);
+    expect(await rowOf(user.sessionId)).toEqual(before);
+    // And the parent is still one of two tabs, not a thief.
+    expect((await refresh(user.refresh)).body.refresh_token).toBe(one.body.refresh_token);
+    app.clock.advance(2 * SECOND);
+    const next = await refresh(one.body.refresh_token);
+    expect([next.status, next.body.rotated]).toEqual([200, undefined]);
+    expect(next.body.refresh_token).not.toBe(one.body.refresh_token);
   });
 
   test('S01: after the grace a used token ends the whole session, its newest token included, and the log says so', async () => {
     const user = await app.register();
     const { body } = await refresh(user.refresh);
-    app.clock.advance(31 * SECOND);
+    app.clock.advance(11 * SECOND);
     const reused = await refresh(user.refresh);
     expect([reused.status, reused.body.code]).toEqual([401, 'refresh_token_reused']);
     expect((await refresh(body.refresh_token)).body.code).toBe('session_revoked');
@@ -54,12 +88,73 @@ describe('POST /refresh', () => {
     ).toBe(true);
   });
 
-  test('S01: once the successor was used, the parent ends the session even within the grace', async () => {
+  test('S01: a grandparent ends the session, however young its successors are', async () => {
     const user = await app.register();
     const one = await refresh(user.refresh);
+    app.clock.advance(11 * SECOND);
     const two = await refresh(one.body.refresh_token);
     expect((await refresh(user.refresh)).body.code).toBe('refresh_token_reused');
     expect((await refresh(two.body.refresh_token)).body.code).toBe('session_revoked');
+  });
+
+  test.each([
+    ['another user agent', { 'user-agent': 'a thief' }],
+    ['another network', { 'x-forwarded-for': '198.51.100.7' }],
+  ])('D2: the grace is for the client that rotated: from %s it is reuse', async (_, headers) => {
+    const own = await createTestApp({ config: '[server]\ntrusted_proxies = ["127.0.0.1"]\n' });
+    const user = await own.register();
+    const one = await refresh(user.refresh, own);
+    const body = { refresh_token: user.refresh };
+    const stolen = await own.call('POST', '/refresh', { body, headers });
+    expect([stolen.status, stolen.body.code]).toEqual([401, 'refresh_token_reused']);
+    expect((await refresh(one.body.refresh_token, own)).body.code).toBe('session_revoked');
+    await own.stop();
+  });
+
+  test('D2: no grace lies across a renewed authentication', async () => {
+    const user = await app.register();
+    const renewed = await app.call('POST', '/reauthenticate', {
+      token: user.access,
+      body: { password: PASSWORD },
+    });
+    expect(renewed.status).toBe(200);
+    expect((await refresh(user.refresh)).body.code).toBe('refresh_token_reused');
+    expect((await refresh(renewed.body.refresh_token)).body.code).toBe('session_revoked');
+  });
+
+  test('a token from after a restored backup ends its session, and is no theft in the log', async () => {
+    const user = await app.register();
+    const { body } = await refresh(user.refresh);
+    await app.db.write([
+      {
+        sql: 'UPDATE session SET generation = 0 WHERE id = ?',
+        params: [user.sessionId],
+        map: () => [],
+        returns: false,
+      },
+    ]);
+    app.clock.advance(11 * SECOND);
+    expect((await refresh(body.refresh_token)).body.code).toBe('session_revoked');
+    expect((await refresh(user.refresh)).body.code).toBe('session_revoked');
+    const reused = app.log.filter(({ event }) => event === 'refresh_token.reused');
+    expect(reused.filter((line) => line['session.id'] === user.sessionId)).toEqual([]);
+  });
+
+  test('tabs that share a cookie jar: twenty at once, again and again, and the session lives', async () => {
+    const user = await app.register();
+    let jar = user.refresh;
+    for (let round = 0; round < 20; round++) {
+      // Each request takes what the jar holds when it is sent; each answer goes into the jar.
+      const replies = await Promise.all(
+        Array.from({ length: 20 }, async () => {
+          const reply = await refresh(jar);
+          jar = reply.body.refresh_token ?? jar;
+          return reply.status;
+        }),
+      );
+      expect(replies).toEqual(replies.map(() => 200));
+      app.clock.advance(3 * SECOND);
+    }
   });
 
   test('S02: fifty parallel refreshes of one token give one successor, in every round', async () => {

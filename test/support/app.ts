@@ -8,7 +8,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from '../../src/app/app.ts';
 import type { RunningApp } from '../../src/app/app.ts';
-import { httpDeps } from '../../src/app/http.ts';
+import { featureRules } from '../../src/app/feature-rules.ts';
+import { httpDeps, listenLimits } from '../../src/app/http.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { operatorContext } from '../../src/core/context.ts';
 import type { Context } from '../../src/core/context.ts';
@@ -28,7 +29,9 @@ import type { ClaimedEmail } from '../../src/core/email/outbox.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { requestFields } from '../../src/lib/log.ts';
 import type { Log, LogFields, LogLevel } from '../../src/lib/log.ts';
+import { LIMITS_OFF } from './limits.mjs';
 import { createGate } from './gate.ts';
+import { recordProblems } from './problem-coverage.ts';
 import { testRandom } from './random.ts';
 
 export interface TestClock extends Clock {
@@ -115,7 +118,7 @@ export interface TestAppOptions {
 }
 
 /** When a test clock stands before anybody moves it. */
-export const NOON = Date.parse('2031-05-20T12:00:00.000Z');
+const NOON = Date.parse('2031-05-20T12:00:00.000Z');
 
 /** A wall clock that stands still. Waits inside the process go by the real monotonic one. */
 export function testClock(): TestClock {
@@ -150,9 +153,12 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0',
       POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com',
       POSTERN_MAIL_TRANSPORTS: 'file',
+      // All tests come from one address; those of the limits switch them on.
+      ...(options.config?.includes('[limits]') === true ? {} : LIMITS_OFF),
       ...options.env,
     },
     readSecretFile: () => ({ text: '', isReadableByOthers: false }),
+    rules: featureRules(options.features ?? allFeatures),
   });
   const cheap =
     options.config?.includes('memory') === true
@@ -170,6 +176,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     busyTimeoutMs: 5_000,
     driver,
     clock,
+    flush: config.database.flush,
   });
   await db.migrate();
   const gate = createGate(directory, cheap.password.threads || availableParallelism());
@@ -196,17 +203,10 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     strictProblems: true,
     ...options.server,
   });
-  const listeners: Listeners = await listen(
-    server,
-    config.server.listen,
-    {
-      headerTimeoutMs: config.server.header_timeout,
-      requestTimeoutMs: config.server.request_timeout,
-      keepAliveTimeoutMs: config.server.keep_alive_timeout,
-      maxConnections: config.server.max_connections,
-    },
-    { inheritedSockets: 0, umask: (mask) => process.umask(mask) },
-  );
+  const listeners: Listeners = await listen(server, config.server.listen, listenLimits(config), {
+    inheritedSockets: 0,
+    umask: (mask) => process.umask(mask),
+  });
   const url = listeners.addresses[0] ?? '';
 
   let claimed: ClaimedEmail[] = [];
@@ -291,6 +291,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       }
     },
     stop: async () => {
+      recordProblems(routes, lines);
       await listeners.close(1_000);
       await running.close();
       gate.close();

@@ -5,7 +5,7 @@
 import { expect } from 'vitest';
 
 /** The best time of some tries, in milliseconds. It stops as soon as it is below `enoughMs`. */
-export async function bestOf(work: () => unknown, enoughMs: number, tries = 30): Promise<number> {
+async function bestOf(work: () => unknown, enoughMs: number, tries = 30): Promise<number> {
   let best = Infinity;
   for (let i = 0; i < tries && best >= enoughMs; i++) {
     const start = performance.now();

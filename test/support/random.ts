@@ -6,7 +6,7 @@ import { createCipheriv, createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import type { Random } from '../../src/lib/id.ts';
 
-export function seededRandom(seed: string): Random {
+function seededRandom(seed: string): Random {
   const key = createHash('sha256').update(seed).digest();
   const stream = createCipheriv('aes-256-ctr', key, Buffer.alloc(16));
   return { bytes: (length) => stream.update(Buffer.alloc(length)) };

@@ -2,8 +2,9 @@
 import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Context } from '../context.ts';
-import { insertNotice, insertRequested, insertSpacedNotice } from './outbox.ts';
-import type { EmailLimits, NewEmail, OutboxKeys } from './outbox.ts';
+import { insertNotice, insertRequested, insertSpacedNotice } from './enqueue.ts';
+import type { OutboxKeys } from './outbox.ts';
+import type { EmailLimits, NewEmail } from './enqueue.ts';
 import type { TemplateName, TemplateValues } from './templates.ts';
 
 /** Nobody wants to hear of a change after this. */

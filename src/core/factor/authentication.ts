@@ -11,7 +11,8 @@ import { ANYBODY } from '../attempt/attempts.ts';
 import type { AttemptScope } from '../attempt/attempts.ts';
 import type { Commit } from '../commit.ts';
 import type { Context } from '../context.ts';
-import { CODE_TTL_MS, insertOneTimeFor, newToken } from '../one-time/one-time.ts';
+import { CODE_TTL_MS } from '../one-time/one-time.ts';
+import { insertOneTimeFor, newToken } from '../one-time/issue.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { CHALLENGE_TTL_SECONDS } from '../token/challenge-token.ts';
 import type { Challenge, ChallengeTokens } from '../token/challenge-token.ts';
@@ -38,6 +39,8 @@ export interface Authenticated extends IssuedTokens {
   readonly status: 'authenticated';
   /** Of a sign-in. */
   readonly deviceToken?: string;
+  /** False when the refresh token is the one that was presented. */
+  readonly rotated?: false;
   /** Wall-clock milliseconds; when the policy asks for a second factor that is yet to be enrolled. */
   readonly mfaDueAt?: number;
 }

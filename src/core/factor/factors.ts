@@ -12,13 +12,10 @@ import type { Context, PrincipalContext } from '../context.ts';
 import type { Emails } from '../email/emails.ts';
 import type { TemplateName } from '../email/templates.ts';
 import { voidOneTimes } from '../one-time/one-time.ts';
-import { endSessions, setSessionFactors } from '../session/session.ts';
-import {
-  advanceEpoch,
-  advanceEpochFrom,
-  dropPendingAddress,
-  forgetEnrolmentGrace,
-} from '../user/user.ts';
+import { endSessions } from '../session/session.ts';
+import { setSessionFactors } from '../session/start.ts';
+import { advanceEpoch, advanceEpochFrom, forgetEnrolmentGrace } from '../user/user.ts';
+import { dropPendingAddress } from '../user/pending-email.ts';
 import type { User } from '../user/user.ts';
 import type {
   BackupCodes,

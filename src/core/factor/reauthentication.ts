@@ -8,7 +8,7 @@ import { Refusal } from '../../refusal.ts';
 import type { Commit } from '../commit.ts';
 import type { PrincipalContext } from '../context.ts';
 import type { Principal } from '../session/session.ts';
-import { renewSession } from '../session/session.ts';
+import { renewSession } from '../session/start.ts';
 import type { IssueTokens } from '../token/issue.ts';
 import type { Authenticated } from './authentication.ts';
 import type { EnrolmentGrace } from './enrolment-grace.ts';

@@ -74,6 +74,8 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = {
 };
 const LOOK_ALIKE = /[4@31!l|05$7øłđ]/g;
 const LETTER = /\p{L}/u;
+/** Two characters of a script whose words may be that short. */
+const SHORT_SCRIPT = /[^\u0000-\u024f]{2}/;
 /**
  * Names and addresses are bounded where they come in; here a bound keeps the time linear in the
  * password, whatever comes.
@@ -89,45 +91,65 @@ const MAX_PASSWORD_LENGTH = 256;
 export function withoutContextWords(password: string, context: PasswordContext): Remainder {
   // Cut again after folding: one compatibility character can stand for eighteen.
   const text = fold(password.slice(0, MAX_PASSWORD_LENGTH)).slice(0, MAX_PASSWORD_LENGTH);
-  const plain = lookAlikes(text);
-  const words = byFirstCharacter(contextWords(context));
-
-  // least[i]: what the text from i on weighs at least; step[i]: how far the cheapest way goes there
-  // (0: one character is left).
-  const least = new Float64Array(text.length + 1);
-  const step = new Int32Array(text.length + 1);
-  const ownsWord = new Uint8Array(text.length + 1);
-  for (let at = text.length - 1; at >= 0; at -= 1) {
-    least[at] = weightAt(text, at) + (least[at + 1] ?? 0);
-    ownsWord[at] = ownsWord[at + 1] ?? 0;
-    for (const { word, isContext } of words.get(plain[at] ?? '') ?? []) {
-      const end = at + word.length;
-      // The last character first: words that begin alike would otherwise be compared in full, again
-      // and again.
-      if (plain[end - 1] !== word[word.length - 1] || !plain.startsWith(word, at)) continue;
-      if (word.length <= 3 && !(isBoundary(text, at) && isBoundary(text, end))) continue;
-      const weight = least[end] ?? 0;
-      const owns = isContext ? 1 : (ownsWord[end] ?? 0);
-      const isBetter =
-        weight < (least[at] ?? 0) || (weight === least[at] && owns > (ownsWord[at] ?? 0));
-      if (!isBetter) continue;
-      least[at] = weight;
-      step[at] = word.length;
-      ownsWord[at] = owns;
-    }
-  }
-
+  const ways = cheapestWays(text, byFirstCharacter(contextWords(context)));
   let left = '';
   for (let at = 0; at < text.length; ) {
-    const length = step[at] ?? 0;
+    const length = ways.step[at] ?? 0;
     if (length === 0) left += text[at] ?? '';
     at += Math.max(1, length);
   }
   return {
-    found: ownsWord[0] === 1,
-    weight: least[0] ?? 0,
+    found: ways.ownsWord[0] === 1,
+    weight: ways.least[0] ?? 0,
     text: left.replaceAll(/[^\p{L}\p{N}]/gu, ''),
   };
+}
+
+/** For each place of a text, the cheapest way from there to its end. */
+interface Ways {
+  /** What the text from there on weighs at least. */
+  readonly least: Float64Array;
+  /** How far that way goes: the length of a word, or 0, which leaves one character. */
+  readonly step: Int32Array;
+  /** 1 when it takes out a context word. */
+  readonly ownsWord: Uint8Array;
+}
+
+function cheapestWays(text: string, words: ReadonlyMap<string, readonly Word[]>): Ways {
+  const plain = lookAlikes(text);
+  const ways: Ways = {
+    least: new Float64Array(text.length + 1),
+    step: new Int32Array(text.length + 1),
+    ownsWord: new Uint8Array(text.length + 1),
+  };
+  for (let at = text.length - 1; at >= 0; at -= 1) {
+    ways.least[at] = weightAt(text, at) + (ways.least[at + 1] ?? 0);
+    ways.ownsWord[at] = ways.ownsWord[at + 1] ?? 0;
+    for (const word of words.get(plain[at] ?? '') ?? [])
+      if (isWordAt(word.word, at, plain, text)) takeIfCheaper(ways, at, word);
+  }
+  return ways;
+}
+
+/** @param plain the text with look-alikes replaced, in which words are found */
+function isWordAt(word: string, at: number, plain: string, text: string): boolean {
+  const end = at + word.length;
+  // The last character first: words that begin alike would otherwise be compared in full, again
+  // and again.
+  if (plain[end - 1] !== word[word.length - 1] || !plain.startsWith(word, at)) return false;
+  return word.length > 3 || (isBoundary(text, at) && isBoundary(text, end));
+}
+
+function takeIfCheaper({ least, step, ownsWord }: Ways, at: number, taken: Word): void {
+  const { length } = taken.word;
+  const weight = least[at + length] ?? 0;
+  const owns = taken.isContext ? 1 : (ownsWord[at + length] ?? 0);
+  const known = least[at] ?? 0;
+  const isBetter = weight < known || (weight === known && owns > (ownsWord[at] ?? 0));
+  if (!isBetter) return;
+  least[at] = weight;
+  step[at] = length;
+  ownsWord[at] = owns;
 }
 
 /** All words of a context, folded, look-alikes replaced. */
@@ -141,17 +163,21 @@ function contextWords(context: PasswordContext): string[] {
     ...(context.words ?? []),
   ];
   const words = new Set<string>();
-  for (const source of sources) {
-    const parts = fold(source.slice(0, MAX_WORD_LENGTH)).split(/[^\p{L}\p{N}]+/u);
-    for (const part of [...parts, parts.join('')]) {
-      const isWord = part.length >= 3 || (part.length === 2 && /[^\u0000-\u024f]{2}/.test(part));
-      if (!isWord || words.size >= MAX_WORDS) continue;
-      words.add(lookAlikes(part));
-      // A short word counts alone; said twice it is no accident any more.
-      if (part.length === 3) words.add(lookAlikes(part + part));
-    }
+  for (const part of sources.flatMap(partsOf)) {
+    if (words.size >= MAX_WORDS) break;
+    words.add(lookAlikes(part));
+    // A short word counts alone; said twice it is no accident any more.
+    if (part.length === 3) words.add(lookAlikes(part + part));
   }
   return [...words];
+}
+
+/** The words within a name or an address, and all of it as one. */
+function partsOf(source: string): string[] {
+  const parts = fold(source.slice(0, MAX_WORD_LENGTH)).split(/[^\p{L}\p{N}]+/u);
+  return [...parts, parts.join('')].filter(
+    (part) => part.length >= 3 || (part.length === 2 && SHORT_SCRIPT.test(part)),
+  );
 }
 
 interface Word {

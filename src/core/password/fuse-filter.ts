@@ -44,12 +44,16 @@ function mix(a: number, b: number, seed: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** The three places of a key, and its fingerprint. */
+/** What decides where the keys of a shard go. */
+interface Placement extends Layout {
+  readonly seed: number;
+}
+
+/** Writes the three places of a key to `out`. @returns its fingerprint */
 function place(
   high: number,
   low: number,
-  seed: number,
-  { segmentLength, segmentCount }: Layout,
+  { seed, segmentLength, segmentCount }: Placement,
   out: Uint32Array,
 ): number {
   const one = mix(high, low, seed);
@@ -62,69 +66,100 @@ function place(
   return ((one ^ (two >>> 7)) & 0xffff) >>> 0;
 }
 
+/** Places a key of a shard by its index. */
+function placeKey(keys: Keys, key: number, placement: Placement, out: Uint32Array): number {
+  return place(keys[2 * key] ?? 0, keys[2 * key + 1] ?? 0, placement, out);
+}
+
+interface Shard {
+  readonly placement: Placement;
+  readonly fingerprints: Uint16Array;
+}
+
 /**
  * Builds one shard. @throws {Error} when no seed works, which does not happen with distinct keys
  */
-function buildShard(keys: Keys): { seed: number; layout: Layout; fingerprints: Uint16Array } {
-  const size = keys.length / 2;
-  const layout = layoutOf(size);
-  const slots = (layout.segmentCount + 2) * layout.segmentLength;
-  const at = new Uint32Array(3);
+function buildShard(keys: Keys): Shard {
+  const layout = layoutOf(keys.length / 2);
   for (let round = 1; round <= MAX_ROUNDS; round++) {
-    const seed = Math.imul(round, 0x27d4eb2f) >>> 0;
-    const counts = new Uint32Array(slots);
-    const xors = new Uint32Array(slots);
-    for (let key = 0; key < size; key++) {
-      place(keys[2 * key] ?? 0, keys[2 * key + 1] ?? 0, seed, layout, at);
-      for (const slot of at) {
-        counts[slot] = (counts[slot] ?? 0) + 1;
-        xors[slot] = (xors[slot] ?? 0) ^ key;
-      }
-    }
-    const order = peel(keys, size, seed, layout, counts, xors, at);
-    if (order === null) continue;
-    const fingerprints = new Uint16Array(slots);
-    for (let i = order.keys.length - 1; i >= 0; i--) {
-      const key = order.keys[i] ?? 0;
-      const print = place(keys[2 * key] ?? 0, keys[2 * key + 1] ?? 0, seed, layout, at);
-      const own = order.slots[i] ?? 0;
-      let value = print;
-      for (const slot of at) if (slot !== own) value ^= fingerprints[slot] ?? 0;
-      fingerprints[own] = value;
-    }
-    return { seed, layout, fingerprints };
+    const placement = { ...layout, seed: Math.imul(round, 0x27d4eb2f) >>> 0 };
+    const order = peel(keys, placement);
+    if (order !== null) return { placement, fingerprints: fingerprintsOf(keys, order, placement) };
   }
   throw new Error('no seed orders these keys: some are there twice');
 }
 
+function slotCount({ segmentLength, segmentCount }: Layout): number {
+  return (segmentCount + 2) * segmentLength;
+}
+
+/** The keys at each slot: how many they are, and their indices in one by XOR. */
+class Occupants {
+  readonly counts: Uint32Array;
+  readonly #xors: Uint32Array;
+
+  constructor(slots: number) {
+    this.counts = new Uint32Array(slots);
+    this.#xors = new Uint32Array(slots);
+  }
+
+  /** Adds a key to a slot, or takes it away. @returns how many are there then */
+  change(slot: number, key: number, by: 1 | -1): number {
+    const count = (this.counts[slot] ?? 0) + by;
+    this.counts[slot] = count;
+    this.#xors[slot] = (this.#xors[slot] ?? 0) ^ key;
+    return count;
+  }
+
+  /** The key of a slot that has one. */
+  only(slot: number): number {
+    return this.#xors[slot] ?? 0;
+  }
+}
+
+/** Keys in the order in which they were taken away, each with the slot where it stood alone. */
+interface Order {
+  readonly keys: Uint32Array;
+  readonly slots: Uint32Array;
+}
+
 /** Takes away keys that stand alone somewhere, until none is left (or none stands alone: null). */
-function peel(
-  keys: Keys,
-  size: number,
-  seed: number,
-  layout: Layout,
-  counts: Uint32Array,
-  xors: Uint32Array,
-  at: Uint32Array,
-): { keys: Uint32Array; slots: Uint32Array } | null {
-  const stack: number[] = [];
-  for (let slot = 0; slot < counts.length; slot++) if (counts[slot] === 1) stack.push(slot);
+function peel(keys: Keys, placement: Placement): Order | null {
+  const size = keys.length / 2;
+  const at = new Uint32Array(3);
+  const occupants = new Occupants(slotCount(placement));
+  for (let key = 0; key < size; key++) {
+    placeKey(keys, key, placement, at);
+    for (const slot of at) occupants.change(slot, key, 1);
+  }
+  const { counts } = occupants;
+  const alone: number[] = [];
+  for (let slot = 0; slot < counts.length; slot++) if (counts[slot] === 1) alone.push(slot);
   const order = { keys: new Uint32Array(size), slots: new Uint32Array(size) };
   let taken = 0;
-  for (let slot = stack.pop(); slot !== undefined; slot = stack.pop()) {
+  for (let slot = alone.pop(); slot !== undefined; slot = alone.pop()) {
     if (counts[slot] !== 1) continue;
-    const key = xors[slot] ?? 0;
+    const key = occupants.only(slot);
     order.keys[taken] = key;
     order.slots[taken] = slot;
     taken++;
-    place(keys[2 * key] ?? 0, keys[2 * key + 1] ?? 0, seed, layout, at);
-    for (const other of at) {
-      counts[other] = (counts[other] ?? 0) - 1;
-      xors[other] = (xors[other] ?? 0) ^ key;
-      if (counts[other] === 1) stack.push(other);
-    }
+    placeKey(keys, key, placement, at);
+    for (const other of at) if (occupants.change(other, key, -1) === 1) alone.push(other);
   }
   return taken === size ? order : null;
+}
+
+/** Chooses the fingerprints last taken first: each then has a slot that no later one changes. */
+function fingerprintsOf(keys: Keys, order: Order, placement: Placement): Uint16Array {
+  const at = new Uint32Array(3);
+  const fingerprints = new Uint16Array(slotCount(placement));
+  for (let i = order.keys.length - 1; i >= 0; i--) {
+    const own = order.slots[i] ?? 0;
+    let value = placeKey(keys, order.keys[i] ?? 0, placement, at);
+    for (const slot of at) if (slot !== own) value ^= fingerprints[slot] ?? 0;
+    fingerprints[own] = value;
+  }
+  return fingerprints;
 }
 
 /**
@@ -141,12 +176,12 @@ export function writeFilter(bits: number, count: number, shards: Iterable<Keys>)
   let offset = head.length;
   let index = 0;
   for (const keys of shards) {
-    const { seed, layout, fingerprints } = buildShard(keys);
+    const { placement, fingerprints } = buildShard(keys);
     const at = HEADER_BYTES + index * SHARD_BYTES;
     head.writeUIntBE(offset, at, 6);
-    head.writeUInt32BE(seed, at + 6);
-    head.writeUInt32BE(layout.segmentLength, at + 10);
-    head.writeUInt32BE(layout.segmentCount, at + 14);
+    head.writeUInt32BE(placement.seed, at + 6);
+    head.writeUInt32BE(placement.segmentLength, at + 10);
+    head.writeUInt32BE(placement.segmentCount, at + 14);
     const body = Buffer.from(fingerprints.buffer);
     parts.push(body);
     offset += body.length;
@@ -171,17 +206,17 @@ export function readFilter(bytes: Buffer): Filter {
   const number = 2 ** bits;
   if (bits > 16 || bytes.length < HEADER_BYTES + number * SHARD_BYTES)
     throw new Error('the filter is cut off');
-  const shards: { offset: number; seed: number; layout: Layout }[] = [];
+  const shards: { offset: number; placement: Placement }[] = [];
   for (let index = 0; index < number; index++) {
     const at = HEADER_BYTES + index * SHARD_BYTES;
-    const layout = {
+    const offset = bytes.readUIntBE(at, 6);
+    const placement = {
+      seed: bytes.readUInt32BE(at + 6),
       segmentLength: bytes.readUInt32BE(at + 10),
       segmentCount: bytes.readUInt32BE(at + 14),
     };
-    const shard = { offset: bytes.readUIntBE(at, 6), seed: bytes.readUInt32BE(at + 6), layout };
-    if (shard.offset + 2 * (layout.segmentCount + 2) * layout.segmentLength > bytes.length)
-      throw new Error('the filter is cut off');
-    shards.push(shard);
+    if (offset + 2 * slotCount(placement) > bytes.length) throw new Error('the filter is cut off');
+    shards.push({ offset, placement });
   }
   const at = new Uint32Array(3);
   return {
@@ -189,7 +224,7 @@ export function readFilter(bytes: Buffer): Filter {
     has: (high, low) => {
       const shard = shards[bits === 0 ? 0 : high >>> (32 - bits)];
       if (shard === undefined) return false;
-      let value = place(high, low, shard.seed, shard.layout, at);
+      let value = place(high, low, shard.placement, at);
       for (const slot of at) value ^= bytes.readUInt16LE(shard.offset + 2 * slot);
       return value === 0;
     },

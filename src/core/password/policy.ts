@@ -13,7 +13,7 @@ import type { PasswordContext } from './context-words.ts';
 export type { PasswordContext } from './context-words.ts';
 
 /** Most code points of a password, after NFC (D5). */
-export const MAX_PASSWORD_CODE_POINTS = 128;
+const MAX_PASSWORD_CODE_POINTS = 128;
 /**
  * Most UTF-16 units that are looked at. NFC makes at most four code points one, of two units each,
  * so nothing that MAX_PASSWORD_CODE_POINTS allows is cut off, and a megabyte of combining marks is

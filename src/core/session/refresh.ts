@@ -9,7 +9,7 @@ import type { MfaPolicy } from '../factor/factor.ts';
 import type { IssueTokens } from '../token/issue.ts';
 import { findUserById } from '../user/user.ts';
 import type { Revocations } from './revocation.ts';
-import { rotateSession } from './rotation.ts';
+import { clientOf, rotateSession } from './rotation.ts';
 import type { RefreshSubject } from './rotation.ts';
 import { findPrincipal } from './session.ts';
 import type { SessionLimits } from './session.ts';
@@ -51,7 +51,9 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
   return async (context, subject) => {
     // Before the token is spent: who is refused keeps it, for when there is another grace.
     if (mfa.required === 'all') await demandEnrolled(subject);
-    const rotation = await rotateSession(db, limits, subject, clock.now());
+    const client = clientOf(context.requester);
+    const rotation = await rotateSession(db, limits, { ...subject, client, now: clock.now() });
+    const about = { 'user.id': subject.userId, 'session.id': subject.sessionId };
     if (rotation.outcome === 'refused') throw new Refusal(REFUSED[rotation.why]);
     if (rotation.outcome === 'reused') {
       await deps.revocations.refresh();
@@ -59,12 +61,22 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
         'warn',
         'refresh_token.reused',
         'a spent refresh token came back, so its session was ended',
-        { 'user.id': subject.userId, 'session.id': subject.sessionId },
+        about,
       );
       throw new Refusal('refresh_token_reused');
     }
     const user = await findUserById(db, subject.userId);
     if (user === null) throw new Refusal('session_revoked');
-    return { status: 'authenticated', ...deps.issueTokens(context, user, rotation.session) };
+    const tokens = deps.issueTokens(context, user, rotation.session);
+    if (rotation.outcome === 'kept') return { status: 'authenticated', ...tokens, rotated: false };
+    if (rotation.outcome === 'grace') {
+      context.log.write(
+        'info',
+        'refresh_token.grace',
+        'a refresh token that was just used got its successor again',
+        about,
+      );
+    }
+    return { status: 'authenticated', ...tokens };
   };
 }

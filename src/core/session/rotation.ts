@@ -1,9 +1,12 @@
 /** Using the refresh token of one generation: rotation, grace and reuse (D2, RFC 9700 §4.14.2). */
-import { and, eq, exists, gt, isNull, sql } from 'drizzle-orm';
+import { createHash } from 'node:crypto';
+import { and, eq, exists, gt, isNull, not, sql } from 'drizzle-orm';
 import type { Database } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { RowOfColumns } from '../../db/prepare.ts';
 import { user } from '../user/tables.ts';
+import { networkOf } from './requester.ts';
+import type { Requester } from './requester.ts';
 import { REVOCATION_KEPT_MS } from './session.ts';
 import type { Session, SessionLimits } from './session.ts';
 import { revocation, session } from './tables.ts';
@@ -38,8 +41,11 @@ const isUsable = and(
 
 const isCurrent = sql`${session.generation} = ${given('generation')}`;
 
-/** A clock that was set back by up to a minute doesn't make a retry look like reuse. */
-const isGrace = sql`(${session.generation} = ${given('generation')} + 1 AND ${given('graceMs')} > 0 AND ${given('now')} - ${session.rotatedAt} BETWEEN -60000 AND ${given('graceMs')})`;
+/** By how much a clock may be set back before what lies in its future is no grace any more. */
+const CLOCK_BACK_MS = 60_000;
+
+/** Its own rotation is so recent that it need not rotate again; a sign-in is no rotation. */
+const isYoung = sql`(${session.generation} > 0 AND ${given('graceMs')} > 0 AND ${given('now')} - ${session.rotatedAt} BETWEEN ${-CLOCK_BACK_MS} AND ${given('graceMs')})`;
 
 /** The usual case by itself, in one look at the row: the live generation moves on. */
 const advance = prepare(
@@ -48,28 +54,31 @@ const advance = prepare(
     .set({
       generation: sql`${session.generation} + 1`,
       rotatedAt: given('now'),
+      rotatedBy: given('client'),
       lastUsedAt: given('now'),
     })
-    .where(and(isUsable, isCurrent))
+    .where(and(isUsable, isCurrent, not(isYoung)))
     .returning(rotatedColumns),
 );
 
+const live = prepare(
+  query
+    .select({ ...rotatedColumns, rotatedBy: session.rotatedBy })
+    .from(session)
+    .where(isUsable)
+    .limit(1),
+);
+
 /**
- * All cases in one statement: the live generation moves on; the parent of the live one within the
- * grace changes nothing, so that it gets the same successor again; every other one ends the session.
+ * A generation never comes back, so that one that is not the live one stays so; the condition is
+ * there for a rotation in between.
  */
-const rotate = prepare(
+const endReused = prepare(
   query
     .update(session)
-    .set({
-      rotatedAt: sql`CASE WHEN ${isCurrent} THEN ${given('now')} ELSE ${session.rotatedAt} END`,
-      lastUsedAt: sql`CASE WHEN ${isCurrent} THEN ${given('now')} ELSE ${session.lastUsedAt} END`,
-      endedAt: sql`CASE WHEN ${isCurrent} OR ${isGrace} THEN NULL ELSE ${given('now')} END`,
-      endReason: sql`CASE WHEN ${isCurrent} OR ${isGrace} THEN NULL ELSE 'token_reused' END`,
-      generation: sql`CASE WHEN ${isCurrent} THEN ${session.generation} + 1 ELSE ${session.generation} END`,
-    })
-    .where(isUsable)
-    .returning(rotatedColumns),
+    .set({ endedAt: given('now'), endReason: given('reason') })
+    .where(and(isUsable, not(isCurrent)))
+    .returning({ id: session.id }),
 );
 
 const revokeReused = prepare(
@@ -86,7 +95,7 @@ const revokeReused = prepare(
         and(
           eq(session.id, given('sessionId')),
           eq(session.endedAt, given('now')),
-          eq(session.endReason, 'token_reused'),
+          eq(session.endReason, given('reason')),
         ),
       ),
   ),
@@ -115,36 +124,73 @@ export interface RefreshSubject {
 
 export type RotationRefusal = 'expired' | 'ended' | 'disabled' | 'unknown';
 
+/** How a refresh ended that gives tokens. */
+export interface Refreshed {
+  /**
+   * `rotated`: the next generation; `grace`: the successor of a token that was just used, once more;
+   * `kept`: the live token is so young that it stays.
+   */
+  readonly outcome: 'rotated' | 'grace' | 'kept';
+  readonly session: Omit<Rotated, 'endedAt'> & Pick<Session, 'id'>;
+}
+
 export type Rotation =
-  | {
-      readonly outcome: 'rotated' | 'grace';
-      readonly session: Omit<Rotated, 'endedAt'> & Pick<Session, 'id'>;
-    }
+  | Refreshed
   | { readonly outcome: 'reused' }
   | { readonly outcome: 'refused'; readonly why: RotationRefusal };
+
+/** A hash of where a request comes from, as far as the grace asks. */
+export function clientOf(requester: Pick<Requester, 'ip' | 'userAgent'>): string {
+  return createHash('sha256')
+    .update(`${networkOf(requester)}\n${requester.userAgent ?? ''}`)
+    .digest('base64url')
+    .slice(0, 22);
+}
+
+export interface RotationRequest extends RefreshSubject {
+  /** Of `clientOf`. */
+  readonly client: string;
+  readonly now: number;
+}
+
+type LiveSession = Rotated & { readonly rotatedBy: string | null };
+
+/** What a generation that could not move on gets, by the row as it is; null for reuse. */
+function graceOf(
+  row: LiveSession,
+  { generation, client, now }: RotationRequest,
+  graceMs: number,
+): 'grace' | 'kept' | null {
+  const age = now - row.rotatedAt;
+  if (graceMs === 0 || age > graceMs || age < -CLOCK_BACK_MS) return null;
+  if (row.generation === generation) return 'kept';
+  // A renewed authentication skips a generation: no token from before it has a grace.
+  return row.generation === generation + 1 && row.rotatedBy === client ? 'grace' : null;
+}
 
 /** Uses the refresh token of one generation. */
 export async function rotateSession(
   db: Database,
   { idleTtlMs, refreshGraceMs: graceMs }: SessionLimits,
-  { sessionId, userId, generation }: RefreshSubject,
-  now: number,
+  request: RotationRequest,
 ): Promise<Rotation> {
+  const { sessionId, userId, generation, client, now } = request;
   const values = { sessionId, userId, generation, now, idleTtlMs };
-  const [[advanced]] = await db.write([advance(values)]);
+  const [[advanced]] = await db.write([advance({ ...values, graceMs, client })]);
   if (advanced !== undefined)
     return { outcome: 'rotated', session: { ...advanced, id: sessionId } };
-  // Every case again, for what the row was a moment ago may have changed.
-  const [[row]] = await db.write([
-    rotate({ ...values, graceMs }),
-    revokeReused({ sessionId, now, until: now + REVOCATION_KEPT_MS }),
+  const [row] = await db.read(live(values));
+  const outcome = row === undefined ? null : graceOf(row, request, graceMs);
+  if (row !== undefined && outcome !== null) return { outcome, session: { ...row, id: sessionId } };
+  // A later generation than the live one was never given out by this database: it was restored.
+  const reason = row !== undefined && row.generation < generation ? 'restored' : 'token_reused';
+  const [ended] = await db.write([
+    endReused({ ...values, reason }),
+    revokeReused({ sessionId, now, reason, until: now + REVOCATION_KEPT_MS }),
   ]);
-  if (row === undefined) {
-    const [fate] = await db.read(fateOf({ sessionId, userId }));
-    return { outcome: 'refused', why: whyRefused(fate, now, idleTtlMs) };
-  }
-  if (row.endedAt !== null) return { outcome: 'reused' };
-  return { outcome: 'grace', session: { ...row, id: sessionId } };
+  if (ended.length > 0 && reason === 'token_reused') return { outcome: 'reused' };
+  const [fate] = await db.read(fateOf({ sessionId, userId }));
+  return { outcome: 'refused', why: whyRefused(fate, now, idleTtlMs) };
 }
 
 interface Fate extends Pick<Rotated, 'endedAt' | 'expiresAt' | 'lastUsedAt'> {

@@ -3,21 +3,17 @@
  * grace for a lost answer and the detection of reuse are one conditional statement (D2), decided
  * where the write happens and never by a read before it.
  */
-import { and, desc, eq, exists, gt, inArray, isNull, ne, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, ne, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { Prepare, RowOfColumns } from '../../db/prepare.ts';
-import type { RefusalCode } from '../../refusal.ts';
-import { guarded } from '../guards.ts';
-import type { PresentedFactor } from '../factor/presented.ts';
 import { user } from '../user/tables.ts';
 import { userColumns } from '../user/user.ts';
 import type { User } from '../user/user.ts';
-import type { Requester } from './requester.ts';
-import { revocation, session, statusCounter } from './tables.ts';
+import { revocation, session } from './tables.ts';
 
-const sessionColumns = {
+export const sessionColumns = {
   id: session.id,
   userId: session.userId,
   generation: session.generation,
@@ -51,6 +47,7 @@ export type EndReason =
   | 'session_removed'
   | 'password_changed'
   | 'token_reused'
+  | 'restored'
   | 'session_limit'
   | 'email_changed'
   | 'factors_changed'
@@ -70,7 +67,7 @@ export interface SessionLimits {
   readonly maxPerUser: number;
 }
 
-const isLive = and(isNull(session.endedAt), gt(session.expiresAt, given('now')));
+export const isLive = and(isNull(session.endedAt), gt(session.expiresAt, given('now')));
 
 const principalQuery = prepare(
   query
@@ -88,51 +85,6 @@ const principalQuery = prepare(
     .limit(1),
 );
 
-const countStatusIndex = prepare(
-  query
-    .insert(statusCounter)
-    .values({ id: 1, next: 1 })
-    .onConflictDoUpdate({
-      target: statusCounter.id,
-      set: { next: sql`${statusCounter.next} + 1` },
-    }),
-);
-
-const insert = prepare(
-  query
-    .insert(session)
-    .select(
-      query
-        .select({
-          id: given('id').as('id'),
-          userId: user.id,
-          generation: sql<number>`0`.as('generation'),
-          rotatedAt: given('now').as('rotated_at'),
-          authTime: given('now').as('auth_time'),
-          factors: given('factors').as('factors'),
-          createdAt: given('now').as('created_at'),
-          lastUsedAt: given('now').as('last_used_at'),
-          expiresAt: given('expiresAt').as('expires_at'),
-          endedAt: sql<null>`NULL`.as('ended_at'),
-          endReason: sql<null>`NULL`.as('end_reason'),
-          ip: given('ip').as('ip'),
-          userAgent: given('userAgent').as('user_agent'),
-          statusIndex: sql<number>`(SELECT ${statusCounter.next} FROM ${statusCounter})`.as(
-            'status_index',
-          ),
-        })
-        .from(user)
-        .where(
-          and(
-            eq(user.id, given('userId')),
-            eq(user.epoch, given('epoch')),
-            isNull(user.disabledAt),
-          ),
-        ),
-    )
-    .returning({ statusIndex: session.statusIndex }),
-);
-
 /** Which sessions end. */
 export type SessionSelection =
   | { readonly kind: 'one'; readonly sessionId: string; readonly userId: string }
@@ -140,7 +92,7 @@ export type SessionSelection =
   | { readonly kind: 'others'; readonly userId: string; readonly except: string }
   | { readonly kind: 'beyond'; readonly userId: string; readonly keep: number };
 
-const ofUser = eq(session.userId, given('userId'));
+export const ofUser = eq(session.userId, given('userId'));
 
 /** The user's live sessions but the newest ones. */
 const oldest = query
@@ -219,130 +171,6 @@ export function endSessions(
     },
     end({ ...values, now, reason }),
   ];
-}
-
-export interface NewSession {
-  readonly id: string;
-  /** The user in the state in which the factors were verified. */
-  readonly user: User;
-  readonly factors: readonly PresentedFactor[];
-  readonly requester: Requester;
-  readonly now: number;
-}
-
-/** A session that is about to be committed; its number in the status lists is given by the commit. */
-export interface StartedSession {
-  readonly session: Omit<Session, 'statusIndex'>;
-  readonly inserted: Statement<Pick<Session, 'statusIndex'>>;
-  /** All statements, the one above among them. */
-  readonly statements: readonly Statement[];
-}
-
-/**
- * The statements that start a session, and the session: it is inserted only if the user is still in
- * the state in which the factors were verified (else `invalid_credentials`), and the oldest sessions
- * beyond the limit end in the same commit.
- */
-export function startSession(
-  limits: SessionLimits,
-  { id, user: owner, factors, requester, now }: NewSession,
-): StartedSession {
-  const { ip, userAgent } = requester;
-  const expiresAt = now + limits.refreshTtlMs;
-  const inserting = insert({
-    id,
-    userId: owner.id,
-    epoch: owner.epoch,
-    now,
-    factors: JSON.stringify(factors),
-    expiresAt,
-    ip,
-    userAgent,
-  });
-  const inserted = guarded(inserting, 'invalid_credentials');
-  return {
-    inserted,
-    session: {
-      id,
-      userId: owner.id,
-      generation: 0,
-      rotatedAt: now,
-      authTime: now,
-      factors,
-      createdAt: now,
-      lastUsedAt: now,
-      expiresAt,
-      ip,
-      userAgent,
-    },
-    statements: [
-      countStatusIndex(),
-      inserted,
-      ...endSessions(
-        { kind: 'beyond', userId: owner.id, keep: limits.maxPerUser },
-        'session_limit',
-        now,
-      ),
-    ],
-  };
-}
-
-const renew = prepare(
-  query
-    .update(session)
-    .set({
-      generation: sql`${session.generation} + 1`,
-      rotatedAt: given('now'),
-      lastUsedAt: given('now'),
-      authTime: given('now'),
-      factors: given('factors'),
-    })
-    .where(
-      and(
-        eq(session.id, given('sessionId')),
-        ofUser,
-        isLive,
-        exists(
-          query
-            .select({ id: user.id })
-            .from(user)
-            .where(
-              and(
-                eq(user.id, session.userId),
-                isNull(user.disabledAt),
-                eq(user.epoch, given('epoch')),
-              ),
-            ),
-        ),
-      ),
-    )
-    .returning(sessionColumns),
-);
-
-/**
- * The statement that gives a session a new authentication time after its user authenticated again;
- * else `session_revoked`.
- */
-export function renewSession(
-  { user: owner, session: renewed }: Principal,
-  factors: readonly PresentedFactor[],
-  now: number,
-): Statement<Session> {
-  const values = { sessionId: renewed.id, userId: owner.id, epoch: owner.epoch, now };
-  const code: RefusalCode = 'session_revoked';
-  return guarded(renew({ ...values, factors: JSON.stringify(factors) }), code);
-}
-
-const setFactors = prepare(
-  query
-    .update(session)
-    .set({ factors: given('factors') })
-    .where(eq(session.id, given('sessionId'))),
-);
-
-/** The statement that notes which factors a session rests on, after the user's factors changed. */
-export function setSessionFactors(id: string, factors: readonly PresentedFactor[]): Statement {
-  return setFactors({ sessionId: id, factors: JSON.stringify(factors) });
 }
 
 const liveByUser = prepare(

@@ -4,7 +4,9 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Context } from '../context.ts';
 import type { PresentedFactor } from '../factor/presented.ts';
 import type { User } from '../user/user.ts';
-import { endSessions, findPrincipal, listSessions, startSession } from './session.ts';
+import { endSessions, findPrincipal, listSessions } from './session.ts';
+import { startSession } from './start.ts';
+import type { StartedSession } from './start.ts';
 import type {
   EndReason,
   EndSessions,
@@ -12,7 +14,6 @@ import type {
   Session,
   SessionLimits,
   SessionSelection,
-  StartedSession,
 } from './session.ts';
 
 export interface Sessions {

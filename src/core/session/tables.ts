@@ -14,6 +14,8 @@ export const session = sqliteTable(
     /** The generation of the live refresh token; rotation is one conditional statement on it. */
     generation: integer().notNull().default(0),
     rotatedAt: integer('rotated_at').notNull(),
+    /** A hash of the network and the user agent that rotated last: the grace is theirs alone. */
+    rotatedBy: text('rotated_by'),
     authTime: integer('auth_time').notNull(),
     /** Which factors were presented; `amr` and `acr` are derived from them when a token is minted. */
     factors: text({ mode: 'json' }).$type<readonly PresentedFactor[]>().notNull().default([]),

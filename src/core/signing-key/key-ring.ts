@@ -106,6 +106,18 @@ export function signerOf<K extends Placed>(
   return usable.findLast((key) => key.activatesAt <= now) ?? usable[0];
 }
 
+/** The key that signs what only this service reads; chosen as {@link signerOf} does. */
+export function internalSignerOf<K extends Placed>(ring: readonly K[], now: number): K | undefined {
+  const isUsable = ({ purpose, state }: Placed): boolean =>
+    purpose === 'internal' && state !== 'withdrawn';
+  return ring.findLast((key) => isUsable(key) && key.activatesAt <= now) ?? ring.find(isUsable);
+}
+
+/** Whether tokens that a key has signed are accepted. */
+export function stillVerifies({ state }: Pick<KeyInfo, 'state'>): boolean {
+  return state !== 'retired' && state !== 'withdrawn';
+}
+
 /**
  * The keys to show: the active one, the next ones ahead of their use, superseded ones until their
  * last token has expired.

@@ -9,30 +9,30 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { createSecretKey, hkdfSync } from 'node:crypto';
-import { eq, isNull, sql } from 'drizzle-orm';
-import { signingKey } from './tables.ts';
-import { prepare, query } from '../../db/prepare.ts';
 import type { Database } from '../../db/database.ts';
 import {
   generateInternalKey,
   generateSigningKey,
-  openSigningKey,
-  publicPem,
   sharedSecretKey,
 } from '../../crypto/signing-keys.ts';
-import type { KeyMaterial, PublicJwk } from '../../crypto/signing-keys.ts';
+import type { PublicJwk } from '../../crypto/signing-keys.ts';
 import type { JwsAlgorithm, JwsKey } from '../../crypto/jws.ts';
 import type { Sealer } from '../../crypto/seal.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/id.ts';
-import { placeKeys, publishedOf, signerOf } from './key-ring.ts';
+import { internalSignerOf, placeKeys, publishedOf, signerOf, stillVerifies } from './key-ring.ts';
 import type { KeyInfo, KeyLifetimes, KeyPurpose } from './key-ring.ts';
+import { KeysRefused, createSealedKeys } from './sealed-key.ts';
+import type { RingKey } from './sealed-key.ts';
+import { allKeys, insertKey, withdrawOthers } from './store.ts';
 import {
   ACCESS_TOKEN_TYPE,
   CHALLENGE_TOKEN_TYPE,
   REFRESH_TOKEN_TYPE,
   STATUS_LIST_TOKEN_TYPE,
 } from '../token/token-type.ts';
+
+export { KeysRefused } from './sealed-key.ts';
 
 export interface SigningKeyPolicy {
   readonly algorithm: JwsAlgorithm;
@@ -50,14 +50,6 @@ export interface SigningKeyPolicy {
  * looks may not.
  */
 export type RingUse = 'serve' | 'look';
-
-interface RingKey extends KeyInfo {
-  readonly generation: number;
-  readonly publicJwk: PublicJwk | null;
-  readonly pem: string | null;
-  readonly key: JwsKey;
-  readonly secret: Uint8Array | null;
-}
 
 export interface SigningKeys {
   signingKey(): JwsKey;
@@ -86,49 +78,12 @@ export interface SigningKeys {
   rotate(purpose: KeyPurpose, delayMs: number, options?: { withdraw: boolean }): Promise<string>;
 }
 
-const allKeys = prepare(
-  query.select().from(signingKey).orderBy(signingKey.activatesAt, signingKey.generation),
-);
-
-const insertKey = prepare(
-  query
-    .insert(signingKey)
-    .values({
-      kid: sql.placeholder('kid'),
-      purpose: sql.placeholder('purpose'),
-      algorithm: sql.placeholder('algorithm'),
-      generation: sql.placeholder('generation'),
-      publicJwk: sql.placeholder('publicJwk'),
-      privateSealed: sql.placeholder('privateSealed'),
-      createdAt: sql.placeholder('now'),
-      activatesAt: sql.placeholder('activatesAt'),
-    })
-    .onConflictDoNothing()
-    .returning({ kid: signingKey.kid }),
-);
-
-const withdrawOthers = prepare(
-  query
-    .update(signingKey)
-    .set({ withdrawnAt: sql`${sql.placeholder('now')}` })
-    .where(
-      sql`${eq(signingKey.purpose, sql.placeholder('purpose'))} and ${signingKey.kid} <> ${sql.placeholder('kid')} and ${isNull(signingKey.withdrawnAt)}`,
-    ),
-);
-
 interface Deps {
   readonly db: Database;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
 }
-
-/** The key-encryption key is not the one that the database's keys were sealed with. */
-export class KeysRefused extends Error {
-  override readonly name = 'KeysRefused';
-}
-
-const sealPurpose = (kid: string): string => `signing_key.private_sealed:${kid}`;
 
 /**
  * Opens the ring; makes the first keys of a new database, and a key of the configured algorithm
@@ -150,6 +105,7 @@ export async function createSigningKeys(
     policy.algorithm === 'HS256'
       ? sharedSecretKey(policy.sharedSecret ?? '', types.access)
       : undefined;
+  const sealedKeys = createSealedKeys(sealer, types);
   let ring: RingKey[] = [];
   let byKid = new Map<string, RingKey>();
   let published: { jwk: PublicJwk; pem: string }[] = [];
@@ -157,30 +113,6 @@ export async function createSigningKeys(
   let nextChangeAt = 0;
   let computedAt = 0;
   let version = 0;
-  const opened = new Map<string, { key: JwsKey; secret: Uint8Array | null }>();
-
-  const unseal = (kid: string, sealed: string): Uint8Array => {
-    try {
-      return sealer.open(sealPurpose(kid), sealed);
-    } catch (cause) {
-      throw new KeysRefused(
-        'the signing keys in the database were sealed with another key. Is secrets.key_encryption_key the one it was made with? Nothing was changed.',
-        { cause },
-      );
-    }
-  };
-
-  const open = (
-    material: KeyMaterial,
-    purpose: KeyPurpose,
-  ): { key: JwsKey; secret: Uint8Array | null } => {
-    const known = {
-      key: openSigningKey(material, types[purpose]),
-      secret: material.algorithm === 'HS256' ? material.privateBytes : null,
-    };
-    opened.set(material.kid, known);
-    return known;
-  };
 
   const compute = (now: number): void => {
     const placed = placeKeys(ring, now, policy.lifetimes);
@@ -207,38 +139,7 @@ export async function createSigningKeys(
   };
 
   const refresh = async (): Promise<void> => {
-    const rows = await db.read(allKeys({}));
-    const next: RingKey[] = [];
-    for (const row of rows) {
-      const publicJwk = isPublicJwk(row.publicJwk) ? row.publicJwk : null;
-      const { kid, purpose, algorithm, generation, createdAt, activatesAt } = row;
-      const { key, secret } =
-        opened.get(kid) ??
-        open(
-          {
-            kid,
-            algorithm: algorithmOf(algorithm),
-            publicJwk,
-            privateBytes: unseal(kid, row.privateSealed),
-          },
-          purpose,
-        );
-      next.push({
-        kid,
-        purpose,
-        algorithm,
-        generation,
-        createdAt,
-        activatesAt,
-        retiresAt: null,
-        state: row.withdrawnAt === null ? 'next' : 'withdrawn',
-        publicJwk,
-        pem: publicPem(key),
-        key,
-        secret,
-      });
-    }
-    ring = next;
+    ring = (await db.read(allKeys({}))).map(sealedKeys.open);
     compute(clock.now());
   };
 
@@ -263,7 +164,7 @@ export async function createSigningKeys(
         algorithm,
         generation,
         publicJwk: material.publicJwk,
-        privateSealed: sealer.seal(sealPurpose(material.kid), material.privateBytes),
+        privateSealed: sealedKeys.seal(material),
         now: clock.now(),
         activatesAt,
       }),
@@ -284,14 +185,13 @@ export async function createSigningKeys(
     if (shared === undefined && latest('access')?.algorithm !== policy.algorithm)
       await insert('access', clock.now());
   }
-  const first = ring.find((key) => key.purpose === 'internal')?.secret;
-  if (first === undefined || first === null)
-    throw new KeysRefused('the database has no signing keys yet. postern serve makes them.');
-  const derivedKey = createSecretKey(
-    Buffer.from(
-      hkdfSync('sha256', first, Buffer.alloc(0), 'postern derived names and devices', 32),
-    ),
-  );
+  const derivedKey = deriveKey(ring.find(({ purpose }) => purpose === 'internal'));
+
+  const verifier = (purpose: KeyPurpose, kid: string): JwsKey | undefined => {
+    current();
+    const key = byKid.get(kid);
+    return key?.purpose === purpose && stillVerifies(key) ? key.key : undefined;
+  };
 
   const keys: SigningKeys = {
     signingKey: () => {
@@ -300,41 +200,16 @@ export async function createSigningKeys(
       return active;
     },
     verificationKey: (kid) => {
-      if (shared !== undefined) return kid === shared.kid ? shared : undefined;
-      current();
-      const key = byKid.get(kid);
-      return key !== undefined &&
-        key.purpose === 'access' &&
-        key.state !== 'retired' &&
-        key.state !== 'withdrawn'
-        ? key.key
-        : undefined;
+      if (shared === undefined) return verifier('access', kid);
+      return kid === shared.kid ? shared : undefined;
     },
     internalKeyAt: (now) => {
       current();
-      const key =
-        ring.findLast(
-          (candidate) =>
-            candidate.purpose === 'internal' &&
-            candidate.state !== 'withdrawn' &&
-            candidate.activatesAt <= now,
-        ) ??
-        ring.find(
-          (candidate) => candidate.purpose === 'internal' && candidate.state !== 'withdrawn',
-        );
-      if (key === undefined) throw new Error('no internal key');
-      return key.key;
+      const signer = internalSignerOf(ring, now);
+      if (signer === undefined) throw new Error('no internal key');
+      return signer.key;
     },
-    internalKeyByKid: (kid) => {
-      current();
-      const key = byKid.get(kid);
-      return key !== undefined &&
-        key.purpose === 'internal' &&
-        key.state !== 'retired' &&
-        key.state !== 'withdrawn'
-        ? key.key
-        : undefined;
-    },
+    internalKeyByKid: (kid) => verifier('internal', kid),
     derivedKey,
     published: () => {
       current();
@@ -391,25 +266,10 @@ export async function createSigningKeys(
   return keys;
 }
 
-const ALGORITHMS: readonly JwsAlgorithm[] = [
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'RS256',
-  'PS256',
-  'HS256',
-];
-
-function algorithmOf(text: string): JwsAlgorithm {
-  const found = ALGORITHMS.find((algorithm) => algorithm === text);
-  if (found === undefined)
-    throw new KeysRefused(
-      'a signing key in the database has an algorithm that this version does not know. Nothing was changed.',
-    );
-  return found;
-}
-
-function isPublicJwk(value: unknown): value is PublicJwk {
-  return typeof value === 'object' && value !== null && 'kid' in value && 'kty' in value;
+/** @throws {KeysRefused} there is no key to derive it from */
+function deriveKey(first: RingKey | undefined): KeyObject {
+  if (first === undefined || first.secret === null)
+    throw new KeysRefused('the database has no signing keys yet. postern serve makes them.');
+  const info = 'postern derived names and devices';
+  return createSecretKey(Buffer.from(hkdfSync('sha256', first.secret, Buffer.alloc(0), info, 32)));
 }

@@ -6,7 +6,7 @@ import { canonicalEmail } from '../../lib/email-address.ts';
 import { isWellFormed } from '../../lib/text.ts';
 import { invalidRequest } from '../../refusal.ts';
 
-export const MAX_USERNAME_CODE_POINTS = 64;
+const MAX_USERNAME_CODE_POINTS = 64;
 
 /**
  * Letters, marks and digits of any script, with `.`, `_` and `-` inside. No `@`: a username is
@@ -28,7 +28,7 @@ function foldCase(text: string): string {
  *
  * @see https://www.unicode.org/reports/tr31/#NFKC_Modifications
  */
-export function canonicalUsername(text: string): string | null {
+function canonicalUsername(text: string): string | null {
   if (text.length === 0 || text.length > 4 * MAX_USERNAME_CODE_POINTS || !isWellFormed(text))
     return null;
   let name = text;

@@ -2,7 +2,7 @@
  * Users as the core knows them. A user has a username, a verified email address, or both; an
  * address that is not verified stands apart and is no sign-in name (G10).
  */
-import { and, asc, eq, gt, isNotNull, isNull, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { RowOfColumns } from '../../db/prepare.ts';
@@ -32,10 +32,10 @@ export const userColumns = {
 export type User = RowOfColumns<typeof userColumns>;
 
 const isUser = eq(user.id, given('id'));
-const isEnabledUser = and(isUser, isNull(user.disabledAt));
+export const isEnabledUser = and(isUser, isNull(user.disabledAt));
 
 /** Later than every change before it, whatever the clock says. */
-const touched = { updatedAt: sql`max(${user.updatedAt} + 1, ${given('now')})` };
+export const touched = { updatedAt: sql`max(${user.updatedAt} + 1, ${given('now')})` };
 const nextEpoch = { ...touched, epoch: sql`${user.epoch} + 1` };
 
 const byId = prepare(query.select(userColumns).from(user).where(isUser).limit(1));
@@ -224,73 +224,6 @@ export function beginEnrolmentGrace(id: string, dueAt: number): Statement {
 /** The statement that forgets when a second factor is due. */
 export function forgetEnrolmentGrace(id: string): Statement {
   return mfaDue({ id, dueAt: null });
-}
-
-const setPending = prepare(
-  query
-    .update(user)
-    .set({
-      ...touched,
-      pendingEmail: given('pendingEmail'),
-      pendingEmailCanonical: given('pendingEmailCanonical'),
-    })
-    .where(isEnabledUser),
-);
-
-/** The statement that notes an address to be verified; it reserves nothing (G10). */
-export function setPendingEmail(values: {
-  readonly id: string;
-  readonly pendingEmail: string | null;
-  readonly pendingEmailCanonical: string | null;
-  readonly now: number;
-}): Statement {
-  return setPending({ ...values });
-}
-
-/**
- * A new address that was begun under the old password or factors has to be begun again (G9, R08). A
- * first address stays pending: it replaces none.
- */
-export function dropPendingAddress({ id, email }: User, now: number): readonly Statement[] {
-  if (email === null) return [];
-  return [setPendingEmail({ id, pendingEmail: null, pendingEmailCanonical: null, now })];
-}
-
-const verify = prepare(
-  query
-    .update(user)
-    .set({
-      ...touched,
-      email: sql`${user.pendingEmail}`,
-      emailCanonical: sql`${user.pendingEmailCanonical}`,
-      pendingEmail: null,
-      pendingEmailCanonical: null,
-    })
-    .where(and(isEnabledUser, eq(user.pendingEmailCanonical, given('canonical')))),
-);
-
-/**
- * The statement that makes the pending address the verified one; refused with `invalid_code` when
- * another address is pending by now, or somebody else verified this one first.
- */
-export function verifyPendingEmail(values: {
-  readonly id: string;
-  readonly canonical: string;
-  readonly now: number;
-}): Statement {
-  return unique(guarded(verify({ ...values }), 'invalid_code'), 'invalid_code');
-}
-
-const lapse = prepare(
-  query
-    .update(user)
-    .set({ pendingEmail: null, pendingEmailCanonical: null })
-    .where(and(eq(user.pendingEmailCanonical, given('canonical')), ne(user.id, given('exceptId')))),
-);
-
-/** The statement that takes a verified address from every account that only claimed it (G10). */
-export function lapsePendingEmails(canonical: string, exceptId: string): Statement {
-  return lapse({ canonical, exceptId });
 }
 
 const disable = prepare(

@@ -2,8 +2,8 @@
 import type { PrincipalContext } from '../../core/context.ts';
 import type { RequestedEmail } from '../../core/email/emails.ts';
 import type { Kernel } from '../../core/kernel.ts';
-import { insertOneTime, newCode } from '../../core/one-time/one-time.ts';
-import type { NewOneTime } from '../../core/one-time/one-time.ts';
+import { insertOneTime, newCode } from '../../core/one-time/issue.ts';
+import type { NewOneTime } from '../../core/one-time/issue.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { findUserBySignInName } from '../../core/user/user.ts';
 import type { Statement } from '../../db/database.ts';

@@ -7,7 +7,7 @@ import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { keepNewest } from '../../core/one-time/one-time.ts';
 import { demandEmail } from '../../core/user/sign-in-name.ts';
-import { setPendingEmail } from '../../core/user/user.ts';
+import { setPendingEmail } from '../../core/user/pending-email.ts';
 import type { User } from '../../core/user/user.ts';
 import { canonicalEmail } from '../../lib/email-address.ts';
 import { PURPOSE, addressCode } from './address-code.ts';

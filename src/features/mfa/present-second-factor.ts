@@ -3,7 +3,7 @@ import type { Context } from '../../core/context.ts';
 import { scopeOfDevice } from '../../core/factor/authentication.ts';
 import type { Authentication } from '../../core/factor/authentication.ts';
 import { MAX_CHALLENGE_TRIES, spendChallenge } from '../../core/factor/challenge.ts';
-import type { FactorAnswer } from '../../core/factor/factor.ts';
+import type { FactorAnswer, VerifiedFactor } from '../../core/factor/factor.ts';
 import { nextStep } from '../../core/factor/next-step.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { Refusal, invalidRequest } from '../../refusal.ts';
@@ -38,7 +38,7 @@ export function presentSecondFactor(kernel: Kernel) {
     }
     const occasion = { kind: 'sign_in', id: challenge.id } as const;
     const scope = scopeOfDevice(challenge.device);
-    let verified;
+    let verified: VerifiedFactor;
     try {
       verified = await factors.present(context, { user, answer, occasion, scope });
     } catch (error) {

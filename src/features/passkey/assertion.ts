@@ -35,7 +35,9 @@ const STAND_INS = [
  */
 function standIn(credentialId: string): string {
   const dice = createHash('sha256').update(credentialId).digest()[0] ?? 0;
-  return STAND_INS[dice < 200 ? 0 : dice < 228 ? 1 : 2];
+  const [es256, edDsa, rs256] = STAND_INS;
+  if (dice < 200) return es256;
+  return dice < 228 ? edDsa : rs256;
 }
 
 /**

@@ -19,6 +19,12 @@ export type Cbor =
   | readonly Cbor[]
   | ReadonlyMap<number | string, Cbor>;
 
+interface CborItem {
+  readonly value: Cbor;
+  /** The index after it. */
+  readonly end: number;
+}
+
 /** An attestation statement of certificates is three deep; extension outputs are no deeper. */
 const MAX_DEPTH = 6;
 
@@ -31,11 +37,7 @@ const malformed = (): NotVerified =>
  * @returns the item and the index after it
  * @throws {NotVerified}
  */
-export function readCbor(
-  bytes: Uint8Array,
-  start: number,
-  depth = 0,
-): { readonly value: Cbor; readonly end: number } {
+export function readCbor(bytes: Uint8Array, start: number, depth = 0): CborItem {
   const initial = bytes[start];
   if (initial === undefined || depth > MAX_DEPTH) throw malformed();
   const major = initial >> 5;
@@ -53,36 +55,41 @@ export function readCbor(
       const content = bytes.subarray(after, end);
       return { value: major === 2 ? content : text(content), end };
     }
-    case 4: {
-      const items: Cbor[] = [];
-      let at = after;
-      for (let i = 0; i < argument; i++) {
-        const { value, end } = readCbor(bytes, at, depth + 1);
-        items.push(value);
-        at = end;
-      }
-      return { value: items, end: at };
-    }
-    case 5: {
-      const map = new Map<number | string, Cbor>();
-      let at = after;
-      for (let i = 0; i < argument; i++) {
-        const name = readCbor(bytes, at, depth + 1);
-        if (
-          (typeof name.value !== 'number' && typeof name.value !== 'string') ||
-          map.has(name.value)
-        )
-          throw malformed();
-        const { value, end } = readCbor(bytes, name.end, depth + 1);
-        map.set(name.value, value);
-        at = end;
-      }
-      return { value: map, end: at };
-    }
+    case 4:
+      return readArray(bytes, after, argument, depth + 1);
+    case 5:
+      return readMap(bytes, after, argument, depth + 1);
     default:
       throw malformed();
   }
 }
+
+function readArray(bytes: Uint8Array, start: number, length: number, depth: number): CborItem {
+  const items: Cbor[] = [];
+  let at = start;
+  for (let i = 0; i < length; i++) {
+    const { value, end } = readCbor(bytes, at, depth);
+    items.push(value);
+    at = end;
+  }
+  return { value: items, end: at };
+}
+
+function readMap(bytes: Uint8Array, start: number, size: number, depth: number): CborItem {
+  const map = new Map<number | string, Cbor>();
+  let at = start;
+  for (let i = 0; i < size; i++) {
+    const { value: name, end: afterName } = readCbor(bytes, at, depth);
+    if ((typeof name !== 'number' && typeof name !== 'string') || map.has(name)) throw malformed();
+    const { value, end } = readCbor(bytes, afterName, depth);
+    map.set(name, value);
+    at = end;
+  }
+  return { value: map, end: at };
+}
+
+/** How many bytes hold the number, by the head's low bits. */
+const ARGUMENT_BYTES: Readonly<Record<number, number>> = { 24: 1, 25: 2, 26: 4 };
 
 /**
  * The number in an item's head: a value, or a length. Indefinite lengths and numbers of eight bytes
@@ -94,8 +101,8 @@ function readArgument(
   info: number,
 ): { argument: number; end: number } {
   if (info < 24) return { argument: info, end: start + 1 };
-  const size = info === 24 ? 1 : info === 25 ? 2 : info === 26 ? 4 : 0;
-  if (size === 0 || start + 1 + size > bytes.length) throw malformed();
+  const size = ARGUMENT_BYTES[info];
+  if (size === undefined || start + 1 + size > bytes.length) throw malformed();
   let argument = 0;
   for (let at = start + 1; at <= start + size; at++) argument = argument * 256 + (bytes[at] ?? 0);
   return { argument, end: start + 1 + size };

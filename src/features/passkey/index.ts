@@ -24,6 +24,10 @@ export const passkey = feature({
     };
     return { passkeys, cookies };
   },
+  secondFactor: {
+    isUsable: (settings) => settings !== null,
+    remedy: 'passkeys.enabled = true with a passkeys.rp_id that browsers accept',
+  },
   create: (kernel, settings) => {
     if (settings === null) return { switchedOffFactor: passkeyRecords(kernel) };
     const own = { ...kernel, passkeys: settings.passkeys };

@@ -56,6 +56,7 @@ function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
     route({
       method: 'post',
       path: '/me/passkeys',
+      renewsDevice: true,
       tag: 'Factors',
       summary: 'Add the passkey that the authenticator made',
       description:
@@ -93,6 +94,7 @@ function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
     route({
       method: 'delete',
       path: '/me/passkeys/{id}',
+      renewsDevice: true,
       tag: 'Factors',
       summary: 'Take a passkey away',
       description:
@@ -118,6 +120,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
     route({
       method: 'post',
       path: '/login/passkey/options',
+      limit: 'login',
       tag: 'Sign-in',
       summary: 'Begin to sign in with a passkey',
       description:
@@ -139,6 +142,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
     route({
       method: 'post',
       path: '/login/passkey',
+      limit: 'login',
       tag: 'Sign-in',
       summary: 'Sign in with a passkey',
       description:
@@ -170,6 +174,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
     route({
       method: 'post',
       path: '/login/mfa/passkey/options',
+      limit: 'login',
       tag: 'Sign-in',
       summary: 'Begin to show a passkey as the second factor of a sign-in',
       description: 'What comes of it goes to POST /login/mfa as passkey.',

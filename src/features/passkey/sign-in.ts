@@ -7,6 +7,7 @@ import type { User } from '../../core/user/user.ts';
 import { Refusal } from '../../refusal.ts';
 import { descriptorOf } from './add-passkey.ts';
 import { verifyPasskey } from './assertion.ts';
+import type { PresentedAssertion } from './assertion.ts';
 import { beginCeremony, spendCeremony } from './ceremony.ts';
 import type { BegunAssertion } from './ceremony.ts';
 import { isBoundTo } from './challenge-token.ts';
@@ -14,6 +15,7 @@ import type { AssertionJson } from './credential-json.ts';
 import { decoysFor, isDecoy } from './decoy.ts';
 import type { PasskeyKernel } from './settings.ts';
 import { findPasskeyByCredential, listPasskeys } from './store.ts';
+import type { Passkey } from './store.ts';
 import { isCredentialId } from './verification.ts';
 
 /** What a sign-in for a name is bound to: its account, or that there is none. */
@@ -62,15 +64,14 @@ export function signInWithPasskey(kernel: PasskeyKernel) {
     // Begun for a name, it is that account's alone (W05).
     const isFree = challenge.binding === null;
     const isTheirs = isFree || isBoundTo(kernel, challenge, bindingParts(user));
-    const owned = passkey === null || user === null || !isTheirs ? null : { passkey, user };
+    const owned = isTheirs ? ownedBy(user, passkey) : null;
     const handle = isFree ? 'required' : 'optional';
     try {
       const assertion = { challenge, credential, owned, handle } as const;
       const verified = await verifyPasskey(kernel, context, assertion);
       return await kernel.authentication.completeFactor(context, verified);
     } catch (error) {
-      const isWrong = error instanceof Refusal && error.code === 'invalid_credentials';
-      throw passkey === null && isWrong ? unknownCredential(kernel, credential.id, error) : error;
+      throw passkey === null ? withoutAccount(kernel, credential.id, error) : error;
     }
   };
 
@@ -91,22 +92,25 @@ export function signInWithPasskey(kernel: PasskeyKernel) {
   };
 }
 
+function ownedBy(user: User | null, passkey: Passkey | null): PresentedAssertion['owned'] {
+  return passkey === null || user === null ? null : { passkey, user };
+}
+
 /**
- * The refusal of a credential without an account. A decoy gets what a real one gets; of one that
+ * The error of a credential without an account. A decoy gets what a real one gets; of one that
  * never came from here the page is told, so that it can have the password manager forget it.
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-signalUnknownCredential
  */
-function unknownCredential(
+function withoutAccount(
   { signingKeys, passkeys }: PasskeyKernel,
   credentialId: string,
-  refusal: Refusal,
-): Refusal {
-  if (!isCredentialId(credentialId) || isDecoy(signingKeys.derivedKey, credentialId)) {
-    return refusal;
-  }
+  error: unknown,
+): unknown {
+  if (!(error instanceof Refusal) || error.code !== 'invalid_credentials') return error;
+  if (!isCredentialId(credentialId) || isDecoy(signingKeys.derivedKey, credentialId)) return error;
   return new Refusal('invalid_credentials', {
     members: { unknown_credential: { rpId: passkeys.relyingParty.id, credentialId } },
-    cause: refusal,
+    cause: error,
   });
 }

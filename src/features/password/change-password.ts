@@ -4,7 +4,8 @@ import type { Kernel } from '../../core/kernel.ts';
 import { voidOneTimes } from '../../core/one-time/one-time.ts';
 import { replacePassword } from '../../core/password/credential.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
-import { dropPendingAddress, notePasswordSet } from '../../core/user/user.ts';
+import { notePasswordSet } from '../../core/user/user.ts';
+import { dropPendingAddress } from '../../core/user/pending-email.ts';
 import { invalidRequest } from '../../refusal.ts';
 
 export interface PasswordChange {

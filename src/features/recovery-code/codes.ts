@@ -6,7 +6,7 @@
  */
 import type { Random } from '../../lib/id.ts';
 
-export const RECOVERY_CODES = 10;
+const RECOVERY_CODES = 10;
 
 /** Crockford's base 32: no i, l, o, u, so that nothing is mistaken in handwriting. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';

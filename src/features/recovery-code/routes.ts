@@ -11,6 +11,8 @@ export function recoveryCodeRoutes(kernel: Kernel): readonly AnyRoute[] {
     route({
       method: 'post',
       path: '/me/recovery-codes',
+      renewsDevice: true,
+      limit: 'login',
       tag: 'Factors',
       summary: 'Make ten new recovery codes',
       description: 'Shown this once; the old set no longer works. The other sessions end.',

@@ -2,7 +2,8 @@
 import type { Context } from '../../core/context.ts';
 import { linkTo } from '../../core/email/emails.ts';
 import type { Kernel } from '../../core/kernel.ts';
-import { insertOneTime, keepNewest, newToken } from '../../core/one-time/one-time.ts';
+import { keepNewest } from '../../core/one-time/one-time.ts';
+import { insertOneTime, newToken } from '../../core/one-time/issue.ts';
 import { parseSignInName } from '../../core/user/sign-in-name.ts';
 import { findUserBySignInName } from '../../core/user/user.ts';
 

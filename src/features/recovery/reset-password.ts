@@ -5,7 +5,8 @@ import { spendOneTime, voidOneTimes } from '../../core/one-time/one-time.ts';
 import type { OneTime } from '../../core/one-time/one-time.ts';
 import { findPassword, setPassword } from '../../core/password/credential.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
-import { dropPendingAddress, findUserById, notePasswordSet } from '../../core/user/user.ts';
+import { findUserById, notePasswordSet } from '../../core/user/user.ts';
+import { dropPendingAddress } from '../../core/user/pending-email.ts';
 import { Refusal } from '../../refusal.ts';
 
 /** A reset link that is still good. */

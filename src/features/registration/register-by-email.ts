@@ -6,13 +6,8 @@
  */
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
-import {
-  CODE_TTL_MS,
-  insertOneTime,
-  newCode,
-  newToken,
-  replaceSecrets,
-} from '../../core/one-time/one-time.ts';
+import { CODE_TTL_MS } from '../../core/one-time/one-time.ts';
+import { insertOneTime, newCode, newToken, replaceSecrets } from '../../core/one-time/issue.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { networkOf } from '../../core/session/requester.ts';
 import { demandEmail } from '../../core/user/sign-in-name.ts';

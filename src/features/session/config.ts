@@ -20,8 +20,8 @@ export const sessionsSection = section('Lifetimes of sessions.', {
   }),
   refresh_grace: duration({
     sentence:
-      'For this long a refresh token that was just used gets the same successor again (two tabs, a lost answer); 0s is strict.',
-    default: '30s',
+      'For this long after a rotation, the token that was used gets the same successor again (two tabs, a lost answer), for the same network and user agent, and the successor stays as it is; 0s is strict.',
+    default: '10s',
     min: '0s',
     max: '60s',
   }),

@@ -44,7 +44,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
       tag: 'Sessions',
       summary: 'Trade the refresh token for its successor and a new access token',
       description:
-        'The token comes in the body, as Authorization: Bearer, or in the cookie. Within sessions.refresh_grace a token that was just used gets the same successor again; later, or once that successor was used, the whole session ends.',
+        'The token comes in the body, as Authorization: Bearer, or in the cookie. For sessions.refresh_grace after a rotation, the token that was used gets the same successor again, from the same network and user agent, and the successor gets a new access token and stays as it is (rotated: false). Later, from elsewhere, or after a renewed authentication, a used token ends the whole session.',
       security: 'public',
       body: z.strictObject({
         refresh_token: tokenText().optional(),
@@ -63,6 +63,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
         'account_disabled',
         'mfa_enrolment_required',
         'origin_not_allowed',
+        'rate_limited',
         'overloaded',
       ],
       handle: async (call) => {
@@ -71,6 +72,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
         demandCookies(cookies, call, asked);
         const context = kernel.context(call, kernel.audiences.ofRequest(call.body.resource));
         const subject = verifyRefreshToken(signingKeys, issuer, token);
+        kernel.limits.demand('refresh', { kind: 'session', id: subject.sessionId });
         return deliver(call, await kernel.refreshSession(context, subject), asked);
       },
     }),

@@ -6,7 +6,7 @@
  */
 import { generateURI, verifySync } from 'otplib';
 
-export const STEP_SECONDS = 30;
+const STEP_SECONDS = 30;
 /** RFC 4226 §4 R6: 160 bits. */
 export const SECRET_BYTES = 20;
 

@@ -12,6 +12,7 @@ export const totp = feature({
     issuer: section.issuer ?? server.name,
     window: section.strict ? 0 : 1,
   }),
+  secondFactor: { isUsable: ({ enabled }) => enabled, remedy: 'totp.enabled = true' },
   create: (kernel, settings) => {
     const sweeps = [{ sweep: enrolmentSweep, keptMs: 0 }];
     if (!settings.enabled) return { switchedOffFactor: totpRecords(kernel), sweeps };

@@ -1,0 +1,1 @@
+ALTER TABLE `session` ADD `rotated_by` text;

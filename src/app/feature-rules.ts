@@ -1,0 +1,25 @@
+/** Rules about settings that only the list of features can decide. */
+import type { Config } from '../config/schema.ts';
+import type { Rule } from '../config/rule.ts';
+import type { Feature } from '../features/feature.ts';
+
+/**
+ * Whoever demands a second factor of everybody has to offer one: after the grace nobody could sign
+ * in otherwise.
+ */
+function missingSecondFactor(config: Config, features: readonly Feature[]): string | undefined {
+  if (config.mfa.required !== 'all' || config.server.public_url === '') return undefined;
+  const offered = features.flatMap(({ secondFactor }) => secondFactor ?? []);
+  if (offered.some((factor) => factor.isUsable(config))) return undefined;
+  const remedies = offered.map(({ remedy }) => remedy).join(', or ');
+  return `mfa.required is all, but users can enrol no second factor: each is off, or browsers could not use it at server.public_url. Write ${remedies}.`;
+}
+
+export function featureRules(features: readonly Feature[]): readonly Rule[] {
+  return [
+    {
+      keys: ['mfa.required', 'totp.enabled', 'passkeys.enabled', 'passkeys.rp_id'],
+      fault: (config) => missingSecondFactor(config, features),
+    },
+  ];
+}

@@ -1,0 +1,173 @@
+/**
+ * Issuing one-time codes and links. The secrets are kept only if the email that carries them was
+ * written in the same commit.
+ */
+import { and, eq, exists, isNull, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+import { hashSecret, randomToken } from '../../crypto/secret.ts';
+import type { Statement } from '../../db/database.ts';
+import { given, prepare, query } from '../../db/prepare.ts';
+import type { Random } from '../../lib/id.ts';
+import { outbox } from '../email/tables.ts';
+import { guarded } from '../guards.ts';
+import { user } from '../user/tables.ts';
+import type { User } from '../user/user.ts';
+import { CODE_TTL_MS, isId, isOpen } from './one-time.ts';
+import type { OneTimePurpose } from './one-time.ts';
+import { oneTime } from './tables.ts';
+
+export interface NewOneTime {
+  readonly id: string;
+  readonly purpose: OneTimePurpose;
+  readonly userId: string | null;
+  readonly subject: string | null;
+  /** The link's token, in clear; its hash is stored. */
+  readonly token: string | null;
+  /** A password hash of the typed code. */
+  readonly codeHash: string | null;
+  readonly payloadSealed: string | null;
+  readonly now: number;
+  readonly ttlMs: number;
+}
+
+function valuesOf({ token, now, ttlMs, ...values }: NewOneTime) {
+  return {
+    ...values,
+    tokenHash: token === null ? null : hashSecret(token),
+    now,
+    codeExpiresAt: now + CODE_TTL_MS,
+    expiresAt: now + ttlMs,
+  };
+}
+
+/** Whether the email of this commit was written, and not held back by the limits of its address. */
+const emailWaits = exists(
+  query
+    .select({ id: outbox.id })
+    .from(outbox)
+    .where(eq(outbox.id, given('emailId'))),
+);
+
+/** A value that the caller gave, if the email was written. */
+const ifEmailWaits = (name: string): SQL =>
+  sql`CASE WHEN ${emailWaits} THEN ${given(name)} ELSE NULL END`;
+
+const common = {
+  id: given('id').as('id'),
+  purpose: given('purpose').as('purpose'),
+  subject: given('subject').as('subject'),
+  attempts: sql<number>`0`.as('attempts'),
+  payloadSealed: given('payloadSealed').as('payload_sealed'),
+  createdAt: given('now').as('created_at'),
+  codeExpiresAt: given('codeExpiresAt').as('code_expires_at'),
+  expiresAt: given('expiresAt').as('expires_at'),
+  spentAt: sql<null>`NULL`.as('spent_at'),
+};
+
+/** In the order of the table's columns, which is the order in which drizzle inserts them. */
+function selection(own: { userId: SQL; tokenHash: SQL; codeHash: SQL }) {
+  const { id, purpose, subject, ...rest } = common;
+  const { attempts, payloadSealed, createdAt, codeExpiresAt, expiresAt, spentAt } = rest;
+  return {
+    id,
+    purpose,
+    userId: own.userId.as('user_id'),
+    subject,
+    tokenHash: own.tokenHash.as('token_hash'),
+    codeHash: own.codeHash.as('code_hash'),
+    attempts,
+    payloadSealed,
+    createdAt,
+    codeExpiresAt,
+    expiresAt,
+    spentAt,
+  };
+}
+
+const insert = prepare(
+  query.insert(oneTime).select(
+    query
+      .select(
+        selection({
+          userId: ifEmailWaits('userId'),
+          tokenHash: ifEmailWaits('tokenHash'),
+          codeHash: ifEmailWaits('codeHash'),
+        }),
+      )
+      .from(sql`(SELECT 1)`),
+  ),
+);
+
+/**
+ * The statement that issues a code or link. Its secrets are kept only if the email that carries
+ * them, written earlier in the same commit, was not held back by the limits of its address: a code
+ * that was not sent is nobody's to enter, and would be one more to guess (O06).
+ */
+export function insertOneTime(values: NewOneTime, emailId: string): Statement {
+  return insert({ ...valuesOf(values), emailId });
+}
+
+const insertInState = prepare(
+  query.insert(oneTime).select(
+    query
+      .select(
+        selection({
+          userId: sql`${user.id}`,
+          tokenHash: given('tokenHash'),
+          codeHash: given('codeHash'),
+        }),
+      )
+      .from(user)
+      .where(
+        and(eq(user.id, given('userId')), eq(user.epoch, given('epoch')), isNull(user.disabledAt)),
+      ),
+  ),
+);
+
+/**
+ * The statement that issues a link that no email carries, only while its user is in the state that
+ * was verified; else `invalid_credentials`.
+ */
+export function insertOneTimeFor({ id: userId, epoch }: User, values: NewOneTime): Statement {
+  const statement = insertInState({ ...valuesOf(values), userId, epoch });
+  return guarded(statement, 'invalid_credentials');
+}
+
+/** A link's token: 256 random bits. */
+export function newToken(random: Random): string {
+  return randomToken(random, 32);
+}
+
+/** A typed code: six digits, each as likely as the others (O07). */
+export function newCode(random: Random): string {
+  // 2^32 is no multiple of a million: what lies past the last whole one is drawn again.
+  for (;;) {
+    const draw = random.bytes(4).readUInt32BE(0);
+    if (draw < 4_294_000_000) return String(draw % 1_000_000).padStart(6, '0');
+  }
+}
+const replace = prepare(
+  query
+    .update(oneTime)
+    .set({
+      tokenHash: given('tokenHash'),
+      codeHash: given('codeHash'),
+      codeExpiresAt: given('codeExpiresAt'),
+    })
+    .where(and(isId, isOpen, emailWaits)),
+);
+
+/**
+ * The statement that puts a new code and link in the place of the old ones, if the email that
+ * carries them was written; wrong tries stay counted (L04).
+ */
+export function replaceSecrets(values: {
+  readonly id: string;
+  readonly token: string;
+  readonly codeHash: string;
+  readonly now: number;
+  readonly emailId: string;
+}): Statement {
+  const { token, now, ...rest } = values;
+  return replace({ ...rest, now, tokenHash: hashSecret(token), codeExpiresAt: now + CODE_TTL_MS });
+}
