@@ -34,8 +34,6 @@ import { createChallengeTokens } from '../core/token/challenge-token.ts';
 import { createDeviceTokens } from '../core/token/device-token.ts';
 import { createIssue } from '../core/token/issue.ts';
 import { createServiceTokens } from '../core/token/service-token.ts';
-import { statusPlaces } from '../core/token/status-index.ts';
-import { createStatusLists } from '../core/token/status-list.ts';
 import { createAccountState } from '../core/user/account-state.ts';
 import { createPasswordHasher } from '../crypto/password-hash.ts';
 import type { PasswordHasher, StoredRefusal } from '../crypto/password-hash.ts';
@@ -47,7 +45,7 @@ import type { Clock } from '../lib/clock.ts';
 import { createIds } from '../lib/id.ts';
 import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
-import { audiencesOf } from './audiences.ts';
+import { audiencesOf, statusListsOf } from './tokens.ts';
 
 /** What only the process edge can give. */
 export interface Edge {
@@ -216,16 +214,7 @@ export async function createKernel(
   const policy = signingKeyPolicy(config, tokenTypes);
   const signingKeys = await createSigningKeys({ db, sealer, clock, random }, policy, 'serve');
   const audiences = audiencesOf(config);
-  const statusLists = createStatusLists({
-    db,
-    clock,
-    keys: signingKeys,
-    revocations,
-    place: statusPlaces(signingKeys.derivedKey),
-    issuer,
-    isOn: config.revocation.status_list,
-    ttlMs: config.revocation.ttl,
-  });
+  const statusLists = statusListsOf(config, { db, clock, keys: signingKeys, revocations });
   const accessTokens = createAccessTokens({
     issuer,
     audiences,

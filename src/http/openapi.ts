@@ -6,7 +6,6 @@
  */
 import * as z from 'zod';
 import { isJsonObject } from '../lib/json.ts';
-import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
 import { DEVICE_HEADERS } from './device.ts';
 import { oauthErrorResponses } from './oauth-openapi.ts';
@@ -16,7 +15,7 @@ import {
   securityProblems,
   securityRequirement,
 } from './openapi-security.ts';
-import { PROBLEMS, problemType } from './problems.ts';
+import { problemResponses } from './openapi-problems.ts';
 import { jsonDocument } from './document-bytes.ts';
 import { document } from './route.ts';
 import type { AnyRoute, DocumentBytes, Route } from './route.ts';
@@ -207,50 +206,6 @@ function operationOf(
         ? oauthErrorResponses([...problems], schema)
         : problemResponses([...problems])),
     },
-  };
-}
-
-/** Problems by status; each names its codes and shows the document of the first. */
-function problemResponses(codes: readonly RefusalCode[]): Json {
-  const byStatus = new Map<number, RefusalCode[]>();
-  for (const code of codes)
-    byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
-  const responses: Json = {};
-  for (const [status, ofStatus] of [...byStatus].sort(([a], [b]) => a - b)) {
-    responses[status] = {
-      description: ofStatus.map((code) => `\`${code}\`: ${REFUSALS[code]}`).join(' '),
-      ...(status === 429 || status === 503
-        ? { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } }
-        : {}),
-      ...(status === 401
-        ? { headers: { 'WWW-Authenticate': { schema: { type: 'string' } } } }
-        : {}),
-      content: {
-        'application/problem+json': {
-          schema: {
-            allOf: [
-              { $ref: '#/components/schemas/Problem' },
-              { properties: { code: { enum: ofStatus } } },
-            ],
-          },
-          examples: Object.fromEntries(
-            ofStatus.map((code) => [
-              code,
-              { value: { type: problemType(code), status, code, ...exampleOf(code) } },
-            ]),
-          ),
-        },
-      },
-    };
-  }
-  return responses;
-}
-
-function exampleOf(code: RefusalCode): Json {
-  return {
-    title: PROBLEMS[code].title,
-    detail: REFUSALS[code],
-    request_id: 'b1946ac92492-1',
   };
 }
 
