@@ -2,7 +2,7 @@
  * What every feature is given. It has no configuration (a feature closes over its own section) and
  * all of the process's state: two apps in one process share nothing.
  */
-import type { PasswordHasher } from '../crypto/password-hash.ts';
+import type { PasswordHasher } from '../crypto/password-hasher.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';

@@ -1,9 +1,8 @@
 /** What the OpenAPI document says of refusals, but for OAuth's endpoints. */
 import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
+import type { Json } from './openapi-components.ts';
 import { PROBLEMS, problemType } from './problems.ts';
-
-type Json = { [key: string]: unknown };
 
 /** Problems by status; each names its codes and shows the document of the first. */
 export function problemResponses(codes: readonly RefusalCode[]): Json {

@@ -5,7 +5,6 @@
  */
 import { DatabaseBusy } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
-import { exceptionFields } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import type { ApiKey } from '../core/api-key/api-key.ts';
 import type { WantedScope } from '../core/api-key/api-keys.ts';
@@ -18,6 +17,7 @@ import { presentedApiKey } from './api-key-credentials.ts';
 import type { HeaderRecord } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import type { GiveDevice } from './device.ts';
+import type { FaultFields } from './faults.ts';
 import { inputFaults } from './fields.ts';
 import { readFormBody } from './form.ts';
 import { readJsonBody } from './front-door.ts';
@@ -45,6 +45,7 @@ export type AuthenticateApiKey = (
 
 export interface OperationSettings {
   readonly log: Log;
+  readonly faultFields: FaultFields;
   readonly authenticate: Authenticate;
   readonly authenticateApiKey: AuthenticateApiKey;
   readonly limits: Pick<Limits, 'take'>;
@@ -278,7 +279,7 @@ function isDeclared(route: AnyRoute, { code }: Refusal): boolean {
 function publicRefusal(
   error: unknown,
   route: AnyRoute,
-  { log, strictProblems }: OperationSettings,
+  { log, strictProblems, faultFields }: OperationSettings,
   requestId: string,
 ): Refusal {
   if (error instanceof DatabaseBusy)
@@ -287,7 +288,7 @@ function publicRefusal(
   if (!(error instanceof Refusal)) {
     log.write('error', 'request.failed', 'an unexpected error ended a request', {
       ...where,
-      ...exceptionFields(error),
+      ...faultFields(error),
     });
     return new Refusal('internal_error', { cause: error });
   }

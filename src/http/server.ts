@@ -22,6 +22,7 @@ import { createCors } from './cors.ts';
 import type { GiveDevice } from './device.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeShared } from './exchange.ts';
+import { faultFields } from './faults.ts';
 import { readablePath, simplifyUrl } from './front-door.ts';
 import { securityHeaders } from './headers.ts';
 import { OAUTH_ERROR_HEADERS } from './oauth-error.ts';
@@ -79,7 +80,7 @@ export interface HttpServer {
    * The whole answer, as bytes of HTTP/1.1, to what never became a request; it is logged as it is
    * made.
    */
-  unparsed(fault: UnparsedFault): string;
+  unparsed(fault: UnparsedFault, address: string | null): string;
   /** Logs that a connection could not be accepted. */
   acceptFailed(error: Error): void;
 }
@@ -109,6 +110,7 @@ export function createServer(
   };
   const operation = {
     log,
+    faultFields: faultFields(deps.clock),
     complete,
     authenticate: deps.authenticate,
     authenticateApiKey: deps.authenticateApiKey,

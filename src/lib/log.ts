@@ -57,8 +57,6 @@ export interface RequestLine {
   readonly apiKeyId?: string | undefined;
   /** The problem code of a refusal. */
   readonly problem?: string | undefined;
-  /** The exception, if the failure was ours. */
-  readonly error?: unknown;
 }
 
 /** A request line's fields under their names. */
@@ -74,7 +72,6 @@ export function requestFields(line: RequestLine): LogFields {
     ...(line.sessionId === undefined ? {} : { 'session.id': line.sessionId }),
     ...(line.apiKeyId === undefined ? {} : { 'api_key.id': line.apiKeyId }),
     ...(line.problem === undefined ? {} : { 'error.type': line.problem }),
-    ...(line.error === undefined ? {} : exceptionFields(line.error)),
     duration_ms: line.durationMs,
   };
 }

@@ -11,7 +11,7 @@ import { insertOneTime, newCode, newToken, replaceSecrets } from '../../core/one
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { networkOf } from '../../core/session/requester.ts';
 import { demandEmail } from '../../core/user/sign-in-name.ts';
-import type { HashContext } from '../../crypto/password-hash.ts';
+import type { HashContext } from '../../crypto/password-hasher.ts';
 import { randomToken } from '../../crypto/secret.ts';
 import { openContent, requestEmail, sealContent } from './pending.ts';
 import type { ProfileInput, RegistrationSettings } from './settings.ts';
