@@ -1,6 +1,6 @@
 /**
  * The service as its users run it: `node dist/postern.mjs serve` in a folder of its own, with the
- * default configuration but for the port and an audience. Its log goes to a file, in memory where /dev/shm is
+ * default configuration but for the port, an audience and limits.token. Its log goes to a file, in memory where /dev/shm is
  * there: it is written in full, and no disk is measured by it.
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -100,7 +100,10 @@ export async function startService({ program, folder, nodeOptions = [] }) {
   const logFolder = mkdtempSync(join(MEMORY, 'postern-bench-log-'));
   const logFile = join(logFolder, 'log');
   const log = openSync(logFile, 'a');
-  writeFileSync(join(folder, 'config.toml'), `[audiences."${AUDIENCE}"]\n`);
+  writeFileSync(
+    join(folder, 'config.toml'),
+    `[limits]\ntoken = "off"\n[audiences."${AUDIENCE}"]\n`,
+  );
   const start = performance.now();
   const child = spawn(process.execPath, [...nodeOptions, resolve(program), 'serve'], {
     cwd: folder,

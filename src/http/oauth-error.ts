@@ -23,6 +23,7 @@ const ERRORS: Readonly<Partial<Record<RefusalCode, string>>> = {
   unsupported_grant_type: 'unsupported_grant_type',
   unsupported_token_type: 'unsupported_token_type',
   too_many_attempts: 'temporarily_unavailable',
+  rate_limited: 'temporarily_unavailable',
   overloaded: 'temporarily_unavailable',
   internal_error: 'server_error',
 };

@@ -11,7 +11,7 @@ import type { WantedScope } from '../core/api-key/api-keys.ts';
 import type { PresentedApiKey } from '../core/api-key/secret.ts';
 import type { Requester } from '../core/session/requester.ts';
 import { policyText, stateText } from '../core/limit/limits.ts';
-import type { Limits } from '../core/limit/limits.ts';
+import type { LimitedClient, Limits } from '../core/limit/limits.ts';
 import type { Principal } from '../core/session/session.ts';
 import { presentedApiKey } from './api-key-credentials.ts';
 import type { HeaderRecord } from './answer.ts';
@@ -21,6 +21,7 @@ import type { FaultFields } from './faults.ts';
 import { inputFaults } from './fields.ts';
 import { readFormBody } from './form.ts';
 import { readJsonBody } from './front-door.ts';
+import { acceptsGzip, matchesEtag } from './negotiation.ts';
 import type { Params } from './paths.ts';
 import type {
   AnyRoute,
@@ -115,37 +116,20 @@ function serveDocument(route: DocumentRoute, { complete }: OperationSettings): S
   };
 }
 
-/** Whether gzip is among the codings that are accepted (RFC 9110 §12.5.3). */
-function acceptsGzip(header: string | undefined): boolean {
-  if (header === undefined) return false;
-  return header
-    .toLowerCase()
-    .split(',')
-    .some((coding) => /^\s*(?:gzip|x-gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/.test(coding));
-}
-
-/** Weak comparison, as If-None-Match asks for (RFC 9110 §13.1.2). */
-function matchesEtag(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return (
-    header.trim() === '*' ||
-    header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === etag)
-  );
-}
-
 const NO_STORE: HeaderRecord = { 'cache-control': 'no-store' };
+
+/** Whose share a request takes of: an API key's or a session's, else the network's. */
+function clientOf({ apiKey, principal, requester }: Exchange): LimitedClient {
+  if (apiKey !== undefined) return { kind: 'api_key', id: apiKey.id };
+  if (principal !== undefined) return { kind: 'session', id: principal.session.id };
+  return { kind: 'network', requester };
+}
 
 /** What a request does to the limit of its route. @throws {Refusal} rate_limited */
 function limiter({ limit }: Route, { limits, limitFields }: OperationSettings) {
   if (limit === undefined) return null;
   return (exchange: Exchange): void => {
-    const { principal, requester } = exchange;
-    const state = limits.take(
-      limit,
-      principal === undefined
-        ? { kind: 'network', requester }
-        : { kind: 'session', id: principal.session.id },
-    );
+    const state = limits.take(limit, clientOf(exchange));
     if (state === null) return;
     if (limitFields) {
       exchange.always = { 'ratelimit-policy': policyText(state), ratelimit: stateText(state) };

@@ -150,6 +150,17 @@ describe('what is refused, all alike', () => {
   });
 });
 
+test('requests of one key are limited, those of another one are not', async () => {
+  const own = await createTestApp({ config: '[limits]\ntoken = "3/1m"\n' });
+  const [busy, other] = [await makeKey(own, 'busy'), await makeKey(own, 'other')];
+  for (let i = 0; i < 3; i++) expect((await ask(busy.basic, own)).status).toBe(200);
+  const { status, headers, body } = await ask(busy.basic, own);
+  expect([status, body.error]).toEqual([429, 'temporarily_unavailable']);
+  expect(headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+  expect((await ask(other.basic, own)).status).toBe(200);
+  await own.stop();
+});
+
 describe('making keys', () => {
   test.each(['', ' billing', 'a/b', 'a'.repeat(65), '-a', 'é'])('the name %j', async (name) => {
     await expect(makeKey(app, name)).rejects.toMatchObject({ code: 'invalid_request' });

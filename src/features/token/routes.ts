@@ -51,6 +51,7 @@ export function tokenRoutes(kernel: Kernel): readonly AnyRoute[] {
         "grant_type=client_credentials: a token in the name of the API key, for one of its audiences. grant_type=urn:ietf:params:oauth:grant-type:token-exchange (scope exchange): a token for one resource in the name of the user of subject_token, with act; never more scopes, claims or time than that one, at most five minutes, and dead with the user's session.",
       security: apiKey('any'),
       protocol: 'oauth',
+      limit: 'token',
       body: TokenForm,
       status: 200,
       reply: TokenReply,
