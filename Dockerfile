@@ -3,6 +3,7 @@ FROM node:24-bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
+COPY packages/verifier/package.json ./packages/verifier/
 RUN npm ci
 COPY packaging ./packaging
 COPY scripts ./scripts

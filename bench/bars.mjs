@@ -44,6 +44,14 @@ export const BARS = [
     goal: 0.25,
   },
   { id: 'jwks', group: 'http', line: '`/.well-known/jwks.json` / hello', must: 0.75, goal: 0.95 },
+  { id: 'statusList', group: 'http', line: '`/status-lists/0` / hello', must: 0.6, goal: 0.85 },
+  {
+    id: 'exchange',
+    group: 'http',
+    line: 'POST `/token`, token exchange / hello',
+    must: 0.1,
+    goal: 0.15,
+  },
   {
     id: 'floodP99',
     group: 'hashing',

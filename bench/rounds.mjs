@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { startBetterAuth } from './better-auth.mjs';
 import { CAN_PIN, cpuOf, pin, rssOf, startChild } from './jobs.mjs';
-import { requestText } from './request.mjs';
-import { PASSWORD, register, startService } from './service.mjs';
+import { formText, requestText } from './request.mjs';
+import { AUDIENCE, PASSWORD, createApiKey, register, startService } from './service.mjs';
 
 /**
  * Users whose sessions are refreshed, and users who sign in; apart, for a user's oldest sessions
@@ -50,6 +50,7 @@ export async function createBench({ folder, program, groups }) {
     service.port,
     Array.from({ length: SESSIONS }, (_, n) => `keeper${n}`),
   );
+  const key = createApiKey({ program, folder: join(folder, 'service') });
   const names = Array.from({ length: SIGNING_IN }, (_, n) => `visitor${n}`);
   await register(service.port, names);
   await client.ask({ sessions: sessions.map(({ refresh }) => refresh) });
@@ -57,7 +58,7 @@ export async function createBench({ folder, program, groups }) {
     ? await startBetterAuth(folder, SIGNING_IN)
     : undefined;
 
-  /** @type {Record<'hello' | 'seen' | 'fresh' | 'jwks' | 'refresh' | 'login', Flow>} */
+  /** @type {Record<'hello' | 'seen' | 'fresh' | 'jwks' | 'statusList' | 'exchange' | 'refresh' | 'login', Flow>} */
   const flows = {
     hello: {
       port: helloPort,
@@ -78,6 +79,25 @@ export async function createBench({ folder, program, groups }) {
       port: service.port,
       connections: CONNECTIONS,
       send: [requestText('GET', '/.well-known/jwks.json')],
+      expect: 200,
+    },
+    statusList: {
+      port: service.port,
+      connections: CONNECTIONS,
+      send: [requestText('GET', '/status-lists/0')],
+      expect: 200,
+    },
+    exchange: {
+      port: service.port,
+      connections: CONNECTIONS,
+      send: sessions.slice(0, CONNECTIONS).map(({ access }) =>
+        formText('/token', [`Postern-Key: ${key}`], {
+          grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+          subject_token: access,
+          subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+          resource: AUDIENCE,
+        }),
+      ),
       expect: 200,
     },
     refresh: { port: service.port, connections: CONNECTIONS, send: 'refresh', expect: 200 },
@@ -147,7 +167,9 @@ export async function createBench({ folder, program, groups }) {
       const before = await awake(hello.pid, flows.hello);
       const seen = await awake(service.pid, flows.seen);
       const jwks = await awake(service.pid, flows.jwks);
+      const statusList = await awake(service.pid, flows.statusList);
       const between = await awake(hello.pid, flows.hello);
+      const exchange = await awake(service.pid, flows.exchange);
       const refresh = await awake(service.pid, flows.refresh);
       const fresh = await awake(service.pid, flows.fresh);
       const after = await awake(hello.pid, flows.hello);
@@ -158,6 +180,8 @@ export async function createBench({ folder, program, groups }) {
         bars: {
           verifySeen: rate(seen) / ahead,
           jwks: rate(jwks) / ahead,
+          statusList: rate(statusList) / ahead,
+          exchange: rate(exchange) / behind,
           refresh: rate(refresh) / behind,
           verifyNew: rate(fresh) / behind,
         },
@@ -166,6 +190,8 @@ export async function createBench({ folder, program, groups }) {
           ...described('GET /verify, seen', seen),
           ...described('GET /verify, new', fresh),
           ...described('jwks.json', jwks),
+          ...described('/status-lists/0', statusList),
+          ...described('POST /token, exchange', exchange),
           ...described('/refresh', refresh),
         },
       };

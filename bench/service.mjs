@@ -1,9 +1,9 @@
 /**
  * The service as its users run it: `node dist/postern.mjs serve` in a folder of its own, with the
- * default configuration but for the port. Its log goes to a file, in memory where /dev/shm is
+ * default configuration but for the port, an audience and limits.token. Its log goes to a file, in memory where /dev/shm is
  * there: it is written in full, and no disk is measured by it.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   accessSync,
   closeSync,
@@ -12,6 +12,7 @@ import {
   openSync,
   rmSync,
   truncateSync,
+  writeFileSync,
 } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -27,6 +28,24 @@ import { requestText } from './request.mjs';
  * @property {() => void} forgetLog
  * @property {() => Promise<void>} stop
  */
+
+/** The service that tokens are exchanged for. */
+export const AUDIENCE = 'https://billing.example.com';
+
+/**
+ * An API key that may exchange tokens.
+ *
+ * @param {{ program: string, folder: string }} options
+ * @returns {string} id and secret
+ */
+export function createApiKey({ program, folder }) {
+  const options = ['--scope', 'exchange', '--may-exchange-to', AUDIENCE];
+  return execFileSync(
+    process.execPath,
+    [resolve(program), 'apikey', 'create', 'bench', ...options],
+    { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+  ).trim();
+}
 
 const START_DEADLINE_MS = 10_000;
 
@@ -81,6 +100,10 @@ export async function startService({ program, folder, nodeOptions = [] }) {
   const logFolder = mkdtempSync(join(MEMORY, 'postern-bench-log-'));
   const logFile = join(logFolder, 'log');
   const log = openSync(logFile, 'a');
+  writeFileSync(
+    join(folder, 'config.toml'),
+    `[limits]\ntoken = "off"\n[audiences."${AUDIENCE}"]\n`,
+  );
   const start = performance.now();
   const isBundle = program.endsWith('.mjs');
   const command = [

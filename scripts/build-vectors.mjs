@@ -98,8 +98,22 @@ function webauthn() {
   ];
 }
 
+/** Status lists: bits of an entry, the compressed list, its length, and the entries that are not 0. */
+function statusLists() {
+  return read('status_list').vectors.map((/** @type {any} */ { bits, lst, entries, set }) => ({
+    bits,
+    lst,
+    entries,
+    set: Object.entries(set)
+      .map(([index, value]) => [Number(index), value])
+      .filter(([, value]) => value !== 0)
+      .sort(([a], [b]) => a - b),
+  }));
+}
+
 write('ecdsa-p256', signatures('wycheproof_ecdsa_secp256r1_sha256_p1363_test'));
 write('ed25519', signatures('wycheproof_ed25519_test'));
 write('jws', tokens());
 write('jwe', encrypted());
 write('webauthn', webauthn());
+write('status-list', statusLists());

@@ -15,6 +15,14 @@ export const REFUSALS = {
   refresh_token_reused:
     'The refresh token was used before, so the session was ended. Sign in again.',
   session_revoked: 'The session has ended. Sign in again.',
+  invalid_api_key:
+    'The API key is wrong, expired or revoked. Send it as HTTP Basic (id and secret), or as Postern-Key: id:secret.',
+  invalid_target: 'There is no such resource here, or the caller may not have tokens for it.',
+  invalid_scope: 'The resource does not have this scope, or the token may not be given it.',
+  unauthorized_client: 'The API key may not use this grant.',
+  unsupported_grant_type: 'The grant types are client_credentials and token exchange (RFC 8693).',
+  unsupported_token_type: 'A token of this kind can not be revoked; it ends by itself.',
+  insufficient_scope: 'The API key lacks the scope that this needs.',
   insufficient_user_authentication:
     'Authenticate again with POST /reauthenticate, then repeat the request.',
   invalid_code: 'The code is wrong, spent, too old, or was tried too often. Ask for a new one.',

@@ -108,6 +108,7 @@ export async function createApp(
     close: async () => {
       stopBackground();
       await courier?.close();
+      await kernel.apiKeys.settled();
       await passwordHasher.close();
     },
   };

@@ -36,5 +36,6 @@ export function httpDeps({ config, kernel }: Pick<RunningApp, 'config' | 'kernel
     limits: kernel.limits,
     giveDevice: deviceGiver(kernel),
     authenticate: bearerAuthentication(kernel),
+    authenticateApiKey: kernel.apiKeys.authenticate,
   };
 }

@@ -1,6 +1,6 @@
 /** Builds the kernel out of the configuration and what only the process edge can give. */
 import type { Config } from '../config/schema.ts';
-import { attemptLimits, limitPolicy, sessionLimits, signingKeyPolicy } from './policies.ts';
+import { createApiKeys } from '../core/api-key/api-keys.ts';
 import { createAttempts } from '../core/attempt/attempts.ts';
 import { createCommit } from '../core/commit.ts';
 import type { Commit } from '../core/commit.ts';
@@ -31,6 +31,7 @@ import { createAccessTokens } from '../core/token/access-token.ts';
 import { createChallengeTokens } from '../core/token/challenge-token.ts';
 import { createDeviceTokens } from '../core/token/device-token.ts';
 import { createIssue } from '../core/token/issue.ts';
+import { createServiceTokens } from '../core/token/service-token.ts';
 import { createAccountState } from '../core/user/account-state.ts';
 import { createPasswordHasher } from '../crypto/password-hash.ts';
 import type { StoredRefusal } from '../crypto/password-hash.ts';
@@ -45,6 +46,8 @@ import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import { NO_METRICS } from '../lib/metrics.ts';
 import type { Metrics } from '../lib/metrics.ts';
+import { attemptLimits, limitPolicy, sessionLimits, signingKeyPolicy } from './policies.ts';
+import { audiencesOf, statusListsOf } from './tokens.ts';
 
 /** What only the process edge can give. */
 export interface Edge {
@@ -168,18 +171,24 @@ export async function createKernel(
   const revocations = await createRevocations({ db, clock });
   const policy = signingKeyPolicy(config, tokenTypes);
   const signingKeys = await createSigningKeys({ db, sealer, clock, random }, policy, 'serve');
+  const audiences = audiencesOf(config);
+  const statusLists = statusListsOf(config, { db, clock, keys: signingKeys, revocations });
   const accessTokens = createAccessTokens({
     issuer,
-    audience: config.tokens.audience,
-    ttlMs: config.tokens.access_ttl,
+    audiences,
     cacheEntries: config.tokens.verified_cache,
     keys: signingKeys,
     clock,
     newId,
     isRevoked: revocations.isRevoked,
   });
-  const refreshRevocations = revocations.refresh;
-  const commit: Commit = createCommit({ db, refreshRevocations, wakeCourier });
+  const apiKeys = createApiKeys({ db, clock, log });
+  const commit: Commit = createCommit({
+    db,
+    refreshRevocations: revocations.refresh,
+    wakeCourier,
+    forgetApiKeys: apiKeys.forget,
+  });
   const attempts = createAttempts(
     { db, clock, onThrottled: metrics.throttled },
     attemptLimits(config),
@@ -205,7 +214,8 @@ export async function createKernel(
     signingKeys,
     issuer,
     limits,
-    profileClaims: config.tokens.profile_claims,
+    audiences,
+    statusLists,
   });
   const passwordHasher = createHasher(config, edge);
   await passwordHasher.ready();
@@ -222,10 +232,14 @@ export async function createKernel(
     sealer,
     signingKeys,
     accessTokens,
+    serviceTokens: createServiceTokens({ accessTokens, audiences }),
+    audiences,
+    statusLists,
     deviceTokens,
     passwordHasher,
     passwords: passwordsOf(config, edge, passwordHasher),
     attempts,
+    apiKeys,
     limits: createLimits(clock, limitPolicy(config)),
     oneTimes: createOneTimes({ db, clock }),
     challenges: createChallenges({ db, clock }),

@@ -1,4 +1,5 @@
 /** All verbs, in the order of the help. */
+import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts';
 import { backup } from './backup.ts';
 import { breachedBuild } from './breached.ts';
 import { completion } from './completion.ts';
@@ -9,12 +10,14 @@ import { health } from './health.ts';
 import { incident } from './incident.ts';
 import { init } from './init.ts';
 import { keysExport, keysList, keysRotate } from './keys.ts';
+import { kitServe } from './kit.ts';
 import { migrate } from './migrate.ts';
 import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
 import { rekey } from './rekey.ts';
 import { restore } from './restore.ts';
 import { serve } from './serve.ts';
+import { userClaims } from './user-claims.ts';
 import { userRemoveFactors, userRenewGrace } from './user-factor.ts';
 import {
   userCreate,
@@ -51,10 +54,15 @@ export const VERBS: readonly Verb[] = [
   userExpirePassword,
   userRemoveFactors,
   userRenewGrace,
+  userClaims,
+  apikeyCreate,
+  apikeyList,
+  apikeyRevoke,
   outboxList,
   outboxRetry,
   mailTest,
   breachedBuild,
   completion(() => VERBS),
+  kitServe,
   printVersion,
 ];

@@ -147,12 +147,13 @@ interface LineTexts {
  */
 function requestText(level: LogLevel, line: RequestLine, texts: LineTexts): string {
   const { isoNow, agentText } = texts;
-  const { userId, sessionId, problem, ip, trace } = line;
+  const { userId, sessionId, apiKeyId, problem, ip, trace } = line;
   return (
     `{"level":"${level}","time":"${isoNow()}","event":"http.request","request_id":"${line.requestId}","http.request.method":"${line.method}","http.route":"${line.route}",` +
     `"http.response.status_code":${line.status},"client.address":${ip === null ? 'null' : `"${ip}"`},"user_agent.original":${agentText(line.userAgent)},` +
     (trace === undefined ? '' : `${JSON.stringify(trace).slice(1, -1)},`) +
     (userId === undefined ? '' : `"user.id":"${userId}","session.id":"${sessionId ?? ''}",`) +
+    (apiKeyId === undefined ? '' : `"api_key.id":"${apiKeyId}",`) +
     (problem === undefined ? '' : `"error.type":"${problem}",`) +
     `"duration_ms":${line.durationMs},"message":""}\n`
   );

@@ -3,6 +3,7 @@
  * `#` and no space are settings at their defaults: removing the `#` changes nothing, which a test
  * checks.
  */
+import { audienceLines } from './audiences.ts';
 import { CONFIG_VARIABLE } from './env.ts';
 import { formatRaw } from './fault.ts';
 import { USUAL_PATHS } from './locate.ts';
@@ -16,7 +17,19 @@ const HEAD = `# The settings of postern, each commented out at its default. Remo
 
 /** The text of config.example.toml. */
 export function exampleConfig(): string {
-  return `${[HEAD, ...SECTIONS.map(exampleSection)].join('\n')}`;
+  return `${[HEAD, ...SECTIONS.map(exampleSection), exampleAudience()].join('\n')}`;
+}
+
+const AUDIENCE = 'https://billing.example.com';
+
+/** A section that may occur several times, under names that only the operator knows. */
+function exampleAudience(): string {
+  return [
+    '# A service that gets tokens of its own (RFC 8707), under the name that its tokens have as aud. Only in this file.',
+    `# [audiences."${AUDIENCE}"]`,
+    ...audienceLines().flatMap(([name, text, value]) => ['#', `# ${text}`, `# ${name} = ${value}`]),
+    '',
+  ].join('\n');
 }
 
 function exampleSection({ name, sentence, settings }: Section): string {
@@ -46,7 +59,19 @@ function exampleSetting(setting: Setting): readonly string[] {
 
 /** The text of docs/configuration.md. */
 export function configurationPage(): string {
-  return `${[PAGE_HEAD, ...SECTIONS.map(pageSection)].join('\n')}`;
+  return `${[PAGE_HEAD, ...SECTIONS.map(pageSection), audiencePage()].join('\n')}`;
+}
+
+function audiencePage(): string {
+  return [
+    `\n## \`[audiences."${AUDIENCE}"]\`\n`,
+    'A service that gets tokens of its own (RFC 8707): the name is an absolute URI without a fragment, and the `aud` of its tokens. Sections of this kind may occur several times, and only in the file.\n',
+    '| setting | | default |\n| --- | --- | --- |',
+    ...audienceLines().map(
+      ([name, text, value]) => `| \`${name}\` | ${cell(text)} | \`${value}\` |`,
+    ),
+    '',
+  ].join('\n');
 }
 
 const PAGE_HEAD = `# Configuration

@@ -77,10 +77,23 @@ export function explain(given: Given, { problem, remedy, entry }: Refusal): stri
   // Where quotes are not part of the spelling, they would be copied along.
   const advice = isInFile ? remedy : remedy.replaceAll('"', '');
   if (setting.secret) return `${nameSecret(given)} ${problem ?? 'is not accepted'}. ${advice}`;
-  const found = describeValue(entry ?? raw);
-  if (!isInFile) return `${found} ${problem ?? 'is not known here'}. ${advice}`;
+  if (!isInFile)
+    return `${describeValue(entry ?? raw)} ${problem ?? 'is not known here'}. ${advice}`;
+  return explainRefused(setting.key, raw, { problem, remedy, entry });
+}
+
+/** The same for a value of the file under any key. */
+export function explainRefused(
+  key: string,
+  raw: unknown,
+  {
+    problem,
+    remedy,
+    entry,
+  }: Refusal | { problem: string | undefined; remedy: string; entry: unknown },
+): string {
   const verb = entry === undefined ? 'is' : 'has';
-  return `${setting.key} ${verb} ${found}${problem === undefined ? '' : `, which ${problem}`}. ${advice}`;
+  return `${key} ${verb} ${describeValue(entry ?? raw)}${problem === undefined ? '' : `, which ${problem}`}. ${remedy}`;
 }
 
 /** A secret as the subject of a sentence: the setting in a file, else what the source names. */

@@ -4,6 +4,8 @@
  */
 import { parse, TomlError } from 'smol-toml';
 import { guess } from '../lib/guess.ts';
+import { NO_AUDIENCES, readAudiences } from './audiences.ts';
+import type { AudienceSettings } from './audience-settings.ts';
 import type { ConfigFault, Given, Source } from './fault.ts';
 import { findPositions } from './positions.ts';
 import { SECTIONS, SETTINGS } from './schema.ts';
@@ -21,6 +23,7 @@ export interface FileValues {
   readonly given: readonly Given[];
   readonly references: readonly SecretReference[];
   readonly faults: readonly ConfigFault[];
+  readonly audiences: ReadonlyMap<string, AudienceSettings>;
 }
 
 /** Reads a file's text; `path` is for messages. */
@@ -32,7 +35,9 @@ export function readFileValues(file: { path: string; text: string }): FileValues
     document = parse(text, { integersAsBigInt: 'asNeeded' });
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    return { isToml: false, given: [], references: [], faults: [syntaxFault(path, error)] };
+    const { audiences } = NO_AUDIENCES;
+    const faults = [syntaxFault(path, error)];
+    return { isToml: false, given: [], references: [], faults, audiences };
   }
   const positions = findPositions(text);
   const place = (name: string, of: 'key' | 'value'): Source => ({
@@ -43,7 +48,9 @@ export function readFileValues(file: { path: string; text: string }): FileValues
   const given: Given[] = [];
   const references: SecretReference[] = [];
   const faults: ConfigFault[] = [];
-  for (const { key, raw, meaning } of entriesOf('', document)) {
+  const { audiences: written, ...fixed } = document;
+  const own = written === undefined ? NO_AUDIENCES : readAudiences(written, place);
+  for (const { key, raw, meaning } of entriesOf('', fixed)) {
     if ('fault' in meaning) faults.push({ source: place(key, 'key'), message: meaning.fault });
     else if ('secret' in meaning)
       references.push({ setting: meaning.secret, source: place(key, 'value'), path: raw });
@@ -52,7 +59,8 @@ export function readFileValues(file: { path: string; text: string }): FileValues
       given.push({ setting, source: place(key, 'value'), raw, secretFile: undefined });
     }
   }
-  return { isToml: true, given, references, faults };
+  faults.push(...own.faults);
+  return { isToml: true, given, references, faults, audiences: own.audiences };
 }
 
 type Meaning =

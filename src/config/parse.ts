@@ -54,7 +54,13 @@ export interface ParsedConfig {
   readonly warnings: readonly string[];
 }
 
-const NO_FILE: FileValues = { isToml: true, given: [], references: [], faults: [] };
+const NO_FILE: FileValues = {
+  isToml: true,
+  given: [],
+  references: [],
+  faults: [],
+  audiences: new Map(),
+};
 
 /**
  * Reads the configuration.
@@ -88,7 +94,8 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
   const unread = [...inFile.references, ...inEnv.references]
     .map(({ setting }) => setting.key)
     .filter((key) => !given.some(({ setting }) => setting.key === key));
-  const config = configSchema.parse(toDocument(effective));
+  const fixed = configSchema.parse(toDocument(effective));
+  const config: Config = { ...fixed, audiences: inFile.audiences };
   const warnings: ConfigFault[] = [
     ...secrets.warnings,
     ...exposedSecrets(input.file, inFile.given),

@@ -161,6 +161,13 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    keys: ['tokens.audience', 'server.public_url'],
+    fault: ({ tokens, audiences }) =>
+      audiences.has(tokens.audience)
+        ? `[audiences] has ${JSON.stringify(tokens.audience)}, which is tokens.audience, the audience of this service itself. Remove one of them.`
+        : undefined,
+  },
+  {
     keys: ['tokens.key_publish_ahead', 'tokens.key_rotation'],
     fault: ({ tokens: { key_publish_ahead: ahead, key_rotation: rotation } }) =>
       ahead < rotation

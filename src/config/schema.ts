@@ -8,9 +8,11 @@ import { mfaSection } from '../features/mfa/config.ts';
 import { passkeysSection } from '../features/passkey/config.ts';
 import { passwordSection } from '../features/password/config.ts';
 import { cookiesSection, sessionsSection } from '../features/session/config.ts';
+import { revocationSection } from '../features/status-list/config.ts';
 import { totpSection } from '../features/totp/config.ts';
 import { sectionRegistry, settingRegistry } from '../lib/setting-registry.ts';
 import type { SettingMeta } from '../lib/setting-registry.ts';
+import type { AudienceSettings } from './audience-settings.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { limitsSection } from './limits.ts';
 import { mailFileSection, mailSection, mailSmtpSection, mailWebhookSection } from './mail.ts';
@@ -29,6 +31,7 @@ const sections = z.object({
   database: databaseSection,
   secrets: secretsSection,
   tokens: tokensSection,
+  revocation: revocationSection,
   sessions: sessionsSection,
   cookies: cookiesSection,
   password: passwordSection,
@@ -56,7 +59,10 @@ export const configSchema = sections.transform((config) => ({
 }));
 
 /** The effective configuration; names as in TOML, durations in milliseconds, sizes in bytes. */
-export type Config = z.output<typeof configSchema>;
+export type Config = z.output<typeof configSchema> & {
+  /** By name; of the file alone. */
+  readonly audiences: ReadonlyMap<string, AudienceSettings>;
+};
 
 /** The URL of the first TCP listener for clients on this machine; undefined without one. */
 function defaultPublicUrl(listen: readonly ListenAddress[]): string | undefined {

@@ -1,5 +1,6 @@
 /** The effective configuration with its origins. A secret is only reported as set. */
 import type { RawValue } from '../lib/setting-registry.ts';
+import { audiencesToml } from './audiences.ts';
 import { formatRaw, formatSource } from './fault.ts';
 import type { Origin, ParsedConfig } from './parse.ts';
 import { SECTIONS } from './schema.ts';
@@ -49,7 +50,7 @@ export function showToml(
     }
     lines.push('');
   }
-  return lines.join('\n');
+  return [...lines, ...audiencesToml(parsed.config.audiences)].join('\n');
 }
 
 function settingLine(setting: Setting, parsed: ParsedConfig): string {

@@ -58,9 +58,12 @@ export interface CommitDeps {
   readonly refreshRevocations: () => Promise<void>;
   /** Has the courier look at the outbox. */
   readonly wakeCourier: () => void;
+  /** Has the next request read its API key anew; for a process that keeps them. */
+  readonly forgetApiKeys?: () => void;
 }
 
-export function createCommit({ db, refreshRevocations, wakeCourier }: CommitDeps): Commit {
+export function createCommit(deps: CommitDeps): Commit {
+  const { db, refreshRevocations, wakeCourier } = deps;
   const write = async (statements: readonly Statement[]): Promise<Committed> => {
     let results: readonly unknown[][];
     try {
@@ -72,6 +75,7 @@ export function createCommit({ db, refreshRevocations, wakeCourier }: CommitDeps
       statements.some(({ afterwards }) => afterwards === wanted);
     if (has('refresh_revocations')) await refreshRevocations();
     if (has('wake_courier')) wakeCourier();
+    if (has('forget_api_keys')) deps.forgetApiKeys?.();
     return {
       rowsOf: <Row>(statement: Statement<Row>): readonly Row[] => {
         const rows = results[statements.indexOf(statement)];

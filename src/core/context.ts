@@ -1,13 +1,19 @@
 /** One request or one call of the command line: who, from where, until when. */
 import type { Log, LogFields } from '../lib/log.ts';
 import { withFields } from '../lib/log.ts';
+import type { ApiKey } from './api-key/api-key.ts';
 import type { Requester } from './session/requester.ts';
 import type { Principal } from './session/session.ts';
+import type { Audience } from './token/audience.ts';
 
 export interface Context {
   readonly requester: Requester;
   /** The signed-in user and session; null for requests without a token and for operators. */
   readonly principal: Principal | null;
+  /** The API key of a service that calls; null for users and operators. */
+  readonly apiKey: ApiKey | null;
+  /** Whom the tokens of this request are for; null is the service's own audience. */
+  readonly audience: Audience | null;
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal;
   /** Carries request id and client address, and user and session of the principal. */
@@ -23,19 +29,23 @@ export interface PrincipalContext extends Context {
 export interface Caller {
   readonly requester: Requester;
   readonly principal?: Principal | undefined;
+  readonly apiKey?: ApiKey | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Makes contexts out of callers. */
 export interface CreateContext {
   (caller: Caller & { readonly principal: Principal }): PrincipalContext;
-  (caller: Caller): Context;
+  (caller: Caller, audience?: Audience | null): Context;
 }
 
 export function contexts(log: Log): CreateContext {
   function create(caller: Caller & { readonly principal: Principal }): PrincipalContext;
-  function create(caller: Caller): Context;
-  function create({ requester, principal, signal }: Caller): Context {
+  function create(caller: Caller, audience?: Audience | null): Context;
+  function create(
+    { requester, principal, apiKey, signal }: Caller,
+    audience: Audience | null = null,
+  ): Context {
     const fields: LogFields = {
       request_id: requester.requestId,
       'client.address': requester.ip,
@@ -43,8 +53,16 @@ export function contexts(log: Log): CreateContext {
       ...(principal === undefined
         ? {}
         : { 'user.id': principal.user.id, 'session.id': principal.session.id }),
+      ...(apiKey === undefined ? {} : { 'api_key.id': apiKey.id }),
     };
-    return { requester, principal: principal ?? null, signal, log: withFields(log, fields) };
+    return {
+      requester,
+      principal: principal ?? null,
+      apiKey: apiKey ?? null,
+      audience,
+      signal,
+      log: withFields(log, fields),
+    };
   }
   return create;
 }

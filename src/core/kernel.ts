@@ -9,6 +9,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';
+import type { ApiKeys } from './api-key/api-keys.ts';
 import type { Attempts } from './attempt/attempts.ts';
 import type { Commit } from './commit.ts';
 import type { CreateContext } from './context.ts';
@@ -28,6 +29,9 @@ import type { SigningKeys } from './signing-key/signing-key.ts';
 import type { Storage } from './storage/storage.ts';
 import type { AccessTokens } from './token/access-token.ts';
 import type { DeviceTokens } from './token/device-token.ts';
+import type { Audiences } from './token/audience.ts';
+import type { ServiceTokens } from './token/service-token.ts';
+import type { StatusLists } from './token/status-list.ts';
 import type { AccountState } from './user/account-state.ts';
 
 export interface Kernel {
@@ -44,10 +48,14 @@ export interface Kernel {
   readonly sealer: Sealer;
   readonly signingKeys: SigningKeys;
   readonly accessTokens: AccessTokens;
+  readonly serviceTokens: ServiceTokens;
+  readonly audiences: Audiences;
+  readonly statusLists: StatusLists;
   readonly deviceTokens: DeviceTokens;
   readonly passwordHasher: PasswordHasher;
   readonly passwords: Passwords;
   readonly attempts: Attempts;
+  readonly apiKeys: ApiKeys;
   /** What one client may ask of costly routes. */
   readonly limits: Limits;
   readonly oneTimes: OneTimes;

@@ -15,8 +15,11 @@ import type { JwsAlgorithm } from './jws-signature.ts';
 
 export type { JwsAlgorithm } from './jws-signature.ts';
 
-/** Longest token that is verified, in characters (R2). Signing has no limit. */
-export const MAX_TOKEN_LENGTH = 4096;
+/**
+ * Longest token that is verified, in characters (R2): the longest that can be issued, with an RSA
+ * signature, 2 KiB of an operator's claims and the longest names, fits. Signing has no limit.
+ */
+export const MAX_TOKEN_LENGTH = 6_144;
 
 /** Maximum nesting of claims, the same as of request bodies (G3). */
 const MAX_PAYLOAD_DEPTH = 8;

@@ -27,7 +27,7 @@ export interface Statement<Row = unknown> {
   /** The word of the refusal when a UNIQUE constraint refuses the list; for whoever commits it. */
   readonly conflict?: string;
   /** What whoever commits the list has to do afterwards; the database doesn't look at it. */
-  readonly afterwards?: 'refresh_revocations' | 'wake_courier';
+  readonly afterwards?: 'refresh_revocations' | 'wake_courier' | 'forget_api_keys';
   /**
    * Set when a read returns at most one row (`LIMIT 1`): the local driver then fetches it at less
    * than half the cost.

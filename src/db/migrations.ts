@@ -79,4 +79,18 @@ export const migrations: readonly Migration[] = [
     checksum: '6c22ca7728635eaabd37319fcb19667adbf2bd08fcbc2b017fb3c09bdfb77222',
     sql: ['ALTER TABLE `session` ADD `rotated_by` text;'],
   },
+  {
+    tag: '0006_siblings',
+    checksum: '66ac74a909674de445cda73aafb6bd4beeeb7ecc12e271a8ac842fa59080293f',
+    sql: [
+      "CREATE TABLE `api_key` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`name` text NOT NULL,\n\t`secret_hash` text NOT NULL,\n\t`scopes` text NOT NULL,\n\t`audiences` text DEFAULT '[]' NOT NULL,\n\t`may_exchange_to` text DEFAULT '[]' NOT NULL,\n\t`claims` text DEFAULT '{}' NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer,\n\t`last_used_at` integer,\n\t`revoked_at` integer\n);",
+      'CREATE UNIQUE INDEX `api_key_name` ON `api_key` (`name`) WHERE revoked_at IS NULL;',
+      'CREATE INDEX `api_key_revoked_at` ON `api_key` (`revoked_at`) WHERE revoked_at IS NOT NULL;',
+      'CREATE INDEX `api_key_expires_at` ON `api_key` (`expires_at`) WHERE expires_at IS NOT NULL;',
+      'CREATE TABLE `status_counter` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`next` integer NOT NULL\n);',
+      'ALTER TABLE `revocation` ADD `status_index` integer;',
+      'ALTER TABLE `session` ADD `status_index` integer;',
+      'CREATE UNIQUE INDEX `session_status_index` ON `session` (`status_index`);',
+    ],
+  },
 ];

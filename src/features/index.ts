@@ -1,5 +1,6 @@
 /** The one list of features. A new one is a folder, a line here, and a migration (docs/adding.md). */
 import { account } from './account/index.ts';
+import { apiKey } from './api-key/index.ts';
 import { discovery } from './discovery/index.ts';
 import type { Feature } from './feature.ts';
 import { health } from './health/index.ts';
@@ -10,6 +11,9 @@ import { recovery } from './recovery/index.ts';
 import { recoveryCode } from './recovery-code/index.ts';
 import { registration } from './registration/index.ts';
 import { session } from './session/index.ts';
+import { introspection } from './introspection/index.ts';
+import { statusList } from './status-list/index.ts';
+import { token } from './token/index.ts';
 import { totp } from './totp/index.ts';
 import { verification } from './verification/index.ts';
 
@@ -24,7 +28,11 @@ export const features: readonly Feature[] = [
   mfa,
   session,
   account,
+  apiKey,
   verification,
+  introspection,
+  statusList,
+  token,
   discovery,
   health,
 ];

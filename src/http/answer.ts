@@ -37,7 +37,7 @@ export function problemAnswer(
   const headers: Record<string, string> = {};
   if (options.retryAfterSeconds !== undefined)
     headers['retry-after'] = String(options.retryAfterSeconds);
-  if (status === 401) headers['www-authenticate'] = bearerChallenge(problem);
+  if (status === 401) headers['www-authenticate'] = challengeOf(problem);
   const body = JSON.stringify({
     type: problemType(problem.code),
     title,
@@ -60,7 +60,11 @@ export class MissingToken extends Refusal {
   }
 }
 
-function bearerChallenge(problem: Refusal): string {
+/** @see https://www.rfc-editor.org/rfc/rfc7617#section-2.1 */
+const BASIC_CHALLENGE = 'Basic realm="postern", charset="UTF-8"';
+
+function challengeOf(problem: Refusal): string {
+  if (problem.code === 'invalid_api_key') return BASIC_CHALLENGE;
   if (problem instanceof MissingToken) return 'Bearer';
   if (problem.code === 'insufficient_user_authentication') {
     const { maxAgeSeconds, acrValues } = problem.options;

@@ -7,11 +7,13 @@ import type { Refusal } from '../refusal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log, LogLevel } from '../lib/log.ts';
 import type { Requester } from '../core/session/requester.ts';
+import type { ApiKey } from '../core/api-key/api-key.ts';
 import type { Principal } from '../core/session/session.ts';
 import { problemAnswer } from './answer.ts';
 import type { Answer, HeaderRecord } from './answer.ts';
 import type { Arrival } from './arrival.ts';
 import type { Cors } from './cors.ts';
+import { oauthAnswer } from './oauth-error.ts';
 import { NO_PARAMS } from './paths.ts';
 import type { Params } from './paths.ts';
 import { requesterOf } from './requests.ts';
@@ -22,6 +24,8 @@ export interface ExchangeShared {
   readonly complete: (headers: HeaderRecord) => HeaderRecord;
   /** Those of every problem document, completed. */
   readonly problemHeaders: HeaderRecord;
+  /** Those of every error of an OAuth endpoint, completed. */
+  readonly oauthHeaders: HeaderRecord;
   readonly cors: Cors | undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -54,6 +58,7 @@ export class Exchange implements Call<unknown> {
   body: unknown;
   params: Params = NO_PARAMS;
   principal: Principal | undefined;
+  apiKey: ApiKey | undefined;
   /** Headers of the answer, whether it succeeds or refuses. */
   always: HeaderRecord | undefined;
   readonly #shared: ExchangeShared;
@@ -103,13 +108,12 @@ export class Exchange implements Call<unknown> {
   }
 
   /**
-   * What the handler is given: this, with what was read for it. No object of its own, for the hot
-   * path pays for each.
+   * What the handler is given: this, with what was read for it; who calls is set before. No object
+   * of its own, for the hot path pays for each.
    */
-  call(body: unknown, params: Params, principal: Principal | undefined): this {
+  call(body: unknown, params: Params): this {
     this.body = body;
     this.params = params;
-    this.principal = principal;
     return this;
   }
 
@@ -134,6 +138,12 @@ export class Exchange implements Call<unknown> {
       { ...own, ...headers },
       problem,
     );
+  }
+
+  /** The same in the form of OAuth's endpoints. */
+  refuseOauth(problem: Refusal): Response {
+    const { status, headers, body } = oauthAnswer(problem, this.requestId);
+    return this.#respond({ status, headers: this.#shared.oauthHeaders, body }, headers, problem);
   }
 
   preflight(methods: readonly string[]): Response {
@@ -166,7 +176,11 @@ export class Exchange implements Call<unknown> {
     const { arrival } = this;
     // A copy of one shape: what has the id's name already costs no more than its clone.
     const all: Record<string, string> = { ...headers, 'x-request-id': this.requestId };
-    if (cors !== undefined) Object.assign(all, cors.headers(arrival.header('origin')));
+    if (cors !== undefined) {
+      const { vary } = all;
+      Object.assign(all, cors.headers(arrival.header('origin')));
+      if (vary !== undefined) all['vary'] = `${vary}, ${all['vary']}`;
+    }
     if (more !== undefined) Object.assign(all, more);
     if (this.always !== undefined) Object.assign(all, this.always);
     // A body that nobody read would be taken for the next request: end the connection instead of
@@ -205,6 +219,7 @@ export class Exchange implements Call<unknown> {
       trace,
       userId: this.principal?.user.id,
       sessionId: this.principal?.session.id,
+      apiKeyId: this.apiKey?.id,
       problem: problem?.code,
     });
   }

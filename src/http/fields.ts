@@ -172,6 +172,16 @@ function article(type: string): string {
   return /^[aeiou]/.test(word) ? `an ${word}` : `a ${word}`;
 }
 
+/** Which audience the access token is for (RFC 8707). */
+export const resourceMember = z
+  .string()
+  .max(256, 'No resource here is that long.')
+  .optional()
+  .meta({
+    description:
+      'The audience that the access token is for, one of [audiences]; without it, this service and those that share tokens.audience.',
+  });
+
 /** A typed code that was sent or shown by this service. */
 export const shortCodeText = z.string().max(32, 'No code is that long.');
 

@@ -5,12 +5,18 @@
  * @see https://spec.openapis.org/oas/v3.1.1
  */
 import * as z from 'zod';
-import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
 import { DEVICE_HEADERS } from './device.ts';
+import { oauthErrorResponses } from './oauth-openapi.ts';
 import { componentsOut } from './openapi-components.ts';
 import type { Json } from './openapi-components.ts';
-import { PROBLEMS, problemType } from './problems.ts';
+import {
+  SECURITY_SCHEMES,
+  isFreshSecurity,
+  securityProblems,
+  securityRequirement,
+} from './openapi-security.ts';
+import { problemResponses } from './openapi-problems.ts';
 import { jsonDocument } from './document-bytes.ts';
 import { document } from './route.ts';
 import type { AnyRoute, DocumentBytes, Route } from './route.ts';
@@ -96,14 +102,7 @@ function openapi(
     paths,
     components: {
       schemas: Object.fromEntries(components),
-      securitySchemes: {
-        bearer: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'An access token (RFC 9068).',
-        },
-      },
+      securitySchemes: SECURITY_SCHEMES,
     },
   };
 }
@@ -151,18 +150,17 @@ function operationOf(
   route: Route,
   schema: (type: z.ZodType, io: 'input' | 'output') => unknown,
 ): Json {
-  const fresh = route.security !== 'public' && route.security.fresh;
+  const isFresh = isFreshSecurity(route.security);
   const problems = new Set<RefusalCode>([
     ...BODY_PROBLEMS,
     'overloaded',
     'storage_unavailable',
     ...route.problems,
+    ...securityProblems(route.security),
   ]);
   if (route.limit !== undefined) problems.add('rate_limited');
-  if (route.security !== 'public') {
-    problems.add('invalid_token').add('session_revoked');
-    if (fresh) problems.add('insufficient_user_authentication');
-  }
+  const bodyType =
+    route.protocol === 'oauth' ? 'application/x-www-form-urlencoded' : 'application/json';
   const headers = Object.fromEntries(
     Object.entries({
       ...(route.renewsDevice === true ? DEVICE_HEADERS : {}),
@@ -172,20 +170,20 @@ function operationOf(
   const base = common(route);
   return {
     ...base,
-    ...(fresh
+    ...(isFresh
       ? {
           description: [route.description, 'Needs a fresh authentication (sessions.fresh_for).']
             .filter((line) => line !== undefined)
             .join(' '),
         }
       : {}),
-    security: route.security === 'public' ? [] : [{ bearer: [] }],
+    security: securityRequirement(route.security),
     ...(route.body === undefined
       ? {}
       : {
           requestBody: {
             required: route.bodyOptional !== true,
-            content: { 'application/json': { schema: schema(route.body, 'input') } },
+            content: { [bodyType]: { schema: schema(route.body, 'input') } },
           },
         }),
     responses: {
@@ -204,52 +202,10 @@ function operationOf(
               content: { 'application/json': { schema: schema(route.accepted.reply, 'output') } },
             },
           }),
-      ...problemResponses([...problems]),
+      ...(route.protocol === 'oauth'
+        ? oauthErrorResponses([...problems], schema)
+        : problemResponses([...problems])),
     },
-  };
-}
-
-/** Problems by status; each names its codes and shows the document of the first. */
-function problemResponses(codes: readonly RefusalCode[]): Json {
-  const byStatus = new Map<number, RefusalCode[]>();
-  for (const code of codes)
-    byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
-  const responses: Json = {};
-  for (const [status, ofStatus] of [...byStatus].sort(([a], [b]) => a - b)) {
-    responses[status] = {
-      description: ofStatus.map((code) => `\`${code}\`: ${REFUSALS[code]}`).join(' '),
-      ...(status === 429 || status === 503
-        ? { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } }
-        : {}),
-      ...(status === 401
-        ? { headers: { 'WWW-Authenticate': { schema: { type: 'string' } } } }
-        : {}),
-      content: {
-        'application/problem+json': {
-          schema: {
-            allOf: [
-              { $ref: '#/components/schemas/Problem' },
-              { properties: { code: { enum: ofStatus } } },
-            ],
-          },
-          examples: Object.fromEntries(
-            ofStatus.map((code) => [
-              code,
-              { value: { type: problemType(code), status, code, ...exampleOf(code) } },
-            ]),
-          ),
-        },
-      },
-    };
-  }
-  return responses;
-}
-
-function exampleOf(code: RefusalCode): Json {
-  return {
-    title: PROBLEMS[code].title,
-    detail: REFUSALS[code],
-    request_id: 'b1946ac92492-1',
   };
 }
 

@@ -6,27 +6,49 @@
 import { DatabaseBusy, StorageUnavailable } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import type { Log } from '../lib/log.ts';
+import type { ApiKey } from '../core/api-key/api-key.ts';
+import type { WantedScope } from '../core/api-key/api-keys.ts';
+import type { PresentedApiKey } from '../core/api-key/secret.ts';
+import type { Requester } from '../core/session/requester.ts';
 import { policyText, stateText } from '../core/limit/limits.ts';
-import type { Limits } from '../core/limit/limits.ts';
+import type { LimitedClient, Limits } from '../core/limit/limits.ts';
 import type { Principal } from '../core/session/session.ts';
+import { presentedApiKey } from './api-key-credentials.ts';
 import type { HeaderRecord } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import type { GiveDevice } from './device.ts';
 import type { FaultFields } from './faults.ts';
 import { inputFaults } from './fields.ts';
+import { readFormBody } from './form.ts';
 import { readJsonBody } from './front-door.ts';
+import { acceptsGzip, matchesEtag } from './negotiation.ts';
 import type { Params } from './paths.ts';
-import type { AnyRoute, BearerSecurity, DocumentBytes, DocumentRoute, Route } from './route.ts';
+import type {
+  AnyRoute,
+  ApiKeySecurity,
+  BearerSecurity,
+  DocumentBytes,
+  DocumentRoute,
+  Route,
+} from './route.ts';
 import { bearerToken } from './security.ts';
 import { MissingToken } from './answer.ts';
 
 /** Whose access token this is. @throws {Refusal} of BEARER_PROBLEMS */
 export type Authenticate = (token: string, security: BearerSecurity) => Promise<Principal>;
 
+/** Whose API key this is. @throws {Refusal} of API_KEY_PROBLEMS */
+export type AuthenticateApiKey = (
+  requester: Requester,
+  presented: PresentedApiKey | null,
+  wanted: WantedScope,
+) => Promise<ApiKey>;
+
 export interface OperationSettings {
   readonly log: Log;
   readonly faultFields: FaultFields;
   readonly authenticate: Authenticate;
+  readonly authenticateApiKey: AuthenticateApiKey;
   readonly limits: Pick<Limits, 'take'>;
   readonly giveDevice: GiveDevice;
   /** Whether answers carry the RateLimit fields. */
@@ -46,10 +68,12 @@ export type Serve = (exchange: Exchange, params: Params) => Response | Promise<R
 export function serveRoute(route: AnyRoute, settings: OperationSettings): Serve {
   const serve =
     route.kind === 'document' ? serveDocument(route, settings) : serveOperation(route, settings);
-  const refuse = (exchange: Exchange, error: unknown): Response =>
-    exchange.isAbandoned
-      ? exchange.abandon()
-      : exchange.refuse(publicRefusal(error, route, settings, exchange.requestId));
+  const isOauth = route.kind === 'operation' && route.protocol === 'oauth';
+  const refuse = (exchange: Exchange, error: unknown): Response => {
+    if (exchange.isAbandoned) return exchange.abandon();
+    const refusal = publicRefusal(error, route, settings, exchange.requestId);
+    return isOauth ? exchange.refuseOauth(refusal) : exchange.refuse(refusal);
+  };
   return (exchange, params) => {
     try {
       const answered = serve(exchange, params);
@@ -66,39 +90,46 @@ function serveDocument(route: DocumentRoute, { complete }: OperationSettings): S
   const cached = { 'cache-control': `public, max-age=${route.maxAgeSeconds}` };
   const typed = { 'content-type': route.contentType, ...cached };
   let last: { document: DocumentBytes; headers: HeaderRecord } | undefined;
+  const answer = (exchange: Exchange, document: DocumentBytes | undefined): Response => {
+    if (document === undefined) throw new Refusal('not_found');
+    const { arrival } = exchange;
+    const { gzip } = document;
+    const isZipped = gzip !== undefined && acceptsGzip(arrival.header('accept-encoding'));
+    // Other bytes, so another strong tag (RFC 9110 §8.8.3.3).
+    const etag = isZipped ? document.etag.replace(/"$/, '-gzip"') : document.etag;
+    const vary: HeaderRecord = gzip === undefined ? {} : { vary: 'Accept-Encoding' };
+    if (matchesEtag(arrival.header('if-none-match'), etag))
+      return exchange.succeed({ status: 304, headers: complete({ etag, ...cached, ...vary }) });
+    if (isZipped) {
+      const headers = complete({ ...typed, ...vary, etag, 'content-encoding': 'gzip' });
+      return exchange.succeed({ status: 200, headers, body: gzip });
+    }
+    if (last?.document !== document)
+      last = { document, headers: complete({ ...typed, ...vary, etag }) };
+    return exchange.succeed({ status: 200, headers: last.headers, body: document.body });
+  };
   return (exchange, params) => {
     const document = route.current(params);
-    if (document === undefined) throw new Refusal('not_found');
-    const { etag, body } = document;
-    if (matchesEtag(exchange.arrival.header('if-none-match'), etag))
-      return exchange.succeed({ status: 304, headers: complete({ etag, ...cached }) });
-    if (last?.document !== document) last = { document, headers: complete({ ...typed, etag }) };
-    return exchange.succeed({ status: 200, headers: last.headers, body });
+    return document instanceof Promise
+      ? document.then((found) => answer(exchange, found))
+      : answer(exchange, document);
   };
 }
 
-/** Weak comparison, as If-None-Match asks for (RFC 9110 §13.1.2). */
-function matchesEtag(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return (
-    header.trim() === '*' ||
-    header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === etag)
-  );
-}
-
 const NO_STORE: HeaderRecord = { 'cache-control': 'no-store' };
+
+/** Whose share a request takes of: an API key's or a session's, else the network's. */
+function clientOf({ apiKey, principal, requester }: Exchange): LimitedClient {
+  if (apiKey !== undefined) return { kind: 'api_key', id: apiKey.id };
+  if (principal !== undefined) return { kind: 'session', id: principal.session.id };
+  return { kind: 'network', requester };
+}
 
 /** What a request does to the limit of its route. @throws {Refusal} rate_limited */
 function limiter({ limit }: Route, { limits, limitFields }: OperationSettings) {
   if (limit === undefined) return null;
   return (exchange: Exchange): void => {
-    const { principal, requester } = exchange;
-    const state = limits.take(
-      limit,
-      principal === undefined
-        ? { kind: 'network', requester }
-        : { kind: 'session', id: principal.session.id },
-    );
+    const state = limits.take(limit, clientOf(exchange));
     if (state === null) return;
     if (limitFields) {
       exchange.always = { 'ratelimit-policy': policyText(state), ratelimit: stateText(state) };
@@ -110,7 +141,8 @@ function limiter({ limit }: Route, { limits, limitFields }: OperationSettings) {
 
 function serveOperation(route: Route, settings: OperationSettings): Serve {
   const { security, handle } = route;
-  const { authenticate, complete } = settings;
+  const { complete } = settings;
+  const readBody = route.protocol === 'oauth' ? readFormBody : readJsonBody;
   const countRequest = limiter(route, settings);
   const empty = complete(NO_STORE);
   const json = complete({ 'content-type': 'application/json', ...NO_STORE });
@@ -124,24 +156,38 @@ function serveOperation(route: Route, settings: OperationSettings): Serve {
         });
   const serve = async (exchange: Exchange, params: Params): Promise<Response> => {
     const { arrival } = exchange;
-    const principal =
-      security === 'public' ? undefined : await authenticate(accessToken(exchange), security);
     // Before the body is looked at, so that the log names the caller of a bad one.
-    exchange.principal = principal;
+    if (security !== 'public') await authenticateCaller(exchange, security, settings);
     countRequest?.(exchange);
-    const body = checkedBody(route, await readJsonBody(arrival), arrival.header('content-type'));
-    const result = await handle(exchange.call(body, params, principal));
-    if (route.renewsDevice === true) await settings.giveDevice(exchange, principal);
+    const body = checkedBody(route, await readBody(arrival), arrival.header('content-type'));
+    const result = await handle(exchange.call(body, params));
+    if (route.renewsDevice === true) await settings.giveDevice(exchange, exchange.principal);
     return finish(exchange, result);
   };
   if (security !== 'public' || route.body !== undefined || countRequest !== null) return serve;
   return (exchange, params) => {
     if (exchange.arrival.hasContent) return serve(exchange, params);
-    const result = handle(exchange.call(undefined, params, undefined));
+    const result = handle(exchange.call(undefined, params));
     return result instanceof Promise
       ? result.then((settled) => finish(exchange, settled))
       : finish(exchange, result);
   };
+}
+
+/** Sets who calls; one or the other, as the route asks. */
+async function authenticateCaller(
+  exchange: Exchange,
+  security: BearerSecurity | ApiKeySecurity,
+  { authenticate, authenticateApiKey }: OperationSettings,
+): Promise<void> {
+  if (security.scheme === 'bearer')
+    exchange.principal = await authenticate(accessToken(exchange), security);
+  else
+    exchange.apiKey = await authenticateApiKey(
+      exchange.requester,
+      presentedApiKey(exchange),
+      security.scope,
+    );
 }
 
 function accessToken(exchange: Exchange): string {
@@ -161,7 +207,10 @@ function checkedBody(route: Route, received: unknown, contentType: string | unde
   }
   if (received === undefined && route.bodyOptional !== true)
     throw new Refusal(contentType === undefined ? 'unsupported_media_type' : 'malformed_request', {
-      detail: 'Send a JSON body with Content-Type: application/json.',
+      detail:
+        route.protocol === 'oauth'
+          ? 'Send a form with Content-Type: application/x-www-form-urlencoded.'
+          : 'Send a JSON body with Content-Type: application/json.',
     });
   const parsed = route.body.safeParse(received ?? {}, { reportInput: true });
   if (parsed.success) return parsed.data;
@@ -197,11 +246,18 @@ const BEARER_PROBLEMS: ReadonlySet<string> = new Set([
   'insufficient_user_authentication',
 ]);
 
+const API_KEY_PROBLEMS: ReadonlySet<string> = new Set([
+  'invalid_api_key',
+  'insufficient_scope',
+  'too_many_attempts',
+]);
+
 function isDeclared(route: AnyRoute, { code }: Refusal): boolean {
   if (FRONT_DOOR.has(code) || route.problems.includes(code)) return true;
   if (route.kind === 'document') return code === 'not_found';
   if (code === 'rate_limited' && route.limit !== undefined) return true;
-  return route.security !== 'public' && BEARER_PROBLEMS.has(code);
+  if (route.security === 'public') return false;
+  return (route.security.scheme === 'bearer' ? BEARER_PROBLEMS : API_KEY_PROBLEMS).has(code);
 }
 
 /**

@@ -8,11 +8,13 @@ import type { LimitName } from '../core/limit/limits.ts';
 import type { RefusalCode } from '../refusal.ts';
 import type { Requester } from '../core/session/requester.ts';
 import type { Principal } from '../core/session/session.ts';
+import type { ApiKey } from '../core/api-key/api-key.ts';
+import type { WantedScope } from '../core/api-key/api-keys.ts';
 
 export type Method = 'get' | 'post' | 'patch' | 'delete';
 
 /** Who may call a route. The compiler refuses a route that doesn't say. */
-export type Security = 'public' | BearerSecurity;
+export type Security = 'public' | BearerSecurity | ApiKeySecurity;
 
 /** A user's access token; `fresh` asks for a recent authentication besides (RFC 9470). */
 export interface BearerSecurity {
@@ -22,6 +24,16 @@ export interface BearerSecurity {
 
 export function bearer(options: { fresh: boolean } = { fresh: false }): BearerSecurity {
   return { scheme: 'bearer', fresh: options.fresh };
+}
+
+/** An API key with a scope; `any` takes every key that is good. */
+export interface ApiKeySecurity {
+  readonly scheme: 'api_key';
+  readonly scope: WantedScope;
+}
+
+export function apiKey(scope: WantedScope): ApiKeySecurity {
+  return { scheme: 'api_key', scope };
 }
 
 /** What a handler is given of one request. */
@@ -48,9 +60,15 @@ export interface PrincipalCall<Body> extends Call<Body> {
   readonly principal: Principal;
 }
 
+export interface ApiKeyCall<Body> extends Call<Body> {
+  readonly apiKey: ApiKey;
+}
+
 type CallFor<S extends Security, Body> = S extends BearerSecurity
   ? PrincipalCall<Body>
-  : Call<Body>;
+  : S extends ApiKeySecurity
+    ? ApiKeyCall<Body>
+    : Call<Body>;
 
 export interface RouteDefinition<
   S extends Security,
@@ -64,8 +82,13 @@ export interface RouteDefinition<
   readonly description?: string;
   readonly tag: string;
   readonly security: S;
-  /** The JSON body. Without one, the route takes no body or `{}`. */
+  /** The body. Without one, the route takes no body or `{}`. */
   readonly body?: B;
+  /**
+   * `oauth`: the body is a form and refusals have the form of RFC 6749 §5.2, as the endpoints of
+   * OAuth's RFCs have it. By default JSON and problem documents.
+   */
+  readonly protocol?: 'oauth';
   /** Which limit per client stands before it; the refusal is declared by this. */
   readonly limit?: LimitName;
   /** Whether it voids the caller's device token, so that the answer carries a fresh one. */
@@ -99,6 +122,7 @@ export interface Route {
   readonly tag: string;
   readonly security: Security;
   readonly body?: z.ZodType;
+  readonly protocol?: 'oauth';
   readonly limit?: LimitName;
   readonly renewsDevice?: true;
   readonly bodyOptional?: true;
@@ -107,7 +131,9 @@ export interface Route {
   readonly accepted?: { readonly reply: z.ZodType; readonly when: (reply: unknown) => boolean };
   readonly problems: readonly RefusalCode[];
   readonly headers?: Readonly<Record<string, string>>;
-  handle(call: Call<unknown> & { principal: Principal | undefined }): unknown;
+  handle(
+    call: Call<unknown> & { principal: Principal | undefined; apiKey: ApiKey | undefined },
+  ): unknown;
 }
 
 /** Makes the value of a route; its types tie body, principal and reply to the handler. */
@@ -115,7 +141,8 @@ export function route<
   const S extends Security,
   B extends z.ZodType | undefined = undefined,
   R extends z.ZodType | undefined = undefined,
->(definition: RouteDefinition<S, B, R>): Route {
+>(definition: RouteDefinition<S, B, R>): Route;
+export function route(definition: object): Route {
   // The server hands each handler a call whose body went through that route's own schema, and a
   // principal whenever its security asks for one.
   return { kind: 'operation', ...definition } as Route;
@@ -129,6 +156,8 @@ export interface DocumentBytes {
   readonly body: string | Buffer;
   /** A strong entity tag with its quotes (RFC 9110 §8.8.3). */
   readonly etag: string;
+  /** The same, compressed, for whoever accepts it. */
+  readonly gzip?: Buffer;
 }
 
 /** A public document: JWKS, metadata, a key as PEM, the OpenAPI document. */
@@ -143,7 +172,9 @@ export interface DocumentRoute {
   readonly maxAgeSeconds: number;
   readonly problems: readonly RefusalCode[];
   /** The document as it is now; undefined is a 404. Called for each request: return kept bytes. */
-  readonly current: (params: Readonly<Record<string, string>>) => DocumentBytes | undefined;
+  readonly current: (
+    params: Readonly<Record<string, string>>,
+  ) => DocumentBytes | undefined | Promise<DocumentBytes | undefined>;
 }
 
 export function document(definition: Omit<DocumentRoute, 'kind' | 'method'>): DocumentRoute {

@@ -8,7 +8,7 @@
 import { Refusal } from '../refusal.ts';
 import type { Kernel } from '../core/kernel.ts';
 import { TokenRefused } from '../core/token/access-token.ts';
-import type { AccessClaims } from '../core/token/access-token.ts';
+import type { AccessClaims } from '../core/token/access-claims.ts';
 import type { Principal } from '../core/session/session.ts';
 import type { BearerSecurity } from './route.ts';
 

@@ -25,8 +25,9 @@ import type { ExchangeShared } from './exchange.ts';
 import { faultFields } from './faults.ts';
 import { readablePath, simplifyUrl } from './front-door.ts';
 import { securityHeaders } from './headers.ts';
+import { OAUTH_ERROR_HEADERS } from './oauth-error.ts';
 import { serveRoute } from './operation.ts';
-import type { Authenticate, Serve } from './operation.ts';
+import type { Authenticate, AuthenticateApiKey, Serve } from './operation.ts';
 import { honoPath, methodFinder, paramReader } from './paths.ts';
 import { addressReader, canonicalAddress } from './requester.ts';
 import type { AddressOf } from './requester.ts';
@@ -52,6 +53,7 @@ export interface HttpDeps {
   readonly random: Random;
   readonly settings: HttpSettings;
   readonly authenticate: Authenticate;
+  readonly authenticateApiKey: AuthenticateApiKey;
   readonly limits: Pick<Limits, 'take'>;
   readonly giveDevice: GiveDevice;
 }
@@ -100,6 +102,7 @@ export function createServer(
   const shared: ExchangeShared = {
     complete,
     problemHeaders: complete(PROBLEM_HEADERS),
+    oauthHeaders: complete(OAUTH_ERROR_HEADERS),
     cors: createCors(settings.corsOrigins, settings.cookieOrigins),
     clock: deps.clock,
     log,
@@ -111,6 +114,7 @@ export function createServer(
     faultFields: faultFields(deps.clock),
     complete,
     authenticate: deps.authenticate,
+    authenticateApiKey: deps.authenticateApiKey,
     limits: deps.limits,
     giveDevice: deps.giveDevice,
     limitFields: settings.limitFields,

@@ -133,6 +133,19 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'At the start: users have enrolled a factor that the configuration disables; they sign in without it.',
   },
+  'token.exchanged': {
+    level: 'debug',
+    sentence: 'A service exchanged a user\u2019s token for a narrower one.',
+  },
+  'api_key.refused': {
+    level: 'info or warn',
+    sentence:
+      'A wrong, expired or revoked API key was presented; reason says which. After 20 a minute from one network a warning, then none.',
+  },
+  'api_key.use_unrecorded': {
+    level: 'warn',
+    sentence: 'The last use of an API key could not be written; the request went on.',
+  },
   'password.changed': {
     level: 'info',
     sentence: 'A user changed the password; the other sessions were ended.',

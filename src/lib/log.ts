@@ -16,6 +16,7 @@ export interface LogFields {
   readonly 'user_agent.original'?: string | null;
   readonly 'user.id'?: string;
   readonly 'session.id'?: string;
+  readonly 'api_key.id'?: string;
   readonly 'error.type'?: string;
   readonly 'exception.type'?: string;
   readonly 'exception.message'?: string;
@@ -56,6 +57,7 @@ export interface RequestLine {
   readonly trace?: Pick<LogFields, 'trace_id' | 'span_id' | 'trace_flags'> | undefined;
   readonly userId?: string | undefined;
   readonly sessionId?: string | undefined;
+  readonly apiKeyId?: string | undefined;
   /** The problem code of a refusal. */
   readonly problem?: string | undefined;
 }
@@ -72,6 +74,7 @@ export function requestFields(line: RequestLine): LogFields {
     'user_agent.original': line.userAgent,
     ...(line.userId === undefined ? {} : { 'user.id': line.userId }),
     ...(line.sessionId === undefined ? {} : { 'session.id': line.sessionId }),
+    ...(line.apiKeyId === undefined ? {} : { 'api_key.id': line.apiKeyId }),
     ...(line.problem === undefined ? {} : { 'error.type': line.problem }),
     duration_ms: line.durationMs,
   };

@@ -66,7 +66,7 @@ describe('zsh and fish', () => {
         .stdout.split('\n')
         .map((one) => one.split('\t')[0] ?? '')
         .filter((one) => one !== '');
-    expect(ask('postern k')).toEqual(['keys']);
+    expect(ask('postern k')).toEqual(['keys', 'kit']);
     expect(ask('postern keys ro')).toEqual(['rotate']);
     expect(ask('postern keys rotate --w')).toEqual(['--withdraw']);
   });

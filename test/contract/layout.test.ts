@@ -23,6 +23,7 @@ const CORE_TOP = [
   'sweep.ts',
 ];
 const CORE_NOUNS = [
+  'api-key',
   'attempt',
   'email',
   'factor',

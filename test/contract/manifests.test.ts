@@ -123,7 +123,7 @@ test.each(['alerts.yaml', 'prometheus.yaml'])(
 
 test('Caddy and Traefik let no caller name somebody, and ask /verify', () => {
   expect(read('examples/caddy/Caddyfile')).toMatch(
-    /request_header -X-Auth-\*[\s\S]*forward_auth[\s\S]*uri \/verify/,
+    /request_header -X-Auth-User[\s\S]*request_header -X-Auth-Email[\s\S]*forward_auth[\s\S]*uri \/verify/,
   );
   const { http } = parse(read('examples/traefik/dynamic.yaml'));
   const { verify, 'no-forged-identity': cleaned } = http.middlewares;

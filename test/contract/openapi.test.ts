@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { features } from '../../src/features/index.ts';
 import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import { assert, create } from '../support/authenticator.ts';
+import { makeKey } from '../support/api-key.ts';
+import type { MadeKey } from '../support/api-key.ts';
 import { codeAt } from '../support/mfa.ts';
 import type { CallOptions, Reply, TestApp } from '../support/app.ts';
 
@@ -37,7 +39,8 @@ let document: Document;
 let ajv: Ajv2020;
 beforeAll(async () => {
   app = await createTestApp({
-    config: '[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n',
+    config:
+      '[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n[audiences."https://billing.example.com"]\n',
   });
   document = (await app.call('GET', '/openapi.json')).body;
   ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
@@ -83,8 +86,13 @@ describe('the document', () => {
       const route = app.routes.find(
         (candidate) => candidate.method === method && candidate.path === path,
       );
-      const isPublic = route?.kind === 'document' || route?.security === 'public';
-      expect([name, operation.security]).toEqual([name, isPublic ? [] : [{ bearer: [] }]]);
+      const security = route?.kind === 'document' ? 'public' : route?.security;
+      const isPublic = security === 'public';
+      const asked =
+        typeof security === 'object' && security.scheme === 'api_key'
+          ? [{ api_key_basic: [] }, { api_key_header: [] }]
+          : [{ bearer: [] }];
+      expect([name, operation.security]).toEqual([name, isPublic ? [] : asked]);
       if (!isPublic) expect([name, operation.responses['401'] !== undefined]).toEqual([name, true]);
       expect(operation.summary.length).toBeGreaterThan(3);
       expect(operation.tags.length).toBe(1);
@@ -135,7 +143,8 @@ describe('the document', () => {
 });
 
 describe('a feature that is off', () => {
-  test.each(features.map(({ name }) => name))(
+  // The keys themselves are the command line's.
+  test.each(features.map(({ name }) => name).filter((name) => name !== 'api-key'))(
     '%s: no path in the document, 404 at each, and the others as before',
     async (name) => {
       const own = await createTestApp({
@@ -150,7 +159,7 @@ describe('a feature that is off', () => {
         expect([path, body.paths[path]?.[method]]).toEqual([path, undefined]);
         const reply = await own.call(
           method.toUpperCase(),
-          path.replace('{id}', 'x').replace('{kid}', 'x'),
+          path.replace('{id}', 'x').replace('{kid}', 'x').replace('{n}', '0'),
           method === 'post' ? { body: {} } : {},
         );
         expect([method, path, reply.status]).toEqual([method, path, paths.has(path) ? 405 : 404]);
@@ -237,6 +246,53 @@ describe('every answer is one that the document declares', () => {
     'POST /logout': () => ({ refresh_token: 'x.y.z' }),
   };
 
+  const FORM = 'application/x-www-form-urlencoded';
+  const forms: Readonly<Record<string, string>> = {
+    'POST /introspect': 'token=x.y.z',
+    'POST /revoke': 'token=x.y.z',
+    'POST /token': 'grant_type=client_credentials',
+  };
+  /** Right and wrong forms, with right and wrong keys. */
+  const formVariants = (name: string, key: MadeKey, narrow: MadeKey): CallOptions[] => {
+    const type = { 'content-type': FORM };
+    const raw = forms[name] ?? '';
+    return [
+      { raw, headers: { ...type, ...key.basic } },
+      { raw, headers: { ...type, ...narrow.basic } },
+      { raw, headers: type },
+      { raw: '%', headers: { ...type, ...key.basic } },
+      { raw: 'a=b', headers: { ...type, ...key.basic } },
+      { raw: 'a'.repeat(70_000), headers: { ...type, ...key.basic } },
+      { raw, headers: { 'content-type': 'text/plain', ...key.basic } },
+    ];
+  };
+
+  const isForm = ({ operation }: { operation: Operation }): boolean =>
+    operation.requestBody?.content[FORM] !== undefined;
+
+  const jsonOperations = () => operations().filter((one) => !isForm(one));
+
+  test('a status list that is not there', async () => {
+    expectDeclared('GET', '/status-lists/9', await app.call('GET', '/status-lists/9'));
+  });
+
+  test('the forms: right and wrong ones, with right and wrong keys', async () => {
+    const key = await makeKey(app, 'walker', { audiences: ['https://billing.example.com'] });
+    const narrow = await makeKey(app, 'narrow', { scopes: ['events'] });
+    const asked = operations().filter(isForm);
+    expect(asked.map(({ name }) => name).sort()).toEqual(Object.keys(forms).sort());
+    for (const { name, path } of asked) {
+      const replies: Reply[] = [];
+      for (const variant of formVariants(name, key, narrow))
+        replies.push(await app.call('POST', path, variant));
+      for (const reply of replies) expectDeclared('POST', path, reply);
+      expect([name, replies.map(({ status }) => status)]).toEqual([
+        name,
+        expect.arrayContaining([200, 400, 401, 413, 415]),
+      ]);
+    }
+  });
+
   const BAD_BODIES: readonly CallOptions[] = [
     { raw: '{' },
     { raw: '[]' },
@@ -255,12 +311,13 @@ describe('every answer is one that the document declares', () => {
   const withIds = (path: string): string =>
     path
       .replace('{id}', '00000000-0000-7000-8000-000000000000')
+      .replace('{n}', '0')
       .replace('{kid}', app.kernel.signingKeys.published()[0]?.jwk.kid ?? '');
 
   test('a walk over all of them: right, without a token, with a bad one, stale, with bad bodies', async () => {
     await app.register('walker');
     const statuses = new Map<string, Set<number>>();
-    for (const { name, path, method, operation } of operations()) {
+    for (const { name, path, method, operation } of jsonOperations()) {
       const seen = new Set<number>();
       statuses.set(name, seen);
       const send = async (options: CallOptions, target = path) => {

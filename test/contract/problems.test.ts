@@ -4,12 +4,14 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { StorageUnavailable } from '../../src/db/database.ts';
+import { oauthErrorOf } from '../../src/http/oauth-error.ts';
 import { PROBLEMS, catalogue } from '../../src/http/problems.ts';
 import { REFUSALS } from '../../src/refusal.ts';
 import type { RefusalCode } from '../../src/refusal.ts';
 import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 import { addPasskey, forgetPassword, tryRegister } from '../passkey/story.ts';
+import { makeKey, postForm } from '../support/api-key.ts';
 import { enrolIn } from '../support/mfa.ts';
 import { request, sendRaw } from '../support/raw.ts';
 
@@ -27,16 +29,27 @@ const FRONT_DOOR: readonly RefusalCode[] = [
   'internal_error',
   'storage_unavailable',
 ];
+const API_KEY: readonly RefusalCode[] = ['invalid_api_key', 'insufficient_scope'];
 const BEARER: readonly RefusalCode[] = [
   'invalid_token',
   'session_revoked',
   'insufficient_user_authentication',
 ];
 
+/** Refusals that come in the form of RFC 6749 alone. */
+const OAUTH: readonly RefusalCode[] = [
+  ...API_KEY,
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'unsupported_token_type',
+];
+const BILLING = 'https://billing.example.com';
+
 let app: TestApp;
 let closed: TestApp;
 beforeAll(async () => {
-  app = await createTestApp();
+  app = await createTestApp({ config: `[audiences."${BILLING}"]\n` });
   closed = await createTestApp({
     config:
       '[registration]\nenabled = false\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n',
@@ -93,6 +106,32 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
     const { access } = await app.register();
     app.clock.advance(6 * 60_000);
     return app.call('DELETE', '/me', { token: access });
+  },
+  invalid_api_key: () => postForm(app, '/introspect', { token: 'x' }),
+  insufficient_scope: async () => {
+    const { basic } = await makeKey(app, 'events', { scopes: ['events'] });
+    return postForm(app, '/introspect', { token: 'x' }, basic);
+  },
+  unauthorized_client: async () => {
+    const { basic } = await makeKey(app, 'without-audiences');
+    return postForm(app, '/token', { grant_type: 'client_credentials' }, basic);
+  },
+  unsupported_grant_type: async () => {
+    const { basic } = await makeKey(app, 'with-a-password');
+    return postForm(app, '/token', { grant_type: 'password' }, basic);
+  },
+  invalid_scope: async () => {
+    const { basic } = await makeKey(app, 'with-scopes', { audiences: [BILLING] });
+    return postForm(app, '/token', { grant_type: 'client_credentials', scope: 'all' }, basic);
+  },
+  unsupported_token_type: async () => {
+    const { basic } = await makeKey(app, 'for-billing', { audiences: [BILLING] });
+    const { body } = await postForm(app, '/token', { grant_type: 'client_credentials' }, basic);
+    return postForm(app, '/revoke', { token: body.access_token }, basic);
+  },
+  invalid_target: async () => {
+    const { username } = await app.register();
+    return app.login(username, PASSWORD, { resource: 'https://nobody.example.com' });
   },
   account_disabled: async () => {
     const { userId, username } = await app.register();
@@ -226,6 +265,7 @@ describe('the catalogue', () => {
     const declared = new Set<string>([
       ...FRONT_DOOR,
       ...BEARER,
+      ...API_KEY,
       ...[...app.routes, ...closed.routes].flatMap(({ problems }) => problems),
     ]);
     expect(CODES.filter((code) => !declared.has(code))).toEqual([]);
@@ -235,6 +275,7 @@ describe('the catalogue', () => {
     const declared = new Set<string>([
       ...FRONT_DOOR,
       ...BEARER,
+      ...API_KEY,
       ...[...app.routes, ...closed.routes].flatMap(({ problems }) => problems),
     ]);
     expect([...declared].filter((code) => !(code in PRODUCED)).sort()).toEqual([]);
@@ -245,6 +286,19 @@ describe('the catalogue', () => {
     if (made === undefined) throw new Error('not in the catalogue');
     const reply = await PRODUCED[made]?.();
     const { status, title } = PROBLEMS[made];
+    if (OAUTH.includes(made)) {
+      expect([reply?.status, reply?.headers.get('content-type')]).toEqual([
+        status,
+        'application/json',
+      ]);
+      expect(reply?.body).toEqual({
+        error: oauthErrorOf(made).error,
+        error_description: expect.stringMatching(/\.$/),
+        request_id: reply?.headers.get('x-request-id'),
+      });
+      if (status === 401) expect(reply?.headers.get('www-authenticate')).toMatch(/^Basic/);
+      return;
+    }
     expect(reply?.body).toMatchObject({
       type: `urn:postern:problem:${code}`,
       code,

@@ -35,7 +35,7 @@ describe('docs/threats.md', () => {
   test('every id stands once', () => {
     expect(listed.filter((id, at) => listed.indexOf(id) !== at)).toEqual([]);
     for (const [letter, count] of [
-      ['J', 13],
+      ['J', 16],
       ['P', 8],
       ['E', 6],
       ['L', 6],
@@ -43,8 +43,8 @@ describe('docs/threats.md', () => {
       ['S', 8],
       ['W', 9],
       ['I', 3],
-      ['H', 14],
-      ['A', 7],
+      ['H', 15],
+      ['A', 8],
       ['N', 9],
       ['G', 13],
       ['T', 18],

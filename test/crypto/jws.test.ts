@@ -362,7 +362,7 @@ describe('compact JWS', () => {
     expect(refusal(forge(GOOD, Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])))).toBe('malformed');
   });
 
-  test('R2, J10: 4,096 characters are read, one more is not', () => {
+  test('R2, J10: MAX_TOKEN_LENGTH characters are read, one more is not', () => {
     const padded = (length: number): string => {
       for (let n = 0; ; n += 1) {
         const token = signJws(secret, 'at+jwt', { p: 'x'.repeat(n) });

@@ -207,6 +207,17 @@ describe.skipIf(isMissing('nginx'))('nginx', () => {
     ).toBe('invalid_credentials');
   });
 
+  test('both forms of the metadata of an issuer with a path are there', async () => {
+    for (const path of [
+      '/.well-known/oauth-authorization-server/auth',
+      '/auth/.well-known/oauth-authorization-server',
+      '/auth/.well-known/openid-configuration',
+    ]) {
+      const { status, body } = await proxy.call('GET', path);
+      expect([path, status, body.issuer]).toEqual([path, 200, ISSUER]);
+    }
+  });
+
   test('a session that ended is refused at once', async () => {
     const { body } = await server.login('ada');
     expect((await proxy.call('GET', '/orders', { token: body.access_token })).status).toBe(200);
@@ -243,6 +254,17 @@ describe.skipIf(isMissing('haproxy'))('haproxy', () => {
   afterAll(async () => {
     await proxy.peer.stop();
     await proxy.echo.stop();
+  });
+
+  test('both forms of the metadata of an issuer with a path are there', async () => {
+    for (const path of [
+      '/.well-known/oauth-authorization-server/auth',
+      '/auth/.well-known/oauth-authorization-server',
+      '/auth/.well-known/openid-configuration',
+    ]) {
+      const { status, body } = await proxy.call('GET', path);
+      expect([path, status, body.issuer]).toEqual([path, 200, ISSUER]);
+    }
   });
 
   test('a good token goes through with the identity of the token, whatever the caller wrote', async () => {

@@ -13,6 +13,7 @@ import { afterAll } from 'vitest';
 export const PEERS = {
   nginx: { path: '/usr/sbin/nginx', debian: 'nginx' },
   haproxy: { path: '/usr/sbin/haproxy', debian: 'haproxy' },
+  caddy: { path: '/usr/bin/caddy', debian: 'caddy' },
   chromium: { path: '/usr/bin/chromium', debian: 'chromium' },
   pyjwt: { path: '/usr/bin/python3', debian: 'python3-jwt python3-cryptography' },
 } as const;

@@ -170,8 +170,10 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
   ): Promise<Authenticated> => {
     const { user, effects, deviceToken } = verified;
     const begun: readonly Statement[] = dueAt === null ? [] : [beginEnrolmentGrace(user.id, dueAt)];
-    const { session, statements } = deps.sessions.start(context, { user, factors: presented });
-    await commit(context, [...effects, ...begun, ...statements]);
+    const started = deps.sessions.start(context, { user, factors: presented });
+    const { session, inserted, statements } = started;
+    const done = await commit(context, [...effects, ...begun, ...statements]);
+    const statusIndex = done.rowsOf(inserted)[0]?.statusIndex ?? null;
     context.log.write('info', 'sign_in.succeeded', 'a session was started', {
       'user.id': user.id,
       'session.id': session.id,
@@ -180,7 +182,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     });
     return {
       status: 'authenticated',
-      ...deps.issueTokens(user, session),
+      ...deps.issueTokens(context, user, { ...session, statusIndex }),
       deviceToken: deviceToken ?? deps.deviceTokens.mint(user),
       ...(dueAt === null ? {} : { mfaDueAt: dueAt }),
     };

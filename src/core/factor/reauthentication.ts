@@ -77,7 +77,7 @@ export function createReauthentication(deps: ReauthenticationDeps): Reauthentica
       context.log.write('info', 'session.reauthenticated', 'a session was authenticated again', {
         factor,
       });
-      return { status: 'authenticated', ...deps.issueTokens(user, renewed) };
+      return { status: 'authenticated', ...deps.issueTokens(context, user, renewed) };
     },
     demandFresh: async ({ user, session }, authTimeSeconds) => {
       if (clock.now() - authTimeSeconds * 1000 > freshForMs) {

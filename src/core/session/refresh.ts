@@ -123,7 +123,7 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
     }
     const user = await findUserById(db, subject.userId);
     if (user === null) throw new Refusal('session_revoked');
-    const tokens = deps.issueTokens(user, rotation.session);
+    const tokens = deps.issueTokens(context, user, rotation.session);
     if (rotation.outcome === 'kept') return { status: 'authenticated', ...tokens, rotated: false };
     if (rotation.outcome === 'grace') {
       context.log.write(

@@ -14,6 +14,10 @@ const PAGE = 10_000;
 
 export interface Revocations {
   isRevoked(sessionId: string): boolean;
+  /** The numbers in the status lists of all sessions that count as ended. */
+  statusIndexes(): Iterable<number>;
+  /** Moves when that set does. */
+  readonly version: number;
   /** Reads what has been added since the last time, by whomever. */
   refresh(): Promise<void>;
   /** Forgets what no token can ask for any more. */
@@ -26,6 +30,7 @@ const since = prepare(
     .select({
       seq: revocation.seq,
       sessionId: revocation.sessionId,
+      statusIndex: revocation.statusIndex,
       expiresAt: revocation.expiresAt,
     })
     .from(revocation)
@@ -33,6 +38,12 @@ const since = prepare(
     .orderBy(revocation.seq)
     .limit(PAGE),
 );
+
+interface Ended {
+  /** When no token of the session lives any more. */
+  readonly expiresAt: number;
+  readonly statusIndex: number | null;
+}
 
 /** Loads the set. It may hold a session too long, never too short. */
 export async function createRevocations({
@@ -42,15 +53,17 @@ export async function createRevocations({
   db: Database;
   clock: Clock;
 }): Promise<Revocations> {
-  const revoked = new Map<string, number>();
+  const revoked = new Map<string, Ended>();
+  let version = 0;
   let seen = 0;
   const refresh = async (): Promise<void> => {
     for (;;) {
       const rows = await db.read(since({ seq: seen }));
-      for (const { seq, sessionId, expiresAt } of rows) {
-        revoked.set(sessionId, expiresAt);
+      for (const { seq, sessionId, statusIndex, expiresAt } of rows) {
+        revoked.set(sessionId, { expiresAt, statusIndex });
         seen = Math.max(seen, seq);
       }
+      if (rows.length > 0) version++;
       if (rows.length < PAGE) return;
     }
   };
@@ -60,7 +73,16 @@ export async function createRevocations({
     refresh,
     prune: () => {
       const now = clock.now();
-      for (const [sessionId, expiresAt] of revoked) if (expiresAt <= now) revoked.delete(sessionId);
+      const before = revoked.size;
+      for (const [sessionId, { expiresAt }] of revoked)
+        if (expiresAt <= now) revoked.delete(sessionId);
+      if (revoked.size !== before) version++;
+    },
+    statusIndexes: function* () {
+      for (const { statusIndex } of revoked.values()) if (statusIndex !== null) yield statusIndex;
+    },
+    get version() {
+      return version;
     },
     get size() {
       return revoked.size;

@@ -19,6 +19,7 @@ const rotatedColumns = {
   lastUsedAt: session.lastUsedAt,
   expiresAt: session.expiresAt,
   factors: session.factors,
+  statusIndex: session.statusIndex,
 };
 
 type Rotated = RowOfColumns<typeof rotatedColumns>;
@@ -86,6 +87,7 @@ const revokeReused = prepare(
       .select({
         seq: sql<number>`NULL`.as('seq'),
         sessionId: session.id,
+        statusIndex: session.statusIndex,
         expiresAt: given('until').as('expires_at'),
       })
       .from(session)

@@ -25,6 +25,7 @@ export const sessionColumns = {
   expiresAt: session.expiresAt,
   ip: session.ip,
   userAgent: session.userAgent,
+  statusIndex: session.statusIndex,
 };
 
 export type Session = RowOfColumns<typeof sessionColumns>;
@@ -42,6 +43,7 @@ export interface Principal {
 export type EndReason =
   | 'logout'
   | 'logout_all'
+  | 'revoked'
   | 'session_removed'
   | 'password_changed'
   | 'token_reused'
@@ -126,6 +128,7 @@ function enders(selected: SQL | undefined): Enders {
             .select({
               seq: sql<number>`NULL`.as('seq'),
               sessionId: session.id,
+              statusIndex: session.statusIndex,
               expiresAt: given('until').as('expires_at'),
             })
             .from(session)

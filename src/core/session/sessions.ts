@@ -1,11 +1,12 @@
 /** Sessions for features: starting, finding, listing and ending them, within the configured limits. */
-import type { Database, Statement } from '../../db/database.ts';
+import type { Database } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Context } from '../context.ts';
 import type { PresentedFactor } from '../factor/presented.ts';
 import type { User } from '../user/user.ts';
 import { endSessions, findPrincipal, listSessions } from './session.ts';
 import { startSession } from './start.ts';
+import type { StartedSession } from './start.ts';
 import type {
   EndReason,
   EndSessions,
@@ -20,7 +21,7 @@ export interface Sessions {
   start(
     context: Context,
     who: { readonly user: User; readonly factors: readonly PresentedFactor[] },
-  ): { readonly session: Session; readonly statements: readonly Statement[] };
+  ): StartedSession;
   /** The statements that end sessions; the first yields a row for each. */
   end(selection: SessionSelection, reason: EndReason): EndSessions;
   /** The user and the live session of a token; null when it ended or its user is disabled or gone. */

@@ -10,32 +10,52 @@ import type { User } from '../user/user.ts';
 import type { Requester } from './requester.ts';
 import { endSessions, isLive, ofUser, sessionColumns } from './session.ts';
 import type { Principal, Session, SessionLimits } from './session.ts';
-import { session } from './tables.ts';
+import { session, statusCounter } from './tables.ts';
+
+const countStatusIndex = prepare(
+  query
+    .insert(statusCounter)
+    .values({ id: 1, next: 1 })
+    .onConflictDoUpdate({
+      target: statusCounter.id,
+      set: { next: sql`${statusCounter.next} + 1` },
+    }),
+);
 
 const insert = prepare(
-  query.insert(session).select(
-    query
-      .select({
-        id: given('id').as('id'),
-        userId: user.id,
-        generation: sql<number>`0`.as('generation'),
-        rotatedAt: given('now').as('rotated_at'),
-        rotatedBy: sql<null>`NULL`.as('rotated_by'),
-        authTime: given('now').as('auth_time'),
-        factors: given('factors').as('factors'),
-        createdAt: given('now').as('created_at'),
-        lastUsedAt: given('now').as('last_used_at'),
-        expiresAt: given('expiresAt').as('expires_at'),
-        endedAt: sql<null>`NULL`.as('ended_at'),
-        endReason: sql<null>`NULL`.as('end_reason'),
-        ip: given('ip').as('ip'),
-        userAgent: given('userAgent').as('user_agent'),
-      })
-      .from(user)
-      .where(
-        and(eq(user.id, given('userId')), eq(user.epoch, given('epoch')), isNull(user.disabledAt)),
-      ),
-  ),
+  query
+    .insert(session)
+    .select(
+      query
+        .select({
+          id: given('id').as('id'),
+          userId: user.id,
+          generation: sql<number>`0`.as('generation'),
+          rotatedAt: given('now').as('rotated_at'),
+          rotatedBy: sql<null>`NULL`.as('rotated_by'),
+          authTime: given('now').as('auth_time'),
+          factors: given('factors').as('factors'),
+          createdAt: given('now').as('created_at'),
+          lastUsedAt: given('now').as('last_used_at'),
+          expiresAt: given('expiresAt').as('expires_at'),
+          endedAt: sql<null>`NULL`.as('ended_at'),
+          endReason: sql<null>`NULL`.as('end_reason'),
+          ip: given('ip').as('ip'),
+          userAgent: given('userAgent').as('user_agent'),
+          statusIndex: sql<number>`(SELECT ${statusCounter.next} FROM ${statusCounter})`.as(
+            'status_index',
+          ),
+        })
+        .from(user)
+        .where(
+          and(
+            eq(user.id, given('userId')),
+            eq(user.epoch, given('epoch')),
+            isNull(user.disabledAt),
+          ),
+        ),
+    )
+    .returning({ statusIndex: session.statusIndex }),
 );
 
 export interface NewSession {
@@ -47,6 +67,14 @@ export interface NewSession {
   readonly now: number;
 }
 
+/** A session that is about to be committed; its number in the status lists is given by the commit. */
+export interface StartedSession {
+  readonly session: Omit<Session, 'statusIndex'>;
+  readonly inserted: Statement<Pick<Session, 'statusIndex'>>;
+  /** All statements, the one above among them. */
+  readonly statements: readonly Statement[];
+}
+
 /**
  * The statements that start a session, and the session: it is inserted only if the user is still in
  * the state in which the factors were verified (else `invalid_credentials`), and the oldest sessions
@@ -55,10 +83,10 @@ export interface NewSession {
 export function startSession(
   limits: SessionLimits,
   { id, user: owner, factors, requester, now }: NewSession,
-): { readonly session: Session; readonly statements: readonly Statement[] } {
+): StartedSession {
   const { ip, userAgent } = requester;
   const expiresAt = now + limits.refreshTtlMs;
-  const inserted = insert({
+  const inserting = insert({
     id,
     userId: owner.id,
     epoch: owner.epoch,
@@ -68,7 +96,9 @@ export function startSession(
     ip,
     userAgent,
   });
+  const inserted = guarded(inserting, 'invalid_credentials');
   return {
+    inserted,
     session: {
       id,
       userId: owner.id,
@@ -83,7 +113,8 @@ export function startSession(
       userAgent,
     },
     statements: [
-      guarded(inserted, 'invalid_credentials'),
+      countStatusIndex(),
+      inserted,
       ...endSessions(
         { kind: 'beyond', userId: owner.id, keep: limits.maxPerUser },
         'session_limit',

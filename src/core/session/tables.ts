@@ -1,6 +1,6 @@
 /** The tables of sessions and revocations. */
 import { sql } from 'drizzle-orm';
-import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import type { PresentedFactor } from '../factor/presented.ts';
 import { user } from '../user/tables.ts';
 
@@ -26,8 +26,11 @@ export const session = sqliteTable(
     endReason: text('end_reason'),
     ip: text(),
     userAgent: text('user_agent'),
+    /** Its number in the status lists: given once, from `status_counter`, and to nobody else ever. */
+    statusIndex: integer('status_index'),
   },
   (table) => [
+    uniqueIndex('session_status_index').on(table.statusIndex),
     index('session_live_by_user').on(table.userId, table.createdAt).where(sql`ended_at IS NULL`),
     index('session_expires_at').on(table.expiresAt),
     index('session_ended_at').on(table.endedAt).where(sql`ended_at IS NOT NULL`),
@@ -43,7 +46,14 @@ export const revocation = sqliteTable(
   {
     seq: integer().primaryKey({ autoIncrement: true }),
     sessionId: text('session_id').notNull(),
+    statusIndex: integer('status_index'),
     expiresAt: integer('expires_at').notNull(),
   },
   (table) => [index('revocation_expires_at').on(table.expiresAt)],
 );
+
+/** One row: how many numbers of the status lists were given out. It never goes back. */
+export const statusCounter = sqliteTable('status_counter', {
+  id: integer().primaryKey(),
+  next: integer().notNull(),
+});

@@ -11,78 +11,39 @@ import { JwsError, signJws, verifyJws } from '../../crypto/jws.ts';
 import type { JwsKey } from '../../crypto/jws.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { acrOf, amrOf } from '../factor/presented.ts';
-import type { Acr, PresentedFactor } from '../factor/presented.ts';
+import type { PresentedFactor } from '../factor/presented.ts';
+import { isTokenClaims, isUserClaims } from './access-claims.ts';
+import type { AccessClaims, TokenClaims } from './access-claims.ts';
+import type { Audiences } from './audience.ts';
 import { ACCESS_TOKEN_TYPE } from './token-type.ts';
 
-/**
- * Claims that mean something to us or to RFC 7519/9068: an administrator's `claims` can't put
- * others in their place.
- */
-const REGISTERED: ReadonlySet<string> = new Set([
-  'iss',
-  'sub',
-  'aud',
-  'exp',
-  'nbf',
-  'iat',
-  'jti',
-  'sid',
-  'client_id',
-  'auth_time',
-  'amr',
-  'acr',
-  'azp',
-  'nonce',
-  'scope',
-  'cnf',
-  'act',
-  'may_act',
-  'typ',
-  'gen',
-  'status',
-  'events',
-  'preferred_username',
-  'name',
-  'email',
-  'email_verified',
-  '__proto__',
-  'constructor',
-  'prototype',
-]);
-
-export interface AccessClaims {
-  readonly iss: string;
-  readonly sub: string;
+/** What is minted; the rest (issuer, times, id) is the same for all. */
+export interface AccessTokenInput {
   readonly aud: string;
-  readonly exp: number;
-  readonly nbf: number;
-  readonly iat: number;
-  readonly jti: string;
-  readonly sid: string;
-  readonly client_id: string;
-  readonly auth_time: number;
-  readonly amr: readonly string[];
-  readonly acr: Acr;
-  readonly preferred_username?: string;
-  readonly email?: string;
-  readonly [claim: string]: unknown;
+  readonly sub: string;
+  readonly clientId: string;
+  readonly ttlMs: number;
+  /** No token outlives it (ASVS 7.3.2); wall-clock milliseconds. */
+  readonly notAfter: number;
+  /** All other claims. */
+  readonly claims: Readonly<Record<string, unknown>>;
 }
 
-export interface AccessTokenInput {
-  readonly userId: string;
+/** What tells of a session in its tokens. */
+export interface SessionClaimsInput {
   readonly sessionId: string;
   readonly authTime: number;
-  /**
-   * The absolute end of the session, wall-clock milliseconds: no token of it outlives it (ASVS
-   * 7.3.2).
-   */
-  readonly sessionEndsAt: number;
   /** The factors that the session rests on: `amr` and `acr` are derived from them here. */
   readonly factors: readonly PresentedFactor[];
-  /** Profile claims chosen by the configuration; absent ones are left out. */
-  readonly profile: Readonly<Record<string, unknown>>;
-  /** The administrator's claims. */
-  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+export function sessionClaims({ sessionId, authTime, factors }: SessionClaimsInput) {
+  return {
+    sid: sessionId,
+    auth_time: Math.floor(authTime / 1000),
+    amr: amrOf(factors),
+    acr: acrOf(factors),
+  };
 }
 
 /**
@@ -107,8 +68,7 @@ export interface AccessKeys {
 
 export interface AccessTokenOptions {
   readonly issuer: string;
-  readonly audience: string;
-  readonly ttlMs: number;
+  readonly audiences: Audiences;
   readonly cacheEntries: number;
   readonly keys: AccessKeys;
   readonly clock: Clock;
@@ -116,20 +76,37 @@ export interface AccessTokenOptions {
   readonly isRevoked: (sessionId: string) => boolean;
 }
 
+export interface MintedToken {
+  readonly token: string;
+  readonly expiresInSeconds: number;
+}
+
+/** Told whether the signature of a token was remembered. */
+type Looked = (cache: 'hit' | 'miss') => void;
+
 export interface AccessTokens {
-  readonly ttlSeconds: number;
-  mint(input: AccessTokenInput): string;
+  mint(input: AccessTokenInput): MintedToken;
   /**
+   * A user's token for this service's own audience.
+   *
    * @param looked told whether the signature was remembered
    * @throws {TokenRefused}
    */
-  verify(token: string, looked?: (cache: 'hit' | 'miss') => void): AccessClaims;
+  verify(token: string, looked?: Looked): AccessClaims;
+  /**
+   * A token of any audience, a user's or a service's: for those who ask what it is.
+   *
+   * @throws {TokenRefused}
+   */
+  inspect(token: string): TokenClaims;
 }
 
 /** A token whose signature and claims were good, and the key that said so. */
 interface Verified {
   readonly token: string;
-  readonly claims: AccessClaims;
+  readonly claims: TokenClaims;
+  /** The same claims when the token opens this service; null when it is for others. */
+  readonly own: AccessClaims | null;
   readonly key: JwsKey;
 }
 
@@ -146,8 +123,9 @@ const MARK_LENGTH = 32;
 const SKEW_SECONDS = 5;
 
 export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
-  const { issuer, audience, keys, clock, newId } = options;
-  const ttlSeconds = Math.floor(options.ttlMs / 1000);
+  const { issuer, audiences, keys, clock, newId } = options;
+  const ownName = audiences.own.name;
+  const isAudience = (name: string): boolean => name === ownName || audiences.has(name);
   // Found by the end of the signature, believed only when the whole text is the one that was
   // verified: a token that differs in one character misses. A hit still asks for expiry, for the
   // key (it may have been withdrawn) and for revocation.
@@ -156,108 +134,81 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
       ? new LRUCache<string, Verified>({ max: options.cacheEntries })
       : undefined;
 
-  const demandCurrent = (claims: AccessClaims): AccessClaims => {
+  const demandCurrent = ({ exp, iat, nbf, sid }: TokenClaims): void => {
     const now = Math.floor(clock.now() / 1000);
-    if (claims.exp <= now) throw new TokenRefused('token_expired');
-    if (claims.iat > now + SKEW_SECONDS || claims.nbf > now + SKEW_SECONDS)
+    if (exp <= now) throw new TokenRefused('token_expired');
+    if (iat > now + SKEW_SECONDS || nbf > now + SKEW_SECONDS)
       throw new TokenRefused('invalid_token');
-    if (options.isRevoked(claims.sid)) throw new TokenRefused('session_revoked');
-    return claims;
+    if (typeof sid === 'string' && options.isRevoked(sid))
+      throw new TokenRefused('session_revoked');
   };
 
+  /** @throws {TokenRefused} */
+  const check = (token: string): Verified => {
+    let used: JwsKey | undefined;
+    let payload: Record<string, unknown>;
+    try {
+      payload = verifyJws(token, ACCESS_TOKEN_TYPE, (kid) => {
+        used = keys.verificationKey(kid);
+        return used;
+      });
+    } catch (error) {
+      if (error instanceof JwsError) throw new TokenRefused('invalid_token', { cause: error });
+      throw error;
+    }
+    if (!isTokenClaims(payload, issuer, isAudience) || used === undefined)
+      throw new TokenRefused('invalid_token');
+    const isOwn = payload.aud === ownName && payload.client_id === ownName;
+    const own = isOwn && isUserClaims(payload) ? payload : null;
+    return { token, claims: payload, own, key: used };
+  };
+
+  const open = (token: string, looked?: Looked): Verified => {
+    const mark = token.slice(-MARK_LENGTH);
+    const seen = verified?.get(mark);
+    const isSeen = seen?.token === token && keys.verificationKey(seen.key.kid) === seen.key;
+    if (seen !== undefined && isSeen) {
+      looked?.('hit');
+      return seen;
+    }
+    looked?.('miss');
+    const one = check(token);
+    if (isRemembered(one)) verified?.set(mark, one);
+    return one;
+  };
+
+  /** Only what is good now is kept, so that a flood of old tokens can't push out living ones. */
+  const isRemembered = ({ claims }: Verified): boolean =>
+    claims.exp > Math.floor(clock.now() / 1000);
+
   return {
-    ttlSeconds,
-    mint(input) {
+    mint({ aud, sub, clientId, ttlMs, notAfter, claims }) {
       const now = Math.floor(clock.now() / 1000);
-      const extra: Record<string, unknown> = {};
-      for (const [name, value] of Object.entries(input.claims))
-        if (!REGISTERED.has(name)) extra[name] = value;
-      return signJws(keys.signingKey(), ACCESS_TOKEN_TYPE, {
+      const end = Math.min(now + Math.floor(ttlMs / 1000), Math.floor(notAfter / 1000));
+      const exp = Math.max(now + 1, end);
+      const token = signJws(keys.signingKey(), ACCESS_TOKEN_TYPE, {
         iss: issuer,
-        sub: input.userId,
-        aud: audience,
-        client_id: audience,
+        sub,
+        aud,
+        client_id: clientId,
         iat: now,
         nbf: now,
-        exp: Math.max(now + 1, Math.min(now + ttlSeconds, Math.floor(input.sessionEndsAt / 1000))),
+        exp,
         jti: newId(),
-        sid: input.sessionId,
-        auth_time: Math.floor(input.authTime / 1000),
-        amr: amrOf(input.factors),
-        acr: acrOf(input.factors),
-        ...input.profile,
-        ...extra,
+        ...claims,
       });
+      return { token, expiresInSeconds: exp - now };
     },
     verify(token, looked) {
-      const mark = token.slice(-MARK_LENGTH);
-      const seen = verified?.get(mark);
-      if (
-        seen !== undefined &&
-        seen.token === token &&
-        keys.verificationKey(seen.key.kid) === seen.key
-      ) {
-        looked?.('hit');
-        return demandCurrent(seen.claims);
-      }
-      looked?.('miss');
-      let used: JwsKey | undefined;
-      let payload: Record<string, unknown>;
-      try {
-        payload = verifyJws(token, ACCESS_TOKEN_TYPE, (kid) => (used = keys.verificationKey(kid)));
-      } catch (error) {
-        if (error instanceof JwsError) throw new TokenRefused('invalid_token', { cause: error });
-        throw error;
-      }
-      if (!isAccessClaims(payload, issuer, audience, ttlSeconds) || used === undefined)
-        throw new TokenRefused('invalid_token');
-      const claims = demandCurrent(payload);
-      verified?.set(mark, { token, claims, key: used });
+      const { own } = open(token, looked);
+      if (own === null) throw new TokenRefused('invalid_token');
+      demandCurrent(own);
+      return own;
+    },
+    inspect(token) {
+      const { claims } = open(token);
+      demandCurrent(claims);
       return claims;
     },
   };
-}
-
-/**
- * R3: every claim that we write is demanded, with its type, and the lifetime is no longer than
- * ours.
- */
-function isAccessClaims(
-  payload: Record<string, unknown>,
-  issuer: string,
-  audience: string,
-  maxTtlSeconds: number,
-): payload is AccessClaims & Record<string, unknown> {
-  const { iss, sub, aud, exp, nbf, iat, jti, sid, auth_time, amr, acr, client_id } = payload;
-  return (
-    iss === issuer &&
-    aud === audience &&
-    client_id === audience &&
-    isText(sub) &&
-    isText(jti) &&
-    isText(sid) &&
-    isSeconds(exp) &&
-    isSeconds(nbf) &&
-    isSeconds(iat) &&
-    isSeconds(auth_time) &&
-    exp > iat &&
-    exp - iat <= Math.max(maxTtlSeconds, MAX_TTL_SECONDS) &&
-    Array.isArray(amr) &&
-    amr.every(isText) &&
-    (acr === 'aal1' || acr === 'aal2')
-  );
-}
-
-/**
- * The longest lifetime that the configuration ever allows (R3), so that shortening it doesn't
- * refuse living tokens.
- */
-const MAX_TTL_SECONDS = 900;
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0;
-}
-
-function isSeconds(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

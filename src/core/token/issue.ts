@@ -5,12 +5,15 @@
 import type { Clock } from '../../lib/clock.ts';
 import { endsAt } from '../session/session.ts';
 import type { Session, SessionLimits } from '../session/session.ts';
-import { profileClaims } from '../user/profile-claims.ts';
-import type { ProfileClaim } from '../user/profile-claims.ts';
 import type { User } from '../user/user.ts';
+import type { Context } from '../context.ts';
+import { sessionClaims } from './access-token.ts';
 import type { AccessTokens } from './access-token.ts';
+import { userClaims } from './audience.ts';
+import type { Audiences } from './audience.ts';
 import type { InternalKeys } from './internal-token.ts';
 import { mintRefreshToken } from './refresh-token.ts';
+import type { StatusLists } from './status-list.ts';
 
 export interface IssuedTokens {
   readonly accessToken: string;
@@ -24,11 +27,25 @@ export interface IssuedTokens {
 /** A session as tokens speak of it. */
 export type TokenSession = Pick<
   Session,
-  'id' | 'generation' | 'rotatedAt' | 'authTime' | 'lastUsedAt' | 'expiresAt' | 'factors'
+  | 'id'
+  | 'generation'
+  | 'rotatedAt'
+  | 'authTime'
+  | 'lastUsedAt'
+  | 'expiresAt'
+  | 'factors'
+  | 'statusIndex'
 >;
 
-/** Mints what a sign-in, a rotation or a renewed authentication answers. */
-export type IssueTokens = (user: User, session: TokenSession) => IssuedTokens;
+/**
+ * Mints what a sign-in, a rotation or a renewed authentication answers, for the audience that the
+ * request named.
+ */
+export type IssueTokens = (
+  context: Pick<Context, 'audience'>,
+  user: User,
+  session: TokenSession,
+) => IssuedTokens;
 
 export interface IssueDeps {
   readonly clock: Clock;
@@ -36,26 +53,35 @@ export interface IssueDeps {
   readonly signingKeys: InternalKeys;
   readonly issuer: string;
   readonly limits: SessionLimits;
-  readonly profileClaims: readonly ProfileClaim[];
+  readonly audiences: Audiences;
+  readonly statusLists: Pick<StatusLists, 'claim'>;
 }
 
 export function createIssue(deps: IssueDeps): IssueTokens {
   const { clock, accessTokens, signingKeys, issuer, limits } = deps;
-  return (user, session) => {
+  const { own } = deps.audiences;
+  return ({ audience }, user, session) => {
     const end = endsAt(limits, session);
     const now = clock.now();
-    const sessionSeconds = Math.floor((session.expiresAt - now) / 1000);
+    const { id: sessionId, authTime, factors } = session;
+    const status = deps.statusLists.claim(session.statusIndex);
+    const scope = audience === null ? '' : audience.scopes.join(' ');
+    const { token, expiresInSeconds } = accessTokens.mint({
+      aud: audience?.name ?? own.name,
+      sub: user.id,
+      clientId: own.name,
+      ttlMs: audience?.ttlMs ?? own.ttlMs,
+      notAfter: session.expiresAt,
+      claims: {
+        ...sessionClaims({ sessionId, authTime, factors }),
+        ...(status === undefined ? {} : { status }),
+        ...(scope === '' ? {} : { scope }),
+        ...userClaims(user, own, audience),
+      },
+    });
     return {
-      accessToken: accessTokens.mint({
-        userId: user.id,
-        sessionId: session.id,
-        authTime: session.authTime,
-        sessionEndsAt: session.expiresAt,
-        factors: session.factors,
-        profile: profileClaims(deps.profileClaims, user),
-        claims: user.claims,
-      }),
-      expiresInSeconds: Math.max(1, Math.min(accessTokens.ttlSeconds, sessionSeconds)),
+      accessToken: token,
+      expiresInSeconds,
       refreshToken: mintRefreshToken(signingKeys, issuer, {
         sessionId: session.id,
         userId: user.id,

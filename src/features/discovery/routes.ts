@@ -22,7 +22,10 @@ interface KeyDocuments {
 }
 
 export function discoveryRoutes(kernel: Kernel, algorithm: string): readonly AnyRoute[] {
-  const { issuer, signingKeys } = kernel;
+  const { issuer, signingKeys, audiences } = kernel;
+  const scopes = [
+    ...new Set(audiences.names.flatMap((name) => audiences.find(name).scopes)),
+  ].sort();
   let kept: KeyDocuments | undefined;
   const documents = (): KeyDocuments => {
     const { version } = signingKeys;
@@ -38,13 +41,22 @@ export function discoveryRoutes(kernel: Kernel, algorithm: string): readonly Any
   const metadata = jsonDocument({
     issuer,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
-    // No flow of OAuth's is offered, and RFC 8414 wants that said: there are no response types and
-    // no grants.
-    response_types_supported: [],
-    grant_types_supported: [],
+    token_endpoint: `${issuer}/token`,
+    introspection_endpoint: `${issuer}/introspect`,
+    revocation_endpoint: `${issuer}/revoke`,
+    // Services alone get tokens here, so there is no authorization endpoint. RFC 8414 demands the
+    // member, strict clients demand an entry, and `none` is the registered one that gives nothing.
+    response_types_supported: ['none'],
+    grant_types_supported: [
+      'client_credentials',
+      'urn:ietf:params:oauth:grant-type:token-exchange',
+    ],
+    token_endpoint_auth_methods_supported: ['client_secret_basic'],
+    introspection_endpoint_auth_methods_supported: ['client_secret_basic'],
+    revocation_endpoint_auth_methods_supported: ['client_secret_basic'],
+    ...(scopes.length === 0 ? {} : { scopes_supported: scopes }),
     id_token_signing_alg_values_supported: [algorithm],
     subject_types_supported: ['public'],
-    token_endpoint_auth_methods_supported: ['none'],
     access_token_signing_alg_values_supported: [algorithm],
   });
   const metadataRoute = (path: `/${string}`, summary: string): AnyRoute =>

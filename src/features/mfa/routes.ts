@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Factor } from '../../core/factor/factor.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { answerMembers, answerOf } from '../../http/factor-answer.ts';
-import { tokenText } from '../../http/fields.ts';
+import { resourceMember, tokenText } from '../../http/fields.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { AuthenticatedReply, AuthenticationReply } from '../../http/schemas.ts';
@@ -65,12 +65,14 @@ function secondFactorRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     body: z.strictObject({
       challenge_token: tokenText(),
       ...answerMembers(factors),
+      resource: resourceMember,
       cookie: cookieMember,
     }),
     status: 200,
     reply: AuthenticationReply,
     problems: [
       'invalid_credentials',
+      'invalid_target',
       'invalid_token',
       'password_change_required',
       'origin_not_allowed',
@@ -81,8 +83,10 @@ function secondFactorRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
       const { body } = call;
       const answer = answerOf(body, factors);
       demandCookies(cookies, call, body['cookie']);
+      const { resource } = body;
+      const context = kernel.context(call, kernel.audiences.ofRequest(resource));
       const challengeToken = String(body['challenge_token']);
-      const done = await present(kernel.context(call), { challengeToken, answer });
+      const done = await present(context, { challengeToken, answer });
       return deliver(call, done, body['cookie']);
     },
   });

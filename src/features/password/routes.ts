@@ -2,7 +2,14 @@
 import * as z from 'zod';
 import type { Factor, FactorAnswer } from '../../core/factor/factor.ts';
 import type { Kernel } from '../../core/kernel.ts';
-import { codeText, nameText, passwordText, text, tokenText } from '../../http/fields.ts';
+import {
+  codeText,
+  nameText,
+  passwordText,
+  resourceMember,
+  text,
+  tokenText,
+} from '../../http/fields.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { AuthenticationReply } from '../../http/schemas.ts';
@@ -28,6 +35,7 @@ const signInMembers = {
   device_token: tokenText()
     .optional()
     .meta({ description: 'Of an earlier sign-in on this device.' }),
+  resource: resourceMember,
   cookie: cookieMember,
 };
 
@@ -61,6 +69,7 @@ function loginRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     reply: AuthenticationReply,
     problems: [
       'invalid_credentials',
+      'invalid_target',
       'account_disabled',
       'password_change_required',
       'mfa_enrolment_required',
@@ -69,11 +78,13 @@ function loginRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
       'overloaded',
     ],
     handle: async (call) => {
-      const { username, password, cookie } = call.body;
+      const { username, password, cookie, resource } = call.body;
       demandCookies(cookies, call, cookie);
+      // Before the password is looked at: it says nothing of the account.
+      const context = kernel.context(call, kernel.audiences.ofRequest(resource));
       const deviceToken = presentedDevice(cookies, call);
       const input = { username, password, answer: answerOf(call.body, totp), deviceToken };
-      return deliver(call, await operation(kernel.context(call), input), cookie);
+      return deliver(call, await operation(context, input), cookie);
     },
   });
 }

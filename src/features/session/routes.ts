@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { amrOf } from '../../core/factor/presented.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { verifyRefreshToken } from '../../core/token/refresh-token.ts';
-import { rfc3339, timestamp, tokenText } from '../../http/fields.ts';
+import { resourceMember, rfc3339, timestamp, tokenText } from '../../http/fields.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { AuthenticatedReply } from '../../http/schemas.ts';
@@ -46,12 +46,17 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
       description:
         'The token comes in the body, as Authorization: Bearer, or in the cookie. For sessions.refresh_grace after a rotation, the token that was used gets the same successor again, from the same network and user agent, and the successor gets a new access token and stays as it is (rotated: false). Later, from elsewhere, or after a renewed authentication, a used token ends the whole session.',
       security: 'public',
-      body: z.strictObject({ refresh_token: tokenText().optional(), cookie: cookieMember }),
+      body: z.strictObject({
+        refresh_token: tokenText().optional(),
+        resource: resourceMember,
+        cookie: cookieMember,
+      }),
       bodyOptional: true,
       status: 200,
       reply: AuthenticatedReply,
       problems: [
         'invalid_token',
+        'invalid_target',
         'refresh_token_expired',
         'refresh_token_reused',
         'session_revoked',
@@ -65,9 +70,10 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
         const { token, from } = presentedToken(cookies, call);
         const asked = call.body.cookie === true || from === 'cookie';
         demandCookies(cookies, call, asked);
+        const context = kernel.context(call, kernel.audiences.ofRequest(call.body.resource));
         const subject = verifyRefreshToken(signingKeys, issuer, token);
         kernel.limits.demand('refresh', { kind: 'session', id: subject.sessionId });
-        return deliver(call, await kernel.refreshSession(kernel.context(call), subject), asked);
+        return deliver(call, await kernel.refreshSession(context, subject), asked);
       },
     }),
     route({

@@ -1,7 +1,7 @@
 /** Verifying for an endpoint, counted with its outcome. */
 import type { Kernel } from '../../core/kernel.ts';
 import { TokenRefused } from '../../core/token/access-token.ts';
-import type { AccessClaims } from '../../core/token/access-token.ts';
+import type { AccessClaims } from '../../core/token/access-claims.ts';
 
 const OUTCOMES = {
   invalid_token: 'invalid',

@@ -4,7 +4,7 @@
 import * as z from 'zod';
 import type { Kernel } from '../../core/kernel.ts';
 import { TokenRefused } from '../../core/token/access-token.ts';
-import type { AccessClaims } from '../../core/token/access-token.ts';
+import type { AccessClaims } from '../../core/token/access-claims.ts';
 import { MissingToken } from '../../http/answer.ts';
 import { tokenText } from '../../http/fields.ts';
 import { route } from '../../http/route.ts';

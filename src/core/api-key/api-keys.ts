@@ -1,0 +1,176 @@
+/**
+ * Authentication of API keys. One answer for every key that is not good (unknown, wrong, expired,
+ * revoked, malformed). A row is kept only as long as nobody else has written to the database, so
+ * that a revoked key is dead from its next request on in every process.
+ */
+import { LRUCache } from 'lru-cache';
+import type { Database } from '../../db/database.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { exceptionFields } from '../../lib/log.ts';
+import type { Log } from '../../lib/log.ts';
+import { Refusal } from '../../refusal.ts';
+import { networkOf } from '../session/requester.ts';
+import type { Requester } from '../session/requester.ts';
+import { findApiKey, isLiveKey, noteApiKeyUse } from './api-key.ts';
+import type { ApiKey } from './api-key.ts';
+import type { ApiKeyScope } from './scope.ts';
+import { isApiKeyForm, isApiKeySecret } from './secret.ts';
+import type { PresentedApiKey } from './secret.ts';
+
+/** What a route asks of the key: one scope, or any key at all. */
+export type WantedScope = ApiKeyScope | 'any';
+
+export interface ApiKeys {
+  /**
+   * The key that a request presents.
+   *
+   * @param presented null when none came, or what came can't be read
+   * @throws {Refusal} invalid_api_key, insufficient_scope, too_many_attempts
+   */
+  authenticate(
+    requester: Requester,
+    presented: PresentedApiKey | null,
+    wanted: WantedScope,
+  ): Promise<ApiKey>;
+  /** The key of an id, if it is good. */
+  find(id: string): Promise<ApiKey | null>;
+  /** Has the next request read its key from the database. */
+  forget(): void;
+  /** Resolves when the uses that were noted so far are written. */
+  settled(): Promise<void>;
+}
+
+export interface ApiKeysDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A use is written at most this often for each key. */
+const USE_INTERVAL_MS = 60_000;
+
+/**
+ * Wrong keys of one network in a minute that are answered and logged one by one. More are told to
+ * wait, and are not logged. A right key is always heard: 256 bits are not guessed, and whoever
+ * fails on purpose must not lock out a service beside it (L02).
+ */
+const MAX_FAILURES = 20;
+const FAILURE_WINDOW_MS = 60_000;
+const MAX_NETWORKS = 10_000;
+
+const MAX_KEPT = 1_000;
+
+/** A write that failed is tried again after this. */
+const RETRY_MS = 1_000;
+
+type Found = NonNullable<Awaited<ReturnType<typeof findApiKey>>>;
+
+interface Failures {
+  count: number;
+  readonly until: number;
+}
+
+export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
+  const failures = new LRUCache<string, Failures>({ max: MAX_NETWORKS });
+  /** The last use of a key that this process wrote, and when it tried to, monotonic. */
+  const written = new LRUCache<string, { usedAt: number; readonly triedAt: number }>({
+    max: MAX_KEPT,
+  });
+  const kept = new LRUCache<string, Found>({ max: MAX_KEPT });
+  let mark = Number.NaN;
+  let forgotten = 0;
+  const writing = new Set<Promise<void>>();
+
+  const fail = (requester: Requester, reason: string): Refusal => {
+    const now = clock.monotonic();
+    const network = networkOf(requester);
+    const before = failures.get(network);
+    const current =
+      before === undefined || before.until <= now
+        ? { count: 0, until: now + FAILURE_WINDOW_MS }
+        : before;
+    current.count++;
+    failures.set(network, current);
+    if (current.count > MAX_FAILURES) {
+      return new Refusal('too_many_attempts', {
+        retryAfterSeconds: Math.max(1, Math.ceil((current.until - now) / 1000)),
+      });
+    }
+    const isLast = current.count === MAX_FAILURES;
+    log.write(
+      isLast ? 'warn' : 'info',
+      'api_key.refused',
+      isLast ? 'further wrong API keys of this network are not logged' : 'an API key was refused',
+      { request_id: requester.requestId, 'client.address': requester.ip, reason },
+    );
+    return new Refusal('invalid_api_key');
+  };
+
+  /** Not awaited by the answer: what it is for does not depend on it. */
+  const note = ({ id, lastUsedAt }: ApiKey): void => {
+    const now = clock.now();
+    const before = written.get(id);
+    const usedAt = Math.max(lastUsedAt ?? 0, before?.usedAt ?? 0);
+    if (Math.abs(now - usedAt) < USE_INTERVAL_MS) return;
+    const triedAt = clock.monotonic();
+    if (before !== undefined && before.triedAt + RETRY_MS > triedAt) return;
+    const use = { usedAt: now, triedAt };
+    written.set(id, use);
+    const done = db
+      .write([noteApiKeyUse(id, now)])
+      .then(
+        () => undefined,
+        (error: unknown) => {
+          use.usedAt = 0;
+          log.write('warn', 'api_key.use_unrecorded', 'the use of an API key was not recorded', {
+            'api_key.id': id,
+            ...exceptionFields(error),
+          });
+        },
+      )
+      .finally(() => writing.delete(done));
+    writing.add(done);
+  };
+
+  const find = async (id: string): Promise<Found | null> => {
+    const now = db.changeMark();
+    if (now !== mark) {
+      kept.clear();
+      mark = now;
+    }
+    const known = kept.get(id);
+    if (known !== undefined) return known;
+    const before = forgotten;
+    const found = await findApiKey(db, id);
+    // What was revoked while this was read must not be kept.
+    if (found !== null && before === forgotten) kept.set(id, found);
+    return found;
+  };
+
+  return {
+    authenticate: async (requester, presented, wanted) => {
+      if (presented === null || !isApiKeyForm(presented)) throw fail(requester, 'malformed');
+      const found = await find(presented.id);
+      const isRight = isApiKeySecret(presented.secret, found?.secretHash ?? null);
+      if (found === null || !isRight) throw fail(requester, 'unknown');
+      const { key } = found;
+      if (!isLiveKey(key, clock.now())) throw fail(requester, 'revoked or expired');
+      note(key);
+      if (wanted !== 'any' && !key.scopes.includes(wanted)) {
+        throw new Refusal('insufficient_scope', {
+          detail: `The API key lacks the scope ${wanted}.`,
+        });
+      }
+      return key;
+    },
+    find: async (id) => {
+      const found = await find(id);
+      return found !== null && isLiveKey(found.key, clock.now()) ? found.key : null;
+    },
+    forget: () => {
+      forgotten++;
+      kept.clear();
+    },
+    settled: async () => void (await Promise.all(writing)),
+  };
+}

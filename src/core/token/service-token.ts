@@ -1,0 +1,186 @@
+/**
+ * Tokens that services get for themselves, and for users whose token they hold (RFC 8693). Nothing
+ * is written: who may have what follows from the API key, the audience and the token that was shown.
+ * An exchange only ever narrows: never more scopes, more claims or a longer life than the token
+ * before it, and the same session and status bit, so that a sign-out ends all of them.
+ */
+import { Refusal, invalidRequest } from '../../refusal.ts';
+import type { ApiKey } from '../api-key/api-key.ts';
+import { isUserClaims } from './access-claims.ts';
+import type { AccessClaims, TokenClaims } from './access-claims.ts';
+import { TokenRefused } from './access-token.ts';
+import type { AccessTokens, MintedToken } from './access-token.ts';
+import { claimsFor, operatorClaims } from './audience.ts';
+import type { Audience, Audiences } from './audience.ts';
+
+/** A token, and the scopes that it has. */
+export interface ServiceToken extends MintedToken {
+  readonly scope: string;
+}
+
+export interface ServiceTokenRequest {
+  /** Undefined: the only audience that the key has. */
+  readonly resource: string | undefined;
+  /** Undefined: all that may be had. */
+  readonly scope: string | undefined;
+}
+
+export interface ServiceTokens {
+  /**
+   * A token in the name of the key itself (client_credentials).
+   *
+   * @throws {Refusal} unauthorized_client, invalid_target, invalid_scope
+   */
+  forKey(key: ApiKey, request: ServiceTokenRequest): ServiceToken;
+  /**
+   * A narrower token in the name of a user whose token the key's service holds.
+   *
+   * @throws {Refusal} unauthorized_client, invalid_target, invalid_scope; invalid_request: the token
+   *   that was shown is not good for it
+   */
+  exchange(key: ApiKey, subjectToken: string, request: ServiceTokenRequest): ServiceToken;
+}
+
+export interface ServiceTokenDeps {
+  readonly accessTokens: Pick<AccessTokens, 'mint' | 'inspect'>;
+  readonly audiences: Audiences;
+}
+
+/** An exchanged token is for the calls of one request. */
+const LONGEST_EXCHANGED_MS = 5 * 60_000;
+
+/** How many services may act one behind the other. */
+const MAX_ACTORS = 2;
+
+/** Who acts for the user: the last service first (RFC 8693 §4.1). */
+interface Actor {
+  readonly sub: string;
+  readonly name: string;
+  readonly act?: unknown;
+}
+
+const ALWAYS_KEPT = ['sid', 'auth_time', 'amr', 'acr', 'status'] as const;
+
+export function createServiceTokens({ accessTokens, audiences }: ServiceTokenDeps): ServiceTokens {
+  return {
+    forKey: (key, { resource, scope }) => {
+      if (key.audiences.length === 0) throw new Refusal('unauthorized_client');
+      const audience = targetOf(audiences, key.audiences, resource);
+      const granted = scopesOf(audience.scopes, scope);
+      const minted = accessTokens.mint({
+        aud: audience.name,
+        sub: key.id,
+        clientId: key.id,
+        ttlMs: audience.ttlMs,
+        notAfter: key.expiresAt ?? Number.MAX_SAFE_INTEGER,
+        claims: { ...withScope(granted), ...operatorClaims(key.claims) },
+      });
+      return { ...minted, scope: granted };
+    },
+
+    exchange: (key, subjectToken, { resource, scope }) => {
+      if (key.mayExchangeTo.length === 0) throw new Refusal('unauthorized_client');
+      const audience = targetOf(audiences, key.mayExchangeTo, resource);
+      const subject = subjectOf(accessTokens, subjectToken);
+      const allowed = scopesWithin(audience, subject, audiences.own.name);
+      const granted = scopesOf(allowed, scope);
+      const act = actorOf(key, subject['act']);
+      const kept = ALWAYS_KEPT.filter((name) => subject[name] !== undefined);
+      const minted = accessTokens.mint({
+        aud: audience.name,
+        sub: subject.sub,
+        clientId: key.id,
+        ttlMs: Math.min(audience.ttlMs, LONGEST_EXCHANGED_MS),
+        notAfter: subject.exp * 1000,
+        claims: {
+          ...Object.fromEntries(kept.map((name) => [name, subject[name]])),
+          ...withScope(granted),
+          act,
+          ...claimsFor(audience, carriedClaims(subject)),
+        },
+      });
+      return { ...minted, scope: granted };
+    },
+  };
+}
+
+/** @throws {Refusal} invalid_target */
+function targetOf(
+  audiences: Audiences,
+  allowed: readonly string[],
+  resource: string | undefined,
+): Audience {
+  const [only] = allowed;
+  const name = resource ?? (allowed.length === 1 ? only : undefined);
+  if (name === undefined || !allowed.includes(name)) throw new Refusal('invalid_target');
+  return audiences.find(name);
+}
+
+const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+
+/** @throws {Refusal} invalid_scope */
+function scopesOf(allowed: readonly string[], asked: string | undefined): string {
+  if (asked === undefined) return allowed.join(' ');
+  const wanted = [...new Set(asked.split(' '))];
+  const isGood = wanted.every((scope) => SCOPE_TOKEN.test(scope) && allowed.includes(scope));
+  if (!isGood) throw new Refusal('invalid_scope');
+  return wanted.join(' ');
+}
+
+function withScope(scope: string): { readonly scope?: string } {
+  return scope === '' ? {} : { scope };
+}
+
+/**
+ * A token of the service's own audience is the user's whole authority; any other one has the scopes
+ * that it names and no more.
+ */
+function scopesWithin(
+  { scopes }: Audience,
+  subject: TokenClaims,
+  ownAudience: string,
+): readonly string[] {
+  if (subject.aud === ownAudience) return scopes;
+  const held = typeof subject['scope'] === 'string' ? subject['scope'].split(' ') : [];
+  return scopes.filter((scope) => held.includes(scope));
+}
+
+/** @throws {Refusal} invalid_request (RFC 8693 §2.2.2) */
+function subjectOf(accessTokens: Pick<AccessTokens, 'inspect'>, token: string): AccessClaims {
+  const pointer = '/subject_token';
+  let claims: TokenClaims;
+  try {
+    claims = accessTokens.inspect(token);
+  } catch (error) {
+    if (!(error instanceof TokenRefused)) throw error;
+    const detail = 'It is no access token of this service, or it has expired or was revoked.';
+    throw invalidRequest({ pointer, code: error.fault, detail });
+  }
+  if (isUserClaims(claims)) return claims;
+  const detail = "Only a user's access token can be exchanged.";
+  throw invalidRequest({ pointer, code: 'wrong_type', detail });
+}
+
+/** @throws {Refusal} invalid_request: too many services act one behind the other */
+function actorOf({ id, name }: ApiKey, before: unknown): Actor {
+  if (before === undefined) return { sub: id, name };
+  let depth = 1;
+  for (let at: unknown = before; at !== undefined; at = nextActor(at)) depth++;
+  if (depth > MAX_ACTORS) {
+    const detail = `At most ${MAX_ACTORS} services may act for a user, one behind the other.`;
+    throw invalidRequest({ pointer: '/subject_token', code: 'too_many_actors', detail });
+  }
+  return { sub: id, name, act: before };
+}
+
+function nextActor(actor: unknown): unknown {
+  return typeof actor === 'object' && actor !== null && 'act' in actor ? actor.act : undefined;
+}
+
+/** The profile and operator's claims of a token. */
+function carriedClaims(subject: TokenClaims): Record<string, unknown> {
+  const { preferred_username, name, email, email_verified, ...rest } = subject;
+  const profile = { preferred_username, name, email, email_verified };
+  const present = Object.entries(profile).filter(([, value]) => value !== undefined);
+  return { ...operatorClaims(rest), ...Object.fromEntries(present) };
+}

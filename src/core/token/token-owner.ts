@@ -1,0 +1,41 @@
+/** Whose session a token speaks of, for those who end sessions: a token that has expired will do. */
+import { Refusal } from '../../refusal.ts';
+import { isUserClaims } from './access-claims.ts';
+import { TokenRefused } from './access-token.ts';
+import type { AccessTokens } from './access-token.ts';
+import type { InternalKeys } from './internal-token.ts';
+import { verifyRefreshToken } from './refresh-token.ts';
+
+export type TokenOwner =
+  | { readonly kind: 'session'; readonly sessionId: string; readonly userId: string }
+  /** A service's own token: it belongs to no session. */
+  | { readonly kind: 'service' }
+  /** No living token of this service. */
+  | { readonly kind: 'nobody' };
+
+export interface TokenOwnerDeps {
+  readonly signingKeys: InternalKeys;
+  readonly accessTokens: Pick<AccessTokens, 'inspect'>;
+  readonly issuer: string;
+}
+
+/** A refresh token counts whatever its age, an access token of any audience while it lives. */
+export function tokenOwner(
+  { signingKeys, accessTokens, issuer }: TokenOwnerDeps,
+  token: string,
+): TokenOwner {
+  try {
+    const { sessionId, userId } = verifyRefreshToken(signingKeys, issuer, token);
+    return { kind: 'session', sessionId, userId };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+  }
+  try {
+    const claims = accessTokens.inspect(token);
+    if (!isUserClaims(claims)) return { kind: 'service' };
+    return { kind: 'session', sessionId: claims.sid, userId: claims.sub };
+  } catch (error) {
+    if (!(error instanceof TokenRefused)) throw error;
+    return { kind: 'nobody' };
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Claims that an operator gives a user or an API key. Callers of other services judge them; this
+ * service only keeps what it signs small and unambiguous.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1 for roles, groups and entitlements
+ */
+import { hasControlCharacters } from '../../lib/text.ts';
+import type { JsonObject } from '../../lib/json.ts';
+import { invalidRequest } from '../../refusal.ts';
+import type { InputFault } from '../../refusal.ts';
+import { isRegisteredClaim } from '../token/registered-claims.ts';
+
+/** They are in every token, and a token is verified up to MAX_TOKEN_LENGTH. */
+const MAX_BYTES = 2_048;
+const MAX_NAMES = 64;
+
+/** Claims that are lists of names. */
+const LISTS: ReadonlySet<string> = new Set(['roles', 'groups', 'entitlements']);
+
+const NAME = /^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$/;
+
+function faultOf(name: string, value: unknown): InputFault | null {
+  const pointer = `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  if (isRegisteredClaim(name)) {
+    return { pointer, code: 'registered_claim', detail: `${name} is written by the service.` };
+  }
+  if (!NAME.test(name)) {
+    const detail = 'Use 1 to 128 of A-Z a-z 0-9 _ . : / - and begin with a letter.';
+    return { pointer: '', code: 'invalid', detail };
+  }
+  if (LISTS.has(name) && !isListOfNames(value)) {
+    const detail = `This has to be an array of at most ${MAX_NAMES} texts.`;
+    return { pointer, code: 'wrong_type', detail };
+  }
+  return null;
+}
+
+function isListOfNames(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.length <= MAX_NAMES &&
+    new Set(value).size === value.length &&
+    value.every((name) => typeof name === 'string' && name !== '' && !hasControlCharacters(name))
+  );
+}
+
+/** @throws {Refusal} invalid_request: with each fault */
+export function demandClaims(claims: JsonObject): JsonObject {
+  const faults = Object.entries(claims).flatMap(([name, value]) => faultOf(name, value) ?? []);
+  const text = JSON.stringify(claims);
+  if (Buffer.byteLength(text) > MAX_BYTES) {
+    const detail = `Use at most ${MAX_BYTES} bytes of JSON for all claims together.`;
+    faults.push({ pointer: '', code: 'too_long', detail });
+  }
+  if (faults.length > 0) throw invalidRequest(...faults);
+  return claims;
+}

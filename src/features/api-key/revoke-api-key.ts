@@ -1,0 +1,16 @@
+/** Revoking an API key: from the next request on it opens nothing, in every process. */
+import { revokeApiKey as revocation } from '../../core/api-key/api-key.ts';
+import type { Context } from '../../core/context.ts';
+import type { Kernel } from '../../core/kernel.ts';
+
+/** Its function throws {Refusal} not_found: no live key has this id or name. */
+export function revokeApiKey({ clock, commit }: Pick<Kernel, 'clock' | 'commit'>) {
+  return async (
+    context: Context,
+    idOrName: string,
+  ): Promise<{ readonly id: string; readonly name: string } | null> => {
+    const revoked = revocation(idOrName, clock.now());
+    const done = await commit(context, [revoked]);
+    return done.rowsOf(revoked)[0] ?? null;
+  };
+}

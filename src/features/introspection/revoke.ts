@@ -1,0 +1,26 @@
+/** Revoking a token ends its session, and so every token of it (RFC 7009 §2.1). */
+import type { Context } from '../../core/context.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import { tokenOwner } from '../../core/token/token-owner.ts';
+import { Refusal } from '../../refusal.ts';
+
+/**
+ * A token that is not known is revoked already. Its function throws {Refusal}
+ * unsupported_token_type: a service's own token, which has no session that could end.
+ */
+export function revoke(kernel: Kernel) {
+  return async (context: Context, token: string): Promise<void> => {
+    const owner = tokenOwner(kernel, token);
+    if (owner.kind === 'service') throw new Refusal('unsupported_token_type');
+    if (owner.kind === 'nobody') return;
+    const { sessionId, userId } = owner;
+    const ended = kernel.sessions.end({ kind: 'one', sessionId, userId }, 'revoked');
+    const done = await kernel.commit(context, ended);
+    if (done.rowsOf(ended[0]).length === 0) return;
+    context.log.write('info', 'session.ended', 'a service revoked a token', {
+      'user.id': userId,
+      'session.id': sessionId,
+      reason: 'revoked',
+    });
+  };
+}

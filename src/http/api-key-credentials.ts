@@ -1,0 +1,49 @@
+/**
+ * How an API key comes: HTTP Basic with the id as the user name and the secret as the password, each
+ * form-urlencoded (RFC 6749 §2.3.1), or `Postern-Key: id:secret`. Exactly one of the two, once.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { PresentedApiKey } from '../core/api-key/secret.ts';
+import { formDecode } from './form.ts';
+
+const BASIC = /^basic ([A-Za-z0-9+/]+={0,2})$/i;
+
+/** Far longer than any key of ours. */
+const MAX_LENGTH = 1_024;
+
+interface Headers {
+  header(name: string): string | null;
+  headerLines(name: string): number;
+}
+
+/** What was presented; null when nothing came, or what came is no key or several. */
+export function presentedApiKey(call: Headers): PresentedApiKey | null {
+  const authorization = call.header('authorization');
+  const own = call.header('postern-key');
+  if (authorization !== null && own !== null) return null;
+  if (own !== null) return call.headerLines('postern-key') === 1 ? split(own) : null;
+  if (authorization === null || call.headerLines('authorization') !== 1) return null;
+  return basic(authorization);
+}
+
+function basic(authorization: string): PresentedApiKey | null {
+  if (authorization.length > MAX_LENGTH) return null;
+  const [, encoded] = BASIC.exec(authorization) ?? [];
+  if (encoded === undefined) return null;
+  const bytes = Buffer.from(encoded, 'base64');
+  // Only the one spelling of these bytes, with or without its padding.
+  const canonical = bytes.toString('base64');
+  if (encoded !== canonical && encoded !== canonical.replace(/=+$/, '')) return null;
+  if (!isUtf8(bytes)) return null;
+  const parts = split(bytes.toString('utf8'));
+  if (parts === null) return null;
+  const id = formDecode(parts.id);
+  const secret = formDecode(parts.secret);
+  return id === null || secret === null ? null : { id, secret };
+}
+
+function split(text: string): PresentedApiKey | null {
+  const colon = text.indexOf(':');
+  if (colon < 0 || text.length > MAX_LENGTH) return null;
+  return { id: text.slice(0, colon), secret: text.slice(colon + 1) };
+}

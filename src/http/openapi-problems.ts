@@ -1,0 +1,49 @@
+/** What the OpenAPI document says of refusals, but for OAuth's endpoints. */
+import { REFUSALS } from '../refusal.ts';
+import type { RefusalCode } from '../refusal.ts';
+import type { Json } from './openapi-components.ts';
+import { PROBLEMS, problemType } from './problems.ts';
+
+/** Problems by status; each names its codes and shows the document of the first. */
+export function problemResponses(codes: readonly RefusalCode[]): Json {
+  const byStatus = new Map<number, RefusalCode[]>();
+  for (const code of codes)
+    byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
+  const responses: Json = {};
+  for (const [status, ofStatus] of [...byStatus].sort(([a], [b]) => a - b)) {
+    responses[status] = {
+      description: ofStatus.map((code) => `\`${code}\`: ${REFUSALS[code]}`).join(' '),
+      ...(status === 429 || status === 503
+        ? { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } }
+        : {}),
+      ...(status === 401
+        ? { headers: { 'WWW-Authenticate': { schema: { type: 'string' } } } }
+        : {}),
+      content: {
+        'application/problem+json': {
+          schema: {
+            allOf: [
+              { $ref: '#/components/schemas/Problem' },
+              { properties: { code: { enum: ofStatus } } },
+            ],
+          },
+          examples: Object.fromEntries(
+            ofStatus.map((code) => [
+              code,
+              { value: { type: problemType(code), status, code, ...exampleOf(code) } },
+            ]),
+          ),
+        },
+      },
+    };
+  }
+  return responses;
+}
+
+function exampleOf(code: RefusalCode): Json {
+  return {
+    title: PROBLEMS[code].title,
+    detail: REFUSALS[code],
+    request_id: 'b1946ac92492-1',
+  };
+}

@@ -1,0 +1,44 @@
+/** What the OpenAPI document says of who may call. */
+import type { RefusalCode } from '../refusal.ts';
+import type { Security } from './route.ts';
+
+export const SECURITY_SCHEMES = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'An access token (RFC 9068).',
+  },
+  api_key_basic: {
+    type: 'http',
+    scheme: 'basic',
+    description:
+      'An API key: its id as the user name, its secret as the password, both form-urlencoded (RFC 6749 section 2.3.1).',
+  },
+  api_key_header: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Postern-Key',
+    description: 'An API key as it was shown: id:secret.',
+  },
+};
+
+export function isFreshSecurity(security: Security): boolean {
+  return security !== 'public' && security.scheme === 'bearer' && security.fresh;
+}
+
+/** The refusals that come before a handler is called. */
+export function securityProblems(security: Security): readonly RefusalCode[] {
+  if (security === 'public') return [];
+  if (security.scheme === 'api_key')
+    return ['invalid_api_key', 'insufficient_scope', 'too_many_attempts'];
+  const always: readonly RefusalCode[] = ['invalid_token', 'session_revoked'];
+  return security.fresh ? [...always, 'insufficient_user_authentication'] : always;
+}
+
+/** An API key comes in one of two ways, so there are two requirements of which one has to hold. */
+export function securityRequirement(security: Security): readonly object[] {
+  if (security === 'public') return [];
+  if (security.scheme === 'bearer') return [{ bearer: [] }];
+  return [{ api_key_basic: [] }, { api_key_header: [] }];
+}
