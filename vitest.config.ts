@@ -18,7 +18,7 @@ const SLOW = [
 export default defineConfig({
   test: {
     pool: 'forks',
-    globalSetup: ['test/support/problem-coverage.ts'],
+    globalSetup: ['test/support/problem-coverage.ts', 'test/support/query-plans.ts'],
     // Two cores: more would measure the scheduler.
     maxWorkers: 2,
     testTimeout: 30_000,

@@ -129,7 +129,9 @@ describe.each(['auto', 'client'] as const)('driver %s', (driver) => {
     withTickets(path, 0);
     const child = start(bundle, ['fill', path, driver], { fileBlocks: 4096 });
     const said = await child.next();
-    expect(said).toMatchObject({ errors: [expect.stringMatching(/full|disk I\/O|the disk refused/)] });
+    expect(said).toMatchObject({
+      errors: [expect.stringMatching(/full|disk I\/O|the disk refused/)],
+    });
     const { acknowledged, pid } = said as { acknowledged: number[]; pid: number };
     expect(acknowledged.length).toBeGreaterThan(10);
     expect(select(path, 'SELECT id FROM big ORDER BY id')).toEqual(acknowledged.map((id) => [id]));

@@ -34,6 +34,7 @@ import type { Metrics } from '../../src/lib/metrics.ts';
 import { LIMITS_OFF } from './limits.mjs';
 import { createGate } from './gate.ts';
 import { recordProblems } from './problem-coverage.ts';
+import { recordStatements } from './query-plans.ts';
 import { testRandom } from './random.ts';
 
 export interface TestClock extends Clock {
@@ -185,6 +186,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     ...(options.metrics === undefined ? {} : { onCommit: options.metrics.commit }),
   });
   await db.migrate();
+  const noteStatements = recordStatements(db);
   const gate = createGate(directory, cheap.password.threads || availableParallelism());
   const running = await createApp(
     cheap,
@@ -300,6 +302,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     },
     stop: async () => {
       recordProblems(routes, lines);
+      noteStatements();
       await listeners.close(1_000);
       await running.close();
       gate.close();

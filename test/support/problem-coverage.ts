@@ -54,7 +54,9 @@ function readRecords(directory: string): ProblemRecord {
 }
 
 /** Of the whole suite: vitest runs it before the first test, and what it returns after the last. */
-export default function setup(): () => void {
+export default function setup(): (() => void) | undefined {
+  // Each project of the suite asks; the first answers for all.
+  if (process.env[DIRECTORY] !== undefined) return undefined;
   const directory = mkdtempSync(join(tmpdir(), 'postern-problems-'));
   process.env[DIRECTORY] = directory;
   return () => {
