@@ -16,6 +16,7 @@ import {
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { LIMITS_OFF } from '../test/support/limits.mjs';
 import { requestText } from './request.mjs';
 
 /**
@@ -83,7 +84,14 @@ export async function startService({ program, folder, nodeOptions = [] }) {
   const start = performance.now();
   const child = spawn(process.execPath, [...nodeOptions, resolve(program), 'serve'], {
     cwd: folder,
-    env: { PATH: process.env['PATH'] ?? '', POSTERN_SERVER_LISTEN: `tcp://127.0.0.1:${port}` },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      POSTERN_SERVER_LISTEN: `tcp://127.0.0.1:${port}`,
+      // Every refresh that is measured rotates; with a grace, a session rotates once in it.
+      POSTERN_SESSIONS_REFRESH_GRACE: '0s',
+      // One address sends what many would.
+      ...LIMITS_OFF,
+    },
     stdio: ['ignore', log, 'inherit'],
   });
   closeSync(log);

@@ -42,6 +42,7 @@ export const REFUSALS = {
   unsupported_media_type: 'Send application/json in UTF-8, without content encoding.',
   invalid_request: 'The request does not fit; errors names each fault.',
   too_many_attempts: 'Too many attempts. Retry-After says when to try again.',
+  rate_limited: 'Too many requests from one client. Retry-After says when to try again.',
   header_too_large: 'The request line and its headers may have at most 16384 bytes.',
   internal_error: 'Something went wrong here. The request id finds it in the log.',
   overloaded: 'Too busy to take this now. Retry-After says when to try again.',

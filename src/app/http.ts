@@ -19,7 +19,7 @@ export function listenLimits({ server }: Pick<Config, 'server'>): ListenLimits {
 }
 
 export function httpDeps({ config, kernel }: Pick<RunningApp, 'config' | 'kernel'>): HttpDeps {
-  const { server, cookies } = config;
+  const { server, cookies, limits } = config;
   const { log, clock, random } = kernel;
   return {
     log,
@@ -30,7 +30,9 @@ export function httpDeps({ config, kernel }: Pick<RunningApp, 'config' | 'kernel
       corsOrigins: server.cors_origins,
       cookieOrigins: cookies.enabled ? cookies.allowed_origins : [],
       trustedProxies: server.trusted_proxies,
+      limitFields: limits.fields,
     },
+    limits: kernel.limits,
     authenticate: bearerAuthentication(kernel),
   };
 }

@@ -13,6 +13,8 @@ import { createFactors } from '../core/factor/factors.ts';
 import { pendingSignIns } from '../core/factor/pending-sign-in.ts';
 import { createReauthentication } from '../core/factor/reauthentication.ts';
 import type { Kernel } from '../core/kernel.ts';
+import { createLimits } from '../core/limit/limits.ts';
+import type { LimitPolicy } from '../core/limit/limits.ts';
 import { createOneTimes } from '../core/one-time/one-time.ts';
 import { createBreached } from '../core/password/breached.ts';
 import { commonPasswords } from '../core/password/common-passwords.ts';
@@ -96,6 +98,12 @@ export function attemptLimits({ throttle }: Pick<Config, 'throttle'>): AttemptLi
     maxWaitMs: throttle.max_wait,
     maxFailures: throttle.max_failures,
   };
+}
+
+/** What the configuration says of limits per client. */
+function limitPolicy({ limits }: Config): LimitPolicy {
+  const { entries, fields: _, ...rates } = limits;
+  return { rates, entries };
 }
 
 function sessionLimits({ sessions }: Config): SessionLimits {
@@ -256,6 +264,7 @@ export async function createKernel(
     passwordHasher,
     passwords: passwordsOf(config, edge, passwordHasher),
     attempts,
+    limits: createLimits(clock, limitPolicy(config)),
     oneTimes: createOneTimes({ db, clock }),
     challenges: createChallenges({ db, clock }),
     sessions,

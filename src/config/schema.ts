@@ -12,6 +12,7 @@ import { totpSection } from '../features/totp/config.ts';
 import { sectionRegistry, settingRegistry } from '../lib/setting-registry.ts';
 import type { SettingMeta } from '../lib/setting-registry.ts';
 import type { ListenAddress } from './listen-address.ts';
+import { limitsSection } from './limits.ts';
 import { mailFileSection, mailSection, mailSmtpSection, mailWebhookSection } from './mail.ts';
 import {
   databaseSection,
@@ -35,6 +36,7 @@ const sections = z.object({
   totp: totpSection,
   passkeys: passkeysSection,
   throttle: throttleSection,
+  limits: limitsSection,
   mail: mailSection,
   'mail.smtp': mailSmtpSection,
   'mail.webhook': mailWebhookSection,

@@ -18,6 +18,7 @@ import type { Factors } from './factor/factors.ts';
 import type { MfaPolicy } from './factor/factor.ts';
 import type { FindPendingSignIn } from './factor/pending-sign-in.ts';
 import type { Reauthenticating } from './factor/reauthentication.ts';
+import type { Limits } from './limit/limits.ts';
 import type { OneTimes } from './one-time/one-time.ts';
 import type { Passwords } from './password/passwords.ts';
 import type { RefreshSession } from './session/refresh.ts';
@@ -44,6 +45,8 @@ export interface Kernel {
   readonly passwordHasher: PasswordHasher;
   readonly passwords: Passwords;
   readonly attempts: Attempts;
+  /** What one client may ask of costly routes. */
+  readonly limits: Limits;
   readonly oneTimes: OneTimes;
   readonly challenges: Challenges;
   readonly sessions: Sessions;

@@ -1,34 +1,41 @@
 /**
- * A bounded queue that serves clients in turn, and each client's accounts in turn, so that a flood
- * from one client or on one name delays only itself. One account can hold only part of it. When it
- * is full, the newest entry of the client that holds most makes room for a client that holds less.
- * Within an account: first in, first out.
+ * A bounded queue that serves networks in turn, the clients of each in turn, and each client's
+ * accounts in turn, so that a flood from one network or on one name delays only itself. One account
+ * can hold only part of it. When it is full, the newest entry of the network that holds most makes
+ * room for a network that holds less, and so for the clients within one. Within an account: first
+ * in, first out.
  */
+
+/** Whose entry it is, the widest first. */
+export interface Origin {
+  /** The network that the client is part of, such as an IPv6 /48; the client itself by default. */
+  readonly wider?: string | undefined;
+  /** The network that the request came from. */
+  readonly client: string;
+  readonly account: string;
+}
 
 /** An entry's position in the queue. */
 export interface Place<T> {
-  readonly client: string;
-  readonly account: string;
   readonly item: T;
+  readonly path: readonly [wider: string, client: string, account: string];
+  /** Counts up: the later, the greater. */
+  readonly order: number;
 }
 
 export type FairQueueRefusal = 'queue_full' | 'account_full';
 
 export interface FairQueue<T> {
   readonly depth: number;
-  /**
-   * Adds an item, or says what is full.
-   *
-   * @param client the network that the request came from
-   * @param onCrowdedOut called with the entry that was removed to make room
-   */
+  /** Adds an item, or says what is full. @param onCrowdedOut is given the entry that made room */
   push(
-    client: string,
-    account: string,
+    origin: Origin,
     item: T,
     onCrowdedOut: (place: Place<T>) => void,
   ): Place<T> | FairQueueRefusal;
-  /** Removes and returns the next item of the client and account whose turn it is. */
+  /** What `push` would refuse now; null when there is room. */
+  refusal(origin: Origin): FairQueueRefusal | null;
+  /** Removes and returns the next item of the network, client and account whose turn it is. */
   next(): T | undefined;
   /** Removes an entry; does nothing if it was served already. */
   remove(place: Place<T>): void;
@@ -36,91 +43,152 @@ export interface FairQueue<T> {
   byAge(): Iterable<Place<T>>;
 }
 
-interface Client<T> {
+/** All collections iterate in insertion order: the first is next. */
+interface Branch<T> {
   size: number;
-  readonly accounts: Map<string, Set<Place<T>>>;
+  readonly branches: Map<string, Branch<T>>;
+  readonly places: Set<Place<T>>;
+}
+
+const newBranch = <T>(): Branch<T> => ({ size: 0, branches: new Map(), places: new Set() });
+
+/** Levels on which a newcomer that holds less crowds out who holds most: networks and clients. */
+const CROWDING_LEVELS = 2;
+
+function add<T>(root: Branch<T>, place: Place<T>): void {
+  let branch = root;
+  branch.size += 1;
+  for (const key of place.path) {
+    const inner = branch.branches.get(key) ?? newBranch<T>();
+    branch.branches.set(key, inner);
+    inner.size += 1;
+    branch = inner;
+  }
+  branch.places.add(place);
+}
+
+function take<T>(root: Branch<T>, place: Place<T>): void {
+  let branch = root;
+  branch.size -= 1;
+  for (const key of place.path) {
+    const inner = branch.branches.get(key);
+    if (inner === undefined) return;
+    inner.size -= 1;
+    if (inner.size === 0) branch.branches.delete(key);
+    branch = inner;
+  }
+  branch.places.delete(place);
+}
+
+/** The first place of the first branch at each level; those that have more go to the end. */
+function takeNext<T>(root: Branch<T>): Place<T> | undefined {
+  let branch = root;
+  while (branch.branches.size > 0) {
+    const [first] = branch.branches;
+    if (first === undefined) return undefined;
+    const [key, inner] = first;
+    branch.branches.delete(key);
+    branch.branches.set(key, inner);
+    branch = inner;
+  }
+  const [place] = branch.places;
+  if (place !== undefined) take(root, place);
+  return place;
+}
+
+function heaviest<T>({ branches }: Branch<T>): Branch<T> | undefined {
+  let most: Branch<T> | undefined;
+  for (const branch of branches.values()) {
+    if (most === undefined || branch.size > most.size) most = branch;
+  }
+  return most;
+}
+
+/** The newest place of a client, over all its accounts. */
+function newestOf<T>({ branches }: Branch<T>): Place<T> | undefined {
+  let newest: Place<T> | undefined;
+  for (const { places } of branches.values()) {
+    for (const place of places)
+      if (newest === undefined || place.order > newest.order) newest = place;
+  }
+  return newest;
+}
+
+/** What makes room: of the first level at which another branch holds more than the newcomer would. */
+function crowdedOut<T>(root: Branch<T>, path: readonly string[]): Place<T> | undefined {
+  let branch: Branch<T> | undefined = root;
+  for (const [level, key] of path.slice(0, CROWDING_LEVELS).entries()) {
+    const most: Branch<T> | undefined = branch && heaviest(branch);
+    const own: Branch<T> | undefined = branch?.branches.get(key);
+    if (most !== undefined && most.size > (own?.size ?? 0) + 1) {
+      const client = level === 0 ? heaviest(most) : most;
+      return client === undefined ? undefined : newestOf(client);
+    }
+    branch = own;
+  }
+  return undefined;
 }
 
 export function createFairQueue<T>(length: number, lengthPerAccount: number): FairQueue<T> {
-  // All collections iterate in insertion order: the first is next.
   const all = new Set<Place<T>>();
-  const clients = new Map<string, Client<T>>();
+  const root = newBranch<T>();
+  let order = 0;
   /** Number of waiting entries per account, over all clients. */
   const perAccount = new Map<string, number>();
 
-  function remove(place: Place<T>): void {
+  const forget = ({ path: [, , account] }: Place<T>): void => {
+    const left = (perAccount.get(account) ?? 0) - 1;
+    if (left > 0) perAccount.set(account, left);
+    else perAccount.delete(account);
+  };
+  const remove = (place: Place<T>): void => {
     if (!all.delete(place)) return;
-    const left = (perAccount.get(place.account) ?? 0) - 1;
-    if (left > 0) perAccount.set(place.account, left);
-    else perAccount.delete(place.account);
-    const client = clients.get(place.client);
-    if (client === undefined) return;
-    client.size -= 1;
-    const own = client.accounts.get(place.account);
-    own?.delete(place);
-    if (own?.size === 0) client.accounts.delete(place.account);
-    if (client.size === 0) clients.delete(place.client);
-  }
-
-  /**
-   * The newest entry of the client that holds most, if the newcomer would still hold fewer with one
-   * more.
-   */
-  function crowdOut(newcomer: number): Place<T> | undefined {
-    let most: string | undefined;
-    let size = newcomer + 1;
-    for (const [name, client] of clients)
-      if (client.size > size) [most, size] = [name, client.size];
-    let newest: Place<T> | undefined;
-    if (most !== undefined) for (const place of all) if (place.client === most) newest = place;
-    return newest;
-  }
+    take(root, place);
+    forget(place);
+  };
+  const pathOf = ({ wider, client, account }: Origin): Place<T>['path'] => [
+    wider ?? client,
+    client,
+    account,
+  ];
+  const refusal = (path: Place<T>['path']): FairQueueRefusal | null => {
+    if ((perAccount.get(path[2]) ?? 0) >= lengthPerAccount) return 'account_full';
+    const isFull = all.size >= length && crowdedOut(root, path) === undefined;
+    return isFull ? 'queue_full' : null;
+  };
 
   return {
     get depth() {
       return all.size;
     },
 
-    push(name, account, item, onCrowdedOut) {
-      const waiting = perAccount.get(account) ?? 0;
-      if (waiting >= lengthPerAccount) return 'account_full';
-      if (all.size >= length) {
-        const crowded = crowdOut(clients.get(name)?.size ?? 0);
-        if (crowded === undefined) return 'queue_full';
+    push(origin, item, onCrowdedOut) {
+      const path = pathOf(origin);
+      const refused = refusal(path);
+      if (refused !== null) return refused;
+      const crowded = all.size >= length ? crowdedOut(root, path) : undefined;
+      if (crowded !== undefined) {
         remove(crowded);
         onCrowdedOut(crowded);
       }
-      const place = { client: name, account, item };
+      const place = { path, item, order: ++order };
       all.add(place);
-      perAccount.set(account, (perAccount.get(account) ?? 0) + 1);
-      const client = clients.get(name) ?? { size: 0, accounts: new Map<string, Set<Place<T>>>() };
-      client.size += 1;
-      clients.set(name, client);
-      const own = client.accounts.get(account);
-      if (own === undefined) client.accounts.set(account, new Set([place]));
-      else own.add(place);
+      add(root, place);
+      perAccount.set(origin.account, (perAccount.get(origin.account) ?? 0) + 1);
       return place;
     },
 
+    refusal: (origin) => refusal(pathOf(origin)),
+
     next() {
-      // The first of each; none of them is empty.
-      const client = clients.values().next().value;
-      const own = client?.accounts.values().next().value;
-      const place = own?.values().next().value;
-      if (client === undefined || own === undefined || place === undefined) return undefined;
-      remove(place);
-      // An account or client with more entries goes to the end of the line.
-      if (own.size > 0) moveToEnd(client.accounts, place.account, own);
-      if (client.size > 0) moveToEnd(clients, place.client, client);
+      const place = takeNext(root);
+      if (place === undefined) return undefined;
+      all.delete(place);
+      forget(place);
       return place.item;
     },
 
     remove,
     byAge: () => all,
   };
-}
-
-function moveToEnd<V>(map: Map<string, V>, key: string, value: V): void {
-  map.delete(key);
-  map.set(key, value);
 }

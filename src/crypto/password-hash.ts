@@ -54,6 +54,8 @@ export interface HashContext {
    * The network of the request; networks are served in turn. Never a value that the caller chose.
    */
   client: string;
+  /** The network that this one is part of, such as an IPv6 /48: those are served in turn first. */
+  wider?: string | undefined;
   /** Aborting removes an entry that still waits; running work continues. */
   signal?: AbortSignal;
 }
@@ -91,6 +93,13 @@ export interface PasswordHasher {
    * @throws as hash does
    */
   verify(stored: string | null, password: string, ctx: HashContext): Promise<Verification>;
+  /**
+   * Refuses what `hash` and `verify` would refuse at once: for what comes before them and costs a
+   * write.
+   *
+   * @throws Refusal `overloaded`
+   */
+  demandRoom(ctx: HashContext): void;
   stats(): HasherStats;
   /** How long the waiting entries will keep the lanes busy, in milliseconds. */
   readonly backlogMs: number;
@@ -176,7 +185,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
         start([entry]);
         return;
       }
-      const place = queue.push(ctx.client, ctx.account, entry, ({ item }) => {
+      const place = queue.push(ctx, entry, ({ item }) => {
         item.detach();
         item.reject(overloaded('queue_full'));
       });
@@ -266,6 +275,13 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       if (!isReal || !ok) return { ok: false, rehash: null };
       const { make } = job;
       return { ok, rehash: make !== null && made !== null ? plan.format(make, made) : null };
+    },
+
+    demandRoom: (ctx) => {
+      expire();
+      if (isClosed) throw overloaded('closed');
+      const refused = lanes.hasFree ? null : queue.refusal(ctx);
+      if (refused !== null) throw overloaded(refused);
     },
 
     stats: () => ({

@@ -54,6 +54,8 @@ export class Exchange implements Call<unknown> {
   body: unknown;
   params: Params = NO_PARAMS;
   principal: Principal | undefined;
+  /** Headers of the answer, whether it succeeds or refuses. */
+  always: HeaderRecord | undefined;
   readonly #shared: ExchangeShared;
   readonly #route: string;
   readonly #started: number;
@@ -162,6 +164,7 @@ export class Exchange implements Call<unknown> {
     const all: Record<string, string> = { ...headers, 'x-request-id': this.requestId };
     if (cors !== undefined) Object.assign(all, cors.headers(arrival.header('origin')));
     if (more !== undefined) Object.assign(all, more);
+    if (this.always !== undefined) Object.assign(all, this.always);
     // A body that nobody read would be taken for the next request: end the connection instead of
     // draining without bound.
     if (arrival.isUnread) all['connection'] = 'close';

@@ -153,6 +153,7 @@ function operationOf(
 ): Json {
   const fresh = route.security !== 'public' && route.security.fresh;
   const problems = new Set<RefusalCode>([...BODY_PROBLEMS, 'overloaded', ...route.problems]);
+  if (route.limit !== undefined) problems.add('rate_limited');
   if (route.security !== 'public') {
     problems.add('invalid_token').add('session_revoked');
     if (fresh) problems.add('insufficient_user_authentication');

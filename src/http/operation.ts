@@ -7,6 +7,8 @@ import { DatabaseBusy } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import { exceptionFields } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
+import { policyText, stateText } from '../core/limit/limits.ts';
+import type { Limits } from '../core/limit/limits.ts';
 import type { Principal } from '../core/session/session.ts';
 import type { HeaderRecord } from './answer.ts';
 import type { Exchange } from './exchange.ts';
@@ -23,6 +25,9 @@ export type Authenticate = (token: string, security: BearerSecurity) => Promise<
 export interface OperationSettings {
   readonly log: Log;
   readonly authenticate: Authenticate;
+  readonly limits: Pick<Limits, 'take'>;
+  /** Whether answers carry the RateLimit fields. */
+  readonly limitFields: boolean;
   /** Completes the headers of an answer with those of every answer. */
   readonly complete: (headers: HeaderRecord) => HeaderRecord;
   /**
@@ -80,8 +85,30 @@ function matchesEtag(header: string | undefined, etag: string): boolean {
 
 const NO_STORE: HeaderRecord = { 'cache-control': 'no-store' };
 
-function serveOperation(route: Route, { authenticate, complete }: OperationSettings): Serve {
+/** What a request does to the limit of its route. @throws {Refusal} rate_limited */
+function limiter({ limit }: Route, { limits, limitFields }: OperationSettings) {
+  if (limit === undefined) return null;
+  return (exchange: Exchange): void => {
+    const { principal, requester } = exchange;
+    const state = limits.take(
+      limit,
+      principal === undefined
+        ? { kind: 'network', requester }
+        : { kind: 'session', id: principal.session.id },
+    );
+    if (state === null) return;
+    if (limitFields) {
+      exchange.always = { 'ratelimit-policy': policyText(state), ratelimit: stateText(state) };
+    }
+    const { retryAfterSeconds } = state;
+    if (retryAfterSeconds !== null) throw new Refusal('rate_limited', { retryAfterSeconds });
+  };
+}
+
+function serveOperation(route: Route, settings: OperationSettings): Serve {
   const { security, handle } = route;
+  const { authenticate, complete } = settings;
+  const countRequest = limiter(route, settings);
   const empty = complete(NO_STORE);
   const json = complete({ 'content-type': 'application/json', ...NO_STORE });
   const finish = (exchange: Exchange, result: unknown): Response =>
@@ -98,10 +125,11 @@ function serveOperation(route: Route, { authenticate, complete }: OperationSetti
       security === 'public' ? undefined : await authenticate(accessToken(exchange), security);
     // Before the body is looked at, so that the log names the caller of a bad one.
     exchange.principal = principal;
+    countRequest?.(exchange);
     const body = checkedBody(route, await readJsonBody(arrival), arrival.header('content-type'));
     return finish(exchange, await handle(exchange.call(body, params, principal)));
   };
-  if (security !== 'public' || route.body !== undefined) return serve;
+  if (security !== 'public' || route.body !== undefined || countRequest !== null) return serve;
   return (exchange, params) => {
     if (exchange.arrival.hasContent) return serve(exchange, params);
     const result = handle(exchange.call(undefined, params, undefined));
@@ -163,6 +191,7 @@ const BEARER_PROBLEMS: ReadonlySet<string> = new Set([
 function isDeclared(route: AnyRoute, { code }: Refusal): boolean {
   if (FRONT_DOOR.has(code) || route.problems.includes(code)) return true;
   if (route.kind === 'document') return code === 'not_found';
+  if (code === 'rate_limited' && route.limit !== undefined) return true;
   return route.security !== 'public' && BEARER_PROBLEMS.has(code);
 }
 

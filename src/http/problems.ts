@@ -41,6 +41,7 @@ export const PROBLEMS: Readonly<Record<RefusalCode, Problem>> = {
   unsupported_media_type: { status: 415, title: 'Unsupported media type' },
   invalid_request: { status: 422, title: 'Invalid request' },
   too_many_attempts: { status: 429, title: 'Too many attempts' },
+  rate_limited: { status: 429, title: 'Too many requests' },
   header_too_large: { status: 431, title: 'Header too large' },
   internal_error: { status: 500, title: 'Internal error' },
   overloaded: { status: 503, title: 'Overloaded' },

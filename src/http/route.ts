@@ -4,6 +4,7 @@
  * something that the other does not.
  */
 import type * as z from 'zod';
+import type { LimitName } from '../core/limit/limits.ts';
 import type { RefusalCode } from '../refusal.ts';
 import type { Requester } from '../core/session/requester.ts';
 import type { Principal } from '../core/session/session.ts';
@@ -65,6 +66,8 @@ export interface RouteDefinition<
   readonly security: S;
   /** The JSON body. Without one, the route takes no body or `{}`. */
   readonly body?: B;
+  /** Which limit per client stands before it; the refusal is declared by this. */
+  readonly limit?: LimitName;
   /** When true the body may be left out altogether, and stands as `{}` before the schema. */
   readonly bodyOptional?: true;
   readonly status: 200 | 201 | 202 | 204 | 302;
@@ -94,6 +97,7 @@ export interface Route {
   readonly tag: string;
   readonly security: Security;
   readonly body?: z.ZodType;
+  readonly limit?: LimitName;
   readonly bodyOptional?: true;
   readonly status: number;
   readonly reply?: z.ZodType;

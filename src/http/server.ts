@@ -8,6 +8,7 @@ import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { routePath } from 'hono/route';
 import { RegExpRouter } from 'hono/router/reg-exp-router';
+import type { Limits } from '../core/limit/limits.ts';
 import { Refusal } from '../refusal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
@@ -39,6 +40,7 @@ export interface HttpSettings {
   /** Origins that may send the refresh cookie. */
   readonly cookieOrigins: readonly string[];
   readonly trustedProxies: readonly string[];
+  readonly limitFields: boolean;
 }
 
 export interface HttpDeps {
@@ -47,6 +49,7 @@ export interface HttpDeps {
   readonly random: Random;
   readonly settings: HttpSettings;
   readonly authenticate: Authenticate;
+  readonly limits: Pick<Limits, 'take'>;
 }
 
 export interface ServerOptions {
@@ -103,6 +106,8 @@ export function createServer(
     log,
     complete,
     authenticate: deps.authenticate,
+    limits: deps.limits,
+    limitFields: settings.limitFields,
     strictProblems: options.strictProblems === true,
   };
   const handlers = routes.map((route) => ({

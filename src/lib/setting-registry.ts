@@ -10,6 +10,7 @@ export type RawValue = string | number | boolean | readonly string[];
 export type SettingKind =
   | 'duration'
   | 'size'
+  | 'rate'
   | 'integer'
   | 'boolean'
   | 'choice'

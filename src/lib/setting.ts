@@ -11,6 +11,8 @@ import {
   settingWithoutDefault,
 } from './setting-registry.ts';
 import type { Description, RawValue, Reading, Refusal } from './setting-registry.ts';
+import { parseRate } from './rate.ts';
+import type { Rate } from './rate.ts';
 import { formatSize, parseSize } from './size.ts';
 
 export type { Reading } from './setting-registry.ts';
@@ -82,6 +84,23 @@ export function duration(range: Range): z.ZodType<number> {
 /** A size within inclusive bounds, in bytes. */
 export function size(range: Range): z.ZodType<number> {
   return ranged(SIZE, range);
+}
+
+/** So many in a period of 1s to 1d, or "off". */
+export function rate(options: { sentence: string; default: string }): z.ZodType<Rate | 'off'> {
+  const what = `Write a number and a period, such as "${options.default}", or "off".`;
+  return settingWithDefault(
+    {
+      kind: 'rate',
+      sentence: options.sentence,
+      unit: 'a rate such as "30/1m", or "off"',
+      defaultValue: options.default,
+    },
+    (raw) => {
+      const value = typeof raw === 'string' ? parseRate(raw) : undefined;
+      return value === undefined ? refuse('is not a rate', what) : { value };
+    },
+  );
 }
 
 /** A whole number within inclusive bounds. */

@@ -196,7 +196,7 @@ describe('a fault says where, what was found and what to write', () => {
     [
       'refresh grace above D2',
       '[sessions]\nrefresh_grace = "61s"',
-      'config.toml:2:17  sessions.refresh_grace is "61s", which is more than 60s. Write a duration from "0s" to "60s", such as "30s".',
+      'config.toml:2:17  sessions.refresh_grace is "61s", which is more than 60s. Write a duration from "0s" to "60s", such as "10s".',
     ],
     [
       'entry of a list',

@@ -341,6 +341,7 @@ describe('every answer is one that the document declares', () => {
     const refreshed = await send('POST', '/refresh', { body: { refresh_token: user.refresh } });
     expect(refreshed.status).toBe(200);
     await send('POST', '/refresh', { token: refreshed.body.refresh_token });
+    app.clock.advance(11_000);
     await send('POST', '/refresh', { body: { refresh_token: user.refresh } });
     await send('POST', '/refresh', { body: { refresh_token: refreshed.body.refresh_token } });
     expect((await send('GET', '/verify', { token: user.access })).body.code).toBe(

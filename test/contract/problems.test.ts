@@ -78,7 +78,8 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
   },
   refresh_token_reused: async () => {
     const { refresh: token } = await app.register();
-    await refresh((await refresh(token)).body.refresh_token);
+    await refresh(token);
+    app.clock.advance(11_000);
     return refresh(token);
   },
   session_revoked: async () => {

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import Libsql from 'libsql';
+import { LIMITS_OFF } from '../support/limits.mjs';
 import { CHEAP, ask, seeded, spawnProgram, whereIs } from '../support/program.mjs';
 import { Violation, audit, work } from './ledger.mjs';
 
@@ -116,6 +117,7 @@ export async function crashRounds({ rounds, seed, onRound = () => undefined }) {
 function environment(grace) {
   return {
     ...CHEAP,
+    ...LIMITS_OFF,
     POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0,unix:./postern.sock',
     POSTERN_SERVER_PUBLIC_URL: 'http://127.0.0.1:7400',
     POSTERN_SESSIONS_REFRESH_GRACE: grace ? '30s' : '0s',

@@ -195,6 +195,7 @@ describe('canaries', () => {
       await send('POST', '/refresh', { body: { refresh_token: again.refresh_token } })
     ).body;
     await send('POST', '/refresh', { token: refreshed.refresh_token });
+    app.clock.advance(11_000);
     await send('POST', '/refresh', { body: { refresh_token: again.refresh_token } });
     await send('POST', '/refresh', {
       body: {},

@@ -15,14 +15,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import Libsql from 'libsql';
+import { LIMITS_OFF } from '../support/limits.mjs';
 import { CHEAP, ask, seeded, spawnProgram, whereIs } from '../support/program.mjs';
 
 const WARM_UPS = 50;
 /** Users of each kind whose code is sent again in turn. */
 const CLAIMS = 50;
-
-/** Every request here comes from one place. */
-const UNLIMITED = {};
 
 /**
  * How often a value of `slow` is above one of `fast`, ties counting half: U / (n1·n2).
@@ -141,7 +139,7 @@ async function run({ pairs, seed, isFull, only, onCase }) {
     POSTERN_SESSIONS_FRESH_FOR: '1h',
     POSTERN_MAIL_MAX_PER_HOUR: '1000',
     POSTERN_MAIL_INTERVAL: '1s',
-    ...UNLIMITED,
+    ...LIMITS_OFF,
     ...(isFull ? {} : CHEAP),
   };
   const server = spawnProgram(['serve'], { directory, env });

@@ -29,6 +29,7 @@ import type { ClaimedEmail } from '../../src/core/email/outbox.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { requestFields } from '../../src/lib/log.ts';
 import type { Log, LogFields, LogLevel } from '../../src/lib/log.ts';
+import { LIMITS_OFF } from './limits.mjs';
 import { createGate } from './gate.ts';
 import { recordProblems } from './problem-coverage.ts';
 import { testRandom } from './random.ts';
@@ -152,6 +153,8 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0',
       POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com',
       POSTERN_MAIL_TRANSPORTS: 'file',
+      // All tests come from one address; those of the limits switch them on.
+      ...(options.config?.includes('[limits]') === true ? {} : LIMITS_OFF),
       ...options.env,
     },
     readSecretFile: () => ({ text: '', isReadableByOthers: false }),

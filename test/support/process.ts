@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { LIMITS_OFF } from './limits.mjs';
 import { CHEAP, ask, endAll, spawnProgram, whereIs } from './program.mjs';
 import type { CallOptions, End, LogLine, Program, Reply, Where } from './program.mjs';
 
@@ -96,6 +97,8 @@ export function environment(env: Readonly<Record<string, string>> = {}): Record<
     POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0',
     POSTERN_SERVER_PUBLIC_URL: ISSUER,
     ...CHEAP,
+    // All requests come from one address; tests of the limits switch them on.
+    ...LIMITS_OFF,
     ...env,
   };
 }

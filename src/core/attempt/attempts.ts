@@ -141,6 +141,8 @@ const giveBack = prepare(
     .where(isKey),
 );
 
+const forgetEmpty = prepare(query.delete(attempt).where(and(isKey, eq(attempt.failures, 0))));
+
 const forgetOne = prepare(query.delete(attempt).where(isKey));
 
 const forgetOfPurpose = prepare(
@@ -212,7 +214,11 @@ export function createAttempts(
         return { value: await make(failures), failures, forget: forgetOne(valuesOf(key)) };
       } catch (error) {
         const isWrong = error instanceof Refusal && WRONG.has(error.code);
-        if (!isWrong) await db.write([giveBack({ ...valuesOf(key), allowance })]);
+        // A counter that counts nothing any more is no row (T16: strangers could fill the table).
+        if (!isWrong) {
+          const values = valuesOf(key);
+          await db.write([giveBack({ ...values, allowance }), forgetEmpty(values)]);
+        }
         throw error;
       }
     },

@@ -6,7 +6,7 @@ import { Refusal, invalidRequest } from '../../refusal.ts';
 import type { AttemptPurpose } from '../attempt/purposes.ts';
 import type { Context } from '../context.ts';
 import type { PresentedFactor } from '../factor/presented.ts';
-import { networkOf } from '../session/requester.ts';
+import { networkOf, widerNetworkOf } from '../session/requester.ts';
 import type { User } from '../user/user.ts';
 import type { CommonPasswords } from './common-passwords.ts';
 import type { PasswordContext } from './context-words.ts';
@@ -91,6 +91,8 @@ export interface Passwords {
     password: string,
     share: string,
   ): Promise<RightPassword>;
+  /** Refuses what has no chance of being hashed, before anything is written. @throws {Refusal} overloaded */
+  demandRoom(context: Context, share: string): void;
   /** The statements that keep the present hash among the former ones. */
   remember(userId: string, now: number): readonly Statement[];
 }
@@ -120,7 +122,12 @@ export function hashShare(purpose: AttemptPurpose | 'registration', subject: str
 
 /** A piece of work for the hash queue. */
 export function hashJob({ requester, signal }: Context, share: string): HashContext {
-  return { account: share, client: networkOf(requester), signal };
+  return {
+    account: share,
+    client: networkOf(requester),
+    wider: widerNetworkOf(requester) ?? undefined,
+    signal,
+  };
 }
 
 const BREACHED = {
@@ -169,6 +176,7 @@ export function createPasswords(deps: PasswordsDeps): Passwords {
         throw invalidRequest({ pointer, code: 'reused', detail });
       }
     },
+    demandRoom: (context, share) => hasher.demandRoom(hashJob(context, share)),
     look: async (context, user, password, share) => {
       const normalized = normalizePassword(password);
       // The password of no user is looked up too: one read less would tell.

@@ -13,15 +13,25 @@ export interface Requester {
 }
 
 /**
- * Where a request comes from, as one that floods is told from others: an IPv4 address, or the /64
- * that an IPv6 client has to itself. What is not known is one place.
+ * The network of a request, by which clients that send too much are kept apart: an IPv4 address, or
+ * the /64 that an IPv6 client has to itself. All unknown addresses are one network.
  */
 export function networkOf({ ip }: Pick<Requester, 'ip'>): string {
   if (ip === null) return 'network:unknown';
-  if (!ip.includes(':')) return `network:${ip}`;
+  return ip.includes(':') ? `network:${firstGroups(ip, 4)}` : `network:${ip}`;
+}
+
+/** The /48 of an IPv6 address, which one customer often has whole; null for other addresses. */
+export function widerNetworkOf({ ip }: Pick<Requester, 'ip'>): string | null {
+  return ip?.includes(':') === true ? `wider:${firstGroups(ip, 3)}` : null;
+}
+
+/** The first groups of an IPv6 address in its canonical spelling. */
+function firstGroups(ip: string, count: number): string {
   const [head = '', tail] = ip.split('::');
   const groups = head === '' ? [] : head.split(':');
   const rest = tail === undefined || tail === '' ? [] : tail.split(':');
   const missing = tail === undefined ? 0 : 8 - groups.length - rest.length;
-  return `network:${[...groups, ...Array.from({ length: missing }, () => '0'), ...rest].slice(0, 4).join(':')}`;
+  const zeros = Array.from({ length: missing }, () => '0');
+  return [...groups, ...zeros, ...rest].slice(0, count).join(':');
 }

@@ -45,7 +45,9 @@ function changeRoute(kernel: Kernel, settings: AccountSettings, shown: Shown): A
       : z.strictObject(changeable),
     status: 200,
     reply: UserReply,
-    problems: hasUsernames ? ['username_taken', 'overloaded'] : ['overloaded'],
+    problems: hasUsernames
+      ? ['username_taken', 'rate_limited', 'overloaded']
+      : ['rate_limited', 'overloaded'],
     handle: async (call) => {
       const { body } = call;
       const profile = {
@@ -56,6 +58,8 @@ function changeRoute(kernel: Kernel, settings: AccountSettings, shown: Shown): A
       };
       const context = kernel.context(call);
       if (body.email === undefined) return shown(await change(context, profile));
+      // By network: a session is cheap to make, and its emails go to strangers.
+      kernel.limits.demand('emails', { kind: 'network', requester: call.requester });
       return shown(await changeAddress(context, { email: body.email, profile }));
     },
   });
@@ -72,6 +76,7 @@ function addressRoutes(
     route({
       method: 'post',
       path: '/email/verify',
+      limit: 'login',
       tag: 'Account',
       summary: 'Verify the pending address by the code that was sent to it',
       description:
@@ -86,6 +91,7 @@ function addressRoutes(
     route({
       method: 'post',
       path: '/email/verify/resend',
+      limit: 'emails',
       tag: 'Account',
       summary: 'Send another code to the pending address',
       description: 'Within the interval and the hourly limit of the address.',

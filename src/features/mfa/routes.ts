@@ -24,6 +24,7 @@ function reauthenticateRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
   return route({
     method: 'post',
     path: '/reauthenticate',
+    limit: 'login',
     tag: 'Sign-in',
     summary: 'Authenticate again within the session',
     description:
@@ -55,6 +56,7 @@ function secondFactorRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
   return route({
     method: 'post',
     path: '/login/mfa',
+    limit: 'login',
     tag: 'Sign-in',
     summary: 'Show the second factor of a sign-in',
     description:

@@ -118,6 +118,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
     route({
       method: 'post',
       path: '/login/passkey/options',
+      limit: 'login',
       tag: 'Sign-in',
       summary: 'Begin to sign in with a passkey',
       description:
@@ -139,6 +140,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
     route({
       method: 'post',
       path: '/login/passkey',
+      limit: 'login',
       tag: 'Sign-in',
       summary: 'Sign in with a passkey',
       description:
@@ -170,6 +172,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
     route({
       method: 'post',
       path: '/login/mfa/passkey/options',
+      limit: 'login',
       tag: 'Sign-in',
       summary: 'Begin to show a passkey as the second factor of a sign-in',
       description: 'What comes of it goes to POST /login/mfa as passkey.',

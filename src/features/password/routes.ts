@@ -47,6 +47,7 @@ function loginRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
   return route({
     method: 'post',
     path: '/login',
+    limit: 'login',
     tag: 'Sign-in',
     summary: 'Sign in with a username or an e-mail address and a password',
     description:
@@ -82,6 +83,7 @@ function changeRoute(kernel: Kernel): AnyRoute {
   return route({
     method: 'post',
     path: '/me/password',
+    limit: 'login',
     tag: 'Account',
     summary: 'Change the password',
     description: 'Needs the current password. Every other session of the user ends.',
@@ -103,6 +105,7 @@ function checkRoute({ passwords }: Kernel): AnyRoute {
   return route({
     method: 'post',
     path: '/password/check',
+    limit: 'check',
     tag: 'Password',
     summary: 'Ask what the policy says of a password',
     description: 'For sign-up forms. Nothing is stored or logged.',

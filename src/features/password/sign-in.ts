@@ -87,6 +87,7 @@ export function signIn(kernel: Kernel) {
     // waking the disk for itself.
     const patienceMs = Math.min(COUNT_PATIENCE_MS, passwordHasher.backlogMs / 4);
     const share = hashShare('password', key.subject);
+    passwords.demandRoom(context, share);
     const made = await attempts.guard(
       key,
       () => passwords.look(context, user, password, share),

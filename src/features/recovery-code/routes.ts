@@ -11,6 +11,7 @@ export function recoveryCodeRoutes(kernel: Kernel): readonly AnyRoute[] {
     route({
       method: 'post',
       path: '/me/recovery-codes',
+      limit: 'login',
       tag: 'Factors',
       summary: 'Make ten new recovery codes',
       description: 'Shown this once; the old set no longer works. The other sessions end.',

@@ -16,6 +16,7 @@ export function recoveryRoutes(kernel: Kernel, settings: RecoverySettings): read
     route({
       method: 'post',
       path: '/password/forgot',
+      limit: 'emails',
       tag: 'Password',
       summary: 'Ask for an email that resets the password',
       description:
@@ -33,6 +34,7 @@ export function recoveryRoutes(kernel: Kernel, settings: RecoverySettings): read
     route({
       method: 'post',
       path: '/password/reset/check',
+      limit: 'check',
       tag: 'Password',
       summary: 'Ask whether a reset link is still good, without spending it',
       security: 'public',
@@ -44,6 +46,7 @@ export function recoveryRoutes(kernel: Kernel, settings: RecoverySettings): read
     route({
       method: 'post',
       path: '/password/reset',
+      limit: 'login',
       tag: 'Password',
       summary: 'Set a new password by a reset link',
       description:

@@ -69,6 +69,7 @@ function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute
   return route({
     method: 'post',
     path: '/register',
+    limit: 'register',
     tag: 'Account',
     summary: 'Make an account',
     description:
@@ -117,6 +118,7 @@ function registerByAddressRoute(kernel: Kernel, settings: RegistrationSettings):
   return route({
     method: 'post',
     path: '/register',
+    limit: 'register',
     tag: 'Account',
     summary: 'Begin an account with an e-mail address',
     description:
@@ -179,6 +181,7 @@ function emailRoutes(kernel: Kernel, settings: RegistrationSettings): readonly A
     route({
       method: 'post',
       path: '/register/verify',
+      limit: 'login',
       tag: 'Account',
       summary: 'Verify the address of a registration, which makes the account and signs it in',
       description:
@@ -217,6 +220,7 @@ function emailRoutes(kernel: Kernel, settings: RegistrationSettings): readonly A
     route({
       method: 'post',
       path: '/register/resend',
+      limit: 'emails',
       tag: 'Account',
       summary: 'Send the code of a registration again',
       description:

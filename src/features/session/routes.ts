@@ -58,6 +58,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
         'account_disabled',
         'mfa_enrolment_required',
         'origin_not_allowed',
+        'rate_limited',
         'overloaded',
       ],
       handle: async (call) => {
@@ -65,6 +66,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
         const asked = call.body.cookie === true || from === 'cookie';
         demandCookies(cookies, call, asked);
         const subject = verifyRefreshToken(signingKeys, issuer, token);
+        kernel.limits.demand('refresh', { kind: 'session', id: subject.sessionId });
         return deliver(call, await kernel.refreshSession(kernel.context(call), subject), asked);
       },
     }),

@@ -39,6 +39,7 @@ export function totpRoutes(kernel: Kernel, settings: TotpSettings): readonly Any
     route({
       method: 'post',
       path: '/me/totp/confirm',
+      limit: 'login',
       tag: 'Factors',
       summary: 'Confirm the authenticator app by a code',
       description:
