@@ -6,6 +6,7 @@ import { createCommit } from '../core/commit.ts';
 import type { Commit } from '../core/commit.ts';
 import { contexts } from '../core/context.ts';
 import { createEmails } from '../core/email/emails.ts';
+import type { EmailLimits } from '../core/email/enqueue.ts';
 import { createAuthentication } from '../core/factor/authentication.ts';
 import { createChallenges } from '../core/factor/challenge.ts';
 import { createEnrolmentGrace } from '../core/factor/enrolment-grace.ts';
@@ -21,6 +22,7 @@ import { commonPasswords } from '../core/password/common-passwords.ts';
 import { readFilter } from '../core/password/fuse-filter.ts';
 import { createPasswords } from '../core/password/passwords.ts';
 import type { Passwords } from '../core/password/passwords.ts';
+import { createResetLink } from '../core/password/reset-link.ts';
 import { createRefresh } from '../core/session/refresh.ts';
 import { createRevocations } from '../core/session/revocation.ts';
 import type { Revocations } from '../core/session/revocation.ts';
@@ -104,6 +106,16 @@ export function attemptLimits({ throttle }: Pick<Config, 'throttle'>): AttemptLi
 function limitPolicy({ limits }: Config): LimitPolicy {
   const { entries, fields: _, ...rates } = limits;
   return { rates, entries };
+}
+
+/** What the configuration says of requested emails. */
+function emailLimits({ mail }: Config): EmailLimits {
+  return {
+    intervalMs: mail.interval,
+    maxPerHour: mail.max_per_hour,
+    maxPerNetwork: mail.max_per_network,
+    maxRequested: mail.max_requested,
+  };
 }
 
 function sessionLimits({ sessions }: Config): SessionLimits {
@@ -231,7 +243,15 @@ export async function createKernel(
     newId,
     sealer,
     derivedKey: signingKeys.derivedKey,
-    limits: { intervalMs: config.mail.interval, maxPerHour: config.mail.max_per_hour },
+    limits: emailLimits(config),
+  });
+  const sendResetLink = createResetLink({
+    clock,
+    random,
+    newId,
+    emails,
+    resetUrl: config.mail.reset_url ?? `${issuer}/reset-password`,
+    linkTtlMs: config.mail.link_ttl,
   });
   const sessions = createSessions({ db, clock, newId, limits });
   const factors = createFactors({ clock, commit, attempts, emails, mfa });
@@ -270,9 +290,15 @@ export async function createKernel(
     sessions,
     refreshSession: createRefresh({ db, clock, limits, revocations, issueTokens, grace, mfa }),
     emails,
+    sendResetLink,
     factors,
     mfa,
-    authentication: createAuthentication({ ...shared, challengeTokens, deviceTokens }),
+    authentication: createAuthentication({
+      ...shared,
+      challengeTokens,
+      deviceTokens,
+      sendResetLink,
+    }),
     reauthentication: createReauthentication({ ...shared, freshForMs }),
     findPendingSignIn: pendingSignIns({ db, challengeTokens }),
     accountState: createAccountState({ clock, commit, attempts }),

@@ -13,6 +13,7 @@ import type { Commit } from '../commit.ts';
 import type { Context } from '../context.ts';
 import { CODE_TTL_MS } from '../one-time/one-time.ts';
 import { insertOneTimeFor, newToken } from '../one-time/issue.ts';
+import type { SendResetLink } from '../password/reset-link.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { CHALLENGE_TTL_SECONDS } from '../token/challenge-token.ts';
 import type { Challenge, ChallengeTokens } from '../token/challenge-token.ts';
@@ -86,6 +87,7 @@ export interface AuthenticationDeps {
   readonly challengeTokens: ChallengeTokens;
   readonly deviceTokens: DeviceTokens;
   readonly issueTokens: IssueTokens;
+  readonly sendResetLink: SendResetLink;
   readonly mfa: MfaPolicy;
 }
 
@@ -100,6 +102,9 @@ const presentedBy = ({ factor, kind, amr, isMultiFactor }: VerifiedFactor): Pres
 export function scopeOfDevice(device: string | null | undefined): AttemptScope {
   return device === null || device === undefined ? ANYBODY : { kind: 'device', id: device };
 }
+
+const BY_EMAIL =
+  'The password has to be changed: open the link that was sent to the verified address, then sign in with the new one.';
 
 export function createAuthentication(deps: AuthenticationDeps): Authenticating {
   const { clock, random, newId, commit, factors, grace, mfa } = deps;
@@ -131,6 +136,15 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     context: Context,
     { user, effects }: VerifiedFactor,
   ): Promise<Refusal> => {
+    // An operator's demand may mean that somebody else knows the password: the mailbox decides.
+    if (user.passwordChangeRequiredAt !== null && user.email !== null) {
+      const link = deps.sendResetLink(context, { user, name: user.email });
+      await commit(context, [...effects, ...link]);
+      return new Refusal('password_change_required', {
+        detail: BY_EMAIL,
+        members: { email_sent: true },
+      });
+    }
     const token = newToken(random);
     const reset = insertOneTimeFor(user, {
       id: newId(),
