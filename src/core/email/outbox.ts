@@ -48,6 +48,7 @@ const erased = {
   recipient: '',
   domain: '-',
   payloadSealed: null,
+  expiresAt: given('now'),
   purgeAt: sql`${outbox.createdAt} + ${SETTLED_EMAILS_KEPT_MS}`,
 };
 

@@ -19,7 +19,7 @@ import { CHALLENGE_TTL_SECONDS } from '../token/challenge-token.ts';
 import type { Challenge, ChallengeTokens } from '../token/challenge-token.ts';
 import type { DeviceTokens } from '../token/device-token.ts';
 import type { IssuedTokens, IssueTokens } from '../token/issue.ts';
-import { beginEnrolmentGrace } from '../user/user.ts';
+import { beginEnrolmentGrace, demandState } from '../user/user.ts';
 import type { EnrolmentGrace } from './enrolment-grace.ts';
 import type { FactorAnswer, MfaPolicy, VerifiedFactor } from './factor.ts';
 import type { Factors } from './factors.ts';
@@ -139,7 +139,8 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     // An operator's demand may mean that somebody else knows the password: the mailbox decides.
     if (user.passwordChangeRequiredAt !== null && user.email !== null) {
       const link = deps.sendResetLink(context, { user, name: user.email });
-      await commit(context, [...effects, ...link]);
+      const inState = demandState(user, 'invalid_credentials');
+      await commit(context, [inState, ...effects, ...link]);
       return new Refusal('password_change_required', {
         detail: BY_EMAIL,
         members: { email_sent: true },

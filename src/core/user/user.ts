@@ -203,6 +203,18 @@ export function advanceEpochFrom({ id, epoch }: User, now: number): Statement {
   return guarded(advanceIf({ id, epoch, now }), 'conflict');
 }
 
+const stay = prepare(
+  query
+    .update(user)
+    .set({ epoch: given('epoch') })
+    .where(and(isEnabledUser, eq(user.epoch, given('epoch')))),
+);
+
+/** The statement that changes nothing, only in the state that was read; else refused with `code`. */
+export function demandState({ id, epoch }: User, code: RefusalCode): Statement {
+  return guarded(stay({ id, epoch }), code);
+}
+
 const mfaDue = prepare(
   query
     .update(user)

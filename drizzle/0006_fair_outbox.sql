@@ -14,4 +14,6 @@ CREATE INDEX `outbox_purge_at` ON `outbox` (`purge_at`);--> statement-breakpoint
 CREATE INDEX `outbox_requester` ON `outbox` (`requester_key`,`created_at`) WHERE seq IS NOT NULL;--> statement-breakpoint
 CREATE UNIQUE INDEX `outbox_seq` ON `outbox` (`seq`);--> statement-breakpoint
 CREATE INDEX `outbox_recipient` ON `outbox` (`recipient_key`,`limit_group`,`created_at`);--> statement-breakpoint
+DROP INDEX `session_live_by_user`;--> statement-breakpoint
+CREATE INDEX `session_user` ON `session` (`user_id`,`ended_at`,`created_at`);--> statement-breakpoint
 CREATE INDEX `one_time_pending_registration` ON `one_time` (`expires_at`) WHERE purpose = 'registration' AND spent_at IS NULL;
