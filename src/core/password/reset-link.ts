@@ -29,11 +29,14 @@ export interface ResetLinkDeps extends ResetLinkSettings {
   readonly emails: Pick<Emails, 'request'>;
 }
 
+/** What a link depends on: it is for this account in this state. */
+type ResetUser = Pick<User, 'id' | 'email' | 'epoch' | 'disabledAt'>;
+
 /** Makes the statements that send a link. */
 export type SendResetLink = (
   context: Context,
   /** `name` is what was asked for: it counts where there is no user with a verified address. */
-  to: { readonly user: User | null; readonly name: string },
+  to: { readonly user: ResetUser | null; readonly name: string },
 ) => readonly Statement[];
 
 /**
