@@ -16,6 +16,7 @@ import type { Context } from '../../src/core/context.ts';
 import { housekeep } from '../../src/core/housekeeping.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import type { OpenDatabase } from '../../src/db/open.ts';
+import type { Transport } from '../../src/delivery/transport.ts';
 import type { Feature } from '../../src/features/feature.ts';
 import { features as allFeatures } from '../../src/features/index.ts';
 import { listen } from '../../src/http/listen.ts';
@@ -115,6 +116,8 @@ export interface TestAppOptions {
   readonly clock?: TestClock;
   readonly keyEncryptionKey?: Uint8Array;
   readonly breachedBytes?: Buffer;
+  /** Emails go out by these, by a courier of the app's own; default: they stay in the outbox. */
+  readonly transports?: readonly Transport[];
   readonly server?: ServerOptions;
 }
 
@@ -190,6 +193,9 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       log,
       keyEncryptionKey: options.keyEncryptionKey ?? TEST_KEY,
       commonPasswordBytes,
+      ...(options.transports === undefined
+        ? {}
+        : { mail: { transports: options.transports, findTemplate: () => null } }),
       ...(options.breachedBytes === undefined ? {} : { breachedBytes: options.breachedBytes }),
     },
     options.features ?? allFeatures,
