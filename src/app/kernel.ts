@@ -6,7 +6,6 @@ import { createCommit } from '../core/commit.ts';
 import type { Commit } from '../core/commit.ts';
 import { contexts } from '../core/context.ts';
 import { createEmails } from '../core/email/emails.ts';
-import type { EmailLimits } from '../core/email/enqueue.ts';
 import { createAuthentication } from '../core/factor/authentication.ts';
 import { createChallenges } from '../core/factor/challenge.ts';
 import { createEnrolmentGrace } from '../core/factor/enrolment-grace.ts';
@@ -45,6 +44,7 @@ import type { Clock } from '../lib/clock.ts';
 import { createIds } from '../lib/id.ts';
 import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
+import { emailLimits, resetLinkSettings } from './email-policy.ts';
 
 /** What only the process edge can give. */
 export interface Edge {
@@ -106,16 +106,6 @@ export function attemptLimits({ throttle }: Pick<Config, 'throttle'>): AttemptLi
 function limitPolicy({ limits }: Config): LimitPolicy {
   const { entries, fields: _, ...rates } = limits;
   return { rates, entries };
-}
-
-/** What the configuration says of requested emails. */
-function emailLimits({ mail }: Config): EmailLimits {
-  return {
-    intervalMs: mail.interval,
-    maxPerHour: mail.max_per_hour,
-    maxPerNetwork: mail.max_per_network,
-    maxRequested: mail.max_requested,
-  };
 }
 
 function sessionLimits({ sessions }: Config): SessionLimits {
@@ -245,14 +235,8 @@ export async function createKernel(
     derivedKey: signingKeys.derivedKey,
     limits: emailLimits(config),
   });
-  const sendResetLink = createResetLink({
-    clock,
-    random,
-    newId,
-    emails,
-    resetUrl: config.mail.reset_url ?? `${issuer}/reset-password`,
-    linkTtlMs: config.mail.link_ttl,
-  });
+  const links = resetLinkSettings(config);
+  const sendResetLink = createResetLink({ clock, random, newId, emails, ...links });
   const sessions = createSessions({ db, clock, newId, limits });
   const factors = createFactors({ clock, commit, attempts, emails, mfa });
   const grace = createEnrolmentGrace({ clock, commit, factors, mfa });
@@ -269,7 +253,18 @@ export async function createKernel(
   const passwordHasher = createHasher(config, edge);
   await passwordHasher.ready();
   const freshForMs = config.sessions.fresh_for;
-  const shared = { clock, random, newId, commit, factors, grace, sessions, issueTokens, mfa };
+  const shared = {
+    clock,
+    random,
+    newId,
+    commit,
+    factors,
+    grace,
+    sessions,
+    issueTokens,
+    mfa,
+    sendResetLink,
+  };
   const kernel: Kernel = {
     db,
     clock,
@@ -293,12 +288,7 @@ export async function createKernel(
     sendResetLink,
     factors,
     mfa,
-    authentication: createAuthentication({
-      ...shared,
-      challengeTokens,
-      deviceTokens,
-      sendResetLink,
-    }),
+    authentication: createAuthentication({ ...shared, challengeTokens, deviceTokens }),
     reauthentication: createReauthentication({ ...shared, freshForMs }),
     findPendingSignIn: pendingSignIns({ db, challengeTokens }),
     accountState: createAccountState({ clock, commit, attempts }),

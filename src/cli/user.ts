@@ -211,7 +211,7 @@ export const userUnlock: Verb = {
 export const userExpirePassword: Verb = {
   name: 'user expire-password',
   summary:
-    'Demands a new password at the next sign-in and ends every session, for a password that others may know.',
+    'Demands a new password at the next sign-in and ends every session, for a password that others may know: the link to set one goes to the verified address, if there is one.',
   examples: [
     'postern user expire-password ada',
     'postern user expire-password ada@example.com --yes',

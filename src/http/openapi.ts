@@ -40,14 +40,14 @@ const ProblemSchema = z
       )
       .optional()
       .meta({ description: 'With invalid_request: each fault of the input.' }),
-    reset_token: z.string().optional().meta({
-      description:
-        'With password_change_required, where no email was sent: what POST /password/reset takes.',
-    }),
-    email_sent: z.literal(true).optional().meta({
-      description:
-        'With password_change_required: a link was sent to the verified address, at most one per mail.interval.',
-    }),
+    reset_token: z
+      .string()
+      .optional()
+      .meta({ description: 'With password_change_required: what POST /password/reset takes.' }),
+    email_sent: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'With password_change_required: a link was sent instead.' }),
     factors: z.array(z.string()).optional().meta({
       description:
         'With insufficient_user_authentication of a user who has a second factor: those that POST /reauthenticate would take.',

@@ -103,9 +103,6 @@ export function scopeOfDevice(device: string | null | undefined): AttemptScope {
   return device === null || device === undefined ? ANYBODY : { kind: 'device', id: device };
 }
 
-const BY_EMAIL =
-  'The password has to be changed: open the link that was sent to the verified address, then sign in with the new one.';
-
 export function createAuthentication(deps: AuthenticationDeps): Authenticating {
   const { clock, random, newId, commit, factors, grace, mfa } = deps;
 
@@ -142,7 +139,6 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
       const inState = demandState(user, 'invalid_credentials');
       await commit(context, [inState, ...effects, ...link]);
       return new Refusal('password_change_required', {
-        detail: BY_EMAIL,
         members: { email_sent: true },
       });
     }
