@@ -12,8 +12,8 @@ import type { ScheduledSweep } from './sweep.ts';
  * Each batch is one short commit, so that sign-ins come in between: its size follows the time that
  * the last one took, for rows of one table cost many times those of another.
  */
-const BATCH = { least: 10, first: 50, most: 1_000 };
-/** A step that took longer than this is halved; the event loop stood still for it. */
+const BATCH = { least: 100, first: 100, most: 1_000 };
+/** After a step that took longer than this, flush included, the next one is half as large. */
 const LONG_STEP_MS = 3;
 
 /** The sweeps of the core's own tables. */
