@@ -1,6 +1,6 @@
 /**
- * What the program is bundled from: `postern.mjs` and beside it the entry of the hash lanes and the
- * list of common passwords. The native addons stay outside; they are found in node_modules.
+ * What the program is bundled from: `postern.mjs` and beside it the entries of the threads and the list
+ * of common passwords. The native addons stay outside; they are found in node_modules.
  */
 import { copyFileSync, readFileSync } from 'node:fs';
 
@@ -41,6 +41,11 @@ export function bundles(outdir) {
       ...common,
       entryPoints: ['src/crypto/hash-lane.mjs'],
       outfile: `${outdir}/hash-lane.mjs`,
+    },
+    {
+      ...common,
+      entryPoints: ['src/db/checkpoint-lane.mjs'],
+      outfile: `${outdir}/checkpoint-lane.mjs`,
     },
   ];
 }

@@ -46,6 +46,8 @@ export const REFUSALS = {
   header_too_large: 'The request line and its headers may have at most 16384 bytes.',
   internal_error: 'Something went wrong here. The request id finds it in the log.',
   overloaded: 'Too busy to take this now. Retry-After says when to try again.',
+  storage_unavailable:
+    'Nothing can be stored now, so nothing was changed. Retry-After says when to try again.',
   not_ready: 'The service is not ready.',
 } as const satisfies Record<string, string>;
 

@@ -1,6 +1,6 @@
 /** Rules about settings that only the list of features can decide. */
 import type { Config } from '../config/schema.ts';
-import type { Rule } from '../config/rules.ts';
+import type { Rule } from '../config/rule.ts';
 import type { Feature } from '../features/feature.ts';
 
 /**

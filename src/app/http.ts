@@ -1,5 +1,6 @@
 /** What HTTP is given of the app: capabilities, and what the configuration says of it. */
 import type { Config } from '../config/schema.ts';
+import { deviceGiver } from '../http/device.ts';
 import type { ListenLimits } from '../http/listen.ts';
 import { bearerAuthentication } from '../http/security.ts';
 import type { HttpDeps } from '../http/server.ts';
@@ -33,6 +34,7 @@ export function httpDeps({ config, kernel }: Pick<RunningApp, 'config' | 'kernel
       limitFields: limits.fields,
     },
     limits: kernel.limits,
+    giveDevice: deviceGiver(kernel),
     authenticate: bearerAuthentication(kernel),
   };
 }

@@ -22,6 +22,8 @@ import { readFilter } from '../core/password/fuse-filter.ts';
 import { createPasswords } from '../core/password/passwords.ts';
 import type { Passwords } from '../core/password/passwords.ts';
 import { createResetLink } from '../core/password/reset-link.ts';
+import { createStorage } from '../core/storage/storage.ts';
+import type { Storage } from '../core/storage/storage.ts';
 import { createRefresh } from '../core/session/refresh.ts';
 import { createRevocations } from '../core/session/revocation.ts';
 import type { Revocations } from '../core/session/revocation.ts';
@@ -35,7 +37,8 @@ import { createDeviceTokens } from '../core/token/device-token.ts';
 import { createIssue } from '../core/token/issue.ts';
 import { createAccountState } from '../core/user/account-state.ts';
 import { createPasswordHasher } from '../crypto/password-hash.ts';
-import type { PasswordHasher, StoredRefusal } from '../crypto/password-hash.ts';
+import type { StoredRefusal } from '../crypto/password-hash.ts';
+import type { PasswordHasher } from '../crypto/password-hasher.ts';
 import { createSealer } from '../crypto/seal.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import type { FindTemplate } from '../delivery/templates.ts';
@@ -49,6 +52,8 @@ import { emailLimits, resetLinkSettings } from './email-policy.ts';
 /** What only the process edge can give. */
 export interface Edge {
   readonly db: OpenDatabase;
+  /** Told by the database of lost writes; without it, they are never known to be lost. */
+  readonly storage?: Storage;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -69,7 +74,6 @@ export interface Edge {
 
 /** The longest that tokens.access_ttl may be, so that a shorter one orphans no token that is out. */
 const LONGEST_ACCESS_MS = 15 * 60_000;
-
 /** How long a superseded key verifies beyond its tokens' life, for clocks that differ. */
 const LEEWAY_MS = 60_000;
 
@@ -200,6 +204,7 @@ export async function createKernel(
   { tokenTypes, wakeCourier }: KernelOptions,
 ): Promise<BuiltKernel> {
   const { db, clock, random, log } = edge;
+  const { storage = createStorage({ clock, log }) } = edge;
   const newId = createIds(clock, random);
   const issuer = config.server.public_url;
   const limits = sessionLimits(config);
@@ -283,7 +288,18 @@ export async function createKernel(
     oneTimes: createOneTimes({ db, clock }),
     challenges: createChallenges({ db, clock }),
     sessions,
-    refreshSession: createRefresh({ db, clock, limits, revocations, issueTokens, grace, mfa }),
+    storage,
+    refreshSession: createRefresh({
+      db,
+      clock,
+      limits,
+      revocations,
+      issueTokens,
+      grace,
+      mfa,
+      storage,
+      whenReadOnlyMs: config.sessions.refresh_when_read_only,
+    }),
     emails,
     sendResetLink,
     factors,

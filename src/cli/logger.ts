@@ -6,7 +6,6 @@
 import { styleText } from 'node:util';
 import pino from 'pino';
 import type { DestinationStream } from 'pino';
-import { requestFields } from '../lib/log.ts';
 import type { Log, LogFields, LogLevel, RequestLine } from '../lib/log.ts';
 import type { OutputStream } from './context.ts';
 
@@ -132,14 +131,9 @@ interface LineTexts {
 /**
  * A request's line as pino would write it, at a third of the cost: all fields but the user agent
  * consist of characters that need no escaping (ids, methods, route templates, addresses, codes).
- * Failed requests are rare and go through pino.
  */
 function requestText(level: LogLevel, line: RequestLine, texts: LineTexts): string {
   const { isoNow, agentText } = texts;
-  if (line.error !== undefined)
-    return visible(
-      `${JSON.stringify({ level, time: isoNow(), event: 'http.request', ...requestFields(line), message: '' })}\n`,
-    );
   const { userId, sessionId, problem, ip } = line;
   return (
     `{"level":"${level}","time":"${isoNow()}","event":"http.request","request_id":"${line.requestId}","http.request.method":"${line.method}","http.route":"${line.route}",` +

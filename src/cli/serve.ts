@@ -6,6 +6,7 @@ import { createApp } from '../app/app.ts';
 import type { RunningApp } from '../app/app.ts';
 import { httpDeps, listenLimits } from '../app/http.ts';
 import type { Config } from '../config/schema.ts';
+import { createStorage } from '../core/storage/storage.ts';
 import { systemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import { features } from '../features/index.ts';
@@ -52,7 +53,12 @@ export const serve: Verb = {
     const keyBytes = await refusing(async () =>
       keyEncryptionKey(config, 'create', (line) => call.output.warn(line)),
     );
-    const db = await openState(config, call);
+    const { clock } = call.context;
+    const storage = createStorage({ clock, log });
+    const db = await openState(config, call, {
+      flush: config.database.flush,
+      onStorage: (change) => storage.note(change),
+    });
     let running: RunningApp | undefined;
     try {
       const isNew = db.isNew;
@@ -62,7 +68,8 @@ export const serve: Verb = {
           config,
           {
             db,
-            clock: call.context.clock,
+            storage,
+            clock,
             random: systemRandom,
             log,
             keyEncryptionKey: keyBytes,

@@ -5,9 +5,9 @@ import { createSealer } from '../crypto/seal.ts';
 import { KeysRefused, createSigningKeys } from '../core/signing-key/signing-key.ts';
 import type { SigningKeys } from '../core/signing-key/signing-key.ts';
 import { signingKeyPolicy } from '../app/kernel.ts';
-import { DatabaseBusy, DatabaseRefused } from '../db/database.ts';
+import { DatabaseBusy, DatabaseRefused, StorageUnavailable } from '../db/database.ts';
 import { databaseFile, openDatabase } from '../db/open.ts';
-import type { Commit, OpenDatabase } from '../db/open.ts';
+import type { OpenDatabase, OpenOptions } from '../db/open.ts';
 import { existsSync } from 'node:fs';
 import { CliRefusal, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
@@ -19,7 +19,7 @@ import type { VerbCall } from './verb.ts';
 export async function openState(
   config: Config,
   call: VerbCall,
-  onCommit?: (commit: Commit) => void,
+  options: Pick<OpenOptions, 'flush' | 'onStorage'> = {},
 ): Promise<OpenDatabase> {
   return refusing(() =>
     openDatabase({
@@ -29,7 +29,7 @@ export async function openState(
       busyTimeoutMs: config.database.busy_timeout,
       clock: call.context.clock,
       warn: (line) => call.output.warn(line),
-      ...(onCommit === undefined ? {} : { onCommit }),
+      ...options,
     }),
   );
 }
@@ -102,8 +102,9 @@ const DISK_FAULTS: readonly (readonly [
 ];
 
 function diskFault(
-  error: unknown,
+  refused: unknown,
 ): { readonly exitCode: ExitCode; readonly message: string } | undefined {
+  const error = refused instanceof StorageUnavailable ? refused.cause : refused;
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   const name = String(error.code);
   // The binding has no names for some extended codes; their low byte is the primary code.

@@ -11,7 +11,7 @@ import type { ConfigFault, Given, Source } from './fault.ts';
 import { readFileValues } from './file.ts';
 import type { FileValues } from './file.ts';
 import { RULES } from './rules.ts';
-import type { Rule } from './rules.ts';
+import type { Rule } from './rule.ts';
 import { configSchema, SECTIONS, SETTINGS } from './schema.ts';
 import type { Config, Setting } from './schema.ts';
 import { duplicateSecrets, readSecrets } from './secrets.ts';

@@ -3,21 +3,12 @@
  * checked only if the values that it reads are valid, so that one mistake gives one fault.
  */
 import { isPayable } from '../crypto/phc.ts';
-import { isInScope, relyingPartyScope } from '../features/passkey/config.ts';
-import type { RelyingPartyScope } from '../features/passkey/config.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { isLoopbackHost } from '../lib/origin.ts';
 import { formatSize, parseSize } from '../lib/size.ts';
+import { PASSKEY_RULES } from './passkey-rules.ts';
+import type { Rule } from './rule.ts';
 import type { Config } from './schema.ts';
-
-export interface Rule {
-  /** The settings that it reads; the fault is reported at the first one that was set. */
-  readonly keys: readonly string[];
-  /** A warning does not stop the start. */
-  readonly isWarning?: boolean;
-  /** The fault in whole sentences, or undefined. Receives the keys that were set explicitly. */
-  readonly fault: (config: Config, isSet: (key: string) => boolean) => string | undefined;
-}
 
 const KIB = 1024;
 const DAY_MS = 86_400_000;
@@ -225,36 +216,7 @@ export const RULES: readonly Rule[] = [
         : `cookies.allowed_origins has "${plain}": anyone on the network path could change the page that uses the cookie. Write "${plain.replace(/^http:/, 'https:')}".`;
     },
   },
-  {
-    keys: [
-      'passkeys.origins',
-      'passkeys.rp_id',
-      'server.public_url',
-      'server.listen',
-      'passkeys.enabled',
-    ],
-    fault: (config) => {
-      const scope = scopeOf(config);
-      const foreign = scope?.origins.find((origin) => !isInScope(scope.id, origin));
-      if (scope === null || foreign === undefined) return undefined;
-      const { hostname, protocol } = new URL(foreign);
-      const where =
-        config.passkeys.origins.length === 0
-          ? `passkeys.origins is empty, which means ${foreign}, and`
-          : `passkeys.origins has "${foreign}", and`;
-      if (protocol === 'http:' && !isLoopbackHost(hostname))
-        return `${where} browsers allow passkeys only over https. Write "${foreign.replace(/^http:/, 'https:')}".`;
-      return `${where} its host is neither ${scope.id}${scope.id.includes('.') ? ' nor under it' : ''}, the domain of passkeys.rp_id. Write passkeys.rp_id = the domain that all of passkeys.origins share, or other origins.`;
-    },
-  },
-  {
-    keys: ['passkeys.rp_id', 'server.public_url', 'server.listen', 'passkeys.enabled'],
-    isWarning: true,
-    fault: (config) =>
-      config.passkeys.enabled && config.server.public_url !== '' && scopeOf(config) === null
-        ? 'Passkeys are off: browsers allow them only on https pages of a domain, and server.public_url is not one. Write passkeys.rp_id = "example.com" and passkeys.origins = ["https://app.example.com"], or passkeys.enabled = false.'
-        : undefined,
-  },
+  ...PASSKEY_RULES,
   {
     keys: ['password.min_length', 'mfa.required'],
     isWarning: true,
@@ -286,17 +248,6 @@ export const RULES: readonly Rule[] = [
         : undefined,
   },
 ];
-
-/** The passkeys' domain and origins; null if passkeys are off or could not be used anywhere. */
-function scopeOf({ passkeys, server }: Config): RelyingPartyScope | null {
-  return passkeys.enabled
-    ? relyingPartyScope({
-        publicUrl: server.public_url,
-        rpId: passkeys.rp_id,
-        origins: passkeys.origins,
-      })
-    : null;
-}
 
 function isPlainOffLoopback(url: string): boolean {
   return url.startsWith('http:') && !isLoopbackHost(new URL(url).hostname);

@@ -143,6 +143,12 @@ export const databaseSection = section('Storage of accounts and sessions.', {
     absent: 'none',
     read: readForeignSecret,
   }),
+  flush: choice({
+    sentence:
+      'How a file is made durable before an answer tells of a change: background flushes beside the event loop and suits slow disks; inline lets SQLite flush at each commit (synchronous=FULL).',
+    default: 'background',
+    of: ['background', 'inline'],
+  }),
   busy_timeout: duration({
     sentence: 'Maximum wait while another process writes.',
     default: '5s',

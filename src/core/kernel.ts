@@ -2,7 +2,7 @@
  * What every feature is given. It has no configuration (a feature closes over its own section) and
  * all of the process's state: two apps in one process share nothing.
  */
-import type { PasswordHasher } from '../crypto/password-hash.ts';
+import type { PasswordHasher } from '../crypto/password-hasher.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -25,6 +25,7 @@ import type { SendResetLink } from './password/reset-link.ts';
 import type { RefreshSession } from './session/refresh.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { SigningKeys } from './signing-key/signing-key.ts';
+import type { Storage } from './storage/storage.ts';
 import type { AccessTokens } from './token/access-token.ts';
 import type { DeviceTokens } from './token/device-token.ts';
 import type { AccountState } from './user/account-state.ts';
@@ -51,6 +52,7 @@ export interface Kernel {
   readonly oneTimes: OneTimes;
   readonly challenges: Challenges;
   readonly sessions: Sessions;
+  readonly storage: Pick<Storage, 'lostAt'>;
   readonly refreshSession: RefreshSession;
   readonly emails: Emails;
   readonly sendResetLink: SendResetLink;

@@ -11,11 +11,12 @@ import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
 import { Refusal } from '../refusal.ts';
 import { createFairQueue } from './fair-queue.ts';
-import type { FairQueueRefusal, Place } from './fair-queue.ts';
+import type { Place } from './fair-queue.ts';
 import { createLanes, handful } from './hash-lanes.ts';
 import type { LaneJob, LaneReply } from './hash-lanes.ts';
 import { createHashPlan } from './hash-plan.ts';
 import type { StoredRefusal } from './hash-plan.ts';
+import type { HashContext, HashKind, PasswordHasher, Rejection } from './password-hasher.ts';
 import type { Argon2Cost } from './phc.ts';
 
 export interface PasswordHasherOptions extends Argon2Cost {
@@ -42,75 +43,6 @@ export interface PasswordHasherOptions extends Argon2Cost {
 }
 
 export type { StoredRefusal } from './hash-plan.ts';
-export type HashKind = 'hash' | 'verify';
-export type Rejection = FairQueueRefusal | 'deadline' | 'closed';
-
-export interface HashContext {
-  /**
-   * Whose password: the canonical form of the given name, whether it exists or not. For fairness.
-   */
-  account: string;
-  /**
-   * The network of the request; networks are served in turn. Never a value that the caller chose.
-   */
-  client: string;
-  /** The network that this one is part of, such as an IPv6 /48: those are served in turn first. */
-  wider?: string | undefined;
-  /** Aborting removes an entry that still waits; running work continues. */
-  signal?: AbortSignal;
-}
-
-export interface Verification {
-  ok: boolean;
-  /** A new hash to store, because the old one's cost or pepper is not current; otherwise null. */
-  rehash: string | null;
-}
-
-export interface HasherStats {
-  /** Waiting entries. */
-  depth: number;
-  /** Busy lanes. */
-  running: number;
-  /** Refused entries since the start, in total and by reason. */
-  rejected: number;
-  rejectedBy: Readonly<Record<Rejection, number>>;
-}
-
-export interface PasswordHasher {
-  /**
-   * Hashes a normalised password.
-   *
-   * @throws Refusal `overloaded` when the queue or the account's share of it is full, or the
-   *   deadline has passed
-   * @throws the signal's reason when aborted while waiting
-   * @throws Error when a lane died during the work
-   */
-  hash(password: string, ctx: HashContext): Promise<string>;
-  /**
-   * Compares a normalised password with a stored hash. Null (no hash) costs the same work and is
-   * never ok.
-   *
-   * @throws as hash does
-   */
-  verify(stored: string | null, password: string, ctx: HashContext): Promise<Verification>;
-  /**
-   * Refuses what `hash` and `verify` would refuse at once: for what comes before them and costs a
-   * write.
-   *
-   * @throws Refusal `overloaded`
-   */
-  demandRoom(ctx: HashContext): void;
-  stats(): HasherStats;
-  /** How long the waiting entries will keep the lanes busy, in milliseconds. */
-  readonly backlogMs: number;
-  /**
-   * Resolves once the lanes have loaded; rejects if they can't, so that the start can report it.
-   */
-  ready(): Promise<void>;
-  /** Refuses waiting and new entries, lets running work end, and ends the threads. */
-  close(): Promise<void>;
-}
-
 interface Entry {
   kind: HashKind;
   job: LaneJob;

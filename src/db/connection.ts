@@ -6,22 +6,25 @@
 import Libsql from 'libsql';
 import { DatabaseRefused } from './database.ts';
 import type { SqlValue } from './database.ts';
+import type { FlushMode } from './durability.ts';
 
 /** All SQL texts come from the program, so their number is bounded; this catches a mistake. */
 const KEPT_STATEMENTS = 512;
 
 /**
  * Settings of each connection. No busy timeout: the binding is synchronous, so SQLite's own waiting
- * would block the event loop. FULL: an acknowledged commit survives a power cut. Views and triggers
- * of a foreign file may run no functions.
+ * would block the event loop. Views and triggers of a foreign file may run no functions.
  */
-const PRAGMAS = [
-  'synchronous=FULL',
-  'foreign_keys=ON',
-  'busy_timeout=0',
-  'trusted_schema=OFF',
-  'temp_store=MEMORY',
-];
+const PRAGMAS = ['foreign_keys=ON', 'busy_timeout=0', 'trusted_schema=OFF', 'temp_store=MEMORY'];
+
+/**
+ * Who flushes. SQLite with each commit, or durability.ts before anything is told of a commit; pages
+ * are moved by SQLite then only where that flushes (checkpoints.ts).
+ */
+const FLUSH_PRAGMAS: Readonly<Record<FlushMode, readonly string[]>> = {
+  inline: ['synchronous=FULL'],
+  background: ['synchronous=OFF', 'wal_autocheckpoint=0'],
+};
 
 export interface Ran {
   readonly rows: SqlValue[][];
@@ -38,6 +41,8 @@ export interface Connection {
    * its foreign-key check would be skipped.
    */
   first(sql: string, params: readonly SqlValue[]): SqlValue[][];
+  /** Moves pages of the log into the file, with its flushes; the event loop waits. */
+  checkpoint(kind: 'PASSIVE' | 'TRUNCATE'): void;
   /** Changes when another connection has committed. */
   dataVersion(): number;
   close(): void;
@@ -52,7 +57,11 @@ type Kept = {
  * Opens the file. @throws {Error} SQLite's error: SQLITE_NOTADB, SQLITE_CANTOPEN, SQLITE_BUSY
  * (another process is recovering it)
  */
-export function openConnection(path: string, encryptionKey: string | undefined): Connection {
+export function openConnection(
+  path: string,
+  encryptionKey: string | undefined,
+  flush: FlushMode,
+): Connection {
   const options = { timeout: 0, ...(encryptionKey === undefined ? {} : { encryptionKey }) };
   const db = new Libsql(path, options);
   let kept = new Map<string, Kept>();
@@ -82,7 +91,7 @@ export function openConnection(path: string, encryptionKey: string | undefined):
       throw new DatabaseRefused(
         `${path} can't be kept in WAL mode here (it is in mode ${String(mode)}). Put it on a local disk.`,
       );
-    for (const pragma of PRAGMAS) db.exec(`PRAGMA ${pragma}`);
+    for (const pragma of [...PRAGMAS, ...FLUSH_PRAGMAS[flush]]) db.exec(`PRAGMA ${pragma}`);
   } catch (error) {
     db.close();
     throw error;
@@ -102,6 +111,14 @@ export function openConnection(path: string, encryptionKey: string | undefined):
     first(sql, params) {
       const row = statementOf(sql).statement.get(params);
       return row === undefined ? [] : [rowOf(row)];
+    },
+    checkpoint(kind) {
+      db.exec('PRAGMA synchronous=FULL');
+      try {
+        db.exec(`PRAGMA wal_checkpoint(${kind})`);
+      } finally {
+        for (const pragma of FLUSH_PRAGMAS[flush]) db.exec(`PRAGMA ${pragma}`);
+      }
     },
     dataVersion() {
       const [version] = rowOf(statementOf('PRAGMA data_version').statement.get([]));

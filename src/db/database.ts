@@ -51,6 +51,7 @@ export interface Database {
    * @throws {NothingChanged} a guarded statement changed no row; nothing was changed
    * @throws {DatabaseBusy} another process held the write lock past the deadline; nothing was
    *   changed
+   * @throws {StorageUnavailable} the disk is full, read-only or failing; nothing was acknowledged
    */
   write<const L extends readonly Statement[]>(
     statements: L,
@@ -88,6 +89,14 @@ export class NothingChanged extends Error {
 /** Another process held the write lock for too long. Nothing was written. */
 export class DatabaseBusy extends Error {
   override readonly name = 'DatabaseBusy';
+}
+
+/**
+ * The disk does not take writes now (full, read-only, failing), or can't be read. Nothing was
+ * acknowledged.
+ */
+export class StorageUnavailable extends Error {
+  override readonly name = 'StorageUnavailable';
 }
 
 /**

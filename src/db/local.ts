@@ -1,28 +1,27 @@
 /**
- * A local file through the synchronous `libsql` binding. Reads run at once. The writes of one turn
- * of the event loop share one `BEGIN IMMEDIATE … COMMIT`, each list in a savepoint of its own,
- * because the disk's flush is what costs. Each promise settles after its commit. The write lock is
- * taken first, so SQLITE_BUSY can only occur there, where it is harmless (T11).
+ * A local file through the synchronous `libsql` binding. Reads run at once; writes share commits
+ * (commit-queue.ts), and what is on the disk is known (durability.ts): a read that could tell of a
+ * commit that is not there yet waits for it.
  */
 import type { Clock } from '../lib/clock.ts';
+import { createCheckpoints } from './checkpoints.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import { createCommitQueue } from './commit-queue.ts';
+import type { Commit } from './commit-queue.ts';
 import { openConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
-import { DatabaseBusy, NothingChanged } from './database.ts';
+import { DatabaseBusy } from './database.ts';
 import type { Database, Results, SqlValue, Statement } from './database.ts';
+import { createDurability } from './durability.ts';
+import type { FlushDone, FlushMode } from './durability.ts';
 import { prepareFile, unreadable } from './file.ts';
-import { isBusy, isConstraint, isNotADatabase, storeError } from './sqlite-error.ts';
+import { isBusy, isNotADatabase, storeError } from './sqlite-error.ts';
 import { bindable, isRead } from './values.ts';
 
-/** Maximum number of lists in one commit: the event loop is blocked for all of it. */
-const LISTS_PER_COMMIT = 256;
+export type { Commit } from './commit-queue.ts';
+
 /** Milliseconds between two attempts to get a lock, chosen at random in this range. */
 const RETRY_MS = { least: 1, most: 12 };
-
-export interface Commit {
-  readonly lists: number;
-  readonly statements: number;
-  readonly durationMs: number;
-}
 
 export interface LocalOptions {
   /** Encrypts the file; must not be empty. */
@@ -30,8 +29,19 @@ export interface LocalOptions {
   /** How long a call may wait for another process's lock. */
   readonly busyTimeoutMs: number;
   readonly clock: Pick<Clock, 'monotonic'>;
+  /** Default: `inline`. */
+  readonly flush?: FlushMode;
+  /** Where the checkpoint thread's program is, when it is not beside this one. */
+  readonly checkpointLaneUrl?: URL;
+  /** Called when writes are no longer possible, and when they are again. */
+  readonly onStorage?: ((change: StorageChange) => void) | undefined;
   readonly onCommit?: ((commit: Commit) => void) | undefined;
+  readonly onFlush?: ((flush: FlushDone) => void) | undefined;
 }
+
+export type StorageChange =
+  | { readonly state: 'write_lost'; readonly cause: unknown }
+  | { readonly state: 'write_back' };
 
 export interface LocalDatabase extends Database {
   /** Whether the file was empty when it was opened. */
@@ -39,25 +49,12 @@ export interface LocalDatabase extends Database {
   readonly warnings: readonly string[];
 }
 
-interface Job {
-  readonly statements: readonly Statement[];
-  readonly params: readonly SqlValue[][];
-  readonly resolve: (results: unknown[][]) => void;
-  readonly reject: (error: unknown) => void;
-  /** It gets a commit of its own, because a shared commit failed. */
-  readonly alone: boolean;
-}
-
-/** The lists of a transaction before its end. */
-interface Ran {
-  readonly done: { readonly job: Job; readonly results: unknown[][] }[];
-  readonly refused: Failed[];
-}
-
-interface Failed {
-  readonly job: Job;
-  readonly error: unknown;
-}
+/** With inline flushes SQLite moves pages by itself, at every thousandth. */
+const NO_CHECKPOINTS: Checkpoints = {
+  committed: () => undefined,
+  isBlocking: false,
+  close: async () => undefined,
+};
 
 /**
  * Opens a file, creating it if needed.
@@ -65,16 +62,26 @@ interface Failed {
  * @throws {DatabaseRefused} the file can't be used as it is; nothing was changed
  */
 export async function openLocal(path: string, options: LocalOptions): Promise<LocalDatabase> {
-  const { encryptionKey, busyTimeoutMs, clock } = options;
+  const { encryptionKey, busyTimeoutMs, clock, flush: mode = 'inline' } = options;
   const { isNew, warnings } = prepareFile(path, encryptionKey);
+  const monotonic = (): number => clock.monotonic();
+  const durability = createDurability({ path, mode, monotonic, onFlush: options.onFlush });
 
   let current: Connection | undefined;
   /** Numbers the connections, so that change marks of different connections differ. */
   let generation = 0;
+  let closed = false;
+  let isLost = false;
+  /**
+   * Stays open and is never used: as long as there is another connection, SQLite keeps the log and
+   * its index when one is dropped, and a full disk can still be read by the next.
+   */
+  let anchor: Connection | undefined;
   const connection = (): Connection => {
     if (current === undefined) {
-      current = openConnection(path, encryptionKey);
+      current = openConnection(path, encryptionKey, mode);
       generation += 1;
+      durability.reopen();
     }
     return current;
   };
@@ -108,141 +115,46 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
     }
   }
 
-  let queue: Job[] = [];
-  let waitingSince: number | undefined;
-  let scheduled = false;
-  let closed = false;
-  let onIdle: (() => void) | undefined;
+  const checkpoints: Checkpoints =
+    mode === 'inline'
+      ? NO_CHECKPOINTS
+      : createCheckpoints({
+          path,
+          encryptionKey,
+          laneUrl: options.checkpointLaneUrl ?? new URL('./checkpoint-lane.mjs', import.meta.url),
+          onUnblocked: () => commits.resume(),
+          moveHere: () => attempt(() => connection().checkpoint('PASSIVE')),
+        });
+  const commits = createCommitQueue({
+    connection,
+    drop,
+    busyTimeoutMs,
+    monotonic,
+    jitter,
+    durability,
+    checkpoints,
+    onCommit: options.onCommit,
+    onLost: (cause) => {
+      if (!isLost) options.onStorage?.({ state: 'write_lost', cause });
+      isLost = true;
+    },
+    onWritten: () => {
+      if (isLost) options.onStorage?.({ state: 'write_back' });
+      isLost = false;
+    },
+  });
 
-  /** Fires when the writes that wait for a shared commit have waited long enough. */
-  let patience: NodeJS.Timeout | undefined;
-  const schedule = (patienceMs = 0): void => {
-    if (scheduled) return;
-    if (patienceMs > 0) {
-      patience ??= setTimeout(flush, patienceMs);
-      return;
-    }
-    scheduled = true;
-    setImmediate(flush);
-  };
-  const requeue = (jobs: readonly Job[]): void => {
-    queue = [...jobs, ...queue];
-  };
-
-  function flush(): void {
-    scheduled = false;
-    clearTimeout(patience);
-    patience = undefined;
-    commit(queue.splice(0, queue[0]?.alone === true ? 1 : sharedCount(queue)));
-    if (queue.length > 0) {
-      if (waitingSince === undefined) schedule();
-    } else {
-      onIdle?.();
-    }
-  }
-
-  function waitForLock(jobs: readonly Job[], cause: unknown): void {
-    requeue(jobs);
-    const now = clock.monotonic();
-    waitingSince ??= now;
-    if (now - waitingSince >= busyTimeoutMs) {
-      waitingSince = undefined;
-      const late = queue;
-      queue = [];
-      for (const job of late)
-        job.reject(new DatabaseBusy('another process holds the write lock', { cause }));
-      return;
-    }
-    scheduled = true;
-    setTimeout(flush, jitter());
-  }
-
-  function commit(jobs: readonly Job[]): void {
-    if (jobs.length === 0) return;
-    const started = clock.monotonic();
-    const db = begin(jobs);
-    if (db === undefined) return;
-    const ran = runLists(db, jobs);
-    if (ran === undefined || !end(db, jobs, ran)) return;
-    const { done, refused } = ran;
-    waitingSince = undefined;
-    for (const { job, error } of refused) job.reject(storeError(error));
-    for (const { job, results } of done) job.resolve(results);
-    if (done.length === 0) return;
-    const statements = done.reduce((sum, { job }) => sum + job.statements.length, 0);
-    options.onCommit?.({ lists: done.length, statements, durationMs: clock.monotonic() - started });
-  }
-
-  /** Begins a transaction. Undefined if it can't: the lists wait, or were rejected. */
-  function begin(jobs: readonly Job[]): Connection | undefined {
-    try {
-      const db = connection();
-      db.exec('BEGIN IMMEDIATE');
-      return db;
-    } catch (error) {
-      if (isBusy(error)) {
-        waitForLock(jobs, error);
-      } else {
-        drop();
-        rejectAll(jobs, error);
-      }
-      return undefined;
-    }
-  }
-
-  /** Runs each list. Undefined when the transaction is lost: the lists wait, or were rejected. */
-  function runLists(db: Connection, jobs: readonly Job[]): Ran | undefined {
-    const ran: Ran = { done: [], refused: [] };
-    for (const job of jobs) {
-      try {
-        ran.done.push({ job, results: runList(db, job) });
-      } catch (error) {
-        if (isLost(db, error)) {
-          giveUp(db, jobs, { job, error });
-          return undefined;
-        }
-        ran.refused.push({ job, error });
-      }
-    }
-    return ran;
-  }
-
-  /** Gives up a transaction that is lost to one list; the others get a new one. */
-  function giveUp(db: Connection, jobs: readonly Job[], { job, error }: Failed): void {
-    if (isBusy(error)) {
-      drop();
-      return waitForLock(jobs, error);
-    }
-    if (db.inTransaction) drop();
-    waitingSince = undefined;
-    job.reject(error instanceof Broken ? error.cause : error);
-    requeue(jobs.filter((other) => other !== job));
-  }
-
-  /** Ends the transaction. False if it can't: the lists wait, or were rejected. */
-  function end(db: Connection, jobs: readonly Job[], ran: Ran): boolean {
-    try {
-      db.exec(ran.done.length > 0 ? 'COMMIT' : 'ROLLBACK');
-      return true;
-    } catch (error) {
-      drop();
-      if (isBusy(error)) waitForLock(jobs, error);
-      else refuseCommit(jobs, ran, error);
-      return false;
-    }
-  }
-
-  function refuseCommit(jobs: readonly Job[], { done, refused }: Ran, error: unknown): void {
-    waitingSince = undefined;
-    // A deferred constraint fails only at COMMIT and doesn't say which list broke it.
-    if (isConstraint(error) && jobs.length > 1)
-      return requeue(jobs.map((job) => ({ ...job, alone: true })));
-    for (const { job, error: own } of refused) job.reject(storeError(own));
-    for (const { job } of done) job.reject(error);
-  }
+  /** Rows that were read, once nothing in them could be undone. */
+  const told = <T>(sql: string, rows: T): Promise<T> =>
+    durability.isPending(sql)
+      ? new Promise((resolve, reject) =>
+          durability.whenFlushed((error) => (error === null ? resolve(rows) : reject(error))),
+        )
+      : Promise.resolve(rows);
 
   try {
     await patiently(connection);
+    anchor = openConnection(path, encryptionKey, mode);
   } catch (error) {
     if (isNotADatabase(error)) throw unreadable(path, encryptionKey, error);
     throw error;
@@ -263,9 +175,11 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
         if (closed) throw new Error('the database is closed');
         if (!isRead(statement.sql)) throw new Error('read was given a statement that writes');
         params = bindable(statement.params);
-        return Promise.resolve(run());
+        return told(statement.sql, run());
       } catch (error) {
-        return isBusy(error) ? patiently(run) : Promise.reject(error);
+        return isBusy(error)
+          ? patiently(run).then((rows) => told(statement.sql, rows))
+          : Promise.reject(storeError(error));
       }
     },
     write<const L extends readonly Statement[]>(
@@ -275,14 +189,8 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
       return new Promise<unknown[][]>((resolve, reject) => {
         if (closed) throw new Error('the database is closed');
         if (statements.length === 0) return resolve([]);
-        queue.push({
-          statements,
-          params: statements.map((statement) => bindable(statement.params)),
-          resolve,
-          reject,
-          alone: false,
-        });
-        schedule(patienceMs);
+        const params = statements.map((statement) => bindable(statement.params));
+        commits.push({ statements, params, resolve, reject }, patienceMs ?? 0);
         // Each statement's own `map` made its rows; the compiler can't follow that through a list.
       }) as Promise<Results<L>>;
     },
@@ -299,57 +207,15 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
     async close() {
       if (closed) return;
       closed = true;
-      if (queue.length > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+      await commits.idle();
+      await durability.close();
+      await checkpoints.close();
       // Best effort: if another process still reads, the log stays.
-      attempt(() => current?.exec('PRAGMA wal_checkpoint(TRUNCATE)'));
+      attempt(() => current?.checkpoint('TRUNCATE'));
       drop();
+      attempt(() => anchor?.close());
     },
   };
-}
-
-/** A savepoint that can't be undone: nothing of this transaction may be committed. */
-class Broken extends Error {}
-
-/** Whether a list's error ends the whole transaction, as a full disk or an I/O error does. */
-function isLost(db: Connection, error: unknown): boolean {
-  return isBusy(error) || !db.inTransaction || error instanceof Broken;
-}
-
-function runList(db: Connection, { statements, params }: Job): unknown[][] {
-  // A single statement undoes itself when it fails, and has nothing to undo when its guard changed
-  // no row.
-  const savepoint = statements.length > 1;
-  let ran = 0;
-  try {
-    if (savepoint) db.exec('SAVEPOINT list');
-    const results = statements.map((statement, at) => {
-      const { rows, changes } = db.run(statement.sql, params[at] ?? []);
-      if (statement.guard !== undefined && changes === 0) throw new NothingChanged(statement.guard);
-      ran += 1;
-      return statement.map(rows);
-    });
-    if (savepoint) db.exec('RELEASE list');
-    return results;
-  } catch (error) {
-    if (!db.inTransaction || isBusy(error)) throw error;
-    if (!savepoint)
-      throw ran === 0 ? error : new Broken('its rows could not be read', { cause: error });
-    try {
-      db.exec('ROLLBACK TO list; RELEASE list');
-    } catch {
-      throw new Broken('a list could not be undone', { cause: error });
-    }
-    throw error;
-  }
-}
-
-function sharedCount(queue: readonly Job[]): number {
-  const alone = queue.findIndex((job) => job.alone);
-  return Math.min(LISTS_PER_COMMIT, alone < 0 ? queue.length : alone);
-}
-
-function rejectAll(jobs: readonly Job[], error: unknown): void {
-  for (const job of jobs) job.reject(error);
 }
 
 function jitter(): number {

@@ -7,16 +7,17 @@ import { basename, resolve } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { DatabaseRefused } from './database.ts';
 import type { Database } from './database.ts';
+import type { FlushDone, FlushMode } from './durability.ts';
 import { prepareFile, unreadable } from './file.ts';
 import { openLocal } from './local.ts';
-import type { Commit } from './local.ts';
+import type { Commit, StorageChange } from './local.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
 import type { Migration } from './migrate.ts';
 import { migrations as embedded } from './migrations.ts';
 import { openRemote } from './remote.ts';
 import { isNotADatabase } from './sqlite-error.ts';
 
-export type { Commit } from './local.ts';
+export type { Commit, StorageChange } from './local.ts';
 
 export interface OpenOptions {
   /** A path, `file:` with a path, or `libsql:`, `https:`, `http:`, `wss:`, `ws:`. */
@@ -32,7 +33,14 @@ export interface OpenOptions {
   readonly clock: Clock;
   /** Warnings for the operator, one sentence each. */
   readonly warn?: (message: string) => void;
+  /** Who waits for the disk; of a local file. Default: `inline`. */
+  readonly flush?: FlushMode;
+  /** Where the checkpoint thread's program is, when it is not beside this one. */
+  readonly checkpointLaneUrl?: URL;
+  /** Called when writes to a local file are no longer possible, and when they are again. */
+  readonly onStorage?: (change: StorageChange) => void;
   readonly onCommit?: (commit: Commit) => void;
+  readonly onFlush?: (flush: FlushDone) => void;
   /** Replaces the embedded migrations, in tests. */
   readonly migrations?: readonly Migration[];
 }

@@ -2,7 +2,7 @@
  * Interprets SQLite errors from both drivers: `libsql` has `code` and `rawCode`; @libsql/client has
  * `code` and `extendedCode`, and over the network often only a message.
  */
-import { UniqueViolation } from './database.ts';
+import { StorageUnavailable, UniqueViolation } from './database.ts';
 
 function textOf(error: unknown, property: 'code' | 'extendedCode'): string {
   if (typeof error !== 'object' || error === null || !(property in error)) return '';
@@ -40,8 +40,29 @@ export function isClientClosed(error: unknown): boolean {
   return isCode(error, 'CLIENT_CLOSED');
 }
 
-/** The error for stores: a refused UNIQUE constraint with its columns, anything else unchanged. */
+/** Primary codes of a disk that is read-only, failing, full, or gone. */
+const DISK_CODES: ReadonlySet<number> = new Set([8, 10, 13, 14]);
+const DISK_NAMES = ['SQLITE_READONLY', 'SQLITE_IOERR', 'SQLITE_FULL', 'SQLITE_CANTOPEN'];
+/** Of the system, when the log is flushed outside SQLite. */
+const SYSTEM_NAMES: ReadonlySet<string> = new Set(['EIO', 'ENOSPC', 'EROFS', 'EDQUOT', 'ENOENT']);
+
+/** Whether the disk refused. The binding has no names for some extended codes. */
+export function isDiskFault(error: unknown): boolean {
+  if (DISK_NAMES.some((name) => isCode(error, name))) return true;
+  if (SYSTEM_NAMES.has(textOf(error, 'code'))) return true;
+  const raw: unknown =
+    typeof error === 'object' && error !== null ? Reflect.get(error, 'rawCode') : undefined;
+  return typeof raw === 'number' && DISK_CODES.has(raw & 0xff);
+}
+
+/**
+ * The error for stores: a refused UNIQUE constraint with its columns, a fault of the disk as such,
+ * anything else unchanged.
+ */
 export function storeError(error: unknown): unknown {
+  if (isDiskFault(error)) {
+    return new StorageUnavailable('the disk refused', { cause: error });
+  }
   const columns = /UNIQUE constraint failed: (.+)$/.exec(messageOf(error))?.[1];
   return columns === undefined ? error : new UniqueViolation(columns.split(', '), { cause: error });
 }

@@ -28,7 +28,10 @@ export const PROBLEM_HEADERS: HeaderRecord = {
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-3 for WWW-Authenticate
  * @see https://www.rfc-editor.org/rfc/rfc9470#section-3 for max_age
  */
-export function problemAnswer(problem: Refusal, requestId: string): Answer {
+export function problemAnswer(
+  problem: Refusal,
+  requestId: string,
+): Answer & { readonly headers: Record<string, string> } {
   const { status, title } = PROBLEMS[problem.code];
   const { options } = problem;
   const headers: Record<string, string> = {};

@@ -4,6 +4,7 @@
  */
 import { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { canonicalAddress } from './requester.ts';
 import type { HttpServer } from './server.ts';
 import type { UnparsedFault } from './unparsed.ts';
 
@@ -22,7 +23,13 @@ export function refuseUnparsed(
   // The request was answered from its headers, and what follows them is what could not be read: one
   // answer is enough.
   if (isAnswered(socket)) endWith(socket, '');
-  else endWith(socket, server.unparsed(unparsedFault(error)));
+  else endWith(socket, server.unparsed(unparsedFault(error), peerOf(socket)));
+}
+
+/** The peer's address: no header was read that could name a client behind it. */
+export function peerOf(socket: Duplex): string | null {
+  const address: unknown = Reflect.get(socket, 'remoteAddress');
+  return typeof address === 'string' ? canonicalAddress(address) : null;
 }
 
 /** How long a last answer may lie unread on a socket that no HTTP time-out covers any more. */

@@ -31,7 +31,8 @@ export function createCors(
     forOrigin.set(origin, {
       ...vary,
       'access-control-allow-origin': origin,
-      'access-control-expose-headers': 'Retry-After, WWW-Authenticate, X-Request-Id',
+      'access-control-expose-headers':
+        'Device-Token, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id',
       ...(withCookies.has(origin) ? { 'access-control-allow-credentials': 'true' } : {}),
     });
   const headers = (origin: string | undefined): HeaderRecord =>

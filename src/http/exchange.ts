@@ -125,6 +125,10 @@ export class Exchange implements Call<unknown> {
   refuse(problem: Refusal, headers?: HeaderRecord): Response {
     this.#cookies = undefined;
     const { status, headers: own, body } = problemAnswer(problem, this.requestId);
+    // A challenge that names an error speaks of the token that came (RFC 6750 §3.1).
+    if (own['www-authenticate']?.includes('invalid_token') === true) {
+      if (this.arrival.header('authorization') === undefined) own['www-authenticate'] = 'Bearer';
+    }
     return this.#respond(
       { status, headers: this.#shared.problemHeaders, body },
       { ...own, ...headers },
@@ -167,7 +171,8 @@ export class Exchange implements Call<unknown> {
     if (this.always !== undefined) Object.assign(all, this.always);
     // A body that nobody read would be taken for the next request: end the connection instead of
     // draining without bound.
-    if (arrival.isUnread) all['connection'] = 'close';
+    // After an offer of another protocol Node no longer sees where the next request begins.
+    if (arrival.isUnread || arrival.header('upgrade') !== undefined) all['connection'] = 'close';
     // Hono drops the body of an answer to HEAD, and its length with it.
     if (arrival.method === 'HEAD' && body !== undefined)
       all['content-length'] = String(Buffer.byteLength(body));
@@ -200,7 +205,6 @@ export class Exchange implements Call<unknown> {
       userId: this.principal?.user.id,
       sessionId: this.principal?.session.id,
       problem: problem?.code,
-      error: status >= 500 ? problem?.cause : undefined,
     });
   }
 }

@@ -66,9 +66,25 @@ export function metadata(): z.ZodType<Record<string, unknown>> {
     const stored = JSON.stringify(value);
     if (Buffer.byteLength(stored) > MAX_METADATA_BYTES)
       return fault(context, 'too_long', `Use at most ${MAX_METADATA_BYTES} bytes of JSON.`);
-    if (/\\u0000|\\ud[89a-f]/i.test(stored))
+    if (ILL_FORMED.test(stored))
       return fault(context, 'ill_formed_text', 'Use well-formed Unicode without NUL.');
+    if (hasInexactNumber(value))
+      return fault(
+        context,
+        'inexact_number',
+        'Write integers beyond ±9007199254740991, and numbers beyond a double, as texts.',
+      );
   });
+}
+
+/** An escape that stringify makes of NUL and lone surrogates; an escaped backslash begins none. */
+const ILL_FORMED = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
+
+/** Whether a number was changed by reading it: another one would be stored than was sent. */
+function hasInexactNumber(value: unknown): boolean {
+  if (typeof value === 'number')
+    return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value));
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasInexactNumber);
 }
 
 /** A time in answers: RFC 3339, UTC, milliseconds. */

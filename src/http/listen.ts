@@ -13,7 +13,7 @@ import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { ListenAddress } from '../config/listen-address.ts';
-import { endWith, refuseUnparsed } from './bare-socket.ts';
+import { endWith, peerOf, refuseUnparsed } from './bare-socket.ts';
 import { inTurn, watchConnections } from './connections.ts';
 import { proxyCheck } from './requester.ts';
 import type { HttpServer } from './server.ts';
@@ -95,7 +95,7 @@ export async function listen(
         http.maxHeadersCount = 0; // counted by the server itself: Node would cut the list without a word
         http.on('clientError', (error, socket) => refuseUnparsed(server, error, socket));
         http.on('connect', (_request, socket) =>
-          endWith(socket, server.unparsed('unknown_method')),
+          endWith(socket, server.unparsed('unknown_method', peerOf(socket))),
         );
         // Node would answer 417 by itself, bare; an expectation that we don't know is none (RFC
         // 9110 §10.1.1).

@@ -5,15 +5,15 @@
  * @see https://spec.openapis.org/oas/v3.1.1
  */
 import * as z from 'zod';
-import { isJsonObject } from '../lib/json.ts';
 import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
+import { DEVICE_HEADERS } from './device.ts';
+import { componentsOut } from './openapi-components.ts';
+import type { Json } from './openapi-components.ts';
 import { PROBLEMS, problemType } from './problems.ts';
 import { jsonDocument } from './document-bytes.ts';
 import { document } from './route.ts';
 import type { AnyRoute, DocumentBytes, Route } from './route.ts';
-
-type Json = { [key: string]: unknown };
 
 const BODY_PROBLEMS: readonly RefusalCode[] = [
   'malformed_request',
@@ -156,17 +156,22 @@ function operationOf(
   schema: (type: z.ZodType, io: 'input' | 'output') => unknown,
 ): Json {
   const fresh = route.security !== 'public' && route.security.fresh;
-  const problems = new Set<RefusalCode>([...BODY_PROBLEMS, 'overloaded', ...route.problems]);
+  const problems = new Set<RefusalCode>([
+    ...BODY_PROBLEMS,
+    'overloaded',
+    'storage_unavailable',
+    ...route.problems,
+  ]);
   if (route.limit !== undefined) problems.add('rate_limited');
   if (route.security !== 'public') {
     problems.add('invalid_token').add('session_revoked');
     if (fresh) problems.add('insufficient_user_authentication');
   }
   const headers = Object.fromEntries(
-    Object.entries(route.headers ?? {}).map(([name, description]) => [
-      name,
-      { description, schema: { type: 'string' } },
-    ]),
+    Object.entries({
+      ...(route.renewsDevice === true ? DEVICE_HEADERS : {}),
+      ...route.headers,
+    }).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
   );
   const base = common(route);
   return {
@@ -250,38 +255,6 @@ function exampleOf(code: RefusalCode): Json {
     detail: REFUSALS[code],
     request_id: 'b1946ac92492-1',
   };
-}
-
-/** Moves a schema's own `$defs` into the document's components, and names what has an id. */
-function componentsOut(json: unknown, components: Map<string, unknown>): unknown {
-  if (Array.isArray(json)) return json.map((item) => componentsOut(item, components));
-  if (!isJsonObject(json)) return json;
-  const id = schemaId(json);
-  const rewritten: Json = {};
-  for (const [key, value] of Object.entries(json)) {
-    if (key === '$schema' || (key === 'id' && id !== undefined)) continue;
-    if (key === '$defs' && isJsonObject(value)) definitionsOut(value, components);
-    else rewritten[key] = memberOut(key, value, components);
-  }
-  if (id === undefined) return rewritten;
-  components.set(id, rewritten);
-  return { $ref: `#/components/schemas/${id}` };
-}
-
-function definitionsOut(definitions: Json, components: Map<string, unknown>): void {
-  for (const [name, definition] of Object.entries(definitions))
-    components.set(name, componentsOut(definition, components));
-}
-
-function memberOut(key: string, value: unknown, components: Map<string, unknown>): unknown {
-  return key === '$ref' && typeof value === 'string'
-    ? value.replace('#/$defs/', '#/components/schemas/')
-    : componentsOut(value, components);
-}
-
-function schemaId(json: Json): string | undefined {
-  const { id } = json;
-  return 'type' in json && typeof id === 'string' ? id : undefined;
 }
 
 /** The routes with one more that serves the document of all of them. */

@@ -3,15 +3,16 @@
  * once, for every route alike. Answers at once when nothing has to be waited for, so that a hot
  * route costs no turn of the event loop.
  */
-import { DatabaseBusy } from '../db/database.ts';
+import { DatabaseBusy, StorageUnavailable } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
-import { exceptionFields } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { policyText, stateText } from '../core/limit/limits.ts';
 import type { Limits } from '../core/limit/limits.ts';
 import type { Principal } from '../core/session/session.ts';
 import type { HeaderRecord } from './answer.ts';
 import type { Exchange } from './exchange.ts';
+import type { GiveDevice } from './device.ts';
+import type { FaultFields } from './faults.ts';
 import { inputFaults } from './fields.ts';
 import { readJsonBody } from './front-door.ts';
 import type { Params } from './paths.ts';
@@ -24,8 +25,10 @@ export type Authenticate = (token: string, security: BearerSecurity) => Promise<
 
 export interface OperationSettings {
   readonly log: Log;
+  readonly faultFields: FaultFields;
   readonly authenticate: Authenticate;
   readonly limits: Pick<Limits, 'take'>;
+  readonly giveDevice: GiveDevice;
   /** Whether answers carry the RateLimit fields. */
   readonly limitFields: boolean;
   /** Completes the headers of an answer with those of every answer. */
@@ -127,7 +130,9 @@ function serveOperation(route: Route, settings: OperationSettings): Serve {
     exchange.principal = principal;
     countRequest?.(exchange);
     const body = checkedBody(route, await readJsonBody(arrival), arrival.header('content-type'));
-    return finish(exchange, await handle(exchange.call(body, params, principal)));
+    const result = await handle(exchange.call(body, params, principal));
+    if (route.renewsDevice === true) await settings.giveDevice(exchange, principal);
+    return finish(exchange, result);
   };
   if (security !== 'public' || route.body !== undefined || countRequest !== null) return serve;
   return (exchange, params) => {
@@ -180,7 +185,11 @@ const FRONT_DOOR: ReadonlySet<string> = new Set([
   'invalid_request',
   'internal_error',
   'overloaded',
+  'storage_unavailable',
 ]);
+
+/** After a full disk or a lock that is held; the log has said so once. */
+const STORAGE_RETRY_SECONDS = 5;
 
 const BEARER_PROBLEMS: ReadonlySet<string> = new Set([
   'invalid_token',
@@ -202,16 +211,16 @@ function isDeclared(route: AnyRoute, { code }: Refusal): boolean {
 function publicRefusal(
   error: unknown,
   route: AnyRoute,
-  { log, strictProblems }: OperationSettings,
+  { log, strictProblems, faultFields }: OperationSettings,
   requestId: string,
 ): Refusal {
-  if (error instanceof DatabaseBusy)
-    return new Refusal('overloaded', { retryAfterSeconds: 1, cause: error });
+  if (error instanceof DatabaseBusy || error instanceof StorageUnavailable)
+    return new Refusal('storage_unavailable', { retryAfterSeconds: STORAGE_RETRY_SECONDS });
   const where = { request_id: requestId, 'http.route': route.path };
   if (!(error instanceof Refusal)) {
     log.write('error', 'request.failed', 'an unexpected error ended a request', {
       ...where,
-      ...exceptionFields(error),
+      ...faultFields(error),
     });
     return new Refusal('internal_error', { cause: error });
   }

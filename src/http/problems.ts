@@ -45,6 +45,7 @@ export const PROBLEMS: Readonly<Record<RefusalCode, Problem>> = {
   header_too_large: { status: 431, title: 'Header too large' },
   internal_error: { status: 500, title: 'Internal error' },
   overloaded: { status: 503, title: 'Overloaded' },
+  storage_unavailable: { status: 503, title: 'Storage unavailable' },
   not_ready: { status: 503, title: 'Not ready' },
 };
 

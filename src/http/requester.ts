@@ -14,7 +14,7 @@ export type AddressOf = (
 
 /**
  * The one spelling of an address (RFC 5952): of the many that an IPv6 address has, and IPv4-mapped
- * IPv6 as the IPv4 address it stands for, so that one client has one bucket (attack L01). Null for
+ * IPv6 as the IPv4 address it stands for, so that one client has one counter (L01). Null for
  * what is none.
  */
 export function canonicalAddress(address: string): string | null {
@@ -71,7 +71,16 @@ export function addressReader(trustedProxies: readonly string[]): AddressOf {
   };
 }
 
+/** `[v6]:port` and `v4:port`, as some proxies write them (RFC 7239 §6). */
+const HOST_AND_PORT = /^(?:(\[[^\]]+\])|(\d{1,3}(?:\.\d{1,3}){3})):\d{1,5}$/;
+
+function withoutPort(hop: string): string {
+  const [, inBrackets, bare] = HOST_AND_PORT.exec(hop) ?? [];
+  return inBrackets ?? bare ?? hop;
+}
+
 const MAX_HOPS = 32;
+const MAX_FORWARDED = 2_048;
 
 /** Walks the hops from the right: the first that is no proxy of ours, or the last before a fault. */
 function lastBelieved(
@@ -79,11 +88,11 @@ function lastBelieved(
   direct: string | null,
   isTrusted: (address: string) => boolean,
 ): string | null {
-  const hops = forwardedFor.split(',');
-  if (hops.length > MAX_HOPS) return direct;
+  // Those on the right were written by proxies; what a caller wrote before them may be any length.
+  const hops = forwardedFor.slice(-MAX_FORWARDED).split(',').slice(-MAX_HOPS);
   let client = direct;
   for (let i = hops.length - 1; i >= 0; i--) {
-    const hop = canonicalAddress((hops[i] ?? '').trim());
+    const hop = canonicalAddress(withoutPort((hops[i] ?? '').trim()));
     if (hop === null) return client;
     client = hop;
     if (!isTrusted(hop)) return hop;

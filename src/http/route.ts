@@ -68,6 +68,8 @@ export interface RouteDefinition<
   readonly body?: B;
   /** Which limit per client stands before it; the refusal is declared by this. */
   readonly limit?: LimitName;
+  /** Whether it voids the caller's device token, so that the answer carries a fresh one. */
+  readonly renewsDevice?: true;
   /** When true the body may be left out altogether, and stands as `{}` before the schema. */
   readonly bodyOptional?: true;
   readonly status: 200 | 201 | 202 | 204 | 302;
@@ -98,6 +100,7 @@ export interface Route {
   readonly security: Security;
   readonly body?: z.ZodType;
   readonly limit?: LimitName;
+  readonly renewsDevice?: true;
   readonly bodyOptional?: true;
   readonly status: number;
   readonly reply?: z.ZodType;

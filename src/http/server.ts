@@ -19,8 +19,10 @@ import type { HeaderRecord } from './answer.ts';
 import { NodeArrival, WebArrival } from './arrival.ts';
 import type { Arrival, ClientAddress, NodeAddress } from './arrival.ts';
 import { createCors } from './cors.ts';
+import type { GiveDevice } from './device.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeShared } from './exchange.ts';
+import { faultFields } from './faults.ts';
 import { readablePath, simplifyUrl } from './front-door.ts';
 import { securityHeaders } from './headers.ts';
 import { serveRoute } from './operation.ts';
@@ -50,6 +52,7 @@ export interface HttpDeps {
   readonly settings: HttpSettings;
   readonly authenticate: Authenticate;
   readonly limits: Pick<Limits, 'take'>;
+  readonly giveDevice: GiveDevice;
 }
 
 export interface ServerOptions {
@@ -75,7 +78,7 @@ export interface HttpServer {
    * The whole answer, as bytes of HTTP/1.1, to what never became a request; it is logged as it is
    * made.
    */
-  unparsed(fault: UnparsedFault): string;
+  unparsed(fault: UnparsedFault, address: string | null): string;
   /** Logs that a connection could not be accepted. */
   acceptFailed(error: Error): void;
 }
@@ -104,9 +107,11 @@ export function createServer(
   };
   const operation = {
     log,
+    faultFields: faultFields(deps.clock),
     complete,
     authenticate: deps.authenticate,
     limits: deps.limits,
+    giveDevice: deps.giveDevice,
     limitFields: settings.limitFields,
     strictProblems: options.strictProblems === true,
   };

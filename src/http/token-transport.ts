@@ -13,6 +13,7 @@ import {
   readCookie,
   setCookie,
 } from './cookies.ts';
+import { DEVICE_COOKIE_SECONDS } from './device.ts';
 import { rfc3339 } from './fields.ts';
 import type { Call } from './route.ts';
 import type { AuthenticatedReply, MfaRequiredReply } from './schemas.ts';
@@ -29,9 +30,6 @@ export const cookieMember = z.boolean().optional().meta({
   description:
     'True: the refresh token comes as a __Host-refresh cookie and not in the body. Needs cookies.enabled.',
 });
-
-/** A year: the device token's own life ends with the user's next password. */
-const DEVICE_COOKIE_SECONDS = 31_536_000;
 
 type Delivered = z.input<typeof AuthenticatedReply>;
 type Pending = z.input<typeof MfaRequiredReply>;

@@ -46,12 +46,12 @@ export function unparsedAnswers({
   common,
   log,
   requestId,
-}: Shared): (fault: UnparsedFault) => string {
+}: Shared): (fault: UnparsedFault, address: string | null) => string {
   const always = Object.entries(common)
     .filter(([name]) => name !== 'x-request-id')
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('');
-  return (fault) => {
+  return (fault, address) => {
     const { status, reason, code, headers = '' } = SHAPES[fault];
     const id = requestId(undefined);
     const body = JSON.stringify({
@@ -64,6 +64,7 @@ export function unparsedAnswers({
     });
     log.write('info', 'http.unparsed', '', {
       request_id: id,
+      'client.address': address,
       'http.response.status_code': status,
       'error.type': code,
       reason: fault,

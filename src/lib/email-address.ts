@@ -1,5 +1,5 @@
 /** Email addresses: which ones are accepted, and which ones are the same (G2). */
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 import { isWellFormed } from './text.ts';
 
 const MAX_EMAIL_CHARACTERS = 254;
@@ -34,4 +34,21 @@ export function canonicalEmail(text: string): string | null {
     return null;
   const canonical = `${local.toLowerCase()}@${domain}`;
   return canonical.length <= MAX_EMAIL_CHARACTERS ? canonical : null;
+}
+
+/** Source routes (`%`, `!`), encoded words (`=?`) and options (`-`) of old mail programs. */
+const ROUTED = /[%!]|=\?|^-/;
+
+/**
+ * Whether an accepted address is also one that every mail program reads alike: nothing in its local
+ * part routes it elsewhere, and its domain is changed by UTS 46 mapping in nothing but case. A
+ * full-width or invisible character would be repaired into another domain than the one that is seen.
+ *
+ * @see https://www.unicode.org/reports/tr46/
+ */
+export function isPlainEmail(text: string): boolean {
+  const at = text.indexOf('@');
+  const typed = text.slice(at + 1).toLowerCase();
+  const mapped = domainToASCII(typed);
+  return !ROUTED.test(text.slice(0, at)) && (typed === mapped || typed === domainToUnicode(mapped));
 }

@@ -154,6 +154,12 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'error',
     sentence: 'The outbox could not be read or written; it will be tried again.',
   },
+  'database.write_lost': {
+    level: 'error',
+    sentence:
+      'The database takes no writes: the disk is full, read-only or failing, or another process holds the lock. Requests that write get 503.',
+  },
+  'database.write_back': { level: 'info', sentence: 'The database takes writes again.' },
   'database.unreadable': {
     level: 'error',
     sentence: 'Changes by other processes could not be read; it will be tried again.',

@@ -55,8 +55,6 @@ export interface RequestLine {
   readonly sessionId?: string | undefined;
   /** The problem code of a refusal. */
   readonly problem?: string | undefined;
-  /** The exception, if the failure was ours. */
-  readonly error?: unknown;
 }
 
 /** A request line's fields under their names. */
@@ -71,7 +69,6 @@ export function requestFields(line: RequestLine): LogFields {
     ...(line.userId === undefined ? {} : { 'user.id': line.userId }),
     ...(line.sessionId === undefined ? {} : { 'session.id': line.sessionId }),
     ...(line.problem === undefined ? {} : { 'error.type': line.problem }),
-    ...(line.error === undefined ? {} : exceptionFields(line.error)),
     duration_ms: line.durationMs,
   };
 }

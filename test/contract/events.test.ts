@@ -14,7 +14,7 @@ test('every event that the code writes is in the list, and none that it does not
       const event = NAME.exec(rest)?.[1];
       if (event !== undefined) written.add(event);
     }
-    for (const [, event = ''] of code.matchAll(/\bevent:\s*'([a-z_]+\.[a-z_]+)'/g))
+    for (const [, event = ''] of code.matchAll(/\bevent(?::\s*'|":")([a-z_]+\.[a-z_]+)['"]/g))
       written.add(event);
   }
   expect([...written].sort()).toEqual(Object.keys(EVENTS).sort());

@@ -26,10 +26,12 @@ const CORE_NOUNS = [
   'attempt',
   'email',
   'factor',
+  'limit',
   'one-time',
   'password',
   'session',
   'signing-key',
+  'storage',
   'token',
   'user',
 ];

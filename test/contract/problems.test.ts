@@ -3,6 +3,7 @@
  * about.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { StorageUnavailable } from '../../src/db/database.ts';
 import { PROBLEMS, catalogue } from '../../src/http/problems.ts';
 import { REFUSALS } from '../../src/refusal.ts';
 import type { RefusalCode } from '../../src/refusal.ts';
@@ -24,6 +25,7 @@ const FRONT_DOOR: readonly RefusalCode[] = [
   'request_timeout',
   'header_too_large',
   'internal_error',
+  'storage_unavailable',
 ];
 const BEARER: readonly RefusalCode[] = [
   'invalid_token',
@@ -188,6 +190,25 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
     await own.db.close();
     const reply = await own.call('GET', '/me', { token: access });
     await own.stop().catch(() => undefined);
+    return reply;
+  },
+  rate_limited: async () => {
+    const own = await createTestApp({ config: '[limits]\ncheck = "1/1h"\n' });
+    const check = () => own.call('POST', '/password/check', { body: { password: PASSWORD } });
+    await check();
+    const reply = await check();
+    await own.stop();
+    return reply;
+  },
+  storage_unavailable: async () => {
+    const own = await createTestApp();
+    const { write } = own.db;
+    own.db.write = () => Promise.reject(new StorageUnavailable('the disk refused'));
+    const reply = await own.call('POST', '/register', {
+      body: { username: 'late', password: PASSWORD },
+    });
+    own.db.write = write;
+    await own.stop();
     return reply;
   },
   overloaded: () => app.whileHashQueueIsFull(() => app.login('busy')),

@@ -1,12 +1,8 @@
 /** A hasher at a test's cost, closed after the test, with what it reported. */
 import { afterEach } from 'vitest';
 import { createPasswordHasher } from '../../src/crypto/password-hash.ts';
-import type {
-  HashKind,
-  PasswordHasher,
-  PasswordHasherOptions,
-  StoredRefusal,
-} from '../../src/crypto/password-hash.ts';
+import type { PasswordHasherOptions, StoredRefusal } from '../../src/crypto/password-hash.ts';
+import type { HashKind, PasswordHasher } from '../../src/crypto/password-hasher.ts';
 import { systemRandom } from '../../src/crypto/secret.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 

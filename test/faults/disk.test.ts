@@ -396,6 +396,58 @@ describe('room', () => {
     await next.stop();
   });
 
+  test('while the disk is full, sessions are refreshed with the token that they have, all else is 503, and it recovers', {
+    timeout: 60_000,
+  }, async () => {
+    const directory = newDirectory();
+    const server = await startServer({
+      directory,
+      env: { POSTERN_SESSIONS_REFRESH_GRACE: '0s', POSTERN_SESSIONS_MAX_PER_USER: '1000' },
+    });
+    await server.register('ada');
+    const signedIn = [];
+    for (let n = 0; n < 20; n++) signedIn.push((await server.login('ada')).body);
+    const refresh = (token: string) =>
+      server.call('POST', '/refresh', { body: { refresh_token: token } });
+    const [revoked, spent, ...live] = signedIn;
+    await server.call('POST', '/logout', { body: { refresh_token: revoked.refresh_token } });
+    const next = (await refresh(spent.refresh_token)).body.refresh_token;
+    limit(server, statSync(join(directory, 'data/postern.db-wal')).size);
+
+    for (let round = 0; round < 5; round++) {
+      for (const { refresh_token } of live) {
+        const { status, body } = await refresh(refresh_token);
+        expect([status, body.rotated, body.refresh_token]).toEqual([200, false, refresh_token]);
+        const verified = await server.call('GET', '/verify', { token: body.access_token });
+        expect(verified.status).toBe(204);
+      }
+    }
+    expect((await refresh(revoked.refresh_token)).body.code).toBe('session_revoked');
+    expect((await refresh(spent.refresh_token)).body.code).toBe('refresh_token_reused');
+    for (const reply of [
+      await server.login('ada'),
+      await server.call('POST', '/logout', { body: { refresh_token: live[0].refresh_token } }),
+      await server.call('POST', '/register', {
+        body: { username: 'late', password: 'room for one more please' },
+      }),
+    ]) {
+      expect([reply.status, reply.body.code]).toEqual([503, 'storage_unavailable']);
+      expect(reply.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+    }
+    expect((await server.call('GET', '/readyz')).body.reasons).toContain('read_only');
+
+    limit(server, 'unlimited');
+    await eventually(async () => (await server.call('GET', '/readyz')).status === 200, 3_000);
+    const said = (event: string) => server.log().filter((line) => line.event === event);
+    await eventually(async () => said('database.write_back').length > 0, 3_000);
+    expect(said('database.write_lost')).toHaveLength(1);
+    // Reuse that was found meanwhile ends the session now that it can be written.
+    await eventually(async () => (await refresh(next)).body.code === 'session_revoked', 3_000);
+    const rotated = (await refresh(live[0].refresh_token)).body;
+    expect(rotated.rotated).toBeUndefined();
+    await server.stop();
+  });
+
   function limit(server: Server, bytes: number | 'unlimited'): void {
     execFileSync('prlimit', [`--pid=${server.pid}`, `--fsize=${bytes}:unlimited`]);
   }

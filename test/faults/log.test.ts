@@ -191,6 +191,7 @@ describe('canaries', () => {
     tokens.set('challenge', challenge);
     await send('GET', '/me', { token: challenge });
     await send('POST', '/refresh', { body: { refresh_token: challenge } });
+    app.clock.advance(11_000);
     const refreshed = (
       await send('POST', '/refresh', { body: { refresh_token: again.refresh_token } })
     ).body;

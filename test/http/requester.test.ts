@@ -81,13 +81,15 @@ describe('X-Forwarded-For', () => {
     ['malformed: the peer', '10.0.0.1', 'unknown', '10.0.0.1'],
     ['empty: the peer', '10.0.0.1', '', '10.0.0.1'],
     ['an empty end: the peer', '10.0.0.1', '198.51.100.9,', '10.0.0.1'],
-    ['a port: the peer', '10.0.0.1', '198.51.100.9:443', '10.0.0.1'],
+    ['a port', '10.0.0.1', '198.51.100.9:443', '198.51.100.9'],
+    ['a port of IPv6', '10.0.0.1', '[2001:db8::9]:443', '2001:db8::9'],
+    ['a port that is none: the peer', '10.0.0.1', '198.51.100.9:', '10.0.0.1'],
     ['malformed beyond a trusted hop: that hop', '10.0.0.1', 'unknown, 10.0.0.2', '10.0.0.2'],
     [
-      'without end: the peer',
+      'however much a caller wrote before it: the client',
       '10.0.0.1',
-      Array.from({ length: 40 }, () => '10.0.0.2').join(),
-      '10.0.0.1',
+      `${Array.from({ length: 400 }, () => '1.1.1.1').join()},198.51.100.9,10.0.0.2`,
+      '198.51.100.9',
     ],
   ])('%s', (_, peer, forwarded, expected) => expect(of(peer, false, forwarded)).toBe(expected));
 

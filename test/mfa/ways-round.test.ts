@@ -237,6 +237,30 @@ describe('counts of failures', () => {
   });
 });
 
+test('ASVS 7.5.1: a stale session with the password alone changes no password of who has a second factor', async () => {
+  const app = await createTestApp();
+  const user = await enrol(app);
+  const { access_token: token } = (await app.login(user.username, PASSWORD, { totp: user.code() }))
+    .body;
+  app.clock.advance(6 * 60_000);
+  const change = () =>
+    app.call('POST', '/me/password', {
+      token,
+      body: { current_password: PASSWORD, new_password: NEW },
+    });
+  const stale = await change();
+  expect([stale.status, stale.body.code]).toEqual([401, 'insufficient_user_authentication']);
+  await app.call('POST', '/reauthenticate', { token, body: { totp: user.code() } });
+  expect((await change()).status).toBe(204);
+  // Where the password is all there is, it is asked for in the request itself.
+  const plain = await app.register();
+  app.clock.advance(6 * 60_000);
+  const body = { current_password: PASSWORD, new_password: NEW };
+  const changed = await app.call('POST', '/me/password', { token: plain.access, body });
+  expect(changed.status).toBe(204);
+  await app.stop();
+});
+
 describe('an enrolment that was begun', () => {
   let app: TestApp;
   beforeAll(async () => {

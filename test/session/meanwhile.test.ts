@@ -3,7 +3,7 @@
  * while changes nothing any more (ASVS 7.4.1).
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PasswordHasher as Hasher } from '../../src/crypto/password-hash.ts';
+import type { PasswordHasher as Hasher } from '../../src/crypto/password-hasher.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 import { codeAt } from '../support/mfa.ts';

@@ -21,6 +21,7 @@ import type { Feature } from '../../src/features/feature.ts';
 import { features as allFeatures } from '../../src/features/index.ts';
 import { listen } from '../../src/http/listen.ts';
 import type { Listeners } from '../../src/http/listen.ts';
+import { createStorage } from '../../src/core/storage/storage.ts';
 import { withOpenapi } from '../../src/http/openapi.ts';
 import type { AnyRoute } from '../../src/http/route.ts';
 import { createServer } from '../../src/http/server.ts';
@@ -175,11 +176,14 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       void lines.push({ level, event: 'http.request', message: '', ...requestFields(line) }),
     enabled: () => true,
   };
+  const storage = createStorage({ clock, log });
   const db = await openDatabase({
+    onStorage: (change) => storage.note(change),
     url: `file:${join(directory, 'postern.db')}`,
     busyTimeoutMs: 5_000,
     driver,
     clock,
+    flush: config.database.flush,
   });
   await db.migrate();
   const gate = createGate(directory, cheap.password.threads || availableParallelism());
@@ -187,6 +191,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     cheap,
     {
       db,
+      storage,
       clock,
       random: testRandom(),
       laneUrl: gate.laneUrl,

@@ -25,11 +25,15 @@ export interface RangeOptions {
 
 const MAX_ANSWER_BYTES = 1_048_576;
 
+/** Requests to the API that may be under way at once; a flood of sign-ups asks for no more. */
+const MAX_ASKING = 16;
+
 /**
  * Asks the filter first, then the API. When the API is down the password is taken: sign-ups go on,
  * the filter and the list of common passwords still hold, and the log says so (ASVS 16.5.2).
  */
 export function createBreached({ filter, range, log }: BreachedOptions): Breached {
+  let asking = 0;
   return {
     has: async (password) => {
       if (filter === null && range === null) return false;
@@ -37,7 +41,9 @@ export function createBreached({ filter, range, log }: BreachedOptions): Breache
       if (filter?.has(digest.readUInt32BE(0), digest.readUInt32BE(4)) === true) return true;
       if (range === null) return false;
       try {
-        return await askRange(range, digest.toString('hex').toUpperCase());
+        if (asking >= MAX_ASKING) throw new Error('as many requests as may be are under way');
+        asking++;
+        return await askRange(range, digest.toString('hex').toUpperCase()).finally(() => asking--);
       } catch (error) {
         log.write(
           'warn',

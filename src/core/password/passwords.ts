@@ -1,5 +1,5 @@
 /** Passwords for features: what the policy says of one, hashing it, comparing it. */
-import type { HashContext, PasswordHasher } from '../../crypto/password-hash.ts';
+import type { HashContext, PasswordHasher } from '../../crypto/password-hasher.ts';
 import type { Database, Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Refusal, invalidRequest } from '../../refusal.ts';

@@ -1,4 +1,5 @@
 /** Trading a refresh token for its successor and a new access token. */
+import { DatabaseBusy, StorageUnavailable } from '../../db/database.ts';
 import type { Database } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Refusal } from '../../refusal.ts';
@@ -6,11 +7,12 @@ import type { Context } from '../context.ts';
 import type { Authenticated } from '../factor/authentication.ts';
 import type { EnrolmentGrace } from '../factor/enrolment-grace.ts';
 import type { MfaPolicy } from '../factor/factor.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { IssueTokens } from '../token/issue.ts';
 import { findUserById } from '../user/user.ts';
 import type { Revocations } from './revocation.ts';
-import { clientOf, rotateSession } from './rotation.ts';
-import type { RefreshSubject } from './rotation.ts';
+import { clientOf, readRotation, rotateSession } from './rotation.ts';
+import type { RefreshSubject, Rotation, RotationRequest } from './rotation.ts';
 import { findPrincipal } from './session.ts';
 import type { SessionLimits } from './session.ts';
 
@@ -30,7 +32,13 @@ export interface RefreshDeps {
   readonly issueTokens: IssueTokens;
   readonly grace: EnrolmentGrace;
   readonly mfa: MfaPolicy;
+  readonly storage: Storage;
+  /** For how long sessions are refreshed without a write, milliseconds. */
+  readonly whenReadOnlyMs: number;
 }
+
+/** Sessions to be ended at the first write that works; more are found again when they are used. */
+const MOST_REUSED = 10_000;
 
 const REFUSED = {
   expired: 'refresh_token_expired',
@@ -48,11 +56,36 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
     if (principal !== null) await deps.grace.demand(principal.user, principal.session.factors);
   };
 
+  /** Sessions whose reuse was found while nothing could be written. */
+  const reused = new Map<string, RotationRequest>();
+  deps.storage.whenBack(async () => {
+    for (const [sessionId, request] of [...reused]) {
+      reused.delete(sessionId);
+      await rotateSession(db, limits, { ...request, now: clock.now() });
+    }
+    await deps.revocations.refresh();
+  });
+
+  /** What a refresh is without a write: the live token stays, any other one is reuse. */
+  const withoutWrite = async (error: unknown, request: RotationRequest): Promise<Rotation> => {
+    const isLost = error instanceof StorageUnavailable || error instanceof DatabaseBusy;
+    const since = deps.storage.lostAt ?? request.now;
+    if (!isLost || request.now - since >= deps.whenReadOnlyMs) throw error;
+    const rotation = await readRotation(db, limits, request);
+    if (rotation.outcome === 'reused' && reused.size < MOST_REUSED) {
+      reused.set(request.sessionId, request);
+    }
+    return rotation;
+  };
+
   return async (context, subject) => {
     // Before the token is spent: who is refused keeps it, for when there is another grace.
     if (mfa.required === 'all') await demandEnrolled(subject);
     const client = clientOf(context.requester);
-    const rotation = await rotateSession(db, limits, { ...subject, client, now: clock.now() });
+    const request = { ...subject, client, now: clock.now() };
+    const rotation = await rotateSession(db, limits, request).catch((error: unknown) =>
+      withoutWrite(error, request),
+    );
     const about = { 'user.id': subject.userId, 'session.id': subject.sessionId };
     if (rotation.outcome === 'refused') throw new Refusal(REFUSED[rotation.why]);
     if (rotation.outcome === 'reused') {

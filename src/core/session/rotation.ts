@@ -191,6 +191,27 @@ export async function rotateSession(
   return { outcome: 'refused', why: whyRefused(fate, now, idleTtlMs) };
 }
 
+/**
+ * The same without a write: the live token stays as it is, its parent has its grace, and any other
+ * generation is reuse that is yet to be noted.
+ */
+export async function readRotation(
+  db: Pick<Database, 'read'>,
+  { idleTtlMs, refreshGraceMs }: SessionLimits,
+  request: RotationRequest,
+): Promise<Rotation> {
+  const { sessionId, userId, generation, now } = request;
+  const [row] = await db.read(live({ sessionId, userId, now, idleTtlMs }));
+  if (row === undefined) {
+    const [fate] = await db.read(fateOf({ sessionId, userId }));
+    return { outcome: 'refused', why: whyRefused(fate, now, idleTtlMs) };
+  }
+  const session = { ...row, id: sessionId };
+  if (row.generation === generation) return { outcome: 'kept', session };
+  const outcome = graceOf(row, request, refreshGraceMs);
+  return outcome === null ? { outcome: 'reused' } : { outcome, session };
+}
+
 interface Fate extends Pick<Rotated, 'endedAt' | 'expiresAt' | 'lastUsedAt'> {
   readonly disabledAt: number | null;
 }

@@ -2,7 +2,8 @@
  * Names that people sign in with, and what makes two of them one. The canonical form alone is
  * compared and UNIQUE; the form that was typed is what is shown.
  */
-import { canonicalEmail } from '../../lib/email-address.ts';
+import { canonicalEmail, isPlainEmail } from '../../lib/email-address.ts';
+import { isId } from '../../lib/id.ts';
 import { isWellFormed } from '../../lib/text.ts';
 import { invalidRequest } from '../../refusal.ts';
 
@@ -59,22 +60,35 @@ export function parseSignInName(text: string): SignInName {
     : { kind: 'username', canonical };
 }
 
-/** The canonical form of a name in a body. @throws {Refusal} invalid_request at its pointer */
+/** Characters that nobody sees: two names with and without them look alike. */
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
+
+/**
+ * The canonical form of a new username. Stricter than what signs in, for older names: nothing
+ * invisible, and no id, which operators and verbs would take it for.
+ *
+ * @throws {Refusal} invalid_request at its pointer
+ */
 export function demandUsername(username: string): string {
   const canonical = canonicalUsername(username);
-  if (canonical !== null) return canonical;
+  const isAmbiguous = INVISIBLE.test(username) || (canonical !== null && isId(canonical));
+  if (canonical !== null && !isAmbiguous) return canonical;
   throw invalidRequest({
     pointer: '/username',
     code: 'invalid_username',
     detail:
-      'Use up to 64 letters and digits; dot, underscore and hyphen may stand after the first.',
+      'Use up to 64 visible letters and digits; dot, underscore and hyphen may stand after the first. A UUID is no username.',
   });
 }
 
-/** The canonical form of a name in a body. @throws {Refusal} invalid_request at its pointer */
+/**
+ * The canonical form of a new address. Stricter than what signs in, for older addresses.
+ *
+ * @throws {Refusal} invalid_request at its pointer
+ */
 export function demandEmail(email: string): string {
   const canonical = canonicalEmail(email);
-  if (canonical !== null) return canonical;
+  if (canonical !== null && isPlainEmail(email)) return canonical;
   throw invalidRequest({
     pointer: '/email',
     code: 'invalid_email',

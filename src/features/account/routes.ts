@@ -76,6 +76,7 @@ function addressRoutes(
     route({
       method: 'post',
       path: '/email/verify',
+      renewsDevice: true,
       limit: 'login',
       tag: 'Account',
       summary: 'Verify the pending address by the code that was sent to it',

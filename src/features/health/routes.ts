@@ -21,14 +21,24 @@ function checksOf(kernel: Kernel, pendingMigrations: () => Promise<readonly stri
 }
 
 /** The reasons for which the service is not ready. */
-async function failures(context: Context, checks: ReturnType<typeof checksOf>): Promise<string[]> {
+async function failures(
+  context: Context,
+  { storage }: Kernel,
+  checks: ReturnType<typeof checksOf>,
+): Promise<string[]> {
   const reasons: string[] = [];
   for (const [reason, check] of Object.entries(checks)) {
     try {
       await check();
     } catch (error) {
+      // The more exact of two reasons.
+      if (storage.lostAt !== null && reason === 'database_not_writable') {
+        reasons.push('read_only');
+      }
       reasons.push(reason);
-      context.log.write('warn', 'readiness.failed', reason, { reason, ...exceptionFields(error) });
+      // Asked every few seconds: the message is enough.
+      const { 'exception.stacktrace': _, ...fields } = exceptionFields(error);
+      context.log.write('warn', 'readiness.failed', reason, { reason, ...fields });
     }
   }
   return reasons;
@@ -61,7 +71,7 @@ export function healthRoutes(
       reply: Status,
       problems: ['not_ready'],
       handle: async (call) => {
-        const reasons = await failures(kernel.context(call), checks);
+        const reasons = await failures(kernel.context(call), kernel, checks);
         if (reasons.length > 0) throw new Refusal('not_ready', { members: { reasons } });
         return { status: 'ok' as const };
       },

@@ -56,6 +56,7 @@ function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
     route({
       method: 'post',
       path: '/me/passkeys',
+      renewsDevice: true,
       tag: 'Factors',
       summary: 'Add the passkey that the authenticator made',
       description:
@@ -93,6 +94,7 @@ function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
     route({
       method: 'delete',
       path: '/me/passkeys/{id}',
+      renewsDevice: true,
       tag: 'Factors',
       summary: 'Take a passkey away',
       description:

@@ -19,7 +19,7 @@ const POINTER = '/new_password';
  * Changes the password. The other sessions end, and so does everything begun with the old one.
  *
  * Its function throws {Refusal} invalid_credentials, invalid_request, conflict, too_many_attempts,
- * overloaded, session_revoked.
+ * overloaded, session_revoked; insufficient_user_authentication for who has a second factor.
  */
 export function changePassword(kernel: Kernel) {
   const { passwords, sessions, emails } = kernel;
@@ -31,6 +31,10 @@ export function changePassword(kernel: Kernel) {
     if (currentPassword === undefined) {
       const detail = 'Send the current password.';
       throw invalidRequest({ pointer: '/current_password', code: 'required', detail });
+    }
+    // The password alone is one of two factors: a stale session does not stand in for the other.
+    if (await kernel.factors.hasSecond(user.id)) {
+      await kernel.reauthentication.demandFresh(context.principal, session.authTime / 1000);
     }
     const password = await passwords.accept(newPassword, user, POINTER);
     const share = hashShare('password', user.id);

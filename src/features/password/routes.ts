@@ -83,17 +83,25 @@ function changeRoute(kernel: Kernel): AnyRoute {
   return route({
     method: 'post',
     path: '/me/password',
+    renewsDevice: true,
     limit: 'login',
     tag: 'Account',
     summary: 'Change the password',
-    description: 'Needs the current password. Every other session of the user ends.',
+    description:
+      'Needs the current password, and a fresh authentication where the user has a second factor. Every other session of the user ends.',
     security: bearer(),
     body: z.strictObject({
       current_password: passwordText().optional(),
       new_password: passwordText(),
     }),
     status: 204,
-    problems: ['invalid_credentials', 'conflict', 'too_many_attempts', 'overloaded'],
+    problems: [
+      'invalid_credentials',
+      'insufficient_user_authentication',
+      'conflict',
+      'too_many_attempts',
+      'overloaded',
+    ],
     handle: (call) => {
       const { current_password: currentPassword, new_password: newPassword } = call.body;
       return operation(kernel.context(call), { currentPassword, newPassword });

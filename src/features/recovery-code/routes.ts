@@ -11,6 +11,7 @@ export function recoveryCodeRoutes(kernel: Kernel): readonly AnyRoute[] {
     route({
       method: 'post',
       path: '/me/recovery-codes',
+      renewsDevice: true,
       limit: 'login',
       tag: 'Factors',
       summary: 'Make ten new recovery codes',

@@ -16,7 +16,7 @@ import {
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { networkOf } from '../../core/session/requester.ts';
 import { demandEmail } from '../../core/user/sign-in-name.ts';
-import type { HashContext } from '../../crypto/password-hash.ts';
+import type { HashContext } from '../../crypto/password-hasher.ts';
 import { randomToken } from '../../crypto/secret.ts';
 import { invalidRequest } from '../../refusal.ts';
 import { openContent, requestEmail, sealContent } from './pending.ts';

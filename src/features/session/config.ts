@@ -25,6 +25,13 @@ export const sessionsSection = section('Lifetimes of sessions.', {
     min: '0s',
     max: '60s',
   }),
+  refresh_when_read_only: duration({
+    sentence:
+      'While the database takes no writes, how long sessions may still be refreshed, with the refresh token that they have; 0s refuses.',
+    default: '1h',
+    min: '0s',
+    max: '7d',
+  }),
   fresh_for: duration({
     sentence:
       'How long after authenticating a user may change the account without authenticating again.',

@@ -39,6 +39,7 @@ export function totpRoutes(kernel: Kernel, settings: TotpSettings): readonly Any
     route({
       method: 'post',
       path: '/me/totp/confirm',
+      renewsDevice: true,
       limit: 'login',
       tag: 'Factors',
       summary: 'Confirm the authenticator app by a code',
@@ -57,6 +58,7 @@ export function totpRoutes(kernel: Kernel, settings: TotpSettings): readonly Any
     route({
       method: 'delete',
       path: '/me/totp',
+      renewsDevice: true,
       tag: 'Factors',
       summary: 'Take the authenticator app away',
       description:
