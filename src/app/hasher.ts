@@ -1,7 +1,8 @@
 /** The password hasher as it is configured, and what it tells an operator. */
 import type { Config } from '../config/schema.ts';
 import { createPasswordHasher } from '../crypto/password-hash.ts';
-import type { PasswordHasher, StoredRefusal } from '../crypto/password-hash.ts';
+import type { StoredRefusal } from '../crypto/password-hash.ts';
+import type { PasswordHasher } from '../crypto/password-hasher.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';

@@ -36,8 +36,6 @@ import { createChallengeTokens } from '../core/token/challenge-token.ts';
 import { createDeviceTokens } from '../core/token/device-token.ts';
 import { createIssue } from '../core/token/issue.ts';
 import { createAccountState } from '../core/user/account-state.ts';
-import { createPasswordHasher } from '../crypto/password-hash.ts';
-import type { StoredRefusal } from '../crypto/password-hash.ts';
 import type { PasswordHasher } from '../crypto/password-hasher.ts';
 import { createSealer } from '../crypto/seal.ts';
 import type { OpenDatabase } from '../db/open.ts';
