@@ -30,7 +30,7 @@ export const REFUSALS = {
     'The link was used, is too old, or was replaced by a newer one. Ask for a new one.',
   account_disabled: 'The account is disabled.',
   password_change_required:
-    'The password has to be changed: set a new one with POST /password/reset and reset_token, then sign in with it.',
+    'The password has to be changed: set a new one with POST /password/reset and reset_token, or, where email_sent is true, by the link that was sent to the verified address. Then sign in with it.',
   mfa_enrolment_required:
     'A second factor is asked of everybody here, and the time to enrol one has passed. Those who run the service can grant another.',
   registration_closed: 'New accounts are not open for registration.',

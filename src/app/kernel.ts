@@ -20,6 +20,7 @@ import { commonPasswords } from '../core/password/common-passwords.ts';
 import { readFilter } from '../core/password/fuse-filter.ts';
 import { createPasswords } from '../core/password/passwords.ts';
 import type { Passwords } from '../core/password/passwords.ts';
+import { createResetLink } from '../core/password/reset-link.ts';
 import { createStorage } from '../core/storage/storage.ts';
 import type { Storage } from '../core/storage/storage.ts';
 import { createRefresh } from '../core/session/refresh.ts';
@@ -33,8 +34,6 @@ import { createDeviceTokens } from '../core/token/device-token.ts';
 import { createIssue } from '../core/token/issue.ts';
 import { createServiceTokens } from '../core/token/service-token.ts';
 import { createAccountState } from '../core/user/account-state.ts';
-import { createPasswordHasher } from '../crypto/password-hash.ts';
-import type { StoredRefusal } from '../crypto/password-hash.ts';
 import type { PasswordHasher } from '../crypto/password-hasher.ts';
 import { createSealer } from '../crypto/seal.ts';
 import type { OpenDatabase } from '../db/open.ts';
@@ -46,6 +45,8 @@ import type { Random } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import { NO_METRICS } from '../lib/metrics.ts';
 import type { Metrics } from '../lib/metrics.ts';
+import { emailLimits, resetLinkSettings } from './email-policy.ts';
+import { createHasher } from './hasher.ts';
 import { attemptLimits, limitPolicy, sessionLimits, signingKeyPolicy } from './policies.ts';
 import { audiencesOf, statusListsOf } from './tokens.ts';
 
@@ -72,46 +73,6 @@ export interface Edge {
     readonly transports: readonly Transport[];
     readonly findTemplate: FindTemplate;
   };
-}
-
-/** At most one line for each reason in this time: a lost pepper refuses every sign-in. */
-const REPORT_INTERVAL_MS = 60_000;
-
-/** What a stored hash that can't be compared tells an operator. */
-const UNUSABLE: Readonly<Record<StoredRefusal, string>> = {
-  unknown_pepper:
-    'stored password hashes were made with a pepper that is not configured: set password.pepper, or add it to password.previous_peppers',
-  cost: 'a stored password hash asks for more memory or passes than is ever allowed here: it is refused as a wrong password',
-  malformed: 'a stored password hash can not be read: it is refused as a wrong password',
-};
-
-function reportUnusable(log: Log, clock: Clock): (reason: StoredRefusal) => void {
-  const reported = new Map<StoredRefusal, number>();
-  return (reason) => {
-    const now = clock.monotonic();
-    if (now - (reported.get(reason) ?? Number.NEGATIVE_INFINITY) < REPORT_INTERVAL_MS) return;
-    reported.set(reason, now);
-    log.write('error', 'password.unusable_hash', UNUSABLE[reason], { reason });
-  };
-}
-
-function createHasher({ password }: Config, edge: Edge): PasswordHasher {
-  const { clock, random, log, laneUrl, metrics = NO_METRICS } = edge;
-  return createPasswordHasher({
-    threads: password.threads,
-    memoryKiB: Math.floor(password.memory / 1024),
-    passes: password.passes,
-    lanes: password.lanes,
-    queueLength: password.queue_length,
-    deadlineMs: password.deadline,
-    ...(password.pepper === undefined ? {} : { pepper: password.pepper }),
-    previousPeppers: password.previous_peppers,
-    clock,
-    random,
-    ...(laneUrl === undefined ? {} : { laneUrl }),
-    onDone: metrics.passwordHash,
-    onRefused: reportUnusable(log, clock),
-  });
 }
 
 function passwordsOf(config: Config, edge: Edge, hasher: PasswordHasher): Passwords {
@@ -201,8 +162,10 @@ export async function createKernel(
     newId,
     sealer,
     derivedKey: signingKeys.derivedKey,
-    limits: { intervalMs: config.mail.interval, maxPerHour: config.mail.max_per_hour },
+    limits: emailLimits(config),
   });
+  const links = resetLinkSettings(config);
+  const sendResetLink = createResetLink({ clock, random, newId, emails, ...links });
   const sessions = createSessions({ db, clock, newId, limits });
   const factors = createFactors({ clock, commit, attempts, emails, mfa });
   const grace = createEnrolmentGrace({ clock, commit, factors, mfa });
@@ -220,7 +183,18 @@ export async function createKernel(
   const passwordHasher = createHasher(config, edge);
   await passwordHasher.ready();
   const freshForMs = config.sessions.fresh_for;
-  const shared = { clock, random, newId, commit, factors, grace, sessions, issueTokens, mfa };
+  const shared = {
+    clock,
+    random,
+    newId,
+    commit,
+    factors,
+    grace,
+    sessions,
+    issueTokens,
+    mfa,
+    sendResetLink,
+  };
   const kernel: Kernel = {
     db,
     clock,
@@ -258,6 +232,7 @@ export async function createKernel(
       metrics,
     }),
     emails,
+    sendResetLink,
     factors,
     mfa,
     authentication: createAuthentication({ ...shared, challengeTokens, deviceTokens }),

@@ -9,7 +9,7 @@ import { operatorContext } from '../core/context.ts';
 import type { Context } from '../core/context.ts';
 import { createAccountState, findUserByAnyName } from '../core/user/account-state.ts';
 import type { AccountState } from '../core/user/account-state.ts';
-import { listUsers } from '../core/user/user.ts';
+import { listUsers } from '../core/user/list.ts';
 import type { User } from '../core/user/user.ts';
 import type { Config } from '../config/schema.ts';
 import type { Database } from '../db/database.ts';
@@ -211,7 +211,7 @@ export const userUnlock: Verb = {
 export const userExpirePassword: Verb = {
   name: 'user expire-password',
   summary:
-    'Demands a new password at the next sign-in and ends every session, for a password that others may know.',
+    'Demands a new password at the next sign-in and ends every session, for a password that others may know: the link to set one goes to the verified address, if there is one.',
   examples: [
     'postern user expire-password ada',
     'postern user expire-password ada@example.com --yes',

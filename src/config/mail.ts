@@ -49,10 +49,25 @@ export const mailSection = section('Emails: sender, transports, limits.', {
     max: '1d',
   }),
   max_per_hour: integer({
-    sentence: 'Maximum number of requested emails of the same kind per hour to one address.',
+    sentence:
+      'Maximum number of requested emails of the same kind per hour to one address. A network that has requested none for it gets one more, up to three times as many in all.',
     default: 6,
     min: 1,
     max: 1_000,
+  }),
+  max_per_network: integer({
+    sentence:
+      'Maximum number of emails requested per hour from one IPv4 address or IPv6 /48. Past it requests are refused as overloaded.',
+    default: 60,
+    min: 1,
+    max: 1_000_000,
+  }),
+  max_requested: integer({
+    sentence:
+      'Maximum number of emails requested per hour in all: it bounds what strangers can leave in the database, about 1 kB each.',
+    default: 10_000,
+    min: 10,
+    max: 1_000_000,
   }),
   link_ttl: duration({
     sentence: 'How long a link in an email is valid; the code beside it expires after 10 minutes.',

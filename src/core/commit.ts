@@ -93,10 +93,15 @@ export function createCommit(deps: CommitDeps): Commit {
   return Object.assign(commit, { inAnySession: write });
 }
 
+/** Budgets are those of an hour, and empty all the time. */
+const BUDGET_WAIT_SECONDS = 60;
+
 /** The refusal that a statement of the list carries; what has none is a fault, and stays one. */
 function refusalOf(error: unknown, statements: readonly Statement[]): unknown {
   if (error instanceof NothingChanged && isRefusalCode(error.guard)) {
-    return new Refusal(error.guard, { cause: error });
+    const isBudget = error.guard === 'overloaded';
+    const wait = isBudget ? { retryAfterSeconds: BUDGET_WAIT_SECONDS } : {};
+    return new Refusal(error.guard, { ...wait, cause: error });
   }
   if (!(error instanceof UniqueViolation)) return error;
   const code = statements.find(({ conflict }) => conflict !== undefined)?.conflict;

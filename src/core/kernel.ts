@@ -23,6 +23,7 @@ import type { Reauthenticating } from './factor/reauthentication.ts';
 import type { Limits } from './limit/limits.ts';
 import type { OneTimes } from './one-time/one-time.ts';
 import type { Passwords } from './password/passwords.ts';
+import type { SendResetLink } from './password/reset-link.ts';
 import type { RefreshSession } from './session/refresh.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { SigningKeys } from './signing-key/signing-key.ts';
@@ -64,6 +65,7 @@ export interface Kernel {
   readonly storage: Pick<Storage, 'lostAt'>;
   readonly refreshSession: RefreshSession;
   readonly emails: Emails;
+  readonly sendResetLink: SendResetLink;
   readonly factors: Factors;
   readonly mfa: MfaPolicy;
   readonly authentication: Authenticating;

@@ -5,16 +5,21 @@
  */
 import type { Database } from '../db/database.ts';
 import type { Sealer } from '../crypto/seal.ts';
-import { claimEmails, hasDueEmails, settleEmail } from '../core/email/outbox.ts';
-import type { ClaimedEmail, Settlement } from '../core/email/outbox.ts';
+import { claimEmails, hasDueEmails } from '../core/email/claim.ts';
+import type { ClaimedEmail } from '../core/email/claim.ts';
+import { settleEmail } from '../core/email/outbox.ts';
+import type { Settlement } from '../core/email/outbox.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/id.ts';
 import { exceptionFields } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
+import { createPace, fraction } from './pace.ts';
+import type { Pace } from './pace.ts';
 import { renderEmail } from './templates.ts';
 import type { FindTemplate } from './templates.ts';
-import { DeliveryError } from './transport.ts';
-import type { Transport } from './transport.ts';
+import { DeliveryError, EMAILS_AT_ONCE } from './transport.ts';
+import type { OutgoingEmail, Transport } from './transport.ts';
+import { createTurns } from './turns.ts';
 
 export interface CourierDeps {
   readonly db: Database;
@@ -28,7 +33,7 @@ export interface CourierDeps {
 }
 
 export interface Courier {
-  /** Makes it look now. */
+  /** Makes it look soon. */
   wake(): void;
   /** Sends what is due; resolves when nothing more is due. */
   deliverDue(): Promise<void>;
@@ -37,16 +42,22 @@ export interface Courier {
 }
 
 const POLL_MS = 1_000;
-const BATCH = 8;
 /**
- * Longer than all transports together take for one email, because a batch is sent in parallel. An
- * email of a killed process waits this long.
+ * A commit that wrote an email wakes the courier within this time, at random: what it does then
+ * coincides with no request in particular (E06), and emails of one moment share a commit.
+ */
+const WAKE_SPREAD_MS = 100;
+/**
+ * Longer than all transports together take for one email. An email of a killed process waits this
+ * long.
  */
 const LEASE_MS = 2 * 60_000;
 const FIRST_WAIT_MS = 15_000;
 const MAX_WAIT_MS = 30 * 60_000;
 export const MAX_ATTEMPTS = 12;
 const CLOSE_WAIT_MS = 3_000;
+/** The recipient in the message of a decoy, which goes nowhere. */
+const NOBODY = 'nobody@localhost.invalid';
 
 /**
  * The wait after a failed attempt: doubled each time, bounded, ±25 %, so that emails don't come
@@ -54,29 +65,46 @@ const CLOSE_WAIT_MS = 3_000;
  */
 export function waitAfter(attempts: number, random: Random): number {
   const base = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.max(0, attempts - 1));
-  return Math.round(base * (0.75 + (random.bytes(2).readUInt16BE(0) / 65_536) * 0.5));
+  return Math.round(base * (0.75 + fraction(random) * 0.5));
 }
 
 export function createCourier(deps: CourierDeps): Courier {
-  const { db, clock, log } = deps;
+  const { db, clock, random, log } = deps;
+  const underWay = new Set<ClaimedEmail>();
+  const turns = createTurns(db, underWay);
+  const pace = createPace(random);
   let running: Promise<void> | undefined;
   let again = false;
   let closed = false;
+  let soon: NodeJS.Timeout | undefined;
 
-  const round = async (): Promise<void> => {
-    for (;;) {
-      if (closed || !(await hasDueEmails(db, clock.now()))) return;
-      const emails = await claimEmails(db, deps.sealer, {
-        now: clock.now(),
-        leaseMs: LEASE_MS,
-        batch: BATCH,
-      });
-      await Promise.all(emails.map((email) => deliver(deps, email)));
-      if (emails.length < BATCH && !again) return;
-      again = false;
-    }
+  /** Each by itself: one that is slow holds up none of the others. */
+  const start = (email: ClaimedEmail): void => {
+    underWay.add(email);
+    void deliver(deps, pace, email).finally(() => {
+      underWay.delete(email);
+      run();
+    });
   };
-  const wake = (): void => {
+  /** Takes what there is room for; whether there may be more to take. */
+  const take = async (): Promise<boolean> => {
+    const now = clock.now();
+    if (underWay.size >= EMAILS_AT_ONCE || !(await hasDueEmails(db, now))) return false;
+    const { turns: planned, isWhole } = await turns.plan(now);
+    if (planned.length === 0) return !isWhole;
+    const emails = await claimEmails(db, deps.sealer, { now, leaseMs: LEASE_MS, turns: planned });
+    emails.forEach(start);
+    return emails.length > 0 || !isWhole;
+  };
+  const round = async (): Promise<void> => {
+    do {
+      again = false;
+      if (await take()) again = true;
+      // Requests that came meanwhile go first.
+      if (again) await new Promise((resolve) => setImmediate(resolve));
+    } while (again && !closed);
+  };
+  const run = (): void => {
     if (closed) return;
     if (running !== undefined) {
       again = true;
@@ -93,32 +121,46 @@ export function createCourier(deps: CourierDeps): Courier {
       )
       .finally(() => (running = undefined));
   };
-  const timer = setInterval(wake, POLL_MS);
+  const settled = async (): Promise<void> => {
+    while (running !== undefined || underWay.size > 0) {
+      await (running ?? new Promise((resolve) => setTimeout(resolve, 1)));
+    }
+  };
+  const timer = setInterval(run, POLL_MS);
   timer.unref();
   return {
-    wake,
+    wake: () => {
+      if (closed) return;
+      soon ??= setTimeout(() => {
+        soon = undefined;
+        run();
+      }, WAKE_SPREAD_MS * fraction(random)).unref();
+    },
     deliverDue: async () => {
-      wake();
-      while (running !== undefined) await running;
+      run();
+      await settled();
     },
     close: async () => {
       closed = true;
       clearInterval(timer);
-      if (running !== undefined)
-        await Promise.race([
-          running,
-          new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref()),
-        ]);
+      clearTimeout(soon);
+      await Promise.race([
+        settled(),
+        new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref()),
+      ]);
       for (const transport of deps.transports) transport.close();
     },
   };
 }
 
-async function deliver(deps: CourierDeps, email: ClaimedEmail): Promise<void> {
+async function deliver(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Promise<void> {
   const { db, clock, log } = deps;
-  const settlement = await attempt(deps, email);
   try {
+    const settlement = await (email.kind === 'real'
+      ? attempt(deps, pace, email)
+      : pretend(deps, pace, email));
     await settleEmail(db, email.id, settlement, clock.now());
+    report(log, email, settlement);
   } catch (error) {
     log.write(
       'error',
@@ -126,35 +168,59 @@ async function deliver(deps: CourierDeps, email: ClaimedEmail): Promise<void> {
       'the result of a delivery could not be recorded; the email may be sent twice',
       exceptionFields(error),
     );
-    return;
   }
-  const about = { letter: email.template, count: email.attempts };
-  if (settlement.outcome === 'sent') log.write('info', 'letter.sent', 'an email was sent', about);
-  else if (settlement.outcome === 'later')
-    log.write('warn', 'letter.delayed', settlement.error, about);
-  else
-    log.write(
-      'error',
-      'letter.dead',
-      `${settlement.error}; it was given up. postern outbox list shows it, postern outbox retry sends it again`,
-      about,
-    );
 }
 
-async function attempt(deps: CourierDeps, email: ClaimedEmail): Promise<Settlement> {
+function report(log: Log, email: ClaimedEmail, settlement: Settlement): void {
+  const about = { letter: email.template, count: email.attempts };
+  switch (settlement.outcome) {
+    case 'sent':
+      return log.write('info', 'letter.sent', 'an email was sent', about);
+    case 'dropped':
+      return log.write('info', 'letter.dropped', 'an email without a recipient was dropped', about);
+    case 'later':
+      return log.write('warn', 'letter.delayed', settlement.error, about);
+    case 'dead':
+      log.write(
+        'error',
+        'letter.dead',
+        `${settlement.error}; it was given up. postern outbox list shows it, postern outbox retry sends it again`,
+        about,
+      );
+  }
+}
+
+function outgoing(deps: CourierDeps, email: ClaimedEmail): OutgoingEmail {
+  const { id, template, recipient, values } = email;
+  const rendered = renderEmail(template, values, deps.service, deps.findTemplate);
+  return { id, template, to: recipient === '' ? NOBODY : recipient, values, ...rendered };
+}
+
+/** A decoy is rendered and composed, takes as long as others did, and is sent to nobody (E06). */
+async function pretend(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Promise<Settlement> {
+  const began = deps.clock.monotonic();
+  try {
+    await deps.transports[0]?.rehearse(outgoing(deps, email));
+  } catch (error) {
+    // What a real one waits for is nothing to wait for here.
+    if (!(error instanceof DeliveryError)) throw error;
+  }
+  await pace.keep(deps.clock.monotonic() - began);
+  return { outcome: 'dropped' };
+}
+
+async function attempt(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Promise<Settlement> {
   const { transports, clock, random } = deps;
-  const { id, recipient } = email;
-  const rendered = renderEmail(email.template, email.values, deps.service, deps.findTemplate);
+  const content = outgoing(deps, email);
+  // Nothing arrives after its time, however long a server takes.
+  const left = Math.max(1, Math.min(email.expiresAt - clock.now(), LEASE_MS));
+  const signal = AbortSignal.timeout(left);
   const errors: DeliveryError[] = [];
   for (const transport of transports) {
     try {
-      await transport.send({
-        id,
-        template: email.template,
-        to: recipient,
-        values: email.values,
-        ...rendered,
-      });
+      const began = clock.monotonic();
+      await transport.send(content, signal);
+      pace.note(clock.monotonic() - began);
       return { outcome: 'sent' };
     } catch (error) {
       errors.push(

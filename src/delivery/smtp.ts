@@ -1,17 +1,14 @@
 /**
- * Emails by SMTP, through nodemailer's pool. TLS is required unless configured otherwise,
- * certificates are verified, every step has a timeout, and the recipient is an address object: a
- * text would be read as a list (T7).
+ * Emails by SMTP, through nodemailer's pool of connections. TLS is required unless configured
+ * otherwise, certificates are verified, and every step has a timeout. The pool's queue is never used:
+ * an email that waited there would go out later beside its retry, or expired.
  */
 import type { Transporter } from 'nodemailer';
 import type { SentMessageInfo } from 'nodemailer/lib/smtp-pool/index.js';
-import { DeliveryError } from './transport.ts';
-import type { OutgoingEmail, Transport } from './transport.ts';
-
-export interface Sender {
-  readonly address: string;
-  readonly name: string;
-}
+import { composeEmail, messageOf } from './message.ts';
+import type { Sender } from './message.ts';
+import { DeliveryError, EMAILS_AT_ONCE } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 export interface SmtpOptions {
   readonly host: string;
@@ -32,21 +29,8 @@ const TIMEOUT_MS = 10_000;
  * timeout.
  */
 const EMAIL_TIMEOUT_FACTOR = 3;
-
-/** Headers that ask for no replies and no automatic answers. */
-export function messageOf(email: OutgoingEmail, from: Sender): object {
-  return {
-    from: { name: from.name, address: from.address },
-    to: { name: '', address: email.to },
-    subject: email.subject,
-    text: email.text,
-    html: email.html,
-    messageId: `<${email.id}@${from.address.slice(from.address.indexOf('@') + 1)}>`,
-    headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  };
-}
+/** Servers close idle connections; one that is closed before them fails no email. */
+const IDLE_MS = 20_000;
 
 export function smtpTransport(options: SmtpOptions): Transport {
   const { host, port, tls, username, password, from, timeoutMs = TIMEOUT_MS } = options;
@@ -57,8 +41,11 @@ export function smtpTransport(options: SmtpOptions): Transport {
     // Checked after the wait: two first emails at once share one pool.
     transporter ??= createTransport({
       pool: true,
-      maxConnections: 2,
+      maxConnections: EMAILS_AT_ONCE,
       maxMessages: 50,
+      idleTimeout: IDLE_MS,
+      // A connection that ends in the middle may have delivered: the courier tries again, later.
+      maxRequeues: 0,
       host,
       port,
       secure: tls === 'implicit',
@@ -84,10 +71,13 @@ export function smtpTransport(options: SmtpOptions): Transport {
   const server = `${host}:${port}`;
   return {
     name: 'smtp',
-    send: async (email) => {
+    send: async (email, signal) => {
+      const late = AbortSignal.timeout(timeoutMs * EMAIL_TIMEOUT_FACTOR);
+      const end = signal === undefined ? late : AbortSignal.any([late, signal]);
       try {
         const open = await connect();
-        await within(timeoutMs * EMAIL_TIMEOUT_FACTOR, open.sendMail(messageOf(email, from)));
+        // Aborting ends the connection, so that what was given up doesn't arrive beside its retry.
+        await open.sendMail({ ...messageOf(email, from), ...{ signal: end } });
       } catch (error) {
         throw explain(server, error);
       }
@@ -100,10 +90,12 @@ export function smtpTransport(options: SmtpOptions): Transport {
         throw explain(server, error);
       }
     },
+    rehearse: async (email) => void (await composeEmail(email, from)),
     close: () => transporter?.close(),
   };
 }
 
+/** @throws an `ETIMEDOUT` error when the work takes longer; what it does then is ignored. */
 async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -112,7 +104,7 @@ async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
       milliseconds,
     );
   });
-  work.catch(() => undefined); // after the timeout nobody waits for its result
+  work.catch(() => undefined);
   try {
     return await Promise.race([work, late]);
   } finally {
@@ -137,14 +129,10 @@ function explain(server: string, error: unknown): DeliveryError {
     return new DeliveryError(`${server} deferred the email (${status})`, 'transient', {
       cause: error,
     });
+  const refused = connectionFault(server, error);
+  if (refused !== undefined) return new DeliveryError(refused, 'transient', { cause: error });
   switch (code) {
-    case 'ECONNREFUSED':
-    case 'ESOCKET':
-      return new DeliveryError(
-        `${server} refused the connection, or its certificate could not be verified`,
-        'transient',
-        { cause: error },
-      );
+    case 'EABORT':
     case 'ETIMEDOUT':
       return new DeliveryError(`${server} did not answer in time`, 'transient', { cause: error });
     case 'EAUTH':
@@ -168,4 +156,19 @@ function explain(server: string, error: unknown): DeliveryError {
         { cause: error },
       );
   }
+}
+
+/** Codes of OpenSSL and Node about a certificate that can't be verified. */
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/;
+
+/** What the socket's own error says: nobody there and a wrong certificate have different cures. */
+function connectionFault(server: string, error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error ? error.code : '';
+  const own = String('originalCode' in error ? error.originalCode : code);
+  if (CERTIFICATE.test(own)) {
+    return `the certificate of ${server} could not be verified (${own}): check mail.smtp.host and the trusted certificates`;
+  }
+  if (own === 'ECONNREFUSED') return `${server} refused the connection: nothing listens there`;
+  return undefined;
 }

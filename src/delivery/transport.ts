@@ -13,10 +13,22 @@ export interface OutgoingEmail {
   readonly values: TemplateValues;
 }
 
+/**
+ * How many emails are handed over at once: as many as a transport sends at once, so that none waits
+ * in a queue of its own, from which it would go out beside its retry.
+ */
+export const EMAILS_AT_ONCE = 8;
+
 export interface Transport {
   readonly name: string;
-  /** Sends an email. @throws {DeliveryError} */
-  send(email: OutgoingEmail): Promise<void>;
+  /**
+   * Sends an email; when the signal is aborted, nothing of it goes out any more.
+   *
+   * @throws {DeliveryError}
+   */
+  send(email: OutgoingEmail, signal?: AbortSignal): Promise<void>;
+  /** Does the work of sending and sends nothing, for an email that nobody is to get (E06). */
+  rehearse(email: OutgoingEmail): Promise<void>;
   /** Connects and signs in without sending anything, where that can be. @throws {DeliveryError} */
   check?(): Promise<void>;
   close(): void;

@@ -7,7 +7,7 @@
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { DeliveryError } from './transport.ts';
-import type { Transport } from './transport.ts';
+import type { OutgoingEmail, Transport } from './transport.ts';
 
 export interface WebhookOptions {
   readonly url: string;
@@ -28,22 +28,31 @@ export function webhookTransport({
   timeoutMs = TIMEOUT_MS,
 }: WebhookOptions): Transport {
   const { host } = new URL(url);
+  const signed = ({ id, template, to, subject, text, html, values }: OutgoingEmail) => {
+    const body = JSON.stringify({ id, letter: template, to, subject, text, html, values });
+    const seconds = Math.floor(clock.now() / 1000);
+    const mac = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
+    return { body, signature: `t=${seconds},v1=${mac}` };
+  };
   return {
     name: 'webhook',
-    send: async ({ id, template, to, subject, text, html, values }) => {
-      const body = JSON.stringify({ id, letter: template, to, subject, text, html, values });
-      const seconds = Math.floor(clock.now() / 1000);
-      const signature = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
+    rehearse: (email) => {
+      signed(email);
+      return Promise.resolve();
+    },
+    send: async (email, signal) => {
+      const { body, signature } = signed(email);
+      const timeout = AbortSignal.timeout(timeoutMs);
       let status: number;
       try {
         const response = await fetch(url, {
           method: 'POST',
           redirect: 'manual',
-          signal: AbortSignal.timeout(timeoutMs),
+          signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
           headers: {
             'content-type': 'application/json',
-            'idempotency-key': id,
-            'postern-signature': `t=${seconds},v1=${signature}`,
+            'idempotency-key': email.id,
+            'postern-signature': signature,
           },
           body,
         });

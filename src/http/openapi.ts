@@ -50,6 +50,10 @@ const ProblemSchema = z
       .string()
       .optional()
       .meta({ description: 'With password_change_required: what POST /password/reset takes.' }),
+    email_sent: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'With password_change_required: a link was sent instead.' }),
     factors: z.array(z.string()).optional().meta({
       description:
         'With insufficient_user_authentication of a user who has a second factor: those that POST /reauthenticate would take.',

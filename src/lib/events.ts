@@ -173,6 +173,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence: 'The range API did not answer in time; a password was accepted without it.',
   },
   'letter.sent': { level: 'info', sentence: 'A transport accepted an email.' },
+  'letter.dropped': {
+    level: 'info',
+    sentence:
+      'An email was requested for a name without an account, or past the limits of its address; it was composed like others and sent to nobody.',
+  },
   'letter.delayed': {
     level: 'warn',
     sentence: 'No transport accepted an email; it will be tried again.',

@@ -37,8 +37,8 @@ describe('docs/threats.md', () => {
     for (const [letter, count] of [
       ['J', 16],
       ['P', 8],
-      ['E', 6],
-      ['L', 6],
+      ['E', 7],
+      ['L', 10],
       ['O', 9],
       ['S', 8],
       ['W', 9],
@@ -53,7 +53,7 @@ describe('docs/threats.md', () => {
         letter,
         count,
       ]);
-    expect(listed.filter((id) => /^R0/.test(id))).toHaveLength(8);
+    expect(listed.filter((id) => /^R0/.test(id))).toHaveLength(9);
     expect(listed.filter((id) => /^R[1-9]/.test(id))).toHaveLength(12);
     expect(listed.filter((id) => /^D0/.test(id))).toHaveLength(7);
     expect(listed.filter((id) => /^D[1-9]/.test(id))).toHaveLength(8);

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { claimEmails, listOutbox, retryOutbox } from '../../src/core/email/outbox.ts';
+import { listOutbox, retryOutbox } from '../../src/core/email/outbox.ts';
 import { MAX_ATTEMPTS, createCourier, waitAfter } from '../../src/delivery/courier.ts';
 import type { Courier } from '../../src/delivery/courier.ts';
 import { folderTransport } from '../../src/delivery/eml-folder.ts';
@@ -16,6 +16,7 @@ import { webhookTransport } from '../../src/delivery/webhook.ts';
 import { systemRandom } from '../../src/crypto/secret.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
+import { claimAll } from '../support/claim-all.ts';
 
 let app: TestApp;
 const couriers: Courier[] = [];
@@ -52,6 +53,7 @@ function recorder(fault?: () => DeliveryError | undefined): Transport & { sent: 
       if (error !== undefined) throw error;
       sent.push(letter);
     },
+    rehearse: () => Promise.resolve(),
     close: () => undefined,
   };
 }
@@ -140,13 +142,7 @@ describe('the courier', () => {
 
   test('what a courier took before it died goes out when its lease is over, once more at most', async () => {
     await ask();
-    expect(
-      await claimEmails(app.db, app.kernel.sealer, {
-        now: app.clock.now(),
-        leaseMs: 5 * 60_000,
-        batch: 8,
-      }),
-    ).toHaveLength(1);
+    expect(await claimAll(app, 5 * 60_000)).toHaveLength(1);
     const way = recorder();
     await courier(way).deliverDue();
     expect(way.sent).toEqual([]);
@@ -181,6 +177,7 @@ describe('the courier', () => {
     courier({
       name: 'hanging',
       send: () => new Promise(() => undefined),
+      rehearse: () => Promise.resolve(),
       close: () => undefined,
     }).wake();
     const { status } = await ask('patient@example.com');

@@ -107,7 +107,7 @@ describe('the smtp transport', () => {
   test('a server that is not there: says so, and can be tried again', async () => {
     await expect(transport(1).send(LETTER)).rejects.toMatchObject({
       isPermanent: false,
-      message: expect.stringContaining('127.0.0.1:1 refused the connection'),
+      message: expect.stringContaining('127.0.0.1:1 refused the connection: nothing listens there'),
     });
   });
 
@@ -147,6 +147,10 @@ describe('the smtp transport', () => {
       isPermanent: false,
     });
     expect(server.received).toEqual([]);
+    // The cure is another than that of a server that is not there.
+    await expect(transport(server.port, { tls: 'starttls' }).send(LETTER)).rejects.toThrow(
+      /^the certificate of 127\.0\.0\.1:\d+ could not be verified \(DEPTH_ZERO_SELF_SIGNED_CERT\)/,
+    );
     await transport(server.port, { tls: 'starttls', host: 'localhost', ca: server.ca }).send(
       LETTER,
     );

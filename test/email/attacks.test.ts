@@ -1,10 +1,10 @@
 /** What an attacker would try on letters, codes and addresses. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { claimEmails } from '../../src/core/email/outbox.ts';
 import { findUserById } from '../../src/core/user/user.ts';
 import { renderEmail } from '../../src/delivery/templates.ts';
 import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
+import { claimAll } from '../support/claim-all.ts';
 
 let app: TestApp;
 beforeAll(async () => {
@@ -239,13 +239,7 @@ describe('the outbox, changed by somebody who can write the file', () => {
   ])('%s: it goes to nobody', async (_, change) => {
     await pending();
     await write(`UPDATE outbox SET ${change} WHERE state = 'pending'`);
-    expect(
-      await claimEmails(app.db, app.kernel.sealer, {
-        now: app.clock.now(),
-        leaseMs: 1_000,
-        batch: 100,
-      }),
-    ).toEqual([]);
+    expect(await claimAll(app, 1_000)).toEqual([]);
     await write(`DELETE FROM outbox WHERE state = 'dead'`);
   });
 });

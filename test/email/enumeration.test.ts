@@ -299,6 +299,44 @@ describe('E02: PATCH /me with an address', () => {
   });
 });
 
+test('E02: a claim on an address that its owner has verified looks like any other', async () => {
+  const planted = newAddress();
+  const free = newAddress();
+  const claim = async (email: string): Promise<string> => {
+    const reply = await app.call('POST', '/register', {
+      body: { username: `plants${++counter}`, email, password: PASSWORD },
+    });
+    return reply.body.access_token;
+  };
+  const [known, unknown] = [await claim(planted), await claim(free)];
+  const begun = await register(planted);
+  const code = (await app.emails(planted))[0]?.values['code'];
+  const made = await app.call('POST', '/register/verify', {
+    body: { registration_id: begun.body.registration_id, code },
+  });
+  expect(made.status).toBe(201);
+  const me = async (token: string): Promise<Reply> => {
+    const reply = await app.call('GET', '/me', { token });
+    const { email, email_verified, display_name } = reply.body;
+    const isShown = email === planted || email === free;
+    return { ...reply, body: { isShown, email_verified, display_name } };
+  };
+  const resend = (token: string) => app.call('POST', '/email/verify/resend', { token });
+  const verify = (token: string) =>
+    app.call('POST', '/email/verify', { token, body: { code: 'wrong!' } });
+  expectAlike({ known: await me(known), unknown: await me(unknown) });
+  expect((await me(known)).body.isShown).toBe(true);
+  for (let i = 0; i < 3; i++) {
+    expectAlike({ known: await resend(known), unknown: await resend(unknown) });
+    expectAlike({ known: await verify(known), unknown: await verify(unknown) });
+    app.clock.advance(2 * MINUTE);
+  }
+  expectAlike({ known: await me(known), unknown: await me(unknown) });
+  expect((await app.emails(planted)).every(({ values }) => values['code'] === undefined)).toBe(
+    true,
+  );
+});
+
 test('ASVS 6.3.8: with registration.usernames = false there is no name to learn of: no route takes one or refuses one as taken, and addresses are answered alike', async () => {
   const own = await createTestApp({ config: '[registration]\nusernames = false\n' });
   expect(own.routes.filter(({ problems }) => problems.includes('username_taken'))).toEqual([]);

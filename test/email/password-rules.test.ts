@@ -29,6 +29,30 @@ describe('a forced change (password_change_required)', () => {
     await app.stop();
   });
 
+  test('with a verified address the link goes there, and whoever knows the password gets nothing', async () => {
+    const app = await createTestApp();
+    const email = 'leaked@example.com';
+    const begun = await app.call('POST', '/register', { body: { email, password: PASSWORD } });
+    const code = (await app.emails(email))[0]?.values['code'];
+    const { body: made } = await app.call('POST', '/register/verify', {
+      body: { registration_id: begun.body.registration_id, code },
+    });
+    await app.kernel.accountState.expirePassword(operator, made.user.id);
+    const { status, body } = await app.login(email);
+    expect([status, body.code, body.email_sent]).toEqual([403, 'password_change_required', true]);
+    expect([body.reset_token, body.expires_in]).toEqual([undefined, undefined]);
+    // Within the interval nothing more is sent, and the answer is the same.
+    expect((await app.login(email)).body.email_sent).toBe(true);
+    const emails = await app.emails(email);
+    expect(emails.map(({ template }) => template)).toEqual(['reset_password']);
+    const token = emails[0]?.values['token'];
+    expect(
+      (await app.call('POST', '/password/reset', { body: { token, password: NEW } })).status,
+    ).toBe(204);
+    expect((await app.login(email, NEW)).status).toBe(200);
+    await app.stop();
+  });
+
   test('ASVS 6.2.10: no password expires unless the operator sets an age', async () => {
     const app = await createTestApp();
     const user = await app.register();

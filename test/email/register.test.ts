@@ -268,16 +268,25 @@ describe("the account's address", () => {
     ]);
   });
 
-  test('R07, G10: an address that others only claimed lapses from them when its owner proves it', async () => {
+  test('R07, G10, E02: what others claim can not be verified once its owner has, and looks as before', async () => {
     const address = newAddress();
     const attacker = await app.call('POST', '/register', {
       body: { username: `squatter${counter}`, email: address, password: PASSWORD },
     });
     expect(attacker.body.user.email).toBe(address);
+    const { access_token: token } = attacker.body;
+    const shown = () => app.call('GET', '/me', { token });
+    const before = await shown();
+    app.clock.advance(2 * MINUTE);
+    await app.call('POST', '/email/verify/resend', { token });
+    const code = (await app.emails(address))[0]?.values['code'];
     await provedUser(address);
-    expect(
-      (await app.call('GET', '/me', { token: attacker.body.access_token })).body.email,
-    ).toBeNull();
+    expect((await shown()).body).toEqual(before.body);
+    // The right code of the mailbox, sent before: too late.
+    expect((await prove(token, code)).body.code).toBe('invalid_code');
+    app.clock.advance(2 * MINUTE);
+    expect((await app.call('POST', '/email/verify/resend', { token })).status).toBe(202);
+    expect((await app.emails(address)).map(({ template }) => template)).toEqual(['account_exists']);
   });
 
   test('O05: the code of one account is no code of another, and the newest alone counts', async () => {

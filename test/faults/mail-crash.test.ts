@@ -14,7 +14,7 @@ afterEach(async () => sink?.stop());
  */
 function endLeases(directory: string, alsoExpire: readonly string[] = []): void {
   const db = new Libsql(join(directory, 'data/postern.db'));
-  db.exec('UPDATE outbox SET leased_until = 0');
+  db.exec('UPDATE outbox SET leased_until = 0, next_at = 0');
   for (const address of alsoExpire)
     db.prepare('UPDATE outbox SET expires_at = 1 WHERE recipient = ?').run(address);
   db.close();

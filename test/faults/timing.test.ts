@@ -1,12 +1,23 @@
 /**
- * E06 in short: the time of an answer does not tell a known name from an unknown one. The long form
- * is timing.mjs.
+ * E06 and E07 in short: the time of an answer, and of the caller's next requests, does not tell a
+ * known name from an unknown one. The long form is timing.mjs.
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { folderTransport } from '../../src/delivery/eml-folder.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 import { seeded } from '../support/program.mjs';
-import { areaUnderCurve, compare, median, nullSigma, tellsNothing } from './timing.mjs';
+import {
+  areaUnderCurve,
+  compare,
+  compareWithNext,
+  median,
+  nullSigma,
+  tellsNothing,
+} from './timing.mjs';
 import type { Comparison } from './timing.mjs';
 
 const PAIRS = 120;
@@ -19,16 +30,21 @@ const BAND = 4 * nullSigma(PAIRS, PAIRS);
 const WRONG = 'wrong horse battery staple';
 
 let app: TestApp;
+let mail: string;
 beforeAll(async () => {
   // Hashes at the default cost: what a cheap one costs drowns in the noise of a busy machine, and
   // with it what is to be seen.
+  mail = mkdtempSync(join(tmpdir(), 'postern-timing-mail-'));
   app = await createTestApp({
+    transports: [
+      folderTransport({ dir: mail, from: { address: 'auth@example.com', name: 'postern' } }),
+    ],
     config:
       '[password]\nmemory = "19MiB"\npasses = 2\nthreads = 2\ndeadline = "10s"\n[throttle]\nattempts = 100\n[mail]\nmax_per_hour = 1000\n',
   });
   await Promise.all(Array.from({ length: 6 }, (_, i) => app.register(`known${i}`)));
   await app.db.write(
-    Array.from({ length: 4 * (PAIRS + WARM_UPS) }, (_, i) => ({
+    Array.from({ length: 8 * (PAIRS + WARM_UPS) }, (_, i) => ({
       sql: `INSERT INTO "user" (id, email, email_canonical, user_metadata, claims, created_at, updated_at) VALUES (?, ?, ?, '{}', '{}', 0, 0)`,
       params: [`timing-${i}`, `proved${i}@example.com`, `proved${i}@example.com`],
       map: () => [],
@@ -36,12 +52,53 @@ beforeAll(async () => {
     })),
   );
 });
-afterAll(() => app.stop());
+afterAll(async () => {
+  await app.stop();
+  rmSync(mail, { recursive: true });
+});
 
 let fresh = 0;
+let proved = 0;
 async function post(path: string, body: object, status: number): Promise<void> {
   const reply = await app.call('POST', path, { body });
   if (reply.status !== status) throw new Error(`${path} answered ${reply.status}`);
+}
+
+const forgot = (username: string) => post('/password/forgot', { username }, 202);
+const nextProved = (): string => `proved${proved++}@example.com`;
+const nextFree = (): string => `free${fresh++}@example.com`;
+
+async function healthy(): Promise<void> {
+  const reply = await app.call('GET', '/healthz');
+  if (reply.status !== 200) throw new Error(`/healthz answered ${reply.status}`);
+}
+
+/** What the service does after an answer is seen by the caller's next requests alone (E07). */
+async function areas(
+  known: () => Promise<void>,
+  unknown: () => Promise<void>,
+): Promise<readonly Comparison[]> {
+  const { answer, next } = await compareWithNext(
+    known,
+    unknown,
+    [healthy, () => forgot(nextFree())],
+    { pairs: PAIRS, warmUps: WARM_UPS, random: seeded(1 + fresh) },
+  );
+  return [answer, ...next];
+}
+
+async function expectNothingToldAfterwards(
+  known: () => Promise<void>,
+  unknown: () => Promise<void>,
+): Promise<void> {
+  const isAlike = ({ auc }: Comparison): boolean => Math.abs(auc - 0.5) <= BAND;
+  const first = await areas(known, unknown);
+  const last = first.every(isAlike) ? first : await areas(known, unknown);
+  const outside = last.filter((comparison, at) => {
+    const before = first[at];
+    return !isAlike(comparison) && (before === undefined || !isAlike(before));
+  });
+  expect(outside).toEqual([]);
 }
 
 async function area(known: () => Promise<void>, unknown: () => Promise<void>): Promise<Comparison> {
@@ -62,23 +119,33 @@ async function expectNothingTold(
 
 const wrong = (name: string) => (): Promise<void> =>
   post('/login', { username: `${name}${fresh++ % 6}`, password: WRONG }, 401);
-let proved = 0;
-
 describe('E06: time', { timeout: 180_000 }, () => {
   test('login: a wrong password and an unknown name', () =>
     expectNothingTold(wrong('known'), wrong('nobody')));
 
   test('forgot: a known address and an unknown one', () =>
-    expectNothingTold(
-      () => post('/password/forgot', { username: `proved${proved++}@example.com` }, 202),
-      () => post('/password/forgot', { username: `unused${fresh++}@example.com` }, 202),
+    expectNothingToldAfterwards(
+      () => forgot(nextProved()),
+      () => forgot(nextFree()),
     ));
 
   test('register by address: a taken one and a free one', () =>
-    expectNothingTold(
-      () => post('/register', { email: `proved${proved++}@example.com`, password: PASSWORD }, 202),
-      () => post('/register', { email: `free${fresh++}@example.com`, password: PASSWORD }, 202),
+    expectNothingToldAfterwards(
+      () => post('/register', { email: nextProved(), password: PASSWORD }, 202),
+      () => post('/register', { email: nextFree(), password: PASSWORD }, 202),
     ));
+
+  test('E07: a new address: a taken one and a free one', async () => {
+    const { access } = await app.register('changes');
+    const change = async (email: string): Promise<void> => {
+      const reply = await app.call('PATCH', '/me', { token: access, body: { email } });
+      if (reply.status !== 200) throw new Error(`PATCH /me answered ${reply.status}`);
+    };
+    await expectNothingToldAfterwards(
+      () => change(nextProved()),
+      () => change(nextFree()),
+    );
+  });
 
   test('the statistic sees a hasher that does no work for nobody', async () => {
     const { verify } = app.kernel.passwordHasher;

@@ -22,6 +22,8 @@ export interface SinkOptions {
   readonly tls?: boolean;
   /** Never answer the content of a letter. */
   readonly hang?: boolean;
+  /** Take connections and say nothing, until {@link Sink.speak}. */
+  readonly silent?: boolean;
 }
 
 export interface Sink {
@@ -29,6 +31,10 @@ export interface Sink {
   readonly received: Received[];
   /** The self-signed certificate, for those who are to trust it. */
   readonly ca: string;
+  /** The most connections that were open at once. */
+  readonly mostConnections: number;
+  /** Ends the silence. */
+  speak(): void;
   stop(): Promise<void>;
 }
 
@@ -69,12 +75,25 @@ function selfSigned(): { key: string; cert: string } {
 export async function startSink(options: SinkOptions = {}): Promise<Sink> {
   const received: Received[] = [];
   const refusals = [...(options.refuse ?? [])];
+  let isSilent = options.silent === true;
+  const waiting: (() => void)[] = [];
+  let open = 0;
+  let most = 0;
   const tls = options.tls === true ? selfSigned() : { key: '', cert: '' };
   const server = new SMTPServer({
     authOptional: true,
     disableReverseLookup: true,
     ...(options.tls === true ? tls : { disabledCommands: ['STARTTLS'] }),
     logger: false,
+    onConnect: (_session, callback) => {
+      open += 1;
+      most = Math.max(most, open);
+      if (isSilent) waiting.push(callback);
+      else callback();
+    },
+    onClose: () => {
+      open -= 1;
+    },
     onRcptTo: (_address, _session, callback) => {
       const status = refusals.shift();
       if (status === undefined) callback();
@@ -103,6 +122,13 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
     port,
     received,
     ca: tls.cert,
+    get mostConnections() {
+      return most;
+    },
+    speak: () => {
+      isSilent = false;
+      for (const greet of waiting.splice(0)) greet();
+    },
     stop: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }

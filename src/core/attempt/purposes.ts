@@ -31,7 +31,9 @@ export const PURPOSES = {
   totp_enrolment: { locks: true, isClearedByOperator: true, kept: 'window' },
   /** The code that verifies an address, over all codes of an account. */
   email_code: { locks: true, isClearedByOperator: true, kept: DAY_MS },
-  /** The code of a registration, over all registrations of an address: anybody can begin them. */
+  /** The same over all accounts that claim one address, for each network. */
+  address_code: { locks: false, isClearedByOperator: false, kept: 'window' },
+  /** The code of a registration, over all registrations of an address, for each network. */
   registration_code: { locks: false, isClearedByOperator: false, kept: 'window' },
   /** The password that a registration link asks for. */
   registration_link: { locks: true, isClearedByOperator: false, kept: 'window' },

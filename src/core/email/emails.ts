@@ -2,9 +2,13 @@
 import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Context } from '../context.ts';
-import { insertNotice, insertRequested, insertSpacedNotice } from './enqueue.ts';
+import { networkOf, widerNetworkOf } from '../session/requester.ts';
+import type { Requester } from '../session/requester.ts';
+import type { User } from '../user/user.ts';
+import { insertNotice, insertRequested, insertSpacedNotice, recipientKey } from './enqueue.ts';
+import type { EmailLimits, EmailRequest, NewEmail } from './enqueue.ts';
+import { forgetRecipient } from './outbox.ts';
 import type { OutboxKeys } from './outbox.ts';
-import type { EmailLimits, NewEmail } from './enqueue.ts';
 import type { TemplateName, TemplateValues } from './templates.ts';
 
 /** Nobody wants to hear of a change after this. */
@@ -27,7 +31,11 @@ export interface RequestedEmail {
   /** After this it is not sent any more, milliseconds. */
   readonly ttlMs: number;
   /** `decoy` for an address without an account: counted alike, never sent. */
-  readonly kind: NewEmail['kind'];
+  readonly kind: EmailRequest['kind'];
+  /** `patient` for what strangers can request in numbers. */
+  readonly urgency: EmailRequest['urgency'];
+  /** If set, it is sent only while the user is in the state that was read. */
+  readonly onlyFor?: Pick<User, 'id' | 'epoch'>;
 }
 
 export interface Emails {
@@ -35,11 +43,16 @@ export interface Emails {
   notify(context: Context, notice: Notice): readonly Statement[];
   /** The same for what can happen any number of times: at most one in an interval. */
   notifySeldom(context: Context, notice: Notice): readonly Statement[];
-  /** The statement that writes a requested email, if the limits allow, and the email's id. */
+  /**
+   * The statement that writes a requested email, as a decoy if its limits hold it back, and the
+   * email's id. The commit is refused with `overloaded` when the budget of an hour is used up.
+   */
   request(
     context: Context,
     email: RequestedEmail,
   ): { readonly id: string; readonly statement: Statement };
+  /** The statements that erase what still waits for a verified address. */
+  forget(address: string | null): readonly Statement[];
 }
 
 export interface EmailDeps extends OutboxKeys {
@@ -51,16 +64,17 @@ export interface EmailDeps extends OutboxKeys {
 export function createEmails({ clock, newId, limits, ...keys }: EmailDeps): Emails {
   const email = (
     { requester }: Context,
-    { to, values, ...rest }: Omit<RequestedEmail, 'group'>,
+    { to, values, template, ttlMs }: Pick<RequestedEmail, 'to' | 'values' | 'template' | 'ttlMs'>,
   ): NewEmail => ({
     id: newId(),
     now: clock.now(),
     recipient: to,
+    template,
     values: { locale: requester.locale ?? 'en', ...values },
-    ...rest,
+    ttlMs,
   });
   const noticeOf = (context: Context, to: string, { template, values = {} }: Notice): NewEmail =>
-    email(context, { template, to, values, ttlMs: NOTICE_TTL_MS, kind: 'real' });
+    email(context, { template, to, values, ttlMs: NOTICE_TTL_MS });
   return {
     notify: (context, notice) =>
       notice.to === null ? [] : [insertNotice(keys, noticeOf(context, notice.to, notice))],
@@ -68,11 +82,21 @@ export function createEmails({ clock, newId, limits, ...keys }: EmailDeps): Emai
       notice.to === null
         ? []
         : [insertSpacedNotice(keys, limits.intervalMs, noticeOf(context, notice.to, notice))],
-    request: (context, { group, ...requested }) => {
+    request: (context, requested) => {
       const made = email(context, requested);
-      return { id: made.id, statement: insertRequested(keys, limits, group, made) };
+      const request = { ...requested, network: emailNetworkOf(context.requester) };
+      return { id: made.id, statement: insertRequested(keys, limits, request, made) };
     },
+    forget: (address) =>
+      address === null
+        ? []
+        : [forgetRecipient(recipientKey(keys.derivedKey, address), clock.now())],
   };
+}
+
+/** The network whose share of emails a request takes: an IPv6 customer often has a whole /48. */
+function emailNetworkOf(requester: Pick<Requester, 'ip'>): string | null {
+  return requester.ip === null ? null : (widerNetworkOf(requester) ?? networkOf(requester));
 }
 
 /** A link with its token in the fragment, which no server logs and no Referer carries (R06). */

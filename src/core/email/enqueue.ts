@@ -1,15 +1,20 @@
 /**
  * Writing emails into the outbox. Limits are part of the statement that writes the row, so that
- * parallel requests can't pass them (L06).
+ * parallel requests can't pass them (L06). A requested email that has no recipient, or that the
+ * limits hold back, is written as a decoy and goes the way of the others: what the service does
+ * after its answer tells no more than the answer (E03, E06).
  */
 import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { and, eq, lte, sql } from 'drizzle-orm';
+import { and, eq, exists, gt, isNotNull, isNull, lte, notExists, or, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import { canonicalEmail } from '../../lib/email-address.ts';
-import { HOUR_MS, sealPurpose } from './outbox.ts';
+import { guarded } from '../guards.ts';
+import { user } from '../user/tables.ts';
+import { LANE } from './lanes.ts';
+import { HOUR_MS, SETTLED_EMAILS_KEPT_MS, sealPurpose } from './outbox.ts';
 import type { Email, OutboxKeys } from './outbox.ts';
 import { outbox } from './tables.ts';
 
@@ -18,14 +23,36 @@ export interface EmailLimits {
   readonly intervalMs: number;
   /** Of a kind, to one address. */
   readonly maxPerHour: number;
+  /** Requested from one network in an hour. */
+  readonly maxPerNetwork: number;
+  /** Requested by everybody in an hour. */
+  readonly maxRequested: number;
 }
+
+/**
+ * A network that requested nothing for an address within the hour gets one email to it, although
+ * others used up its share: six requests an hour must not keep an owner out. So many times
+ * `maxPerHour` is what all networks together can send there.
+ */
+const SHARES_OF_NEWCOMERS = 3;
 
 export interface NewEmail extends Email {
   readonly now: number;
   /** After this nobody would want it any more, milliseconds. */
   readonly ttlMs: number;
-  /** `decoy`: counted and never sent, for an address without an account. */
+}
+
+/** Who requested an email, and for whom. */
+export interface EmailRequest {
+  /** Emails that share one interval and one hourly limit. */
+  readonly group: string;
+  /** The network of the request; null when it isn't known. */
+  readonly network: string | null;
+  /** `decoy` for an address without an account: counted alike, never sent. */
   readonly kind: 'real' | 'decoy';
+  readonly urgency: keyof typeof LANE;
+  /** If set, it is sent only while the user is in this state. */
+  readonly onlyFor?: { readonly id: string; readonly epoch: number };
 }
 
 /**
@@ -38,69 +65,167 @@ function deliverable(address: string): string {
   return address.slice(0, address.indexOf('@')) + canonical.slice(canonical.indexOf('@'));
 }
 
-function recipientKey(key: KeyObject, address: string): string {
-  const text = `postern recipient\n${canonicalEmail(address) ?? address}`;
+const NO_DOMAIN = '-';
+
+function domainOf(address: string): string {
+  const canonical = canonicalEmail(address);
+  return canonical === null ? NO_DOMAIN : canonical.slice(canonical.indexOf('@') + 1);
+}
+
+function keyed(key: KeyObject, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64url');
 }
 
+/** A keyed hash of an address, by which limits know it after it was erased. */
+export function recipientKey(key: KeyObject, address: string): string {
+  return keyed(key, `postern recipient\n${canonicalEmail(address) ?? address}`);
+}
+
+const NEXT_SEQ = sql<number>`coalesce(${query
+  .select({ last: outbox.seq })
+  .from(outbox)
+  .where(isNotNull(outbox.seq))
+  .orderBy(sql`${outbox.seq} DESC`)
+  .limit(1)}, 0) + 1`;
+
+interface OwnColumns {
+  readonly kind: SQL;
+  readonly limitGroup: SQL;
+  readonly recipient: SQL;
+  readonly seq: SQL;
+  readonly payloadSealed: SQL;
+}
+
 /** In the order of the table's columns, which is the order in which drizzle inserts them. */
-const row = {
+const rowOf = (own: OwnColumns) => ({
   id: given('id').as('id'),
   template: given('template').as('letter'),
-  limitGroup: given('limitGroup').as('limit_group'),
-  recipient: given('recipient').as('recipient'),
+  kind: own.kind.as('kind'),
+  lane: given('lane').as('lane'),
+  limitGroup: own.limitGroup.as('limit_group'),
+  domain: given('domain').as('domain'),
+  recipient: own.recipient.as('recipient'),
   recipientKey: given('recipientKey').as('recipient_key'),
-  payloadSealed: given('payloadSealed').as('payload_sealed'),
-  state: given('state').as('state'),
+  requesterKey: given('requesterKey').as('requester_key'),
+  seq: own.seq.as('seq'),
+  payloadSealed: own.payloadSealed.as('payload_sealed'),
+  state: sql`'pending'`.as('state'),
   attempts: sql<number>`0`.as('attempts'),
   nextAt: given('now').as('next_at'),
   leasedUntil: sql<number>`0`.as('leased_until'),
   createdAt: given('now').as('created_at'),
   expiresAt: given('expiresAt').as('expires_at'),
+  purgeAt: given('purgeAt').as('purge_at'),
   settledAt: sql<null>`NULL`.as('settled_at'),
   lastError: sql<null>`NULL`.as('last_error'),
-};
+});
 
-const insertIf = (condition: SQL | undefined) =>
-  prepare(query.insert(outbox).select(query.select(row).from(sql`(SELECT 1)`).where(condition)));
+const insertIf = (row: ReturnType<typeof rowOf>, from: SQL, condition: SQL | undefined) =>
+  prepare(query.insert(outbox).select(query.select(row).from(from).where(condition)));
 
-const toRecipientSince = (ageMs: SQL): SQL | undefined =>
+const within = (ageMs: SQL): SQL | undefined =>
+  and(gt(outbox.createdAt, sql`${given('now')} - ${ageMs}`), lte(outbox.createdAt, given('now')));
+const HOUR = sql`${HOUR_MS}`;
+
+const counted = (...conditions: (SQL | undefined)[]): SQL =>
+  sql`${query
+    .select({ count: sql<number>`count(*)` })
+    .from(outbox)
+    .where(
+      and(
+        eq(outbox.recipientKey, given('recipientKey')),
+        eq(outbox.limitGroup, given('limitGroup')),
+        ...conditions,
+      ),
+    )}`;
+
+const noneOfInterval = sql`${counted(within(given('intervalMs')))} = 0`;
+
+const plainRow = rowOf({
+  kind: sql`'real'`,
+  limitGroup: given('limitGroup'),
+  recipient: given('recipient'),
+  seq: sql`NULL`,
+  payloadSealed: given('payloadSealed'),
+});
+const insert = insertIf(plainRow, sql`(SELECT 1)`, undefined);
+const insertSpaced = insertIf(plainRow, sql`(SELECT 1)`, noneOfInterval);
+
+const ofNetwork = eq(outbox.requesterKey, given('requesterKey'));
+
+/** Whether the limits of the address leave room: they count only what they let through. */
+const isCounted = or(
+  and(sql`${counted(within(HOUR))} < ${given('maxPerHour')}`, noneOfInterval),
   and(
-    eq(outbox.recipientKey, given('recipientKey')),
-    sql`${outbox.createdAt} > ${given('now')} - ${ageMs}`,
-    lte(outbox.createdAt, given('now')),
-  );
-const counted = (where: SQL | undefined) =>
-  query.select({ count: sql<number>`count(*)` }).from(outbox).where(where);
-
-const insert = insertIf(undefined);
-
-const sameGroup = eq(outbox.limitGroup, given('limitGroup'));
-const insertLimited = insertIf(
-  and(
-    sql`(${counted(and(toRecipientSince(sql`${HOUR_MS}`), sameGroup))}) < ${given('maxPerHour')}`,
-    sql`(${counted(and(toRecipientSince(given('intervalMs')), sameGroup))}) = 0`,
+    sql`${counted(within(HOUR))} < ${given('maxPerHour')} * ${SHARES_OF_NEWCOMERS}`,
+    sql`${counted(within(HOUR), ofNetwork)} = 0`,
   ),
 );
 
-const sameTemplate = eq(outbox.template, given('template'));
-const insertSpaced = insertIf(
-  sql`(${counted(and(toRecipientSince(given('intervalMs')), sameTemplate))}) = 0`,
+const isInState = or(
+  isNull(given('userId')),
+  exists(
+    query
+      .select({ id: user.id })
+      .from(user)
+      .where(
+        and(eq(user.id, given('userId')), eq(user.epoch, given('epoch')), isNull(user.disabledAt)),
+      ),
+  ),
+);
+
+/** A scan of the network's emails of an hour, which ends at its share. */
+const networkHasRoom = or(
+  eq(given('requesterKey'), sql`''`),
+  notExists(
+    query
+      .select({ one: sql`1` })
+      .from(outbox)
+      .where(and(ofNetwork, isNotNull(outbox.seq), within(HOUR)))
+      .limit(1)
+      .offset(sql.placeholder('spared')),
+  ),
+);
+
+/** The email that lies a budget back must be of an hour ago. */
+const allHaveRoom = notExists(
+  query
+    .select({ one: sql`1` })
+    .from(outbox)
+    .where(and(eq(outbox.seq, sql`${NEXT_SEQ} - ${given('maxRequested')}`), within(HOUR))),
+);
+
+const isSent = sql`(is_counted AND ${given('kind')} = 'real' AND ${isInState})`;
+const insertLimited = insertIf(
+  rowOf({
+    kind: sql`CASE WHEN ${isSent} THEN 'real' ELSE 'decoy' END`,
+    limitGroup: sql`CASE WHEN is_counted THEN ${given('limitGroup')} ELSE '' END`,
+    recipient: sql`CASE WHEN ${isSent} THEN ${given('recipient')} ELSE '' END`,
+    seq: NEXT_SEQ,
+    payloadSealed: sql`CASE WHEN ${isSent} THEN ${given('payloadSealed')} ELSE ${given('decoySealed')} END`,
+  }),
+  sql`(SELECT ${isCounted} AS is_counted)`,
+  and(networkHasRoom, allHaveRoom),
 );
 
 function valuesOf({ sealer, derivedKey }: OutboxKeys, email: NewEmail) {
-  const { id, template, now, ttlMs, kind } = email;
-  const recipient = kind === 'real' ? deliverable(email.recipient) : '';
+  const { id, template, now, ttlMs } = email;
+  const recipient = deliverable(email.recipient);
   const content = Buffer.from(JSON.stringify(email.values));
+  const expiresAt = now + ttlMs;
   return {
     id,
     template,
     recipient,
     recipientKey: recipientKey(derivedKey, email.recipient),
+    domain: domainOf(email.recipient),
+    requesterKey: '',
+    lane: LANE.urgent,
     payloadSealed: sealer.seal(sealPurpose({ id, template, recipient }), content),
-    state: kind === 'real' ? 'pending' : 'void',
+    decoySealed: sealer.seal(sealPurpose({ id, template, recipient: '' }), content),
     now,
-    expiresAt: now + ttlMs,
+    expiresAt,
+    purgeAt: Math.max(expiresAt, now + SETTLED_EMAILS_KEPT_MS),
   };
 }
 
@@ -120,15 +245,32 @@ export function insertSpacedNotice(
   intervalMs: number,
   email: NewEmail,
 ): Statement {
-  return waking(insertSpaced({ ...valuesOf(keys, email), intervalMs, limitGroup: '' }));
+  const limitGroup = `notice ${email.template}`;
+  return waking(insertSpaced({ ...valuesOf(keys, email), intervalMs, limitGroup }));
 }
 
-/** The statement that writes a requested email, unless its address has had its share. */
+/**
+ * The statement that writes a requested email: to be sent, if its address has not had its share and
+ * its user is in the state that was read; otherwise as a decoy. Where the network, or everybody
+ * together, has used up the budget of an hour, the whole commit is refused with `overloaded`: what
+ * strangers can leave in the database is bounded.
+ */
 export function insertRequested(
   keys: OutboxKeys,
   limits: EmailLimits,
-  limitGroup: string,
+  { group, network, kind, urgency, onlyFor }: EmailRequest,
   email: NewEmail,
 ): Statement {
-  return waking(insertLimited({ ...valuesOf(keys, email), ...limits, limitGroup }));
+  const statement = insertLimited({
+    ...valuesOf(keys, email),
+    ...limits,
+    spared: limits.maxPerNetwork - 1,
+    limitGroup: group,
+    requesterKey: network === null ? '' : keyed(keys.derivedKey, `postern requester\n${network}`),
+    kind,
+    lane: LANE[urgency],
+    userId: onlyFor?.id ?? null,
+    epoch: onlyFor?.epoch ?? null,
+  });
+  return waking(guarded(statement, 'overloaded'));
 }

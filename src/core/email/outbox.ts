@@ -1,18 +1,16 @@
 /**
  * The outbox: emails are rows of the commit that they speak of and go out afterwards, at least once
- * (G7). Here: what takes them to be sent, and how a delivery ended.
+ * (G7). Here: how a delivery ended, and what operators see; `claim.ts` takes them to be sent.
  */
 import type { KeyObject } from 'node:crypto';
-import { and, eq, gt, inArray, lte, ne, or, sql } from 'drizzle-orm';
-import { SealError } from '../../crypto/seal.ts';
+import { and, eq, gt, inArray, lte, sql } from 'drizzle-orm';
 import type { Sealer } from '../../crypto/seal.ts';
-import type { Database } from '../../db/database.ts';
+import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { RowOfColumns } from '../../db/prepare.ts';
-import { isJsonObject } from '../../lib/json.ts';
 import type { Sweep } from '../sweep.ts';
+import { DEFERRED } from './lanes.ts';
 import { outbox } from './tables.ts';
-import { TEMPLATES } from './templates.ts';
 import type { TemplateName, TemplateValues } from './templates.ts';
 
 export interface Email {
@@ -21,13 +19,6 @@ export interface Email {
   /** The address as it was typed. */
   readonly recipient: string;
   readonly values: TemplateValues;
-}
-
-/** An email with how often it was tried. */
-export interface ClaimedEmail extends Email {
-  readonly attempts: number;
-  readonly createdAt: number;
-  readonly expiresAt: number;
 }
 
 export interface OutboxKeys {
@@ -42,111 +33,47 @@ export const HOUR_MS = 3_600_000;
 export const sealPurpose = ({ id, template, recipient }: Omit<Email, 'values'>): string =>
   `outbox.payload_sealed:${id}\n${template}\n${recipient}`;
 
-const isPending = eq(outbox.state, 'pending');
-const isDue = and(
-  isPending,
-  lte(outbox.nextAt, given('now')),
-  lte(outbox.leasedUntil, given('now')),
-);
+/** Written out, for a partial index is used only where its condition is a constant. */
+export const isPending = sql`${outbox.state} = 'pending'`;
+
+/** Settled emails count against the limits of an hour. */
+export const SETTLED_EMAILS_KEPT_MS = 2 * HOUR_MS;
+
+/**
+ * A settled email keeps what the limits count and nothing that names anybody. It is not wanted
+ * longer than they look back.
+ */
+const erased = {
+  settledAt: given('now'),
+  recipient: '',
+  domain: '-',
+  payloadSealed: null,
+  expiresAt: given('now'),
+  purgeAt: sql`${outbox.createdAt} + ${SETTLED_EMAILS_KEPT_MS}`,
+};
+
+/** Each expires in a commit of others, which must not become long. */
+const EXPIRED_AT_ONCE = 100;
 
 const expire = prepare(
   query
     .update(outbox)
-    .set({ state: 'expired', settledAt: given('now'), payloadSealed: null })
-    .where(and(isPending, lte(outbox.expiresAt, given('now')))),
-);
-
-const claim = prepare(
-  query
-    .update(outbox)
-    .set({ leasedUntil: given('leasedUntil'), attempts: sql`${outbox.attempts} + 1` })
+    .set({ ...erased, state: 'expired' })
     .where(
       inArray(
         outbox.id,
         query
           .select({ id: outbox.id })
           .from(outbox)
-          .where(and(isDue, gt(outbox.expiresAt, given('now'))))
-          .orderBy(outbox.nextAt)
-          .limit(sql.placeholder('batch')),
+          .where(and(isPending, lte(outbox.expiresAt, given('now'))))
+          .limit(EXPIRED_AT_ONCE),
       ),
-    )
-    .returning({
-      id: outbox.id,
-      template: outbox.template,
-      recipient: outbox.recipient,
-      payloadSealed: outbox.payloadSealed,
-      attempts: outbox.attempts,
-      createdAt: outbox.createdAt,
-      expiresAt: outbox.expiresAt,
-    }),
+    ),
 );
 
-const anyDue = prepare(
-  query
-    .select({ id: outbox.id })
-    .from(outbox)
-    .where(or(isDue, and(isPending, lte(outbox.expiresAt, given('now')))))
-    .limit(1),
-);
-
-/** Whether there is anything to take: a look that holds nobody up, for most looks find nothing. */
-export async function hasDueEmails(db: Database, now: number): Promise<boolean> {
-  return (await db.read(anyDue({ now }))).length > 0;
-}
-
-export interface Claim {
-  readonly now: number;
-  /** For how long the emails are held: whoever dies with one leaves it to the next after that. */
-  readonly leaseMs: number;
-  readonly batch: number;
-}
-
-/** Takes emails that are due, for a while. */
-export async function claimEmails(
-  db: Database,
-  sealer: Sealer,
-  { now, leaseMs, batch }: Claim,
-): Promise<ClaimedEmail[]> {
-  const [, rows] = await db.write([
-    expire({ now }),
-    claim({ now, leasedUntil: now + leaseMs, batch }),
-  ]);
-  const emails = rows.map((claimed) => opened(sealer, claimed));
-  // One that can't be read must not come back with seven others each time, and keep them waiting.
-  const unreadable = rows.filter((_, at) => emails[at] === null);
-  if (unreadable.length > 0) {
-    const error = 'its content could not be opened';
-    await db.write(unreadable.map(({ id }) => giveUp({ id, now, error })));
-  }
-  return emails.filter((email) => email !== null);
-}
-
-type ClaimedRow = Pick<
-  RowOfColumns<typeof outbox._.columns>,
-  'id' | 'template' | 'recipient' | 'payloadSealed' | 'attempts' | 'createdAt' | 'expiresAt'
->;
-
-/**
- * Null when it was sealed for another email or recipient, by an unknown key, or by a version that
- * knows more templates.
- */
-function opened(sealer: Sealer, claimed: ClaimedRow): ClaimedEmail | null {
-  const { payloadSealed, template: name, ...rest } = claimed;
-  const template = TEMPLATES.find((known) => known === name);
-  if (template === undefined || payloadSealed === null) return null;
-  try {
-    const content = sealer.open(sealPurpose({ ...rest, template }), payloadSealed);
-    const values: unknown = JSON.parse(content.toString('utf8'));
-    return { ...rest, template, values: isJsonObject(values) ? textsOf(values) : {} };
-  } catch (error) {
-    if (error instanceof SealError) return null;
-    throw error;
-  }
-}
-
-function textsOf(values: Record<string, unknown>): TemplateValues {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
+/** The statement that settles what nobody wants any more. */
+export function expireEmails(now: number): Statement<unknown> {
+  return expire({ now });
 }
 
 const isPendingId = and(eq(outbox.id, given('id')), isPending);
@@ -154,13 +81,24 @@ const isPendingId = and(eq(outbox.id, given('id')), isPending);
 const sent = prepare(
   query
     .update(outbox)
-    .set({ state: 'sent', settledAt: given('now'), payloadSealed: null, lastError: null })
+    .set({ ...erased, state: 'sent', lastError: null })
+    .where(isPendingId),
+);
+const dropped = prepare(
+  query
+    .update(outbox)
+    .set({ ...erased, state: 'void', lastError: null })
     .where(isPendingId),
 );
 const later = prepare(
   query
     .update(outbox)
-    .set({ nextAt: given('nextAt'), leasedUntil: 0, lastError: given('error') })
+    .set({
+      nextAt: given('nextAt'),
+      leasedUntil: 0,
+      lane: sql`${outbox.lane} % ${DEFERRED} + ${DEFERRED}`,
+      lastError: given('error'),
+    })
     .where(isPendingId),
 );
 const giveUp = prepare(
@@ -170,12 +108,21 @@ const giveUp = prepare(
     .where(isPendingId),
 );
 
+/** The statement that gives an email up; it keeps its content until it expires. */
+export function giveUpEmail(values: {
+  readonly id: string;
+  readonly now: number;
+  readonly error: string;
+}): Statement<unknown> {
+  return giveUp({ ...values });
+}
+
 /**
- * How a delivery ended. One that was given up keeps its content until it expires, for an operator
- * may send it again.
+ * How a delivery ended; a decoy is dropped. One that was given up keeps its content until it
+ * expires, for an operator may send it again.
  */
 export type Settlement =
-  | { readonly outcome: 'sent' }
+  | { readonly outcome: 'sent' | 'dropped' }
   | { readonly outcome: 'later'; readonly nextAt: number; readonly error: string }
   | { readonly outcome: 'dead'; readonly error: string };
 
@@ -189,12 +136,32 @@ export async function settleEmail(
     case 'sent':
       await db.write([sent({ id, now })]);
       return;
+    case 'dropped':
+      await db.write([dropped({ id, now })]);
+      return;
     case 'later':
       await db.write([later({ id, nextAt: settlement.nextAt, error: settlement.error })]);
       return;
     case 'dead':
       await db.write([giveUp({ id, now, error: settlement.error })]);
   }
+}
+
+const forget = prepare(
+  query
+    .update(outbox)
+    .set({ ...erased, state: 'void' })
+    .where(
+      and(
+        eq(outbox.recipientKey, given('recipientKey')),
+        inArray(outbox.state, ['pending', 'dead']),
+      ),
+    ),
+);
+
+/** The statement that erases what waits for an address whose account is deleted. */
+export function forgetRecipient(recipientKey: string, now: number): Statement {
+  return forget({ recipientKey, now });
 }
 
 const entryColumns = {
@@ -213,7 +180,7 @@ export type OutboxEntry = RowOfColumns<typeof entryColumns>;
 
 const LISTED = 1_000;
 
-const unsent = inArray(outbox.state, ['pending', 'dead']);
+const unsent = and(eq(outbox.kind, 'real'), inArray(outbox.state, ['pending', 'dead']));
 
 const list = prepare(
   query
@@ -242,6 +209,8 @@ const retry = prepare(
     .where(
       and(
         unsent,
+        // What a courier holds is on its way.
+        lte(outbox.leasedUntil, given('now')),
         gt(outbox.expiresAt, given('now')),
         sql`(${given('id')} = '' OR ${outbox.id} = ${given('id')})`,
       ),
@@ -255,10 +224,7 @@ export async function retryOutbox(db: Database, now: number, id: string): Promis
   return rows.length;
 }
 
-/** Settled emails count against the limits of an hour. */
-export const SETTLED_EMAILS_KEPT_MS = 2 * HOUR_MS;
-
-/** Settled emails that no limit counts any more. */
+/** Emails that are over and that no limit counts any more. */
 export const outboxSweep: Sweep = prepare(
   query
     .delete(outbox)
@@ -268,13 +234,7 @@ export const outboxSweep: Sweep = prepare(
         query
           .select({ id: outbox.id })
           .from(outbox)
-          .where(
-            and(
-              ne(outbox.state, 'pending'),
-              lte(outbox.createdAt, given('before')),
-              sql`${outbox.expiresAt} <= ${given('before')} + ${SETTLED_EMAILS_KEPT_MS}`,
-            ),
-          )
+          .where(and(lte(outbox.purgeAt, given('before')), lte(outbox.expiresAt, given('before'))))
           .limit(sql.placeholder('batch')),
       ),
     )

@@ -13,12 +13,13 @@ import type { Commit } from '../commit.ts';
 import type { Context } from '../context.ts';
 import { CODE_TTL_MS } from '../one-time/one-time.ts';
 import { insertOneTimeFor, newToken } from '../one-time/issue.ts';
+import type { SendResetLink } from '../password/reset-link.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { CHALLENGE_TTL_SECONDS } from '../token/challenge-token.ts';
 import type { Challenge, ChallengeTokens } from '../token/challenge-token.ts';
 import type { DeviceTokens } from '../token/device-token.ts';
 import type { IssuedTokens, IssueTokens } from '../token/issue.ts';
-import { beginEnrolmentGrace } from '../user/user.ts';
+import { beginEnrolmentGrace, demandState } from '../user/user.ts';
 import type { EnrolmentGrace } from './enrolment-grace.ts';
 import type { FactorAnswer, MfaPolicy, VerifiedFactor } from './factor.ts';
 import type { Factors } from './factors.ts';
@@ -86,6 +87,7 @@ export interface AuthenticationDeps {
   readonly challengeTokens: ChallengeTokens;
   readonly deviceTokens: DeviceTokens;
   readonly issueTokens: IssueTokens;
+  readonly sendResetLink: SendResetLink;
   readonly mfa: MfaPolicy;
 }
 
@@ -131,6 +133,15 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     context: Context,
     { user, effects }: VerifiedFactor,
   ): Promise<Refusal> => {
+    // An operator's demand may mean that somebody else knows the password: the mailbox decides.
+    if (user.passwordChangeRequiredAt !== null && user.email !== null) {
+      const link = deps.sendResetLink(context, { user, name: user.email });
+      const inState = demandState(user, 'invalid_credentials');
+      await commit(context, [inState, ...effects, ...link]);
+      return new Refusal('password_change_required', {
+        members: { email_sent: true },
+      });
+    }
     const token = newToken(random);
     const reset = insertOneTimeFor(user, {
       id: newId(),

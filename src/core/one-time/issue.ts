@@ -2,7 +2,7 @@
  * Issuing one-time codes and links. The secrets are kept only if the email that carries them was
  * written in the same commit.
  */
-import { and, eq, exists, isNull, sql } from 'drizzle-orm';
+import { and, eq, exists, gt, isNull, notExists, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { hashSecret, randomToken } from '../../crypto/secret.ts';
 import type { Statement } from '../../db/database.ts';
@@ -40,12 +40,12 @@ function valuesOf({ token, now, ttlMs, ...values }: NewOneTime) {
   };
 }
 
-/** Whether the email of this commit was written, and not held back by the limits of its address. */
+/** Whether the email of this commit goes out, and was not held back by the limits of its address. */
 const emailWaits = exists(
   query
     .select({ id: outbox.id })
     .from(outbox)
-    .where(eq(outbox.id, given('emailId'))),
+    .where(and(eq(outbox.id, given('emailId')), eq(outbox.kind, 'real'))),
 );
 
 /** A value that the caller gave, if the email was written. */
@@ -105,6 +105,50 @@ const insert = prepare(
  */
 export function insertOneTime(values: NewOneTime, emailId: string): Statement {
   return insert({ ...valuesOf(values), emailId });
+}
+
+/** Written out, for a partial index is used only where its condition is a constant. */
+const isPendingRegistration = and(
+  sql`${oneTime.purpose} = 'registration'`,
+  isNull(oneTime.spentAt),
+  gt(oneTime.expiresAt, given('now')),
+);
+
+const insertPending = prepare(
+  query.insert(oneTime).select(
+    query
+      .select(
+        selection({
+          userId: sql`NULL`,
+          tokenHash: ifEmailWaits('tokenHash'),
+          codeHash: ifEmailWaits('codeHash'),
+        }),
+      )
+      .from(sql`(SELECT 1)`)
+      .where(
+        notExists(
+          query
+            .select({ one: sql`1` })
+            .from(oneTime)
+            .where(isPendingRegistration)
+            .limit(1)
+            .offset(sql.placeholder('spared')),
+        ),
+      ),
+  ),
+);
+
+/**
+ * The same for a registration that waits for its mailbox: anybody can begin one, so that at most
+ * `maxPending` wait at once; past it the commit is refused with `overloaded`.
+ */
+export function insertPendingRegistration(
+  values: NewOneTime,
+  emailId: string,
+  maxPending: number,
+): Statement {
+  const statement = insertPending({ ...valuesOf(values), emailId, spared: maxPending - 1 });
+  return guarded(statement, 'overloaded');
 }
 
 const insertInState = prepare(

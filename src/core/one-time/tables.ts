@@ -1,4 +1,5 @@
 /** The table of one-time codes and links. */
+import { sql } from 'drizzle-orm';
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { user } from '../user/tables.ts';
 
@@ -32,5 +33,8 @@ export const oneTime = sqliteTable(
     uniqueIndex('one_time_token_hash').on(table.tokenHash),
     index('one_time_user').on(table.userId, table.purpose),
     index('one_time_expires_at').on(table.expiresAt),
+    index('one_time_pending_registration')
+      .on(table.expiresAt)
+      .where(sql`purpose = 'registration' AND spent_at IS NULL`),
   ],
 );

@@ -31,7 +31,8 @@ export const session = sqliteTable(
   },
   (table) => [
     uniqueIndex('session_status_index').on(table.statusIndex),
-    index('session_live_by_user').on(table.userId, table.createdAt).where(sql`ended_at IS NULL`),
+    // Whole, for deleting a user looks for sessions of both kinds.
+    index('session_user').on(table.userId, table.endedAt, table.createdAt),
     index('session_expires_at').on(table.expiresAt),
     index('session_ended_at').on(table.endedAt).where(sql`ended_at IS NOT NULL`),
   ],

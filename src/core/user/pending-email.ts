@@ -1,5 +1,9 @@
-/** Addresses that are not verified yet: they reserve nothing, and are no sign-in name (G10). */
-import { and, eq, ne, sql } from 'drizzle-orm';
+/**
+ * Addresses that are not verified yet: they reserve nothing, and are no sign-in name (G10). Once the
+ * owner verified one, the claims of others stay as they look and can't be verified: a claim that
+ * disappeared would tell whoever planted it that the address has an account now (E02).
+ */
+import { and, eq, sql } from 'drizzle-orm';
 import type { Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import { guarded, unique } from '../guards.ts';
@@ -60,16 +64,4 @@ export function verifyPendingEmail(values: {
   readonly now: number;
 }): Statement {
   return unique(guarded(verify({ ...values }), 'invalid_code'), 'invalid_code');
-}
-
-const lapse = prepare(
-  query
-    .update(user)
-    .set({ pendingEmail: null, pendingEmailCanonical: null })
-    .where(and(eq(user.pendingEmailCanonical, given('canonical')), ne(user.id, given('exceptId')))),
-);
-
-/** The statement that takes a verified address from every account that only claimed it (G10). */
-export function lapsePendingEmails(canonical: string, exceptId: string): Statement {
-  return lapse({ canonical, exceptId });
 }

@@ -2,7 +2,7 @@
  * Users as the core knows them. A user has a username, a verified email address, or both; an
  * address that is not verified stands apart and is no sign-in name (G10).
  */
-import { and, asc, eq, gt, isNotNull, isNull, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { RowOfColumns } from '../../db/prepare.ts';
@@ -203,6 +203,18 @@ export function advanceEpochFrom({ id, epoch }: User, now: number): Statement {
   return guarded(advanceIf({ id, epoch, now }), 'conflict');
 }
 
+const stay = prepare(
+  query
+    .update(user)
+    .set({ epoch: given('epoch') })
+    .where(and(isEnabledUser, eq(user.epoch, given('epoch')))),
+);
+
+/** The statement that changes nothing, only in the state that was read; else refused with `code`. */
+export function demandState({ id, epoch }: User, code: RefusalCode): Statement {
+  return guarded(stay({ id, epoch }), code);
+}
+
 const mfaDue = prepare(
   query
     .update(user)
@@ -273,18 +285,4 @@ const setClaims = prepare(
 /** The statement that sets an operator's claims; `demandClaims` has checked them. */
 export function setUserClaims(id: string, claims: JsonObject, now: number): Statement {
   return guarded(setClaims({ id, claims: JSON.stringify(claims), now }), 'not_found');
-}
-
-const page = prepare(
-  query
-    .select(userColumns)
-    .from(user)
-    .where(gt(user.id, given('after')))
-    .orderBy(asc(user.id))
-    .limit(sql.placeholder('limit')),
-);
-
-/** Users in the order in which they registered, after an id. */
-export async function listUsers(db: Database, after: string, limit: number): Promise<User[]> {
-  return db.read(page({ after, limit }));
 }

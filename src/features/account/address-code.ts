@@ -50,6 +50,7 @@ export async function addressCode(
     group: 'address',
     ttlMs: linkTtlMs,
     kind: 'real',
+    urgency: 'patient',
   });
   const issued: NewOneTime = {
     id: kernel.newId(),

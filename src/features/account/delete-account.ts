@@ -4,14 +4,14 @@ import type { Kernel } from '../../core/kernel.ts';
 import { deleteUser } from '../../core/user/user.ts';
 
 /**
- * Deletes the account with everything that belongs to it; its access tokens are refused here at
+ * Deletes the account with everything that belongs to it, emails that wait included; its access tokens are refused here at
  * once. Its function throws {Refusal} session_revoked.
  */
-export function deleteAccount({ commit, sessions }: Kernel) {
+export function deleteAccount({ commit, sessions, emails }: Kernel) {
   return async (context: PrincipalContext): Promise<void> => {
-    const { id } = context.principal.user;
+    const { id, email } = context.principal.user;
     const ended = sessions.end({ kind: 'all', userId: id }, 'user_deleted');
-    await commit(context, [...ended, deleteUser(id)]);
+    await commit(context, [...ended, ...emails.forget(email), deleteUser(id)]);
     context.log.write('info', 'user.deleted', 'an account was deleted by its user');
   };
 }

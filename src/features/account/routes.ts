@@ -81,7 +81,7 @@ function addressRoutes(
       tag: 'Account',
       summary: 'Verify the pending address by the code that was sent to it',
       description:
-        'The mailbox and the account, both. Other accounts that only claimed the address lose it; where it replaces an old one, the other sessions end.',
+        'The mailbox and the account, both. No other account can verify it then, though what they claim looks as before; where it replaces an old one, the other sessions end.',
       security: bearer(),
       body: z.strictObject({ code: shortCodeText }),
       status: 200,

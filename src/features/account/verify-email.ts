@@ -1,12 +1,14 @@
 /** Verifying the pending address by its code, and sending another code. */
+import { addressSubject } from '../../core/attempt/address-subject.ts';
 import { ANYBODY } from '../../core/attempt/attempts.ts';
+import type { AttemptKey } from '../../core/attempt/attempts.ts';
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { spendOneTime, voidOneTimes } from '../../core/one-time/one-time.ts';
 import type { OneTime } from '../../core/one-time/one-time.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { advanceEpoch } from '../../core/user/user.ts';
-import { lapsePendingEmails, verifyPendingEmail } from '../../core/user/pending-email.ts';
+import { verifyPendingEmail } from '../../core/user/pending-email.ts';
 import type { User } from '../../core/user/user.ts';
 import type { Statement } from '../../db/database.ts';
 import { canonicalEmail } from '../../lib/email-address.ts';
@@ -30,8 +32,9 @@ export function resendEmailCode(kernel: Kernel, settings: AddressSettings) {
 }
 
 /**
- * Verifies the pending address by its code. Other claims on it lapse; where it replaces an old one,
- * the other sessions end and the old address is notified.
+ * Verifies the pending address by its code. Other claims on it can't be verified any more, and show
+ * nothing of it (E02); where it replaces an old one, the other sessions end and the old address is
+ * notified.
  *
  * Its function throws {Refusal} invalid_code, too_many_attempts, overloaded, session_revoked.
  */
@@ -54,6 +57,14 @@ export function verifyEmail(kernel: Kernel) {
     throw new Refusal('invalid_code');
   };
 
+  /** Any number of accounts can claim one address, and have codes sent to it. */
+  const addressKey = ({ principal, requester }: PrincipalContext): AttemptKey => {
+    const { pendingEmail } = principal.user;
+    const canonical = pendingEmail === null ? null : canonicalEmail(pendingEmail);
+    const subject = addressSubject(kernel, requester, canonical ?? '');
+    return { purpose: 'address_code', subject, ownerUserId: null, scope: ANYBODY };
+  };
+
   /** What goes with a verified address that replaces another one (G9). */
   const afterChange = (context: PrincipalContext, now: number): readonly Statement[] => {
     const { user, session } = context.principal;
@@ -68,19 +79,21 @@ export function verifyEmail(kernel: Kernel) {
 
   return async (context: PrincipalContext, code: string): Promise<User> => {
     const { id } = context.principal.user;
-    // Codes are counted by the code, and over all codes by the account (G8, L04).
-    const { value: verified, forget } = await kernel.attempts.guard(
+    // Codes are counted by the code, over all codes by the account (G8, L04), and over all accounts
+    // by the address. One counter that is full gives the attempt back to the other.
+    const { value: attempt, forget } = await kernel.attempts.guard(
       { purpose: 'email_code', subject: id, ownerUserId: id, scope: ANYBODY },
-      () => look(context, code),
+      () => kernel.attempts.guard(addressKey(context), () => look(context, code)),
     );
+    const { value: verified, forget: forgetAddress } = attempt;
     const canonical = verified.subject;
     if (canonical === null) throw new Refusal('invalid_code');
     const now = kernel.clock.now();
     await kernel.commit(context, [
       spendOneTime(verified.id, now, 'invalid_code'),
       verifyPendingEmail({ id, canonical, now }),
-      lapsePendingEmails(canonical, id),
       forget,
+      forgetAddress,
       ...afterChange(context, now),
     ]);
     context.log.write('info', 'email.verified', 'an address was verified');

@@ -5,11 +5,10 @@ import { nameText, passwordText, tokenText } from '../../http/fields.ts';
 import { route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { forgotPassword } from './forgot-password.ts';
-import type { RecoverySettings } from './forgot-password.ts';
 import { checkReset, resetPassword } from './reset-password.ts';
 
-export function recoveryRoutes(kernel: Kernel, settings: RecoverySettings): readonly AnyRoute[] {
-  const forgot = forgotPassword(kernel, settings);
+export function recoveryRoutes(kernel: Kernel): readonly AnyRoute[] {
+  const forgot = forgotPassword(kernel);
   const check = checkReset(kernel);
   const reset = resetPassword(kernel);
   return [
@@ -20,7 +19,7 @@ export function recoveryRoutes(kernel: Kernel, settings: RecoverySettings): read
       tag: 'Password',
       summary: 'Ask for an email that resets the password',
       description:
-        'The same answer for every name. An email goes to a verified address alone, at most one per mail.interval.',
+        'The same answer for every name. An email goes to a verified address alone, at most one per mail.interval. 503 overloaded when mail.max_per_network or mail.max_requested is used up.',
       security: 'public',
       body: z.strictObject({
         username: nameText('name').meta({
@@ -28,7 +27,7 @@ export function recoveryRoutes(kernel: Kernel, settings: RecoverySettings): read
         }),
       }),
       status: 202,
-      problems: [],
+      problems: ['overloaded'],
       handle: (call) => forgot(kernel.context(call), call.body.username),
     }),
     route({

@@ -8,6 +8,7 @@ export const registration = feature({
   settings: ({ registration: section, cookies, mail, server }): RegistrationSettings => ({
     enabled: section.enabled,
     hasUsernames: section.usernames,
+    maxPending: section.max_pending,
     cookies,
     verifyUrl: mail.verify_url ?? `${server.public_url}/verify-address`,
     linkTtlMs: mail.link_ttl,

@@ -62,6 +62,12 @@ export async function requestEmail(
     owner === null
       ? { template: 'verify_registration', values: { code, link: linkTo(verifyUrl, token) } }
       : { template: 'account_exists', values: { link: verifyUrl } };
-  const common = { to: email, group: 'registration', ttlMs: linkTtlMs, kind: 'real' } as const;
-  return emails.request(context, { ...content, ...common });
+  return emails.request(context, {
+    ...content,
+    to: email,
+    group: 'registration',
+    ttlMs: linkTtlMs,
+    kind: 'real',
+    urgency: 'patient',
+  });
 }

@@ -7,12 +7,18 @@
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { CODE_TTL_MS } from '../../core/one-time/one-time.ts';
-import { insertOneTime, newCode, newToken, replaceSecrets } from '../../core/one-time/issue.ts';
+import {
+  insertPendingRegistration,
+  newCode,
+  newToken,
+  replaceSecrets,
+} from '../../core/one-time/issue.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { networkOf } from '../../core/session/requester.ts';
 import { demandEmail } from '../../core/user/sign-in-name.ts';
 import type { HashContext } from '../../crypto/password-hasher.ts';
 import { randomToken } from '../../crypto/secret.ts';
+import { invalidRequest } from '../../refusal.ts';
 import { openContent, requestEmail, sealContent } from './pending.ts';
 import type { ProfileInput, RegistrationSettings } from './settings.ts';
 
@@ -23,6 +29,16 @@ export interface EmailRegistration extends ProfileInput {
 export interface PendingRegistration {
   readonly registrationId: string;
   readonly expiresInSeconds: number;
+}
+
+/** What strangers leave here until a mailbox is verified has to be small. */
+const MAX_PENDING_METADATA_BYTES = 2_048;
+
+/** @throws {Refusal} invalid_request */
+function demandSmall(userMetadata: Record<string, unknown>): void {
+  if (Buffer.byteLength(JSON.stringify(userMetadata)) <= MAX_PENDING_METADATA_BYTES) return;
+  const detail = `Use at most ${MAX_PENDING_METADATA_BYTES} bytes of JSON until the address is verified; PATCH /me takes more.`;
+  throw invalidRequest({ pointer: '/user_metadata', code: 'too_long', detail });
 }
 
 /** 192 random bits. */
@@ -41,6 +57,7 @@ export function registerByEmail(kernel: Kernel, settings: RegistrationSettings) 
   return async (context: Context, input: EmailRegistration): Promise<PendingRegistration> => {
     const { email, displayName = null, userMetadata = {} } = input;
     const canonical = demandEmail(email);
+    demandSmall(userMetadata);
     const owner = { pendingEmail: email, displayName };
     const password = await passwords.accept(input.password, owner, '/password');
     const code = newCode(random);
@@ -57,7 +74,7 @@ export function registerByEmail(kernel: Kernel, settings: RegistrationSettings) 
     });
     // Where the address has had its share of emails, the registration stands without a code: its
     // email can be asked for later.
-    const pending = insertOneTime(
+    const pending = insertPendingRegistration(
       {
         id,
         purpose: 'registration',
@@ -70,6 +87,7 @@ export function registerByEmail(kernel: Kernel, settings: RegistrationSettings) 
         ttlMs: settings.linkTtlMs,
       },
       requested.id,
+      settings.maxPending,
     );
     await kernel.commit(context, [requested.statement, pending]);
     context.log.write('info', 'registration.begun', 'an address is to be verified');

@@ -73,7 +73,7 @@ function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute
     tag: 'Account',
     summary: 'Make an account',
     description:
-      'With a username: 201, signed in; an e-mail address beside it is pending, and until it is verified it is no sign-in name, gets no reset email and reserves nothing. With an address alone: 202, the same for free and taken ones, and the account is made by /register/verify.',
+      'With a username: 201, signed in; an e-mail address beside it is pending, and until it is verified it is no sign-in name, gets no reset email and reserves nothing. With an address alone: 202, the same for free and taken ones, and the account is made by /register/verify; user_metadata may then have 2048 bytes.',
     security: 'public',
     body: z.strictObject({
       username: nameText('name').optional().meta({
@@ -122,7 +122,7 @@ function registerByAddressRoute(kernel: Kernel, settings: RegistrationSettings):
     tag: 'Account',
     summary: 'Begin an account with an e-mail address',
     description:
-      '202, the same for free and taken addresses; the account is made by /register/verify.',
+      '202, the same for free and taken addresses; the account is made by /register/verify. user_metadata may have 2048 bytes.',
     security: 'public',
     body: z.strictObject({ email: nameText('address'), ...profileMembers }),
     status: 202,

@@ -6,6 +6,8 @@ export interface RegistrationSettings {
   /** Whether accounts may choose a username. */
   readonly hasUsernames: boolean;
   readonly cookies: CookiePolicy;
+  /** Registrations by email that may wait at once. */
+  readonly maxPending: number;
   /** The page that takes the links of emails. */
   readonly verifyUrl: string;
   /** How long such a link is good, milliseconds. */

@@ -1,5 +1,5 @@
 /** Finishing a registration by email: the code, or the link with the password. */
-import { createHmac } from 'node:crypto';
+import { addressSubject } from '../../core/attempt/address-subject.ts';
 import { ANYBODY } from '../../core/attempt/attempts.ts';
 import type { AttemptKey } from '../../core/attempt/attempts.ts';
 import type { Context } from '../../core/context.ts';
@@ -10,7 +10,6 @@ import { insertPassword } from '../../core/password/credential.ts';
 import { normalizePassword } from '../../core/password/policy.ts';
 import { PRESENTED_PASSWORD, hashJob, hashShare } from '../../core/password/passwords.ts';
 import { insertUser, newUser } from '../../core/user/user.ts';
-import { lapsePendingEmails } from '../../core/user/pending-email.ts';
 import type { Statement } from '../../db/database.ts';
 import { canonicalEmail } from '../../lib/email-address.ts';
 import { Refusal } from '../../refusal.ts';
@@ -36,12 +35,13 @@ interface Verified {
 export function verifyRegistration(kernel: Kernel) {
   const { attempts, oneTimes, passwordHasher } = kernel;
 
-  /** Codes are counted over all registrations of an address: anybody can begin them (O06). */
-  const addressKey = (canonical: string): AttemptKey => ({
+  /**
+   * Codes are counted over all registrations of an address, for anybody can begin them (O06), and
+   * for each network by itself: what a stranger tries keeps nobody else out (L02).
+   */
+  const addressKey = ({ requester }: Context, canonical: string): AttemptKey => ({
     purpose: 'registration_code',
-    subject: createHmac('sha256', kernel.signingKeys.derivedKey)
-      .update(`postern registering address\n${canonical}`)
-      .digest('base64url'),
+    subject: addressSubject(kernel, requester, canonical),
     ownerUserId: null,
     scope: ANYBODY,
   });
@@ -66,7 +66,7 @@ export function verifyRegistration(kernel: Kernel) {
     // Of a registration that isn't there nothing is counted, and the same work is done.
     if (pending === null) throw await rejected(look(context, registrationId, code, null));
     try {
-      const key = addressKey(pending.subject ?? '');
+      const key = addressKey(context, pending.subject ?? '');
       const { forget } = await attempts.guard(key, () =>
         look(context, registrationId, code, pending),
       );
@@ -122,7 +122,6 @@ export function verifyRegistration(kernel: Kernel) {
       spendOneTime(pending.id, now, over),
       insertUser(user, names, over),
       insertPassword({ userId: user.id, passwordHash, now }),
-      lapsePendingEmails(canonical, user.id),
       forget,
     ];
     const verified = { ...PRESENTED_PASSWORD, user, effects };

@@ -1,0 +1,179 @@
+/**
+ * Taking emails to be sent, fairly: lanes keep what is urgent before what strangers can cause in
+ * numbers, and within a lane the domains of the recipients have turns, so that neither a flood to one
+ * domain nor a slow one delays the others.
+ */
+import { and, eq, gt, inArray, lte, sql } from 'drizzle-orm';
+import { SealError } from '../../crypto/seal.ts';
+import type { Sealer } from '../../crypto/seal.ts';
+import type { Database } from '../../db/database.ts';
+import { given, prepare, query } from '../../db/prepare.ts';
+import type { RowOfColumns } from '../../db/prepare.ts';
+import { isJsonObject } from '../../lib/json.ts';
+import { LANES } from './lanes.ts';
+import { expireEmails, giveUpEmail, isPending, sealPurpose } from './outbox.ts';
+import type { Email } from './outbox.ts';
+import { outbox } from './tables.ts';
+import { TEMPLATES } from './templates.ts';
+import type { TemplateValues } from './templates.ts';
+
+/** An email with how often it was tried. */
+export interface ClaimedEmail extends Email {
+  readonly kind: 'real' | 'decoy';
+  readonly lane: number;
+  readonly domain: string;
+  readonly attempts: number;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+const isOfLane = and(isPending, eq(outbox.lane, given('lane')));
+const isDue = lte(outbox.nextAt, given('now'));
+
+const anyDue = prepare(
+  query
+    .select({ id: outbox.id })
+    .from(outbox)
+    .where(and(isPending, inArray(outbox.lane, [...LANES]), isDue))
+    .limit(1),
+);
+
+/** Whether there is anything to take: a look that holds nobody up, for most looks find nothing. */
+export async function hasDueEmails(db: Database, now: number): Promise<boolean> {
+  return (await db.read(anyDue({ now }))).length > 0;
+}
+
+const nextDomain = prepare(
+  query
+    .select({ domain: outbox.domain, nextAt: outbox.nextAt })
+    .from(outbox)
+    .where(
+      and(
+        isOfLane,
+        eq(
+          outbox.domain,
+          query
+            .select({ first: sql<string>`min(${outbox.domain})` })
+            .from(outbox)
+            .where(and(isOfLane, gt(outbox.domain, given('after')))),
+        ),
+      ),
+    )
+    .orderBy(outbox.nextAt)
+    .limit(1),
+);
+
+/** A recipient's domain with the time from which one of its emails may be taken. */
+export interface WaitingDomain {
+  readonly domain: string;
+  readonly nextAt: number;
+}
+
+/** The next domain of a lane, in the order of their names; null after the last one. */
+export async function findNextDomain(
+  db: Database,
+  lane: number,
+  after: string,
+): Promise<WaitingDomain | null> {
+  return (await db.read(nextDomain({ lane, after })))[0] ?? null;
+}
+
+const claim = prepare(
+  query
+    .update(outbox)
+    .set({
+      nextAt: given('leasedUntil'),
+      leasedUntil: given('leasedUntil'),
+      attempts: sql`${outbox.attempts} + 1`,
+    })
+    .where(
+      inArray(
+        outbox.id,
+        query
+          .select({ id: outbox.id })
+          .from(outbox)
+          .where(
+            and(
+              isOfLane,
+              eq(outbox.domain, given('domain')),
+              isDue,
+              gt(outbox.expiresAt, given('now')),
+            ),
+          )
+          .orderBy(outbox.nextAt)
+          .limit(sql.placeholder('count')),
+      ),
+    )
+    .returning({
+      id: outbox.id,
+      template: outbox.template,
+      kind: outbox.kind,
+      lane: outbox.lane,
+      domain: outbox.domain,
+      recipient: outbox.recipient,
+      payloadSealed: outbox.payloadSealed,
+      attempts: outbox.attempts,
+      createdAt: outbox.createdAt,
+      expiresAt: outbox.expiresAt,
+    }),
+);
+
+export interface Claim {
+  readonly now: number;
+  /** For how long the emails are held: whoever dies with one leaves it to the next after that. */
+  readonly leaseMs: number;
+  /** How many of which domain. */
+  readonly turns: readonly Turn[];
+}
+
+export interface Turn {
+  readonly lane: number;
+  readonly domain: string;
+  readonly count: number;
+}
+
+/** Takes emails that are due, for a while. */
+export async function claimEmails(
+  db: Database,
+  sealer: Sealer,
+  { now, leaseMs, turns }: Claim,
+): Promise<ClaimedEmail[]> {
+  const claims = turns.map((turn) => claim({ ...turn, now, leasedUntil: now + leaseMs }));
+  const [, ...claimed] = await db.write([expireEmails(now), ...claims]);
+  const rows = claimed.flat();
+  const emails = rows.map((row) => opened(sealer, row));
+  // One that can't be read must not come back each time, and keep others waiting.
+  const unreadable = rows.filter((_, at) => emails[at] === null);
+  if (unreadable.length > 0) {
+    const error = 'its content could not be opened';
+    await db.write(unreadable.map(({ id }) => giveUpEmail({ id, now, error })));
+  }
+  return emails.filter((email) => email !== null);
+}
+
+type ClaimedRow = Pick<
+  RowOfColumns<typeof outbox._.columns>,
+  Exclude<keyof ClaimedEmail, 'values'> | 'payloadSealed'
+>;
+
+/**
+ * Null when it was sealed for another email or recipient, by an unknown key, or by a version that
+ * knows more templates.
+ */
+function opened(sealer: Sealer, claimed: ClaimedRow): ClaimedEmail | null {
+  const { payloadSealed, template: name, ...rest } = claimed;
+  const template = TEMPLATES.find((known) => known === name);
+  if (template === undefined || payloadSealed === null) return null;
+  try {
+    const content = sealer.open(sealPurpose({ ...rest, template }), payloadSealed);
+    const values: unknown = JSON.parse(content.toString('utf8'));
+    return { ...rest, template, values: isJsonObject(values) ? textsOf(values) : {} };
+  } catch (error) {
+    if (error instanceof SealError) return null;
+    throw error;
+  }
+}
+
+function textsOf(values: Record<string, unknown>): TemplateValues {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
+}
