@@ -3,125 +3,120 @@ import type { Migration } from './migrate.ts';
 
 export const migrations: readonly Migration[] = [
   {
-    "tag": "0000_initial",
-    "checksum": "e789f087a85046a352530d79c1972b745fc5f19a1c1b00cf1918ee9cbde15b64",
-    "sql": [
+    tag: '0000_initial',
+    checksum: 'e789f087a85046a352530d79c1972b745fc5f19a1c1b00cf1918ee9cbde15b64',
+    sql: [
       "CREATE TABLE `password_credential` (\n\t`user_id` text PRIMARY KEY NOT NULL,\n\t`password_hash` text NOT NULL,\n\t`normalization` text DEFAULT 'NFC' NOT NULL,\n\t`changed_at` integer NOT NULL,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
-      "CREATE TABLE `revocation` (\n\t`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`session_id` text NOT NULL,\n\t`expires_at` integer NOT NULL\n);",
-      "CREATE INDEX `revocation_expires_at` ON `revocation` (`expires_at`);",
-      "CREATE TABLE `session` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`user_id` text NOT NULL,\n\t`generation` integer DEFAULT 0 NOT NULL,\n\t`rotated_at` integer NOT NULL,\n\t`auth_time` integer NOT NULL,\n\t`amr` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`ended_at` integer,\n\t`end_reason` text,\n\t`ip` text,\n\t`user_agent` text,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
-      "CREATE INDEX `session_live_by_user` ON `session` (`user_id`,`created_at`) WHERE ended_at IS NULL;",
-      "CREATE INDEX `session_expires_at` ON `session` (`expires_at`);",
-      "CREATE TABLE `signing_key` (\n\t`kid` text PRIMARY KEY NOT NULL,\n\t`purpose` text NOT NULL,\n\t`algorithm` text NOT NULL,\n\t`generation` integer NOT NULL,\n\t`public_jwk` text,\n\t`private_sealed` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`activates_at` integer NOT NULL,\n\t`withdrawn_at` integer\n);",
-      "CREATE UNIQUE INDEX `signing_key_generation` ON `signing_key` (`purpose`,`algorithm`,`generation`);",
-      "CREATE TABLE `throttle` (\n\t`key` text PRIMARY KEY NOT NULL,\n\t`failures` integer NOT NULL,\n\t`recent` real NOT NULL,\n\t`last_at` integer NOT NULL,\n\t`blocked_until` integer NOT NULL\n);",
-      "CREATE INDEX `throttle_last_at` ON `throttle` (`last_at`);",
+      'CREATE TABLE `revocation` (\n\t`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`session_id` text NOT NULL,\n\t`expires_at` integer NOT NULL\n);',
+      'CREATE INDEX `revocation_expires_at` ON `revocation` (`expires_at`);',
+      'CREATE TABLE `session` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`user_id` text NOT NULL,\n\t`generation` integer DEFAULT 0 NOT NULL,\n\t`rotated_at` integer NOT NULL,\n\t`auth_time` integer NOT NULL,\n\t`amr` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`ended_at` integer,\n\t`end_reason` text,\n\t`ip` text,\n\t`user_agent` text,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);',
+      'CREATE INDEX `session_live_by_user` ON `session` (`user_id`,`created_at`) WHERE ended_at IS NULL;',
+      'CREATE INDEX `session_expires_at` ON `session` (`expires_at`);',
+      'CREATE TABLE `signing_key` (\n\t`kid` text PRIMARY KEY NOT NULL,\n\t`purpose` text NOT NULL,\n\t`algorithm` text NOT NULL,\n\t`generation` integer NOT NULL,\n\t`public_jwk` text,\n\t`private_sealed` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`activates_at` integer NOT NULL,\n\t`withdrawn_at` integer\n);',
+      'CREATE UNIQUE INDEX `signing_key_generation` ON `signing_key` (`purpose`,`algorithm`,`generation`);',
+      'CREATE TABLE `throttle` (\n\t`key` text PRIMARY KEY NOT NULL,\n\t`failures` integer NOT NULL,\n\t`recent` real NOT NULL,\n\t`last_at` integer NOT NULL,\n\t`blocked_until` integer NOT NULL\n);',
+      'CREATE INDEX `throttle_last_at` ON `throttle` (`last_at`);',
       "CREATE TABLE `user` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`username` text,\n\t`username_canonical` text,\n\t`email` text,\n\t`email_canonical` text,\n\t`pending_email` text,\n\t`pending_email_canonical` text,\n\t`display_name` text,\n\t`user_metadata` text DEFAULT '{}' NOT NULL,\n\t`claims` text DEFAULT '{}' NOT NULL,\n\t`epoch` integer DEFAULT 0 NOT NULL,\n\t`disabled_at` integer,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL\n);",
-      "CREATE UNIQUE INDEX `user_username_canonical` ON `user` (`username_canonical`);",
-      "CREATE UNIQUE INDEX `user_email_canonical` ON `user` (`email_canonical`);"
-    ]
+      'CREATE UNIQUE INDEX `user_username_canonical` ON `user` (`username_canonical`);',
+      'CREATE UNIQUE INDEX `user_email_canonical` ON `user` (`email_canonical`);',
+    ],
   },
   {
-    "tag": "0001_mail",
-    "checksum": "39866bdefeb3a0346b97cb37b31b87ab5c1720404623e41d7aad98d1db0fa303",
-    "sql": [
-      "CREATE TABLE `one_time` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`purpose` text NOT NULL,\n\t`user_id` text,\n\t`subject` text,\n\t`token_hash` text,\n\t`code_hash` text,\n\t`attempts` integer DEFAULT 0 NOT NULL,\n\t`payload_sealed` text,\n\t`created_at` integer NOT NULL,\n\t`code_expires_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`spent_at` integer,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
-      "CREATE UNIQUE INDEX `one_time_token_hash` ON `one_time` (`token_hash`);",
-      "CREATE INDEX `one_time_user` ON `one_time` (`user_id`,`purpose`);",
-      "CREATE INDEX `one_time_expires_at` ON `one_time` (`expires_at`);",
+    tag: '0001_mail',
+    checksum: '39866bdefeb3a0346b97cb37b31b87ab5c1720404623e41d7aad98d1db0fa303',
+    sql: [
+      'CREATE TABLE `one_time` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`purpose` text NOT NULL,\n\t`user_id` text,\n\t`subject` text,\n\t`token_hash` text,\n\t`code_hash` text,\n\t`attempts` integer DEFAULT 0 NOT NULL,\n\t`payload_sealed` text,\n\t`created_at` integer NOT NULL,\n\t`code_expires_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`spent_at` integer,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);',
+      'CREATE UNIQUE INDEX `one_time_token_hash` ON `one_time` (`token_hash`);',
+      'CREATE INDEX `one_time_user` ON `one_time` (`user_id`,`purpose`);',
+      'CREATE INDEX `one_time_expires_at` ON `one_time` (`expires_at`);',
       "CREATE TABLE `outbox` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`letter` text NOT NULL,\n\t`limit_group` text DEFAULT '' NOT NULL,\n\t`recipient` text NOT NULL,\n\t`recipient_key` text NOT NULL,\n\t`payload_sealed` text,\n\t`state` text NOT NULL,\n\t`attempts` integer DEFAULT 0 NOT NULL,\n\t`next_at` integer NOT NULL,\n\t`leased_until` integer DEFAULT 0 NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`settled_at` integer,\n\t`last_error` text\n);",
-      "CREATE INDEX `outbox_due` ON `outbox` (`state`,`next_at`);",
-      "CREATE INDEX `outbox_recipient` ON `outbox` (`recipient_key`,`created_at`);",
-      "CREATE TABLE `password_history` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`user_id` text NOT NULL,\n\t`password_hash` text NOT NULL,\n\t`replaced_at` integer NOT NULL,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
-      "CREATE INDEX `password_history_user` ON `password_history` (`user_id`,`id`);",
-      "ALTER TABLE `user` ADD `password_change_required_at` integer;"
-    ]
+      'CREATE INDEX `outbox_due` ON `outbox` (`state`,`next_at`);',
+      'CREATE INDEX `outbox_recipient` ON `outbox` (`recipient_key`,`created_at`);',
+      'CREATE TABLE `password_history` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`user_id` text NOT NULL,\n\t`password_hash` text NOT NULL,\n\t`replaced_at` integer NOT NULL,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);',
+      'CREATE INDEX `password_history_user` ON `password_history` (`user_id`,`id`);',
+      'ALTER TABLE `user` ADD `password_change_required_at` integer;',
+    ],
   },
   {
-    "tag": "0002_factors",
-    "checksum": "eb3b35973ab7376e809d6037aca636ced7caddad569d7567b258881506a064d8",
-    "sql": [
-      "CREATE TABLE `challenge` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`attempts` integer NOT NULL,\n\t`spent_at` integer,\n\t`expires_at` integer NOT NULL\n);",
-      "CREATE INDEX `challenge_expires_at` ON `challenge` (`expires_at`);",
-      "CREATE TABLE `passkey` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`user_id` text NOT NULL,\n\t`credential_id` text NOT NULL,\n\t`public_key` text NOT NULL,\n\t`counter` integer NOT NULL,\n\t`transports` text NOT NULL,\n\t`name` text NOT NULL,\n\t`aaguid` text NOT NULL,\n\t`backup_eligible` integer NOT NULL,\n\t`backed_up` integer NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer,\n\t`clone_suspected_at` integer,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
-      "CREATE UNIQUE INDEX `passkey_credential_id` ON `passkey` (`credential_id`);",
-      "CREATE INDEX `passkey_user` ON `passkey` (`user_id`);",
-      "CREATE TABLE `recovery_code` (\n\t`user_id` text NOT NULL,\n\t`selector` text NOT NULL,\n\t`code_hash` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tPRIMARY KEY(`user_id`, `selector`),\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
-      "CREATE TABLE `totp` (\n\t`user_id` text PRIMARY KEY NOT NULL,\n\t`secret_sealed` text NOT NULL,\n\t`last_step` integer NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
-      "CREATE TABLE `totp_enrolment` (\n\t`user_id` text PRIMARY KEY NOT NULL,\n\t`secret_sealed` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
-      "ALTER TABLE `user` ADD `mfa_due_at` integer;"
-    ]
+    tag: '0002_factors',
+    checksum: 'eb3b35973ab7376e809d6037aca636ced7caddad569d7567b258881506a064d8',
+    sql: [
+      'CREATE TABLE `challenge` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`attempts` integer NOT NULL,\n\t`spent_at` integer,\n\t`expires_at` integer NOT NULL\n);',
+      'CREATE INDEX `challenge_expires_at` ON `challenge` (`expires_at`);',
+      'CREATE TABLE `passkey` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`user_id` text NOT NULL,\n\t`credential_id` text NOT NULL,\n\t`public_key` text NOT NULL,\n\t`counter` integer NOT NULL,\n\t`transports` text NOT NULL,\n\t`name` text NOT NULL,\n\t`aaguid` text NOT NULL,\n\t`backup_eligible` integer NOT NULL,\n\t`backed_up` integer NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer,\n\t`clone_suspected_at` integer,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);',
+      'CREATE UNIQUE INDEX `passkey_credential_id` ON `passkey` (`credential_id`);',
+      'CREATE INDEX `passkey_user` ON `passkey` (`user_id`);',
+      'CREATE TABLE `recovery_code` (\n\t`user_id` text NOT NULL,\n\t`selector` text NOT NULL,\n\t`code_hash` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tPRIMARY KEY(`user_id`, `selector`),\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);',
+      'CREATE TABLE `totp` (\n\t`user_id` text PRIMARY KEY NOT NULL,\n\t`secret_sealed` text NOT NULL,\n\t`last_step` integer NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);',
+      'CREATE TABLE `totp_enrolment` (\n\t`user_id` text PRIMARY KEY NOT NULL,\n\t`secret_sealed` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);',
+      'ALTER TABLE `user` ADD `mfa_due_at` integer;',
+    ],
   },
   {
-    "tag": "0003_attempts_and_factors",
-    "checksum": "0082d5a6c7a0dc8bb747ac96a582df25a07414a00c59304f2013194b56138c4e",
-    "sql": [
-      "CREATE TABLE `attempt` (\n\t`purpose` text NOT NULL,\n\t`subject` text NOT NULL,\n\t`scope_kind` text NOT NULL,\n\t`scope_id` text NOT NULL,\n\t`owner_user_id` text,\n\t`failures` integer NOT NULL,\n\t`recent` real NOT NULL,\n\t`last_at` integer NOT NULL,\n\t`blocked_until` integer NOT NULL,\n\tPRIMARY KEY(`purpose`, `subject`, `scope_kind`, `scope_id`),\n\tFOREIGN KEY (`owner_user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);",
-      "CREATE INDEX `attempt_last_at` ON `attempt` (`purpose`,`last_at`);",
-      "CREATE INDEX `attempt_owner` ON `attempt` (`owner_user_id`) WHERE owner_user_id IS NOT NULL;",
+    tag: '0003_attempts_and_factors',
+    checksum: '0082d5a6c7a0dc8bb747ac96a582df25a07414a00c59304f2013194b56138c4e',
+    sql: [
+      'CREATE TABLE `attempt` (\n\t`purpose` text NOT NULL,\n\t`subject` text NOT NULL,\n\t`scope_kind` text NOT NULL,\n\t`scope_id` text NOT NULL,\n\t`owner_user_id` text,\n\t`failures` integer NOT NULL,\n\t`recent` real NOT NULL,\n\t`last_at` integer NOT NULL,\n\t`blocked_until` integer NOT NULL,\n\tPRIMARY KEY(`purpose`, `subject`, `scope_kind`, `scope_id`),\n\tFOREIGN KEY (`owner_user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);',
+      'CREATE INDEX `attempt_last_at` ON `attempt` (`purpose`,`last_at`);',
+      'CREATE INDEX `attempt_owner` ON `attempt` (`owner_user_id`) WHERE owner_user_id IS NOT NULL;',
       "ALTER TABLE `session` ADD `factors` text DEFAULT '[]' NOT NULL;",
-      "CREATE INDEX `session_ended_at` ON `session` (`ended_at`) WHERE ended_at IS NOT NULL;",
-      "CREATE INDEX `outbox_created_at` ON `outbox` (`created_at`);",
-      "CREATE INDEX `totp_enrolment_expires_at` ON `totp_enrolment` (`expires_at`);",
-      "CREATE INDEX `user_pending_email` ON `user` (`pending_email_canonical`);",
+      'CREATE INDEX `session_ended_at` ON `session` (`ended_at`) WHERE ended_at IS NOT NULL;',
+      'CREATE INDEX `outbox_created_at` ON `outbox` (`created_at`);',
+      'CREATE INDEX `totp_enrolment_expires_at` ON `totp_enrolment` (`expires_at`);',
+      'CREATE INDEX `user_pending_email` ON `user` (`pending_email_canonical`);',
       "-- The counters of accounts: purpose, user, and whoever had one of its own after a second colon.\nINSERT INTO `attempt` (`purpose`, `subject`, `scope_kind`, `scope_id`, `owner_user_id`, `failures`, `recent`, `last_at`, `blocked_until`)\nSELECT\n\tCASE t.kind WHEN 'password' THEN 'password' WHEN 'second' THEN 'second_factor' WHEN 'totp-enrolment' THEN 'totp_enrolment' ELSE 'email_code' END,\n\tt.user_id,\n\tCASE WHEN t.scope = '' THEN 'anybody' WHEN length(t.scope) = 37 AND t.scope LIKE 's%' THEN 'session' ELSE 'device' END,\n\tCASE WHEN length(t.scope) = 37 THEN substr(t.scope, 2) ELSE t.scope END,\n\tt.user_id, t.failures, t.recent, t.last_at, t.blocked_until\nFROM (\n\tSELECT\n\t\tsubstr(key, 1, instr(key, ':') - 1) AS kind,\n\t\tsubstr(key, instr(key, ':') + 1, 36) AS user_id,\n\t\tsubstr(key, instr(key, ':') + 38) AS scope,\n\t\tfailures, recent, last_at, blocked_until\n\tFROM `throttle`\n\tWHERE instr(key, ':') > 0\n) AS t\nJOIN `user` AS u ON u.id = t.user_id\nWHERE t.kind IN ('password', 'second', 'totp-enrolment', 'code');",
       "-- Names without an account, and registrations: hashes, which no user id looks like.\nINSERT OR IGNORE INTO `attempt` (`purpose`, `subject`, `scope_kind`, `scope_id`, `owner_user_id`, `failures`, `recent`, `last_at`, `blocked_until`)\nSELECT\n\tCASE WHEN key LIKE 'password:?%' THEN 'unknown_name' WHEN key LIKE 'registration:@%' THEN 'registration_code' ELSE 'registration_link' END,\n\tCASE WHEN key LIKE 'registration:%' AND key NOT LIKE 'registration:@%' THEN substr(key, instr(key, ':') + 1) ELSE substr(key, instr(key, ':') + 2) END,\n\t'anybody', '', NULL, failures, recent, last_at, blocked_until\nFROM `throttle`\nWHERE key LIKE 'password:?%' OR key LIKE 'registration:%';",
-      "-- What each session's methods (RFC 8176) say of the factors that were presented.\nUPDATE `session` SET `factors` = (\n\tSELECT json_group_array(json(f.entry)) FROM (\n\t\tSELECT '{\"factor\":\"password\",\"kind\":\"knowledge\",\"amr\":[\"pwd\"]}' AS entry\n\t\tWHERE EXISTS (SELECT 1 FROM json_each(`session`.`amr`) WHERE value = 'pwd')\n\t\tUNION ALL\n\t\tSELECT '{\"factor\":\"totp\",\"kind\":\"device\",\"amr\":[\"otp\"]}'\n\t\tWHERE EXISTS (SELECT 1 FROM json_each(`session`.`amr`) WHERE value = 'otp')\n\t\tUNION ALL\n\t\tSELECT json_object('factor', 'passkey', 'kind', 'device',\n\t\t\t'amr', (SELECT json_group_array(value) FROM json_each(`session`.`amr`) WHERE value IN ('hwk', 'swk', 'user')),\n\t\t\t'isMultiFactor', json(CASE WHEN EXISTS (SELECT 1 FROM json_each(`session`.`amr`) WHERE value = 'mfa')\n\t\t\t\tAND NOT EXISTS (SELECT 1 FROM json_each(`session`.`amr`) WHERE value = 'pwd') THEN 'true' ELSE 'false' END))\n\t\tWHERE EXISTS (SELECT 1 FROM json_each(`session`.`amr`) WHERE value IN ('hwk', 'swk'))\n\t) AS f\n);"
-    ]
+      "-- What each session's methods (RFC 8176) say of the factors that were presented.\nUPDATE `session` SET `factors` = (\n\tSELECT json_group_array(json(f.entry)) FROM (\n\t\tSELECT '{\"factor\":\"password\",\"kind\":\"knowledge\",\"amr\":[\"pwd\"]}' AS entry\n\t\tWHERE EXISTS (SELECT 1 FROM json_each(`session`.`amr`) WHERE value = 'pwd')\n\t\tUNION ALL\n\t\tSELECT '{\"factor\":\"totp\",\"kind\":\"device\",\"amr\":[\"otp\"]}'\n\t\tWHERE EXISTS (SELECT 1 FROM json_each(`session`.`amr`) WHERE value = 'otp')\n\t\tUNION ALL\n\t\tSELECT json_object('factor', 'passkey', 'kind', 'device',\n\t\t\t'amr', (SELECT json_group_array(value) FROM json_each(`session`.`amr`) WHERE value IN ('hwk', 'swk', 'user')),\n\t\t\t'isMultiFactor', json(CASE WHEN EXISTS (SELECT 1 FROM json_each(`session`.`amr`) WHERE value = 'mfa')\n\t\t\t\tAND NOT EXISTS (SELECT 1 FROM json_each(`session`.`amr`) WHERE value = 'pwd') THEN 'true' ELSE 'false' END))\n\t\tWHERE EXISTS (SELECT 1 FROM json_each(`session`.`amr`) WHERE value IN ('hwk', 'swk'))\n\t) AS f\n);",
+    ],
   },
   {
-    "tag": "0004_drop_throttle",
-    "checksum": "bf54e4b36ecf877cf1af09846a3fcd3158356eaefa2718e6b45133e2afb64e7a",
-    "sql": [
-      "DROP TABLE `throttle`;",
-      "ALTER TABLE `session` DROP COLUMN `amr`;"
-    ]
+    tag: '0004_drop_throttle',
+    checksum: 'bf54e4b36ecf877cf1af09846a3fcd3158356eaefa2718e6b45133e2afb64e7a',
+    sql: ['DROP TABLE `throttle`;', 'ALTER TABLE `session` DROP COLUMN `amr`;'],
   },
   {
-    "tag": "0005_refresh_client",
-    "checksum": "6c22ca7728635eaabd37319fcb19667adbf2bd08fcbc2b017fb3c09bdfb77222",
-    "sql": [
-      "ALTER TABLE `session` ADD `rotated_by` text;"
-    ]
+    tag: '0005_refresh_client',
+    checksum: '6c22ca7728635eaabd37319fcb19667adbf2bd08fcbc2b017fb3c09bdfb77222',
+    sql: ['ALTER TABLE `session` ADD `rotated_by` text;'],
   },
   {
-    "tag": "0006_siblings",
-    "checksum": "66ac74a909674de445cda73aafb6bd4beeeb7ecc12e271a8ac842fa59080293f",
-    "sql": [
+    tag: '0006_siblings',
+    checksum: '66ac74a909674de445cda73aafb6bd4beeeb7ecc12e271a8ac842fa59080293f',
+    sql: [
       "CREATE TABLE `api_key` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`name` text NOT NULL,\n\t`secret_hash` text NOT NULL,\n\t`scopes` text NOT NULL,\n\t`audiences` text DEFAULT '[]' NOT NULL,\n\t`may_exchange_to` text DEFAULT '[]' NOT NULL,\n\t`claims` text DEFAULT '{}' NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer,\n\t`last_used_at` integer,\n\t`revoked_at` integer\n);",
-      "CREATE UNIQUE INDEX `api_key_name` ON `api_key` (`name`) WHERE revoked_at IS NULL;",
-      "CREATE INDEX `api_key_revoked_at` ON `api_key` (`revoked_at`) WHERE revoked_at IS NOT NULL;",
-      "CREATE INDEX `api_key_expires_at` ON `api_key` (`expires_at`) WHERE expires_at IS NOT NULL;",
-      "CREATE TABLE `status_counter` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`next` integer NOT NULL\n);",
-      "ALTER TABLE `revocation` ADD `status_index` integer;",
-      "ALTER TABLE `session` ADD `status_index` integer;",
-      "CREATE UNIQUE INDEX `session_status_index` ON `session` (`status_index`);"
-    ]
+      'CREATE UNIQUE INDEX `api_key_name` ON `api_key` (`name`) WHERE revoked_at IS NULL;',
+      'CREATE INDEX `api_key_revoked_at` ON `api_key` (`revoked_at`) WHERE revoked_at IS NOT NULL;',
+      'CREATE INDEX `api_key_expires_at` ON `api_key` (`expires_at`) WHERE expires_at IS NOT NULL;',
+      'CREATE TABLE `status_counter` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`next` integer NOT NULL\n);',
+      'ALTER TABLE `revocation` ADD `status_index` integer;',
+      'ALTER TABLE `session` ADD `status_index` integer;',
+      'CREATE UNIQUE INDEX `session_status_index` ON `session` (`status_index`);',
+    ],
   },
   {
-    "tag": "0007_fair_outbox",
-    "checksum": "481749f243466712b227a54634846f3aa6f6c6c7c59442a0c4f33eac252915b9",
-    "sql": [
-      "DROP INDEX `outbox_due`;",
-      "DROP INDEX `outbox_created_at`;",
-      "DROP INDEX `outbox_recipient`;",
+    tag: '0007_fair_outbox',
+    checksum: '481749f243466712b227a54634846f3aa6f6c6c7c59442a0c4f33eac252915b9',
+    sql: [
+      'DROP INDEX `outbox_due`;',
+      'DROP INDEX `outbox_created_at`;',
+      'DROP INDEX `outbox_recipient`;',
       "ALTER TABLE `outbox` ADD `kind` text DEFAULT 'real' NOT NULL;",
-      "ALTER TABLE `outbox` ADD `lane` integer DEFAULT 0 NOT NULL;",
+      'ALTER TABLE `outbox` ADD `lane` integer DEFAULT 0 NOT NULL;',
       "ALTER TABLE `outbox` ADD `domain` text DEFAULT '-' NOT NULL;",
       "ALTER TABLE `outbox` ADD `requester_key` text DEFAULT '' NOT NULL;",
-      "ALTER TABLE `outbox` ADD `seq` integer;",
-      "ALTER TABLE `outbox` ADD `purge_at` integer DEFAULT 0 NOT NULL;",
+      'ALTER TABLE `outbox` ADD `seq` integer;',
+      'ALTER TABLE `outbox` ADD `purge_at` integer DEFAULT 0 NOT NULL;',
       "CREATE INDEX `outbox_lane` ON `outbox` (`lane`,`next_at`) WHERE state = 'pending';",
       "CREATE INDEX `outbox_turn` ON `outbox` (`lane`,`domain`,`next_at`) WHERE state = 'pending';",
-      "CREATE INDEX `outbox_state` ON `outbox` (`state`,`created_at`);",
+      'CREATE INDEX `outbox_state` ON `outbox` (`state`,`created_at`);',
       "CREATE INDEX `outbox_expires_at` ON `outbox` (`expires_at`) WHERE state = 'pending';",
-      "CREATE INDEX `outbox_purge_at` ON `outbox` (`purge_at`);",
-      "CREATE INDEX `outbox_requester` ON `outbox` (`requester_key`,`created_at`) WHERE seq IS NOT NULL;",
-      "CREATE UNIQUE INDEX `outbox_seq` ON `outbox` (`seq`);",
-      "CREATE INDEX `outbox_recipient` ON `outbox` (`recipient_key`,`limit_group`,`created_at`);",
-      "DROP INDEX `session_live_by_user`;",
-      "CREATE INDEX `session_user` ON `session` (`user_id`,`ended_at`,`created_at`);",
-      "CREATE INDEX `one_time_pending_registration` ON `one_time` (`expires_at`) WHERE purpose = 'registration' AND spent_at IS NULL;"
-    ]
-  }
+      'CREATE INDEX `outbox_purge_at` ON `outbox` (`purge_at`);',
+      'CREATE INDEX `outbox_requester` ON `outbox` (`requester_key`,`created_at`) WHERE seq IS NOT NULL;',
+      'CREATE UNIQUE INDEX `outbox_seq` ON `outbox` (`seq`);',
+      'CREATE INDEX `outbox_recipient` ON `outbox` (`recipient_key`,`limit_group`,`created_at`);',
+      'DROP INDEX `session_live_by_user`;',
+      'CREATE INDEX `session_user` ON `session` (`user_id`,`ended_at`,`created_at`);',
+      "CREATE INDEX `one_time_pending_registration` ON `one_time` (`expires_at`) WHERE purpose = 'registration' AND spent_at IS NULL;",
+    ],
+  },
 ];
