@@ -7,6 +7,7 @@ import {
   closeSync,
   constants,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -16,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { platform, tmpdir } from 'node:os';
 import Libsql from 'libsql';
 import { DatabaseRefused } from './database.ts';
@@ -93,10 +94,28 @@ function look(path: string): Stats | undefined {
   }
 }
 
+/**
+ * Makes the directory of the default `database.url`, and no other: a volume that is not mounted must
+ * not start an empty service.
+ */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  if (directory !== resolve('data'))
+    throw new DatabaseRefused(
+      `${directory}, the directory of database.url, doesn't exist. Mount its volume, or make it, and start again.`,
+    );
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (cause) {
+    if (reason(cause) === 'EEXIST') return;
+    throw new DatabaseRefused(`${directory} can't be made: ${reason(cause)}.`, { cause });
+  }
+}
+
 function make(path: string): PreparedFile {
   refuseOrphanedLog(path);
+  makeDirectory(dirname(path));
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     // SQLite gives its -wal and -shm files the mode of the database.
     closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600));
   } catch (cause) {

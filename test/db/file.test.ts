@@ -13,17 +13,20 @@ const refused = (url: string, options: Partial<OpenOptions> = {}) =>
     .rejects;
 
 describe.each(['auto', 'client'] as const)('driver %s', (driver) => {
-  test('a new file, its log and its index are 0600, and directories made for it 0700', async () => {
-    const directory = temporaryDirectory();
-    const path = join(directory, 'var', 'data', 'test.db');
+  test('a new file, its log and its index are 0600', async () => {
+    const path = join(temporaryDirectory(), 'test.db');
     const db = await open(path, { driver });
     await db.write([addQuietly({ name: 'a' })]);
     expect([path, `${path}-wal`, `${path}-shm`].map(mode)).toEqual(['600', '600', '600']);
-    expect([join(directory, 'var'), join(directory, 'var', 'data')].map(mode)).toEqual([
-      '700',
-      '700',
-    ]);
     expect(db).toMatchObject({ isNew: true, location: path });
+  });
+
+  test('a volume that is not mounted starts no empty service: a missing directory is refused', async () => {
+    const directory = join(temporaryDirectory(), 'not-mounted');
+    await expect(open(join(directory, 'test.db'), { driver })).rejects.toThrow(
+      `${directory}, the directory of database.url, doesn't exist. Mount its volume, or make it, and start again.`,
+    );
+    expect(existsSync(directory)).toBe(false);
   });
 
   test("an existing directory's and file's mode stay, and a file that others can read is warned of", async () => {
