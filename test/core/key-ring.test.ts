@@ -114,6 +114,37 @@ describe('signing keys by schedule', () => {
   });
 });
 
+test('internal keys rotate by schedule; a device token outlives that, and dies with its key', async () => {
+  const own = await createTestApp({ config: '[throttle]\nattempts = 10\n' });
+  const user = await own.register();
+  const { body } = await own.login(user.username);
+  const { signingKeys, deviceTokens } = own.kernel;
+  const subject = {
+    id: JSON.parse(Buffer.from(body.access_token.split('.')[1], 'base64url').toString()).sub,
+    epoch: 0,
+  };
+  const device = deviceTokens.deviceOf(body.device_token, subject);
+  expect(device).not.toBeNull();
+  const before = signingKeys.list().filter(({ purpose }) => purpose === 'internal').length;
+  own.clock.advance(90 * 24 * 60 * MINUTE);
+  await signingKeys.ensureNext();
+  const internal = signingKeys.list().filter(({ purpose }) => purpose === 'internal');
+  expect(internal.length).toBe(before + 1);
+  await signingKeys.ensureNext();
+  expect(signingKeys.list().filter(({ purpose }) => purpose === 'internal')).toHaveLength(
+    before + 1,
+  );
+  own.clock.advance(24 * 60 * MINUTE + 1_000);
+  expect(internal.map(({ state }) => state)).toContain('next');
+  expect(deviceTokens.deviceOf(body.device_token, subject)).toBe(device);
+  const later = deviceTokens.mint(subject);
+  await signingKeys.rotate('internal', 0, { withdraw: true });
+  expect(deviceTokens.deviceOf(body.device_token, subject)).toBeNull();
+  expect(deviceTokens.deviceOf(later, subject)).toBeNull();
+  expect(deviceTokens.deviceOf(deviceTokens.mint(subject), subject)).not.toBeNull();
+  await own.stop();
+});
+
 test('ASVS 7.3.2: no access token outlives the absolute end of its session', async () => {
   const own = await createTestApp({ config: '[sessions]\nrefresh_ttl = "1h"\nidle_ttl = "1h"\n' });
   const user = await own.register();

@@ -57,10 +57,12 @@ export interface SigningKeys {
   internalKeyAt(now: number): JwsKey;
   internalKeyByKid(kid: string): JwsKey | undefined;
   /**
-   * A key for device tokens and the names of unknown accounts, derived from the first internal key:
-   * it outlives rotation.
+   * A key for what only has to look random, as the names of unknown accounts: derived from the first
+   * internal key, it outlives rotation and withdrawal.
    */
   readonly derivedKey: KeyObject;
+  /** Keys of device tokens, each derived from an internal key that verifies; the first one signs. */
+  deviceKeys(): readonly KeyObject[];
   /** Public keys to show, the active one first. Empty under HS256. */
   published(): readonly { readonly jwk: PublicJwk; readonly pem: string }[];
   /** Moves when `published()` does. */
@@ -110,6 +112,7 @@ export async function createSigningKeys(
   let byKid = new Map<string, RingKey>();
   let published: { jwk: PublicJwk; pem: string }[] = [];
   let active: JwsKey | undefined;
+  let deviceKeys: readonly KeyObject[] = [];
   let nextChangeAt = 0;
   let computedAt = 0;
   let version = 0;
@@ -126,6 +129,11 @@ export async function createSigningKeys(
             publicJwk === null || pem === null ? [] : [{ jwk: publicJwk, pem }],
           )
         : [];
+    const signer = internalSignerOf(ring, now);
+    deviceKeys = ring
+      .filter((key) => key.purpose === 'internal' && stillVerifies(key))
+      .sort((a, b) => Number(b === signer) - Number(a === signer))
+      .map(deriveKey);
     computedAt = now;
     version++;
   };
@@ -179,6 +187,15 @@ export async function createSigningKeys(
         key.purpose === purpose && key.state !== 'withdrawn' && key.activatesAt <= clock.now(),
     );
 
+  const insertNext = async (purpose: KeyPurpose): Promise<void> => {
+    const now = clock.now();
+    const last = latest(purpose);
+    const hasNext = ring.some((key) => key.purpose === purpose && key.activatesAt > now);
+    const due = (last?.activatesAt ?? Infinity) + policy.rotationMs;
+    if (!hasNext && now >= due - policy.publishAheadMs)
+      await insert(purpose, Math.max(now + policy.publishAheadMs, due));
+  };
+
   await refresh();
   if (use === 'serve') {
     if (latest('internal') === undefined) await insert('internal', clock.now());
@@ -211,6 +228,10 @@ export async function createSigningKeys(
     },
     internalKeyByKid: (kid) => verifier('internal', kid),
     derivedKey,
+    deviceKeys: () => {
+      current();
+      return deviceKeys;
+    },
     published: () => {
       current();
       return published;
@@ -233,20 +254,8 @@ export async function createSigningKeys(
     },
     refresh,
     ensureNext: async () => {
-      if (shared !== undefined) return;
-      const now = clock.now();
-      const last = latest('access');
-      const hasNext = ring.some((key) => key.purpose === 'access' && key.activatesAt > now);
-      if (
-        last === undefined ||
-        hasNext ||
-        now < last.activatesAt + policy.rotationMs - policy.publishAheadMs
-      )
-        return;
-      await insert(
-        'access',
-        Math.max(now + policy.publishAheadMs, last.activatesAt + policy.rotationMs),
-      );
+      if (shared === undefined) await insertNext('access');
+      await insertNext('internal');
     },
     rotate: async (purpose, delayMs, options) => {
       if (purpose === 'access' && shared !== undefined)

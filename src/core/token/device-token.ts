@@ -1,7 +1,8 @@
 /**
  * Device tokens: opaque to the caller, good for one thing alone, attempt counters of one's own at
- * sign-in. A keyed hash over the user, the device and the user's epoch: nothing is stored, and a
- * password change voids those of whoever knew the old one.
+ * sign-in. A keyed hash over the user, the device and the user's epoch: nothing is stored, a password
+ * change voids those of whoever knew the old one, and the withdrawal of an internal key those that
+ * were made with it.
  */
 import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -24,24 +25,27 @@ export interface DeviceTokens {
 }
 
 export interface DeviceTokenDeps {
-  readonly signingKeys: { readonly derivedKey: KeyObject };
+  readonly signingKeys: { deviceKeys(): readonly KeyObject[] };
   readonly random: Random;
 }
 
 export function createDeviceTokens({ signingKeys, random }: DeviceTokenDeps): DeviceTokens {
-  const tag = ({ id, epoch }: Subject, device: string): string =>
-    createHmac('sha256', signingKeys.derivedKey)
+  const tag = (key: KeyObject, { id, epoch }: Subject, device: string): string =>
+    createHmac('sha256', key)
       .update(`postern device\n${id}\n${epoch}\n${device}`)
       .digest('base64url');
   return {
     mint: (user) => {
+      const [key] = signingKeys.deviceKeys();
+      if (key === undefined) throw new Error('no internal key');
       const device = random.bytes(DEVICE_BYTES).toString('base64url');
-      return `d1.${device}.${tag(user, device)}`;
+      return `d1.${device}.${tag(key, user, device)}`;
     },
     deviceOf: (token, user) => {
       const [, device, given] = FORM.exec(token) ?? [];
       if (device === undefined || given === undefined) return null;
-      return constantTimeEqual(given, tag(user, device)) ? device : null;
+      const isTagged = (key: KeyObject) => constantTimeEqual(given, tag(key, user, device));
+      return signingKeys.deviceKeys().some(isTagged) ? device : null;
     },
   };
 }
