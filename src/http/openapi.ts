@@ -109,7 +109,7 @@ function openapi(
 
 function operationId(route: AnyRoute): string {
   const words = route.path.split(/[^A-Za-z0-9]+/).filter((word) => word !== '');
-  return [route.method, ...words]
+  return [route.method, ...(words.length === 0 ? ['index'] : words)]
     .map((word, index) => (index === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1)))
     .join('');
 }
