@@ -6,6 +6,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { apiPages } from './api-docs.mjs';
+import { clientTypes } from './client-types.mjs';
 
 const root = new URL('../', import.meta.url);
 const bundle = new URL('node_modules/.cache/postern-docs.mjs', root);
@@ -30,3 +31,7 @@ for (const { path, content } of apiPages(
   await read('src/http/examples.json'),
 ))
   await writeFile(new URL(path, root), content);
+await writeFile(
+  new URL('packages/client/src/api.ts', root),
+  clientTypes(await read('docs/openapi.json')),
+);

@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { apiPages } from '../../scripts/api-docs.mjs';
+import { clientTypes } from '../../scripts/client-types.mjs';
 
 const read = (path: string): string =>
   readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -18,4 +19,9 @@ test.each(pages.map(({ path, content }) => [path, content] as const))(
 test('no page is left over', () =>
   expect(readdirSync(new URL('../../docs/api', import.meta.url)).sort()).toEqual(
     pages.map(({ path }) => path.slice('docs/api/'.length)).sort(),
+  ));
+
+test('the types of @postern/client are those of the document', () =>
+  expect(read('packages/client/src/api.ts')).toBe(
+    clientTypes(JSON.parse(read('docs/openapi.json'))),
   ));
