@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests that start the service in their own process, and talk HTTP to it. */
 const HTTP = [
-  'test/{account,email,siblings,verifier,http,mfa,passkey,password,session,token}/**/*.test.ts',
+  'test/{account,client,email,siblings,verifier,http,mfa,passkey,password,session,token}/**/*.test.ts',
   'test/contract/{openapi,problems,security-rules,sign-in-paths}.test.ts',
   'test/core/{housekeeping,key-ring}.test.ts',
   'test/delivery/courier.test.ts',

@@ -3,8 +3,10 @@
  * is TypeScript, which Node 20 does not run, so it is bundled first, beside node_modules for the
  * sake of the addons that it names.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
+import { apiPages } from './api-docs.mjs';
+import { clientTypes } from './client-types.mjs';
 
 const root = new URL('../', import.meta.url);
 const bundle = new URL('node_modules/.cache/postern-docs.mjs', root);
@@ -21,3 +23,15 @@ const { PAGES } = await import(bundle.href);
 await rm(bundle);
 await mkdir(new URL('docs/', root), { recursive: true });
 for (const { path, content } of PAGES) await writeFile(new URL(path, root), content());
+const read = async (/** @type {string} */ path) =>
+  JSON.parse(await readFile(new URL(path, root), 'utf8'));
+await mkdir(new URL('docs/api/', root), { recursive: true });
+for (const { path, content } of apiPages(
+  await read('docs/openapi.json'),
+  await read('src/http/examples.json'),
+))
+  await writeFile(new URL(path, root), content);
+await writeFile(
+  new URL('packages/client/src/api.ts', root),
+  clientTypes(await read('docs/openapi.json')),
+);

@@ -14,6 +14,8 @@ export const REFUSALS = {
   refresh_token_expired: 'The session has reached the end of its life. Sign in again.',
   refresh_token_reused:
     'The refresh token was used before, so the session was ended. Sign in again.',
+  refresh_cookie_missing:
+    'No refresh token came: no cookie, and none in the body or as Authorization. Sign in again.',
   session_revoked: 'The session has ended. Sign in again.',
   invalid_api_key:
     'The API key is wrong, expired or revoked. Send it as HTTP Basic (id and secret), or as Postern-Key: id:secret.',

@@ -28,6 +28,7 @@ export function httpDeps({ config, kernel }: Pick<RunningApp, 'config' | 'kernel
     random,
     settings: {
       hsts: server.hsts && server.public_url.startsWith('https:'),
+      publicOrigin: new URL(server.public_url).origin,
       corsOrigins: server.cors_origins,
       cookieOrigins: cookies.enabled ? cookies.allowed_origins : [],
       trustedProxies: server.trusted_proxies,

@@ -66,7 +66,12 @@ export async function assemble(
   const running = await refusing(() => createApp(config, edge, features));
   prometheus?.observe(metricSources(running.kernel, config, watchBackups(db)));
   const { name, public_url } = config.server;
-  const routes = withOpenapi(running.routes, { title: name, version: VERSION, issuer: public_url });
+  const routes = withOpenapi(running.routes, {
+    title: name,
+    version: VERSION,
+    issuer: public_url,
+    factors: running.kernel.factors.active.map((factor) => factor.name),
+  });
   const onRequest = prometheus === undefined ? {} : { onRequest: prometheus.metrics.request };
   return { running, http: createServer(httpDeps(running), routes, onRequest) };
 }

@@ -2,6 +2,7 @@
 import { EVENTS } from '../lib/events.ts';
 import { METRICS } from '../lib/metrics.ts';
 import type { MetricMeaning } from '../lib/metrics.ts';
+import { FAULT_CODES, PROBLEM_MEMBERS } from '../http/fault-codes.ts';
 import { catalogue, problemType } from '../http/problems.ts';
 import { configurationPage, exampleConfig } from '../config/example.ts';
 import { EXIT_CODES, verbHelp } from './help.ts';
@@ -29,13 +30,26 @@ function errorsPage(): string {
       null,
       2,
     );
-    return `## ${code}\n\n${status} ${title}. ${detail}\n\n\`\`\`json\n${example}\n\`\`\`\n`;
+    const members = PROBLEM_MEMBERS.filter(({ of }) => of === code).map(
+      ({ member, meaning }) => `- \`${member}\`: ${meaning}\n`,
+    );
+    const more = members.length === 0 ? '' : `\n${members.join('')}`;
+    return `## ${code}\n\n${status} ${title}. ${detail}\n${more}\n\`\`\`json\n${example}\n\`\`\`\n`;
   });
+  const faults = Object.entries(FAULT_CODES).map(
+    ([code, { cause, remedy }]) => `| \`${code}\` | ${cause} | ${remedy} |`,
+  );
   return [
     '# Errors\n',
     'Every refusal is `application/problem+json` (RFC 9457). Programs switch on `code`, which is stable; `detail` is for people and may change. `request_id` finds the line in the log.',
     'With `invalid_request`, `errors` names each fault: a `pointer` into the body (RFC 6901), a `code` and a sentence. `Retry-After` (seconds) comes with 429 and 503.\n',
+    'Every problem has `type`, `title`, `status`, `detail`, `code` and `request_id`; what single ones have besides stands under their heading.\n',
     ...codes,
+    '## Codes of errors[]\n',
+    'Inside `invalid_request`, and in `errors` of `POST /password/check`.\n',
+    '| code | cause | remedy |\n| --- | --- | --- |',
+    ...faults,
+    '',
   ].join('\n');
 }
 

@@ -36,3 +36,36 @@ export function readCookie(header: string | null, name: string): string | null {
 export function demandOrigin(origin: string | null, allowed: readonly string[]): void {
   if (origin === null || !allowed.includes(origin)) throw new Refusal('origin_not_allowed');
 }
+
+/** What a page is told that its browser would keep the cookie from. */
+export const OTHER_SITE =
+  'The page and this service are different sites, so the browser does not keep the refresh cookie (SameSite=Strict). Use one host name for both (localhost and 127.0.0.1 are two) or subdomains of one domain, or leave "cookie" out.';
+
+/**
+ * The browser says whether page and service are of one site: a proxy may have rewritten Host.
+ *
+ * @throws {Refusal} origin_not_allowed when the cookie would be dropped in silence
+ */
+export function demandSameSite(secFetchSite: string | null): void {
+  if (secFetchSite === 'cross-site')
+    throw new Refusal('origin_not_allowed', { detail: OTHER_SITE });
+}
+
+/**
+ * Whether Origin and Host are surely of different sites. Without the list of public suffixes the
+ * last two labels are compared, so that `a.co.uk` and `b.co.uk` pass for one.
+ */
+export function isOtherSite(origin: string | null, host: string | null): boolean {
+  if (origin === null || host === null || !URL.canParse(origin)) return false;
+  if (!URL.canParse(`http://${host}`)) return false;
+  const page = new URL(origin).hostname;
+  const own = new URL(`http://${host}`).hostname;
+  if (page === own) return false;
+  return IP_HOST.test(page) || IP_HOST.test(own) || siteOf(page) !== siteOf(own);
+}
+
+const IP_HOST = /^(?:\[.*\]|\d{1,3}(?:\.\d{1,3}){3})$/;
+
+function siteOf(hostname: string): string {
+  return hostname.split('.').slice(-2).join('.');
+}

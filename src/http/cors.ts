@@ -44,7 +44,8 @@ export function createCors(
       return {
         ...headers(origin),
         'access-control-allow-methods': methods.join(', '),
-        'access-control-allow-headers': 'Authorization, Content-Type, X-Request-Id, Traceparent',
+        'access-control-allow-headers':
+          'Authorization, Content-Type, X-Request-Id, Traceparent, Tracestate, Baggage, Sentry-Trace',
         'access-control-max-age': '600',
       };
     },

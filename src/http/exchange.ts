@@ -27,6 +27,8 @@ export interface ExchangeShared {
   /** Those of every error of an OAuth endpoint, completed. */
   readonly oauthHeaders: HeaderRecord;
   readonly cors: Cors | undefined;
+  /** Told of the Origin of each request that has one. */
+  readonly noteOrigin: (origin: string, host: string | undefined) => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly requestId: (given: string | undefined) => string;
@@ -172,13 +174,15 @@ export class Exchange implements Call<unknown> {
     more: HeaderRecord | undefined,
     problem: Refusal | undefined,
   ): Response {
-    const { cors } = this.#shared;
+    const { cors, noteOrigin } = this.#shared;
     const { arrival } = this;
+    const origin = arrival.header('origin');
+    if (origin !== undefined) noteOrigin(origin, arrival.header('host'));
     // A copy of one shape: what has the id's name already costs no more than its clone.
     const all: Record<string, string> = { ...headers, 'x-request-id': this.requestId };
     if (cors !== undefined) {
       const { vary } = all;
-      Object.assign(all, cors.headers(arrival.header('origin')));
+      Object.assign(all, cors.headers(origin));
       if (vary !== undefined) all['vary'] = `${vary}, ${all['vary']}`;
     }
     if (more !== undefined) Object.assign(all, more);

@@ -36,7 +36,8 @@ export function readablePath(incoming: IncomingMessage): string | null {
 }
 
 const USUAL_TARGET = /^\/[!$&-;=?@A-Z[\]_a-z~]*$/;
-const USUAL_HOST = /^(?:[a-z0-9._-]*[a-z]|\d{1,3}(?:\.\d{1,3}){3})(?::[1-9]\d{3})?$/;
+const USUAL_HOST =
+  /^(?:[a-z0-9._-]*[a-z]|\d{1,3}(?:\.\d{1,3}){3})(?::(?:[1-9]\d{3}|[1-5]\d{4}|6[0-4]\d{3}))?$/;
 
 /**
  * `@hono/node-server` makes a URL of target and host, and fails on some that are no fault. Routes

@@ -6,7 +6,9 @@
  */
 import * as z from 'zod';
 import type { RefusalCode } from '../refusal.ts';
+import { isJsonObject } from '../lib/json.ts';
 import { DEVICE_HEADERS } from './device.ts';
+import { examplesMember, examplesOf } from './examples.ts';
 import { oauthErrorResponses } from './oauth-openapi.ts';
 import { componentsOut } from './openapi-components.ts';
 import type { Json } from './openapi-components.ts';
@@ -74,11 +76,48 @@ const ProblemSchema = z
   })
   .meta({ id: 'Problem' });
 
-/** The document of these routes; `issuer` becomes its server. */
-function openapi(
-  routes: readonly AnyRoute[],
-  info: { title: string; version: string; issuer: string },
-): Json {
+const TAGS: Readonly<Record<string, string>> = {
+  Account: 'Registering, the profile, the e-mail address, the end of an account.',
+  'Sign-in': 'First and second factors, and presenting one again.',
+  Sessions: 'Refresh tokens, signing out, the list of sessions.',
+  Password: 'Checking, forgetting and setting a password.',
+  Factors: 'Authenticator apps, passkeys, recovery codes.',
+  Services: 'For those who verify tokens: keys, metadata, introspection.',
+  Operations: 'Whether the service lives, and this document.',
+};
+
+export interface DocumentInfo {
+  readonly title: string;
+  readonly version: string;
+  /** Becomes the document's server. */
+  readonly issuer: string;
+  /** Names of the factors that are on. */
+  readonly factors: readonly string[];
+}
+
+/** The tags of these routes, those that are not ours without a description. */
+function tagsOf(routes: readonly AnyRoute[]): readonly Json[] {
+  return [...new Set(routes.map(({ tag }) => tag))].map((name) => ({
+    name,
+    ...(TAGS[name] === undefined ? {} : { description: TAGS[name] }),
+  }));
+}
+
+/** Says which factors there are: no schema knows, for a factor is a plug-in. */
+function enumerateFactors(components: ReadonlyMap<string, unknown>, factors: readonly string[]) {
+  for (const name of ['MfaRequired', 'Problem']) {
+    const properties = memberOf(components.get(name), 'properties');
+    const items = memberOf(memberOf(properties, 'factors'), 'items');
+    if (isJsonObject(items)) items['enum'] = factors;
+  }
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return isJsonObject(value) ? value[name] : undefined;
+}
+
+/** The document of these routes. */
+function openapi(routes: readonly AnyRoute[], info: DocumentInfo): Json {
   const paths: Record<string, Json> = {};
   const components = new Map<string, unknown>();
   const schema = (type: z.ZodType, io: 'input' | 'output'): unknown =>
@@ -92,6 +131,7 @@ function openapi(
       route.kind === 'document' ? documentOperation(route) : operationOf(route, schema);
     paths[route.path] = { ...paths[route.path], [route.method]: operation };
   }
+  enumerateFactors(components, info.factors);
   return {
     openapi: '3.1.1',
     info: {
@@ -100,9 +140,11 @@ function openapi(
       summary: 'Headless authentication: accounts, sessions, tokens.',
       description:
         'Every refusal is application/problem+json (RFC 9457) with a stable `code`. Unknown members of a body are refused. Every answer carries X-Request-Id.',
+      contact: { name: 'The operators of this service' },
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: info.issuer }],
+    tags: tagsOf(routes),
     paths,
     components: {
       schemas: Object.fromEntries(components),
@@ -113,7 +155,7 @@ function openapi(
 
 function operationId(route: AnyRoute): string {
   const words = route.path.split(/[^A-Za-z0-9]+/).filter((word) => word !== '');
-  return [route.method, ...words]
+  return [route.method, ...(words.length === 0 ? ['index'] : words)]
     .map((word, index) => (index === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1)))
     .join('');
 }
@@ -172,6 +214,7 @@ function operationOf(
     }).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
   );
   const base = common(route);
+  const examples = examplesOf(route.method, route.path);
   return {
     ...base,
     ...(isFresh
@@ -187,7 +230,12 @@ function operationOf(
       : {
           requestBody: {
             required: route.bodyOptional !== true,
-            content: { [bodyType]: { schema: schema(route.body, 'input') } },
+            content: {
+              [bodyType]: {
+                schema: schema(route.body, 'input'),
+                ...examplesMember(examples.request),
+              },
+            },
           },
         }),
     responses: {
@@ -196,14 +244,26 @@ function operationOf(
         ...(Object.keys(headers).length === 0 ? {} : { headers }),
         ...(route.reply === undefined
           ? {}
-          : { content: { 'application/json': { schema: schema(route.reply, 'output') } } }),
+          : {
+              content: {
+                'application/json': {
+                  schema: schema(route.reply, 'output'),
+                  ...examplesMember(examples.answers.get(route.status)),
+                },
+              },
+            }),
       },
       ...(route.accepted === undefined
         ? {}
         : {
             202: {
               description: 'Accepted; the answer says what is next.',
-              content: { 'application/json': { schema: schema(route.accepted.reply, 'output') } },
+              content: {
+                'application/json': {
+                  schema: schema(route.accepted.reply, 'output'),
+                  ...examplesMember(examples.answers.get(202)),
+                },
+              },
             },
           }),
       ...(route.protocol === 'oauth'
@@ -214,10 +274,7 @@ function operationOf(
 }
 
 /** The routes with one more that serves the document of all of them. */
-export function withOpenapi(
-  routes: readonly AnyRoute[],
-  info: { title: string; version: string; issuer: string },
-): readonly AnyRoute[] {
+export function withOpenapi(routes: readonly AnyRoute[], info: DocumentInfo): readonly AnyRoute[] {
   const own = document({
     path: '/openapi.json',
     tag: 'Operations',

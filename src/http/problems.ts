@@ -18,6 +18,7 @@ export const PROBLEMS: Readonly<Record<RefusalCode, Problem>> = {
   invalid_token: { status: 401, title: 'Invalid token' },
   refresh_token_expired: { status: 401, title: 'Refresh token expired' },
   refresh_token_reused: { status: 401, title: 'Refresh token reused' },
+  refresh_cookie_missing: { status: 401, title: 'Refresh cookie missing' },
   session_revoked: { status: 401, title: 'Session revoked' },
   invalid_api_key: { status: 401, title: 'Invalid API key' },
   invalid_target: { status: 400, title: 'Invalid target' },

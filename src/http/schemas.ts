@@ -12,6 +12,10 @@ export const UserReply = z
         'The proved address; when there is none, the pending one, with email_verified false.',
     }),
     email_verified: z.boolean(),
+    pending_email: z.string().nullable().meta({
+      description:
+        'The address that waits for POST /email/verify; until then it opens and reserves nothing.',
+    }),
     phone: z.string().nullable(),
     phone_verified: z.boolean(),
     display_name: z.string().nullable(),
@@ -32,6 +36,7 @@ export function userReply(
     username: user.username,
     email: user.email ?? user.pendingEmail,
     email_verified: user.email !== null,
+    pending_email: user.pendingEmail,
     phone: null,
     phone_verified: false,
     display_name: user.displayName,

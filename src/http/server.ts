@@ -19,6 +19,7 @@ import type { HeaderRecord } from './answer.ts';
 import { NodeArrival, WebArrival } from './arrival.ts';
 import type { Arrival, ClientAddress, NodeAddress } from './arrival.ts';
 import { createCors } from './cors.ts';
+import { corsNotice } from './cors-notice.ts';
 import type { GiveDevice } from './device.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeShared } from './exchange.ts';
@@ -40,6 +41,8 @@ import type { UnparsedFault } from './unparsed.ts';
 /** What the configuration says of HTTP. */
 export interface HttpSettings {
   readonly hsts: boolean;
+  /** The origin of server.public_url. */
+  readonly publicOrigin: string;
   readonly corsOrigins: readonly string[];
   /** Origins that may send the refresh cookie. */
   readonly cookieOrigins: readonly string[];
@@ -86,6 +89,10 @@ export interface HttpServer {
   acceptFailed(error: Error): void;
 }
 
+function ownOrigins({ publicOrigin, corsOrigins, cookieOrigins }: HttpSettings): readonly string[] {
+  return [publicOrigin, ...corsOrigins, ...cookieOrigins];
+}
+
 // Kept, for the stack that an Error takes along is most of what such an answer would cost.
 const NOT_FOUND = new Refusal('not_found');
 const METHOD_NOT_ALLOWED = new Refusal('method_not_allowed');
@@ -104,6 +111,7 @@ export function createServer(
     problemHeaders: complete(PROBLEM_HEADERS),
     oauthHeaders: complete(OAUTH_ERROR_HEADERS),
     cors: createCors(settings.corsOrigins, settings.cookieOrigins),
+    noteOrigin: corsNotice(ownOrigins(settings), log),
     clock: deps.clock,
     log,
     requestId: requestIds(deps.random),
@@ -145,6 +153,8 @@ export function createServer(
     const exchange = new Exchange(shared, arrivalOf(context), '');
     const methods = methodsOf(path);
     const { method } = exchange.arrival;
+    // Mounted, a path and the same with a slash behind are one here, but not to Hono.
+    if (methods.includes(method)) return exchange.refuse(NOT_FOUND);
     const allowed = [...methods, 'OPTIONS'];
     if (method === 'OPTIONS' && methods.length > 0) return exchange.preflight(allowed);
     if (methods.length > 0 || method === 'TRACE' || method === 'TRACK')

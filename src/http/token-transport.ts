@@ -4,12 +4,15 @@
  */
 import * as z from 'zod';
 import type { Authenticated, Authentication } from '../core/factor/authentication.ts';
-import { invalidRequest } from '../refusal.ts';
+import { Refusal, invalidRequest } from '../refusal.ts';
 import {
   DEVICE_COOKIE,
   REFRESH_COOKIE,
   clearCookie,
+  OTHER_SITE,
   demandOrigin,
+  demandSameSite,
+  isOtherSite,
   readCookie,
   setCookie,
 } from './cookies.ts';
@@ -101,6 +104,7 @@ export function demandCookies(
     throw invalidRequest({ pointer: '/cookie', code: 'not_enabled', detail });
   }
   demandOrigin(call.header('origin'), allowed_origins);
+  demandSameSite(call.header('sec-fetch-site'));
 }
 
 export interface PresentedToken {
@@ -112,7 +116,8 @@ export interface PresentedToken {
  * The refresh token of a request: body, else Authorization, else the cookie (which needs a listed
  * Origin).
  *
- * @throws {Refusal} invalid_request when there is none, invalid_token, origin_not_allowed
+ * @throws {Refusal} invalid_request or, where cookies are on, refresh_cookie_missing when there is
+ *   none; invalid_token, origin_not_allowed
  */
 export function presentedToken(
   { enabled, allowed_origins }: CookiePolicy,
@@ -124,11 +129,20 @@ export function presentedToken(
   if (bearer !== null) return { token: bearer, from: 'authorization' };
   const cookie = enabled ? readCookie(call.header('cookie'), REFRESH_COOKIE) : null;
   if (cookie === null || cookie === '') {
+    if (enabled) throw cookieMissing(call);
     const detail = 'Send the refresh token.';
     throw invalidRequest({ pointer: '/refresh_token', code: 'required', detail });
   }
   demandOrigin(call.header('origin'), allowed_origins);
   return { token: cookie, from: 'cookie' };
+}
+
+/** The browser keeps a Strict cookie from pages of another site, and tells nobody. */
+function cookieMissing(call: Call<unknown>): Refusal {
+  const site = call.header('sec-fetch-site');
+  const isElsewhere =
+    site === null ? isOtherSite(call.header('origin'), call.header('host')) : site === 'cross-site';
+  return new Refusal('refresh_cookie_missing', isElsewhere ? { detail: OTHER_SITE } : {});
 }
 
 /** The device token of a sign-in: body, else its cookie. */

@@ -47,6 +47,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'X-Forwarded-For came from a peer (client.address) that is not in server.trusted_proxies, and was not believed; at most one line a minute.',
   },
+  'cors.refused': {
+    level: 'warn',
+    sentence:
+      'A page of an origin that is not in server.cors_origins called, so that its browser kept the answer from it; the message is the line to add. Once for each origin, for at most 32 of them.',
+  },
   'http.unparsed': {
     level: 'info',
     sentence: 'A connection sent something that is not an HTTP request.',
@@ -87,6 +92,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'warn',
     sentence:
       'A passkey repeated an earlier signature counter, so it may have been cloned. It was refused, and its user was notified.',
+  },
+  'passkey.origin_refused': {
+    level: 'warn',
+    sentence:
+      'A passkey was used on a page of an origin that is not in passkeys.origins, and was refused; origin names it, and the message says what to add.',
   },
   'session.reauthenticated': {
     level: 'info',

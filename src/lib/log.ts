@@ -28,6 +28,8 @@ export interface LogFields {
   /** A reason from a closed list. */
   readonly reason?: string;
   readonly count?: number;
+  /** An origin as browsers spell it. */
+  readonly origin?: string;
   readonly kid?: string;
   readonly algorithm?: string;
   readonly version?: string;

@@ -71,6 +71,23 @@ describe('/me', () => {
     }
   });
 
+  test('a pending address is shown to its owner beside the one in force', async () => {
+    const { access } = await app.register();
+    const email = 'pending-seen@example.com';
+    const shown = async (): Promise<unknown[]> => {
+      const { body } = await app.call('GET', '/me', { token: access });
+      return [body.email, body.email_verified, body.pending_email];
+    };
+    expect(await shown()).toEqual([null, false, null]);
+    await app.call('PATCH', '/me', { token: access, body: { email } });
+    expect(await shown()).toEqual([email, false, email]);
+    const code = (await app.emails(email))[0]?.values['code'];
+    await app.call('POST', '/email/verify', { token: access, body: { code } });
+    expect(await shown()).toEqual([email, true, null]);
+    await app.call('PATCH', '/me', { token: access, body: { email: 'another@example.com' } });
+    expect(await shown()).toEqual([email, true, 'another@example.com']);
+  });
+
   test('fifty renames in parallel to one name: one winner', async () => {
     const users = await Promise.all(Array.from({ length: 10 }, () => app.register()));
     const replies = await Promise.all(

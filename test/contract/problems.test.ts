@@ -97,6 +97,8 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
     app.clock.advance(11_000);
     return refresh(token);
   },
+  refresh_cookie_missing: () =>
+    closed.call('POST', '/refresh', { headers: { origin: 'https://web.example.com' } }),
   session_revoked: async () => {
     const { access } = await app.register();
     await app.call('POST', '/logout/all', { token: access });

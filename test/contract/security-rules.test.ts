@@ -132,6 +132,7 @@ describe('accounts', () => {
       'email_verified',
       'id',
       'mfa_enabled',
+      'pending_email',
       'phone',
       'phone_verified',
       'updated_at',

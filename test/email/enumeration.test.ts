@@ -273,7 +273,14 @@ describe('E02: PATCH /me with an address', () => {
       });
       return {
         ...reply,
-        body: { ...reply.body, email: '', created_at: '', updated_at: '', id: '' },
+        body: {
+          ...reply.body,
+          email: '',
+          pending_email: '',
+          created_at: '',
+          updated_at: '',
+          id: '',
+        },
       };
     };
     const free = newAddress();

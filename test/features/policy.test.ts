@@ -7,6 +7,7 @@ import { withoutContextWords } from '../../src/core/password/context-words.ts';
 import { normalizePassword, passwordFaults } from '../../src/core/password/policy.ts';
 import type { PasswordContext, PasswordPolicy } from '../../src/core/password/policy.ts';
 import { passwordScore } from '../../src/core/password/score.ts';
+import { testRandom } from '../support/random.ts';
 
 const common = commonPasswords(readFileSync(OUTPUT));
 const policy: PasswordPolicy = { minLength: 8, common };
@@ -249,3 +250,75 @@ describe('the score', () => {
     ['kq9#vX2!mZ7&pL4@', 4],
   ])('%j scores %i', (password, score) => expect(passwordScore(policy, password, ada)).toBe(score));
 });
+
+describe('a common password with filler (N3, ASVS 6.2.4)', () => {
+  test.each([
+    'password1234567',
+    'iloveyouiloveyou',
+    'Summer2026Summer2026',
+    'abcabcabcabcabcabc',
+    'Passw0rdPassw0rd',
+    'P@ssw0rd!!!!!!!!',
+    '!!!Welcome!!!2026',
+    'qwertyqwertyqwer',
+    'aaaaaaaaaaaaaaaaaaaaaaaa',
+    '1112223333password',
+    'Dr4g0nDr4g0nDr4g0n',
+    'FOOTBALL-FOOTBALL-',
+  ])('%s is refused, and scores 0', (password) => {
+    expect(codes(password)).toEqual(['common']);
+    expect(passwordScore(policy, password, nobody)).toBe(0);
+  });
+
+  test.each([
+    'correct horse battery staple',
+    'password of my grandmother',
+    'summer rain on tin roofs',
+    // More filler than guessing programs try is a secret of its own.
+    'dragon4820571936482',
+    '李明爱吃苹果和香蕉吗',
+  ])('%s is taken', (password) => expect(codes(password)).toEqual([]));
+
+  test('without the list nothing of it is asked', () =>
+    expect(codes('password1234567', nobody, { minLength: 8, common: null })).toEqual([]));
+
+  test('10,000 random passwords and 1,000 passphrases of four words are taken, and score at least 1', () => {
+    const random = testRandom();
+    const below = (limit: number): number => random.bytes(4).readUInt32BE() % limit;
+    const pick = (from: string, count: number): string =>
+      Array.from({ length: count }, () => from[below(from.length)]).join('');
+    const lower = 'abcdefghijklmnopqrstuvwxyz';
+    const alphabets = [
+      lower,
+      `${lower}0123456789`,
+      `${lower}${lower.toUpperCase()}0123456789`,
+      Array.from({ length: 94 }, (_, n) => String.fromCharCode(33 + n)).join(''),
+    ];
+    const strict = { minLength: 15, common };
+    const check = (password: string): void => {
+      expect([password, codes(password, ada, strict)]).toEqual([password, []]);
+      expect(passwordScore(strict, password, ada)).toBeGreaterThan(0);
+    };
+    for (let i = 0; i < 10_000; i++) check(pick(alphabets[i % 4] ?? lower, 15 + (i % 10)));
+    for (let i = 0; i < 1_000; i++) {
+      const words = Array.from({ length: 4 }, () => WORDS[below(WORDS.length)]);
+      check(words.join([' ', '-', '', '.'][i % 4]));
+    }
+  });
+
+  test('the score agrees with the verdict, whatever the text', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 140 });
+    fc.assert(
+      fc.property(text, (password) => {
+        const score = passwordScore(policy, password, ada);
+        expect(codes(password, ada).length === 0 ? score >= 1 : score <= 1).toBe(true);
+      }),
+    );
+  });
+});
+
+/** Words of everyday use, five letters and more. */
+const WORDS =
+  'anchor bakery candle dancer eagle fabric garden harbor island jacket kettle ladder marble needle orange pencil quartz ribbon saddle tunnel umbrella velvet window yellow zipper acorn blanket cactus dolphin elbow feather giraffe hammer insect jigsaw kitchen lantern mirror napkin oyster parrot quilt rocket shovel teapot uncle violin walnut xylophone yogurt zebra apron bridge cloud drum engine forest glove hat igloo jungle knife lemon mountain notebook ocean paper queen river stone tiger unicorn village water yacht'.split(
+    ' ',
+  );

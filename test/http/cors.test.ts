@@ -237,3 +237,35 @@ describe('the refresh cookie (CSRF)', () => {
     expect((await app.login('cookie-none')).status).toBe(401);
   });
 });
+
+describe('an origin that is not listed', () => {
+  test('is one line of the log, which says what to add, however often it comes', async () => {
+    const own = await createTestApp();
+    const lines = () => own.log.filter(({ event }) => event === 'cors.refused');
+    for (let i = 0; i < 3; i++) {
+      await send(own, 'POST /login', LOCAL);
+      await preflight(own, '/me', LOCAL);
+    }
+    expect(lines()).toMatchObject([{ level: 'warn', origin: LOCAL }]);
+    expect(lines()[0]?.message).toContain(`cors_origins = ["${LOCAL}"]`);
+    // Its own pages, and what no browser writes, are nobody to list.
+    for (const origin of ['https://auth.example.com', new URL(own.url).origin, ...STRANGERS])
+      await send(own, 'GET /healthz', origin);
+    expect(lines().map(({ origin }) => origin)).not.toContain('https://auth.example.com');
+    expect(lines().map(({ origin }) => origin)).not.toContain('null');
+    // H17: whoever invents origins fills no log.
+    for (let i = 0; i < 60; i++) await send(own, 'GET /healthz', `https://x${i}.example`);
+    expect(lines()).toHaveLength(32);
+    await own.stop();
+  });
+
+  test('listed ones are none, and trace headers pass preflight', async () => {
+    for (const origin of [ALLOWED, WITH_COOKIE]) await send(app, 'GET /healthz', origin);
+    expect(
+      app.log.filter(({ event, origin }) => event === 'cors.refused' && origin === ALLOWED),
+    ).toEqual([]);
+    const { headers } = await preflight(app, '/me', ALLOWED);
+    for (const name of ['Traceparent', 'Tracestate', 'Baggage', 'Sentry-Trace'])
+      expect(headers['access-control-allow-headers']).toContain(name);
+  });
+});

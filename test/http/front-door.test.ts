@@ -509,6 +509,23 @@ describe('methods (H06, ASVS 4.1.4, 13.4.4)', () => {
     },
   );
 
+  test('ASVS 13.4.6: the bare address says whose it is and where to go on, and no version', async () => {
+    const { status, body, headers } = await app.call('GET', '/');
+    expect([status, headers.get('content-type')]).toEqual([200, 'application/json']);
+    expect(body).toEqual({
+      name: 'postern',
+      service: 'postern',
+      links: {
+        openapi: 'https://auth.example.com/openapi.json',
+        jwks: 'https://auth.example.com/.well-known/jwks.json',
+        metadata: 'https://auth.example.com/.well-known/oauth-authorization-server',
+        health: 'https://auth.example.com/healthz',
+      },
+    });
+    for (const link of Object.values(body.links))
+      expect((await app.call('GET', new URL(String(link)).pathname)).status).toBe(200);
+  });
+
   test('TRACE echoes nothing, wherever it goes', async () => {
     for (const path of ['/', '/me', '/nope', '/login']) {
       const reply = await allow(`TRACE ${path}`, [
@@ -832,9 +849,8 @@ describe('targets and hosts (G4, A02)', () => {
     '/x/../me',
     '/x/%2e%2e/me',
     '/./me',
-    'http://evil.example',
     '/nope',
-    '/',
+    '//',
   ])('%s is nothing: 404', async (target) => {
     const { access } = await app.register();
     expectRefusal(await me(target, [`Authorization: Bearer ${access}`]), 404, 'not_found');

@@ -157,6 +157,23 @@ describe('a challenge', () => {
     },
   );
 
+  test('says that the password was right, and when to sign in again', async () => {
+    const user = await enrol(app);
+    const token = await challenge(app, user.username);
+    const details: string[] = [];
+    for (let i = 0; i < 6; i++) details.push((await answer(app, token, WRONG)).body.detail);
+    expect(details.slice(0, 4)).toEqual(
+      Array(4).fill(
+        'The second factor is wrong, or was used already. The password was right. Send another answer with the same challenge_token.',
+      ),
+    );
+    expect(details[4]).toMatch(/The password was right\. That was the last try.*sign in again\./);
+    expect(details[5]).toMatch(/^This sign-in is over: .* Sign in again\.$/);
+    // Before a right password nothing is said of it.
+    const blind = await app.login(user.username, PASSWORD, WRONG);
+    expect(blind.body.detail).toBe('The name or the password is wrong.');
+  });
+
   test('O08: dead after five minutes', async () => {
     const user = await enrol(app);
     const token = await challenge(app, user.username);

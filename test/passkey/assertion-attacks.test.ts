@@ -141,6 +141,27 @@ describe('W02: the page and the kind', () => {
     ['payments', { type: 'payment.get' }],
   ])('%s is refused', async (_, lies) => refused(await signIn(app, made, lies)));
 
+  test('T18: the log says which origin, and the page that it is the page', async () => {
+    const reply = await signIn(app, made, { origin: 'https://evil.example' });
+    expect(reply.body.detail).toContain('passkeys.origins does not list it');
+    const lines = app.log.filter(({ event }) => event === 'passkey.origin_refused');
+    expect(lines.at(-1)).toMatchObject({ level: 'warn', origin: 'https://evil.example' });
+    expect(lines.at(-1)?.message).toContain('add "https://evil.example" to passkeys.origins');
+    // What no browser writes is not repeated.
+    await signIn(app, made, { origin: 'https://evil.example/"},{"level":"fatal' });
+    const last = app.log.filter(({ event }) => event === 'passkey.origin_refused').at(-1);
+    expect([last?.origin, last?.message.includes('evil')]).toEqual([undefined, false]);
+    // Nor does it tell whether the passkey is known.
+    const other = await signIn(
+      app,
+      { ...made, id: Buffer.alloc(32, 9).toString('base64url') },
+      {
+        origin: 'https://evil.example',
+      },
+    );
+    expect([other.status, other.body.detail]).toEqual([reply.status, reply.body.detail]);
+  });
+
   test.each<[string, string | Uint8Array]>([
     ['no JSON', '{'],
     ['no object', '[]'],

@@ -59,7 +59,7 @@ describe('W01: the challenge of a registration', () => {
       await finish(
         own.access,
         wrong.challenge_id,
-        create(wrong.options, { origin: 'https://evil.example' }).credential,
+        create(wrong.options, { rpId: 'evil.example' }).credential,
       ),
     );
     over(await finish(own.access, wrong.challenge_id, create(wrong.options).credential));
@@ -174,6 +174,23 @@ describe('W02, W03, W09: what the browser and the authenticator say', () => {
     ['a suffix trick', { origin: 'https://auth.example.com.evil.example' }],
     ['another port', { origin: 'https://auth.example.com:444' }],
     ['no origin', { origin: 'null' }],
+  ])('%s is refused, and the page is told that it is the page', async (_, lies) => {
+    const { reply } = await tryRegister(app, user, lies);
+    expect([reply.status, reply.body.errors]).toEqual([
+      422,
+      [
+        {
+          pointer: '/credential',
+          code: 'origin_not_allowed',
+          detail: expect.stringContaining('passkeys.origins does not list it'),
+        },
+      ],
+    ]);
+    const line = app.log.filter(({ event }) => event === 'passkey.origin_refused').at(-1);
+    expect(line?.origin).toBe(lies.origin === 'null' ? undefined : lies.origin);
+  });
+
+  test.each<[string, CreationLies]>([
     ['the domain of another', { rpId: 'evil.example' }],
     ['the kind of sign-ins', { type: 'webauthn.get' }],
     ['another challenge', { challenge: 'AAAA' }],

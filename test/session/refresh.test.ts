@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isOtherSite } from '../../src/http/cookies.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 
@@ -426,6 +427,60 @@ describe('cookies', () => {
     ).toBe(401);
     await own.stop();
   });
+
+  test('no cookie: 401 with a code of its own, which names the site when that is why', async () => {
+    const own = await createTestApp({ config: CONFIG });
+    const ask = async (path: string, headers: Record<string, string>) => {
+      const { status, body } = await own.call('POST', path, { headers });
+      return [status, body.code, body.detail.includes('different sites')];
+    };
+    for (const path of ['/refresh', '/logout']) {
+      const missing = [401, 'refresh_cookie_missing'];
+      expect(await ask(path, {})).toEqual([...missing, false]);
+      expect(await ask(path, { origin: ORIGIN, 'sec-fetch-site': 'same-site' })).toEqual([
+        ...missing,
+        false,
+      ]);
+      expect(await ask(path, { origin: ORIGIN, 'sec-fetch-site': 'cross-site' })).toEqual([
+        ...missing,
+        true,
+      ]);
+      // Without the browser's word, by Origin and Host: 127.0.0.1 here.
+      expect(await ask(path, { origin: 'http://localhost:5173' })).toEqual([...missing, true]);
+      expect(await ask(path, { origin: 'http://127.0.0.1:5173' })).toEqual([...missing, false]);
+    }
+    await own.stop();
+  });
+
+  test('a page of another site is told so, instead of losing its cookie in silence', async () => {
+    const own = await createTestApp({ config: CONFIG });
+    const user = await own.register();
+    const login = (site: string) =>
+      own.call('POST', '/login', {
+        body: { username: user.username, password: PASSWORD, cookie: true },
+        headers: { origin: ORIGIN, 'sec-fetch-site': site },
+      });
+    const refused = await login('cross-site');
+    expect([refused.status, refused.body.code]).toEqual([403, 'origin_not_allowed']);
+    expect(refused.body.detail).toContain('different sites');
+    expect(refused.headers.getSetCookie()).toEqual([]);
+    expect((await login('same-site')).status).toBe(200);
+    await own.stop();
+  });
+
+  test.each([
+    ['https://app.example.com', 'auth.example.com', false],
+    ['https://app.example.com', 'auth.example.com:8443', false],
+    ['https://app.example.com', 'auth.example.org', true],
+    ['http://localhost:3000', 'localhost:7400', false],
+    ['http://localhost:3000', '127.0.0.1:7400', true],
+    ['http://[::1]:3000', 'localhost:7400', true],
+    ['null', 'localhost:7400', false],
+    [null, 'localhost:7400', false],
+    ['https://app.example.com', null, false],
+  ])('%s and %s are of different sites: %j', (origin, host, expected) =>
+    expect(isOtherSite(origin, host)).toBe(expected),
+  );
 
   test('asked for where cookies are off: 422; from another origin: 403', async () => {
     const user = await app.register();

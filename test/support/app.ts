@@ -215,6 +215,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     title: 'postern',
     version: '0.0.0',
     issuer: config.server.public_url,
+    factors: running.kernel.factors.active.map(({ name }) => name),
   });
   const server = createServer(httpDeps(running), routes, {
     strictProblems: true,

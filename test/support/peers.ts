@@ -15,6 +15,7 @@ export const PEERS = {
   haproxy: { path: '/usr/sbin/haproxy', debian: 'haproxy' },
   caddy: { path: '/usr/bin/caddy', debian: 'caddy' },
   chromium: { path: '/usr/bin/chromium', debian: 'chromium' },
+  curl: { path: '/usr/bin/curl', debian: 'curl' },
   pyjwt: { path: '/usr/bin/python3', debian: 'python3-jwt python3-cryptography' },
 } as const;
 

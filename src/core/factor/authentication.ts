@@ -25,6 +25,7 @@ import type { FactorAnswer, MfaPolicy, VerifiedFactor } from './factor.ts';
 import type { Factors } from './factors.ts';
 import { nextStep } from './next-step.ts';
 import type { EnrolledFactor } from './next-step.ts';
+import { signInIsOver } from './pending-sign-in.ts';
 import { amrOf } from './presented.ts';
 import type { PresentedFactor } from './presented.ts';
 
@@ -226,7 +227,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     const { user } = verified;
     if (user.disabledAt !== null) throw new Refusal('account_disabled');
     if (prior !== undefined && (prior.userId !== user.id || prior.epoch !== user.epoch)) {
-      throw new Refusal('invalid_token');
+      throw signInIsOver();
     }
     return complete(context, verified, prior, await factors.enrolled(user.id));
   };

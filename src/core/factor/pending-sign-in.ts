@@ -14,17 +14,36 @@ export interface PendingSignIn {
 /** Finds the pending sign-in of a challenge token. */
 export type FindPendingSignIn = (token: string) => Promise<PendingSignIn>;
 
+/** The refusal of a sign-in that can't go on, whatever ended it. */
+export function signInIsOver(cause?: unknown): Refusal {
+  return new Refusal('invalid_token', {
+    detail:
+      'This sign-in is over: completed, too late, or after too many wrong answers. Sign in again.',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
 /** Its function throws {Refusal} invalid_token. */
 export function pendingSignIns(deps: {
   readonly db: Pick<Database, 'read'>;
   readonly challengeTokens: ChallengeTokens;
 }): FindPendingSignIn {
   return async (token) => {
-    const challenge = deps.challengeTokens.verify(token);
+    const challenge = readToken(deps.challengeTokens, token);
     const user = await findUserById(deps.db, challenge.userId);
     if (user === null || user.epoch !== challenge.epoch || user.disabledAt !== null) {
-      throw new Refusal('invalid_token');
+      throw signInIsOver();
     }
     return { challenge, user };
   };
+}
+
+/** @throws {Refusal} invalid_token */
+function readToken(challengeTokens: ChallengeTokens, token: string): Challenge {
+  try {
+    return challengeTokens.verify(token);
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'invalid_token') throw signInIsOver(error);
+    throw error;
+  }
 }

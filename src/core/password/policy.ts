@@ -9,6 +9,7 @@ import { codePointCount, hasControlCharacters, isWellFormed } from '../../lib/te
 import type { CommonPasswords } from './common-passwords.ts';
 import { MIN_REMAINDER, withoutContextWords } from './context-words.ts';
 import type { PasswordContext } from './context-words.ts';
+import { hidesCommon } from './hidden-common.ts';
 
 export type { PasswordContext } from './context-words.ts';
 
@@ -82,11 +83,11 @@ export function passwordFaults(
       detail: `Use at least ${policy.minLength} characters; this has ${length}.`,
     });
   if (length > MAX_PASSWORD_CODE_POINTS) faults.push(tooLong());
-  if (policy.common?.has(text) === true) {
+  if (isCommon(policy, text)) {
     faults.push({
       code: 'common',
       detail:
-        'This password is among the most common ones. Use another, such as several words of your own.',
+        'This password is among the most common ones, or is one of them with filler. Use another, such as several words of your own.',
     });
   }
   if (isMadeOfContext(policy, text, context)) {
@@ -97,6 +98,10 @@ export function passwordFaults(
     });
   }
   return faults;
+}
+
+function isCommon({ common }: PasswordPolicy, text: string): boolean {
+  return common !== null && (common.has(text) || hidesCommon(text, common));
 }
 
 function isMadeOfContext(policy: PasswordPolicy, text: string, context: PasswordContext): boolean {

@@ -1,7 +1,8 @@
 /**
  * A hint for a strength meter, 0 to 4. It refuses nothing (the policy does) and promises nothing: a
  * guesser with the right dictionary is better. Linear in the input, for it runs where requests are
- * served; zxcvbn does not (it takes seconds for a hostile text).
+ * served; zxcvbn does not (it takes seconds for a hostile text). It agrees with the policy: what is
+ * taken scores at least 1, what is refused at most 1.
  *
  * How it is made. A common password, or one made of context words, is 0. Otherwise bits are added
  * up, a character at a time: ½ if it repeats the one before it or goes one step on (`aaa`, `321`),
@@ -13,6 +14,7 @@
  */
 import type { PasswordContext, PasswordPolicy } from './policy.ts';
 import { passwordFaults } from './policy.ts';
+import { shortestPeriod } from './repetition.ts';
 
 export type PasswordScore = 0 | 1 | 2 | 3 | 4;
 
@@ -28,14 +30,15 @@ export function passwordScore(
 ): PasswordScore {
   const text = password.slice(0, MAX_UNITS).normalize('NFC');
   const faults = passwordFaults(policy, text.toWellFormed(), context);
-  if (
-    faults.some(
-      ({ code }) => code === 'common' || code === 'context_word' || code === 'forbidden_characters',
-    )
-  )
-    return 0;
+  if (faults.some(({ code }) => code !== 'too_short' && code !== 'too_long')) return 0;
   const period = shortestPeriod(text);
   const bits = period === 0 ? 0 : bitsOf(text.slice(0, period)) + Math.log2(text.length / period);
+  const score = scoreOf(bits);
+  if (faults.length > 0) return score === 0 ? 0 : 1;
+  return score === 0 ? 1 : score;
+}
+
+function scoreOf(bits: number): PasswordScore {
   if (bits < 20) return 0;
   if (bits < 32) return 1;
   if (bits < 48) return 2;
@@ -60,20 +63,4 @@ function kindOf(char: string): Kind {
   const lower = char.toLowerCase();
   if (lower === char.toUpperCase()) return 'other';
   return lower === char ? 'lower' : 'upper';
-}
-
-/**
- * Length of the shortest piece whose repetition, the last time perhaps in part, is the text (Knuth,
- * Morris, Pratt).
- */
-function shortestPeriod(text: string): number {
-  const border = new Uint16Array(text.length + 1);
-  let length = 0;
-  for (let at = 1; at < text.length; at += 1) {
-    while (length > 0 && text[at] !== text[length]) length = border[length] ?? 0;
-    if (text[at] === text[length]) length += 1;
-    border[at + 1] = length;
-  }
-  const period = text.length - length;
-  return period <= text.length / 2 ? period : text.length;
 }

@@ -1,9 +1,9 @@
-/** The JWKS, the metadata that leads to it, and each key as PEM. */
+/** The JWKS, the metadata that leads to it, each key as PEM; and what the bare address answers. */
 import { feature } from '../feature.ts';
 import { discoveryRoutes } from './routes.ts';
 
 export const discovery = feature({
   name: 'discovery',
-  settings: ({ tokens }) => tokens.algorithm,
-  create: (kernel, algorithm) => ({ routes: () => discoveryRoutes(kernel, algorithm) }),
+  settings: ({ tokens, server }) => ({ algorithm: tokens.algorithm, name: server.name }),
+  create: (kernel, settings) => ({ routes: () => discoveryRoutes(kernel, settings) }),
 });

@@ -15,13 +15,46 @@ import type { AnyRoute, DocumentBytes } from '../../http/route.ts';
  */
 export const JWKS_MAX_AGE_SECONDS = 300;
 
+export interface DiscoverySettings {
+  /** That of the active signing key. */
+  readonly algorithm: string;
+  /** The service's name. */
+  readonly name: string;
+}
+
+/** Where to go on, for whoever opens the address. No version: ASVS 13.4.6. */
+function indexRoute(name: string, issuer: string): AnyRoute {
+  const index = jsonDocument({
+    name,
+    service: 'postern',
+    links: {
+      openapi: `${issuer}/openapi.json`,
+      jwks: `${issuer}/.well-known/jwks.json`,
+      metadata: `${issuer}/.well-known/oauth-authorization-server`,
+      health: `${issuer}/healthz`,
+    },
+  });
+  return document({
+    path: '/',
+    tag: 'Services',
+    summary: 'The name of the service, and where its documents are',
+    contentType: 'application/json',
+    maxAgeSeconds: 300,
+    problems: [],
+    current: () => index,
+  });
+}
+
 interface KeyDocuments {
   readonly version: number;
   readonly jwks: DocumentBytes;
   readonly pems: ReadonlyMap<string, DocumentBytes>;
 }
 
-export function discoveryRoutes(kernel: Kernel, algorithm: string): readonly AnyRoute[] {
+export function discoveryRoutes(
+  kernel: Kernel,
+  { algorithm, name }: DiscoverySettings,
+): readonly AnyRoute[] {
   const { issuer, signingKeys, audiences } = kernel;
   const scopes = [
     ...new Set(audiences.names.flatMap((name) => audiences.find(name).scopes)),
@@ -70,6 +103,7 @@ export function discoveryRoutes(kernel: Kernel, algorithm: string): readonly Any
       current: () => metadata,
     });
   return [
+    indexRoute(name, issuer),
     document({
       path: '/.well-known/jwks.json',
       tag: 'Services',

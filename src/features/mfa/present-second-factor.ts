@@ -5,12 +5,32 @@ import type { Authentication } from '../../core/factor/authentication.ts';
 import { MAX_CHALLENGE_TRIES, spendChallenge } from '../../core/factor/challenge.ts';
 import type { FactorAnswer, VerifiedFactor } from '../../core/factor/factor.ts';
 import { nextStep } from '../../core/factor/next-step.ts';
+import { signInIsOver } from '../../core/factor/pending-sign-in.ts';
+import type { Challenge } from '../../core/token/challenge-token.ts';
 import type { Kernel } from '../../core/kernel.ts';
+import type { User } from '../../core/user/user.ts';
 import { Refusal, invalidRequest } from '../../refusal.ts';
 
 export interface SecondFactorInput {
   readonly challengeToken: string;
   readonly answer: FactorAnswer;
+}
+
+const GO_ON = 'Send another answer with the same challenge_token.';
+const SIGN_IN_AGAIN = 'That was the last try of this sign-in: sign in again.';
+
+/**
+ * Whoever holds the challenge knows that the first factor was right; saying so keeps its user from
+ * changing a password that is fine.
+ */
+function wrongAnswer(refused: Refusal, { presented }: Challenge, whatNext: string): Refusal {
+  const first = presented.map(({ factor }) => factor).join(' and ');
+  const wrong = refused.options.detail ?? 'The second factor is wrong, or was used already.';
+  return new Refusal('invalid_credentials', {
+    ...refused.options,
+    detail: `${wrong} The ${first} was right. ${whatNext}`,
+    cause: refused.options.cause ?? refused,
+  });
 }
 
 /**
@@ -21,6 +41,28 @@ export interface SecondFactorInput {
  */
 export function presentSecondFactor(kernel: Kernel) {
   const { factors, challenges, mfa } = kernel;
+
+  const present = async (
+    context: Context,
+    challenge: Challenge,
+    user: User,
+    answer: FactorAnswer,
+  ): Promise<VerifiedFactor> => {
+    const occasion = { kind: 'sign_in', id: challenge.id } as const;
+    const scope = scopeOfDevice(challenge.device);
+    try {
+      return await factors.present(context, { user, answer, occasion, scope });
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'invalid_credentials') {
+        const canGoOn = await challenges.isOpen(challenge.id, MAX_CHALLENGE_TRIES);
+        throw wrongAnswer(error, challenge, canGoOn ? GO_ON : SIGN_IN_AGAIN);
+      }
+      // Nobody looked at it: the challenge keeps its tries.
+      await challenges.giveTryBack(challenge.id);
+      throw error;
+    }
+  };
+
   return async (
     context: Context,
     { challengeToken, answer }: SecondFactorInput,
@@ -28,25 +70,15 @@ export function presentSecondFactor(kernel: Kernel) {
     const { challenge, user } = await kernel.findPendingSignIn(challengeToken);
     const { name } = answer.factor;
     const next = nextStep(mfa, challenge.presented, await factors.enrolled(user.id));
-    if (next.step !== 'second_factor') throw new Refusal('invalid_token');
+    if (next.step !== 'second_factor') throw signInIsOver();
     if (!next.factors.includes(name)) {
       const detail = `This sign-in goes on with ${next.factors.join(' or ')}.`;
       throw invalidRequest({ pointer: `/${name}`, code: 'not_due', detail });
     }
     if (!(await challenges.countTry(challenge.id, MAX_CHALLENGE_TRIES))) {
-      throw new Refusal('invalid_token');
+      throw signInIsOver();
     }
-    const occasion = { kind: 'sign_in', id: challenge.id } as const;
-    const scope = scopeOfDevice(challenge.device);
-    let verified: VerifiedFactor;
-    try {
-      verified = await factors.present(context, { user, answer, occasion, scope });
-    } catch (error) {
-      // Nobody looked at it: the challenge keeps its tries.
-      const isWrong = error instanceof Refusal && error.code === 'invalid_credentials';
-      if (!isWrong) await challenges.giveTryBack(challenge.id);
-      throw error;
-    }
+    const verified = await present(context, challenge, user, answer);
     const spent = spendChallenge(challenge.id, kernel.clock.now());
     const effects = [spent, ...verified.effects];
     return kernel.authentication.completeFactor(context, { ...verified, effects }, challenge);

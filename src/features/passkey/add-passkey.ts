@@ -13,7 +13,7 @@ import { isBoundTo } from './challenge-token.ts';
 import type { AttestationJson } from './credential-json.ts';
 import { isDecoy } from './decoy.ts';
 import type { Descriptor } from './decoy.ts';
-import { NotVerified } from './not-verified.ts';
+import { NotVerified, ORIGIN_DETAIL, OriginRefused, reportOrigin } from './not-verified.ts';
 import type { PasskeyKernel } from './settings.ts';
 import { MAX_PASSKEYS, insertPasskey, listPasskeys, refuseAsRegistered } from './store.ts';
 import type { Passkey } from './store.ts';
@@ -79,7 +79,7 @@ export function addPasskey(kernel: PasskeyKernel) {
         detail: 'It was answered, is too old, or was begun elsewhere. Ask for new options.',
       });
     }
-    const made = await verified(kernel, challenge.challenge, input.credential);
+    const made = await verified(kernel, context, challenge.challenge, input.credential);
     const { userVerified: _, backupEligible, backedUp, ...kept } = made;
     const passkey: Passkey = {
       ...kept,
@@ -111,6 +111,7 @@ export function addPasskey(kernel: PasskeyKernel) {
 /** @throws {Refusal} invalid_request */
 async function verified(
   { passkeys }: PasskeyKernel,
+  context: PrincipalContext,
   challenge: string,
   credential: AttestationJson,
 ): Promise<NewCredential> {
@@ -119,6 +120,13 @@ async function verified(
     const expected = { relyingParty, challenge, userVerification };
     return await verifyCreation(expected, attestation, credential);
   } catch (cause) {
+    if (cause instanceof OriginRefused) {
+      reportOrigin(context, cause);
+      throw new Refusal('invalid_request', {
+        errors: [{ pointer: '/credential', code: 'origin_not_allowed', detail: ORIGIN_DETAIL }],
+        cause,
+      });
+    }
     if (!(cause instanceof NotVerified)) throw cause;
     const detail =
       'It does not hold for this service, this page and this challenge. Ask for new options and try again.';

@@ -11,7 +11,7 @@ import type { User } from '../../core/user/user.ts';
 import { Refusal } from '../../refusal.ts';
 import type { PasskeyChallenge } from './challenge-token.ts';
 import type { AssertionJson } from './credential-json.ts';
-import { NotVerified } from './not-verified.ts';
+import { NotVerified, ORIGIN_DETAIL, OriginRefused, reportOrigin } from './not-verified.ts';
 import { userHandleOf } from './options.ts';
 import type { PasskeyKernel } from './settings.ts';
 import { acceptCounter, suspectClone } from './store.ts';
@@ -83,6 +83,10 @@ export async function verifyPasskey(
     const publicKey = owned?.passkey.publicKey ?? standIn(credential.id);
     assertion = await verifyAssertion(expected, credential, publicKey);
   } catch (cause) {
+    if (cause instanceof OriginRefused) {
+      reportOrigin(context, cause);
+      throw new Refusal('invalid_credentials', { detail: ORIGIN_DETAIL, cause });
+    }
     if (cause instanceof NotVerified) throw new Refusal('invalid_credentials', { cause });
     throw cause;
   }

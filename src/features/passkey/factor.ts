@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Context, PrincipalContext } from '../../core/context.ts';
 import { MAX_CHALLENGE_TRIES } from '../../core/factor/challenge.ts';
 import type { Factor, FactorRecords, Occasion } from '../../core/factor/factor.ts';
+import { signInIsOver } from '../../core/factor/pending-sign-in.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import type { User } from '../../core/user/user.ts';
 import { Refusal } from '../../refusal.ts';
@@ -48,7 +49,7 @@ export function beginSecondFactor(kernel: PasskeyKernel) {
   return async (_context: Context, challengeToken: string): Promise<BegunAssertion> => {
     const { challenge, user } = await kernel.findPendingSignIn(challengeToken);
     if (!(await kernel.challenges.isOpen(challenge.id, MAX_CHALLENGE_TRIES))) {
-      throw new Refusal('invalid_token');
+      throw signInIsOver();
     }
     return begin(kernel, user, { kind: 'sign_in', id: challenge.id });
   };

@@ -110,6 +110,7 @@ function withoutAccount(
   if (!(error instanceof Refusal) || error.code !== 'invalid_credentials') return error;
   if (!isCredentialId(credentialId) || isDecoy(signingKeys.derivedKey, credentialId)) return error;
   return new Refusal('invalid_credentials', {
+    ...error.options,
     members: { unknown_credential: { rpId: passkeys.relyingParty.id, credentialId } },
     cause: error,
   });

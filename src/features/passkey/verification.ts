@@ -8,6 +8,7 @@
  */
 import { decodeBase64url } from '../../lib/base64url.ts';
 import { isJsonObject, parseJson } from '../../lib/json.ts';
+import { spelledOrigin } from '../../lib/origin.ts';
 import type { AssertionJson, AttestationJson } from './credential-json.ts';
 import {
   ALGORITHMS,
@@ -18,7 +19,7 @@ import {
 import { readCbor } from './cbor.ts';
 import type { Cbor } from './cbor.ts';
 import { library } from './webauthn.ts';
-import { NotVerified } from './not-verified.ts';
+import { NotVerified, OriginRefused } from './not-verified.ts';
 import type { RelyingPartyScope } from './config.ts';
 
 /** What an answer has to be an answer to. */
@@ -71,7 +72,7 @@ export function isCredentialId(text: string): boolean {
  * What the browser says of the page: of our origins and of nobody else's frame (W09). @throws
  * {NotVerified}
  */
-function demandClientData(text: string): void {
+function demandClientData(text: string, { origins }: RelyingPartyScope): void {
   const bytes = bytesOf(text);
   if (bytes.length > MAX_CLIENT_DATA_BYTES)
     throw new NotVerified('client data longer than any browser writes it');
@@ -87,6 +88,9 @@ function demandClientData(text: string): void {
   if (data['crossOrigin'] !== undefined && data['crossOrigin'] !== false)
     throw new NotVerified('made in a frame of another origin');
   if (data['topOrigin'] !== undefined) throw new NotVerified('made under a page of another origin');
+  const { origin } = data;
+  if (typeof origin !== 'string' || !origins.includes(origin))
+    throw new OriginRefused(typeof origin === 'string' ? spelledOrigin(origin) : null);
 }
 
 /**
@@ -133,7 +137,7 @@ export async function verifyCreation(
 ): Promise<NewCredential> {
   const { id, rawId, type, response } = credential;
   const { clientDataJSON, attestationObject } = response;
-  demandClientData(clientDataJSON);
+  demandClientData(clientDataJSON, relyingParty);
   const bytes = bytesOf(attestationObject);
   const { value, end } = readCbor(bytes, 0);
   if (!(value instanceof Map) || end !== bytes.length)
@@ -191,7 +195,7 @@ export async function verifyAssertion(
 ): Promise<Assertion> {
   const { id, rawId, type, response } = credential;
   const { clientDataJSON, authenticatorData, signature } = response;
-  demandClientData(clientDataJSON);
+  demandClientData(clientDataJSON, relyingParty);
   demandAssertionData(bytesOf(authenticatorData));
   bytesOf(signature);
   const { verifyAuthenticationResponse } = await library();

@@ -59,6 +59,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
         'invalid_target',
         'refresh_token_expired',
         'refresh_token_reused',
+        'refresh_cookie_missing',
         'session_revoked',
         'account_disabled',
         'mfa_enrolment_required',
@@ -87,7 +88,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
       body: z.strictObject({ refresh_token: tokenText().optional() }),
       bodyOptional: true,
       status: 204,
-      problems: ['invalid_token', 'origin_not_allowed', 'overloaded'],
+      problems: ['invalid_token', 'refresh_cookie_missing', 'origin_not_allowed', 'overloaded'],
       handle: async (call) => {
         const { token, from } = presentedToken(cookies, call);
         const accepts = from === 'authorization' ? 'any_token' : 'refresh_tokens';

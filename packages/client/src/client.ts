@@ -1,0 +1,200 @@
+/** The client: signing in, keeping the session, and calling with it. */
+import type { Authenticated, Authentication, MfaRequired, Passkey, Routes, User } from './api.ts';
+import { answerOf, send } from './http.ts';
+import type { Fetch, Patience } from './http.ts';
+import { createPasskey, usePasskey } from './passkey.ts';
+import { sessionKeeper } from './session.ts';
+import type { Session, SessionStorage } from './storage.ts';
+import { memoryStorage } from './storage.ts';
+
+export interface ClientOptions {
+  /** Of the service, such as https://auth.example.com. */
+  readonly url: string;
+  /** Default: memory, which ends with the page. */
+  readonly storage?: SessionStorage;
+  /** The browser holds the refresh token; needs cookies.enabled, and a page of the same site. */
+  readonly cookie?: boolean;
+  readonly fetch?: Fetch;
+  readonly patience?: Partial<Patience>;
+  readonly now?: () => number;
+}
+
+type Body<Name extends keyof Routes> = Routes[Name]['body'];
+type Reply<Name extends keyof Routes> = Routes[Name]['reply'];
+type Registered = Reply<'POST /register/verify'>;
+
+/** What a call needs beside the name of its route. */
+export interface CallOptions<Name extends keyof Routes> {
+  readonly body?: Body<Name>;
+  /** What stands in the place of `{…}` in the path. */
+  readonly params?: Readonly<Record<string, string>>;
+}
+
+export type SecondFactor = Pick<Body<'POST /login/mfa'>, 'totp' | 'recovery_code' | 'password'>;
+
+export interface Client {
+  /** By username: signed in. By e-mail alone: 'verification_required', see verifyRegistration. */
+  register(body: Body<'POST /register'>): Promise<Reply<'POST /register'>>;
+  verifyRegistration(body: Body<'POST /register/verify'>): Promise<Registered>;
+  /** Switch on `status`: 'mfa_required' goes on with presentFactor or presentPasskey. */
+  signIn(body: Body<'POST /login'>): Promise<Authentication>;
+  presentFactor(pending: MfaRequired, factor: SecondFactor): Promise<Authentication>;
+  presentPasskey(pending: MfaRequired): Promise<Authentication>;
+  signInWithPasskey(username?: string): Promise<Authentication>;
+  addPasskey(name?: string): Promise<Passkey>;
+  /** Ends the session here and, if it can be reached, at the service. */
+  signOut(): Promise<void>;
+  me(): Promise<User>;
+  /** One that holds for at least half a minute, refreshed if need be; null when signed out. */
+  accessToken(): Promise<string | null>;
+  /** fetch with the access token, for your own API; a 401 is tried once more with a new token. */
+  fetch: Fetch;
+  /** Any route of the service, typed. @throws {PosternError} */
+  call<Name extends keyof Routes>(name: Name, options?: CallOptions<Name>): Promise<Reply<Name>>;
+  /** Told of each new session and of its end, in whichever tab it happens. */
+  onChange(listener: (session: Session | null) => void): () => void;
+  close(): void;
+}
+
+const WAIT: Patience = {
+  retries: 2,
+  maxRetryAfter: 10,
+  wait: (milliseconds) => new Promise((resolve) => void setTimeout(resolve, milliseconds)),
+};
+
+export function createClient(options: ClientOptions): Client {
+  const { storage = memoryStorage(), cookie = false, now = Date.now } = options;
+  const url = options.url.replace(/\/$/, '');
+  const doFetch: Fetch = options.fetch ?? ((input, init) => fetch(input, init));
+  const patience = { ...WAIT, ...options.patience };
+
+  /** One call without the session. */
+  const plain = async (method: string, path: string, init: RequestInit, body?: unknown) => {
+    const headers = new Headers(init.headers);
+    if (body !== undefined) headers.set('content-type', 'application/json');
+    return doFetch(url + path, {
+      ...init,
+      method,
+      headers,
+      ...(cookie ? { credentials: 'include' } : {}),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  };
+  const ask = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const isSafe = { again: method === 'GET' || path === '/refresh' };
+    return answerOf(await send(() => plain(method, path, {}, body), patience, isSafe));
+  };
+
+  const keeper = sessionKeeper({
+    name: `postern:${url}`,
+    storage,
+    hasCookie: cookie,
+    now,
+    refresh: (session) =>
+      ask(
+        'POST',
+        '/refresh',
+        cookie ? { cookie } : { refresh_token: session?.refreshToken },
+      ) as Promise<Authenticated>,
+  });
+
+  const fresh = async (): Promise<Session | null> => {
+    const session = await keeper.read();
+    if (session !== null && keeper.isFresh(session)) return session;
+    return session === null && !cookie ? null : keeper.renew(session?.accessToken);
+  };
+
+  /** @param attempt one try with a token, or with none */
+  const withSession = async (
+    attempt: (headers: Record<string, string>) => Promise<Response>,
+  ): Promise<Response> => {
+    const session = await fresh();
+    const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+    const response = await attempt(session === null ? {} : bearer(session.accessToken));
+    if (response.status !== 401 || session === null) return response;
+    // A step-up is no matter of the token (RFC 9470).
+    const challenge = response.headers.get('www-authenticate') ?? '';
+    if (challenge.includes('insufficient_user_authentication')) return response;
+    const next = await keeper.renew(session.accessToken);
+    return next === null ? response : attempt(bearer(next.accessToken));
+  };
+
+  const signedIn = async <T>(asked: Promise<unknown>): Promise<T> => {
+    const reply = (await asked) as Authentication;
+    if (reply.status === 'authenticated') await keeper.keep(reply);
+    return reply as T;
+  };
+  /** What each sign-in says: how the refresh token comes, and which device this is. */
+  const signInBody = async (body: object): Promise<object> => {
+    const deviceToken = (await keeper.read())?.deviceToken;
+    const device = deviceToken === undefined ? {} : { device_token: deviceToken };
+    return { ...(cookie ? { cookie } : device), ...body };
+  };
+  const cookieBody = (body: object): object => ({ ...(cookie ? { cookie } : {}), ...body });
+
+  const call: Client['call'] = async (name, { body, params = {} } = {}) => {
+    const [method = '', template = ''] = name.split(' ');
+    const path = template.replace(/\{(\w+)\}/g, (_, key) => encodeURIComponent(params[key] ?? ''));
+    const isSafe = { again: method === 'GET' };
+    const response = await withSession((headers) =>
+      send(() => plain(method, path, { headers }, body), patience, isSafe),
+    );
+    return (await answerOf(response)) as never;
+  };
+
+  return {
+    register: async (body) => signedIn(ask('POST', '/register', cookieBody(body))),
+    verifyRegistration: async (body) => signedIn(ask('POST', '/register/verify', cookieBody(body))),
+    signIn: async (body) => signedIn(ask('POST', '/login', await signInBody(body))),
+    presentFactor: async ({ challenge_token }, factor) =>
+      signedIn(ask('POST', '/login/mfa', cookieBody({ challenge_token, ...factor }))),
+    presentPasskey: async ({ challenge_token }) => {
+      const begun = (await ask('POST', '/login/mfa/passkey/options', {
+        challenge_token,
+      })) as Reply<'POST /login/mfa/passkey/options'>;
+      const credential = await usePasskey(begun.options);
+      const passkey = { challenge_id: begun.challenge_id, credential };
+      return signedIn(ask('POST', '/login/mfa', cookieBody({ challenge_token, passkey })));
+    },
+    signInWithPasskey: async (username) => {
+      const named = username === undefined ? {} : { username };
+      const begun = (await ask(
+        'POST',
+        '/login/passkey/options',
+        named,
+      )) as Reply<'POST /login/passkey/options'>;
+      const credential = await usePasskey(begun.options);
+      const body = { challenge_id: begun.challenge_id, credential };
+      return signedIn(ask('POST', '/login/passkey', cookieBody(body)));
+    },
+    addPasskey: async (name) => {
+      const begun = await call('POST /me/passkeys/options');
+      const credential = (await createPasskey(
+        begun.options,
+      )) as unknown as Body<'POST /me/passkeys'>['credential'];
+      const named = name === undefined ? {} : { name };
+      return call('POST /me/passkeys', {
+        body: { challenge_id: begun.challenge_id, credential, ...named },
+      });
+    },
+    signOut: async () => {
+      const session = await keeper.read();
+      await keeper.write(null);
+      if (!cookie && session === null) return;
+      await ask('POST', '/logout', cookie ? {} : { refresh_token: session?.refreshToken }).catch(
+        () => undefined,
+      );
+    },
+    me: () => call('GET /me'),
+    accessToken: async () => (await fresh())?.accessToken ?? null,
+    fetch: (input, init) =>
+      withSession((own) => {
+        const headers = new Headers(init?.headers);
+        for (const [name, value] of Object.entries(own)) headers.set(name, value);
+        return doFetch(input, { ...init, headers });
+      }),
+    call,
+    onChange: keeper.onChange,
+    close: keeper.close,
+  };
+}

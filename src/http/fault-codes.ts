@@ -1,0 +1,134 @@
+/**
+ * What stands inside a problem document beside its `code`: the codes of `errors[]`, and the members
+ * that single problems have. docs/errors.md is made of it; a test compares it with the code.
+ */
+import type { RefusalCode } from '../refusal.ts';
+
+export interface FaultMeaning {
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+/** Codes of `errors[]`, which come with `invalid_request`. */
+export const FAULT_CODES: Readonly<Record<string, FaultMeaning>> = {
+  required: { cause: 'A member is missing.', remedy: 'Send it; the pointer names it.' },
+  unknown_member: {
+    cause: 'The body has a member that the route does not take.',
+    remedy: 'Leave it out, or correct its spelling.',
+  },
+  wrong_type: {
+    cause: 'A member is of another type, such as a number for a text.',
+    remedy: 'Send the type that the detail names.',
+  },
+  too_short: { cause: 'The text has too few characters.', remedy: 'The detail says how many.' },
+  too_long: { cause: 'The text has too many characters.', remedy: 'The detail says how many.' },
+  too_many: {
+    cause: 'Of members that exclude each other, several came.',
+    remedy: 'Send one of them.',
+  },
+  invalid: {
+    cause: 'The value has another form than the member takes.',
+    remedy: 'The detail says which.',
+  },
+  invalid_email: {
+    cause: 'The text is no e-mail address that can be written to.',
+    remedy: 'Send one address as local@domain, without a display name.',
+  },
+  invalid_username: {
+    cause: 'The name has characters that names do not have, or the form of an address.',
+    remedy: 'The detail says which characters there may be.',
+  },
+  ill_formed_text: {
+    cause: 'The text has control characters, NUL or broken Unicode.',
+    remedy: 'Remove them.',
+  },
+  inexact_number: {
+    cause: 'A number that programs read differently, such as a whole number beyond 2^53.',
+    remedy: 'Send it as a text.',
+  },
+  forbidden_characters: {
+    cause: 'The password has control characters or broken Unicode.',
+    remedy: 'Remove them; everything else may be in a password.',
+  },
+  common: {
+    cause: 'The password is one of the most common ones, or one of them with filler.',
+    remedy: 'Let the user choose several words of their own.',
+  },
+  context_word: {
+    cause: 'The password is little more than a name of the account or of the service.',
+    remedy: 'Let the user add words of their own.',
+  },
+  breached: {
+    cause: 'The password was in a breach of another service.',
+    remedy: 'Let the user choose another one, and change it where it was used.',
+  },
+  reused: {
+    cause: 'The user has or had this password.',
+    remedy: 'Let the user choose one that is new.',
+  },
+  not_due: {
+    cause: 'The factor is not one that the sign-in asked for.',
+    remedy: 'Use one of `factors` of the mfa_required answer.',
+  },
+  not_enabled: {
+    cause: '`"cookie": true` where cookies are off.',
+    remedy: 'Set cookies.enabled, or leave the member out.',
+  },
+  not_verified: {
+    cause: 'The answer of the authenticator does not hold.',
+    remedy: 'Ask for new options and let the user try again.',
+  },
+  origin_not_allowed: {
+    cause: 'The passkey was made on a page whose origin is not in passkeys.origins.',
+    remedy: 'Add the origin, which the log names (`passkey.origin_refused`).',
+  },
+  spent_or_expired: {
+    cause: 'The challenge was answered, is too old, or was begun by another session.',
+    remedy: 'Ask for new options.',
+  },
+  registered_claim: {
+    cause: 'A claim has a name that RFC 7519 or this service uses.',
+    remedy: 'Choose another name.',
+  },
+  too_many_actors: {
+    cause: 'The token was exchanged too often already.',
+    remedy: 'Exchange the original token.',
+  },
+};
+
+/** Members that single problems have, beside those of all. */
+export const PROBLEM_MEMBERS: readonly {
+  readonly member: string;
+  readonly of: RefusalCode;
+  readonly meaning: string;
+}[] = [
+  { member: 'errors', of: 'invalid_request', meaning: 'Each fault: `pointer`, `code`, `detail`.' },
+  {
+    member: 'reset_token',
+    of: 'password_change_required',
+    meaning: 'What `POST /password/reset` takes as `token`.',
+  },
+  {
+    member: 'email_sent',
+    of: 'password_change_required',
+    meaning: '`true` when a link for a new password went to the account’s verified address.',
+  },
+  {
+    member: 'expires_in',
+    of: 'password_change_required',
+    meaning: 'Seconds until `reset_token` ends.',
+  },
+  {
+    member: 'factors',
+    of: 'insufficient_user_authentication',
+    meaning:
+      'Those that `POST /reauthenticate` would take, when the user has a second factor. `max_age` and `acr_values` are in `WWW-Authenticate` (RFC 9470).',
+  },
+  {
+    member: 'unknown_credential',
+    of: 'invalid_credentials',
+    meaning:
+      'After a passkey that is not from here: the argument of `PublicKeyCredential.signalUnknownCredential()`.',
+  },
+  { member: 'reasons', of: 'not_ready', meaning: 'What is missing.' },
+];

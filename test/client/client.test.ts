@@ -1,0 +1,301 @@
+/** @postern/client in Node, against a real service: what it sends, keeps, waits for and ends. */
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { PosternError, createClient, memoryStorage } from '../../packages/client/src/index.ts';
+import type { Authentication, Client, ClientOptions } from '../../packages/client/src/index.ts';
+import { PASSWORD, createTestApp } from '../support/app.ts';
+import type { TestApp } from '../support/app.ts';
+import { enrol } from '../support/mfa.ts';
+
+let app: TestApp;
+const ORIGIN = 'http://127.0.0.1:5173';
+beforeAll(async () => {
+  app = await createTestApp({
+    config: `[cookies]\nenabled = true\nallowed_origins = ["${ORIGIN}"]\n`,
+  });
+});
+afterAll(() => app.stop());
+
+let asked: string[] = [];
+let waits: number[] = [];
+beforeEach(() => {
+  asked = [];
+  waits = [];
+});
+/** Answers before the service is asked, one a request; null asks it. */
+type Weather = (() => Response | Promise<Response>) | 'lost' | null;
+const clients: Client[] = [];
+afterAll(() => clients.forEach((client) => client.close()));
+
+function client(weather: Weather[] = [], options: Partial<ClientOptions> = {}): Client {
+  const made = createClient({
+    url: app.url,
+    now: app.clock.now,
+    patience: { wait: async (milliseconds) => void waits.push(milliseconds) },
+    fetch: async (input, init) => {
+      asked.push(`${init?.method ?? 'GET'} ${new URL(String(input)).pathname}`);
+      const next = weather.shift() ?? null;
+      if (typeof next === 'function') return next();
+      const response = await fetch(input, init);
+      if (next !== 'lost') return response;
+      await response.text();
+      throw new TypeError('the network is gone');
+    },
+    ...options,
+  });
+  clients.push(made);
+  return made;
+}
+const status =
+  (code: number, headers: Record<string, string> = {}) =>
+  () =>
+    new Response('{"code":"overloaded"}', { status: code, headers });
+let names = 0;
+const signUp = async (one: Client): Promise<string> => {
+  const username = `client-${++names}`;
+  await one.register({ username, password: PASSWORD });
+  return username;
+};
+
+describe('signing in', () => {
+  test('registers, knows who it is, signs out; then there is no token', async () => {
+    const one = client();
+    const username = await signUp(one);
+    expect((await one.me()).username).toBe(username);
+    await one.signOut();
+    expect(await one.accessToken()).toBeNull();
+    await expect(one.me()).rejects.toMatchObject({ code: 'invalid_token', status: 401 });
+    expect(asked).toContain('POST /logout');
+  });
+
+  test('a second factor: the types narrow by status, and its answer signs in', async () => {
+    const user = await enrol(app);
+    const one = client();
+    const first: Authentication = await one.signIn({ username: user.username, password: PASSWORD });
+    if (first.status !== 'mfa_required') throw new Error('no second factor was asked for');
+    expect(first.factors).toEqual(['totp', 'recovery_code']);
+    expect(await one.accessToken()).toBeNull();
+    await expect(one.presentFactor(first, { recovery_code: 'x' })).rejects.toBeInstanceOf(
+      PosternError,
+    );
+    const second = await one.presentFactor(first, { totp: user.code() });
+    expect(second.status).toBe('authenticated');
+    expect((await one.me()).mfa_enabled).toBe(true);
+  });
+
+  test('by e-mail address: the code of the email signs in', async () => {
+    const one = client();
+    const email = 'client-mail@example.com';
+    const begun = await one.register({ email, password: PASSWORD });
+    if (!('registration_id' in begun)) throw new Error('it is no pending registration');
+    const code = (await app.emails(email))[0]?.values['code'] ?? '';
+    await one.verifyRegistration({ registration_id: begun.registration_id, code });
+    expect((await one.me()).email).toBe(email);
+  });
+
+  test('a later sign-in brings the device token along', async () => {
+    const storage = memoryStorage();
+    const one = client([], { storage });
+    const username = await signUp(one);
+    const kept = (await storage.getItem(`postern:${app.url}`)) ?? '';
+    expect(JSON.parse(kept).deviceToken).toEqual(expect.any(String));
+    await one.signIn({ username, password: PASSWORD });
+    expect(JSON.parse((await storage.getItem(`postern:${app.url}`)) ?? '').deviceToken).toBe(
+      JSON.parse(kept).deviceToken,
+    );
+  });
+
+  test('errors carry the code, the faults and Retry-After', async () => {
+    const error = await client()
+      .register({ username: 'short', password: 'x' })
+      .catch((caught: unknown) => caught);
+    if (!(error instanceof PosternError)) throw error;
+    expect([error.status, error.code, error.problem.errors?.[0]?.code]).toEqual([
+      422,
+      'invalid_request',
+      'too_short',
+    ]);
+  });
+});
+
+describe('the session', () => {
+  test('twenty calls with a token that has expired: one refresh', async () => {
+    const one = client();
+    await signUp(one);
+    app.clock.advance(16 * 60_000);
+    asked = [];
+    await Promise.all(Array.from({ length: 20 }, () => one.me()));
+    expect(asked.filter((line) => line === 'POST /refresh')).toHaveLength(1);
+  });
+
+  test('twenty 401s of an API of one’s own: one refresh, each tried once more', async () => {
+    let refused = 0;
+    let stale = '';
+    const api = createClient({
+      url: app.url,
+      now: app.clock.now,
+      fetch: async (input, init) => {
+        const path = new URL(String(input)).pathname;
+        if (path !== '/things') {
+          asked.push(path);
+          return fetch(input, init);
+        }
+        const token = new Headers(init?.headers).get('authorization');
+        if (token !== stale) return new Response('ok');
+        refused++;
+        return new Response(null, { status: 401 });
+      },
+    });
+    clients.push(api);
+    await api.register({ username: `client-${++names}`, password: PASSWORD });
+    stale = `Bearer ${await api.accessToken()}`;
+    asked = [];
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => api.fetch('https://api.example.com/things')),
+    );
+    expect(replies.every(({ ok }) => ok)).toBe(true);
+    expect([refused, asked]).toEqual([20, ['/refresh']]);
+  });
+
+  test('a lost answer of a refresh is asked for again, and the session lives', async () => {
+    const weather: Weather[] = [];
+    const one = client(weather);
+    await signUp(one);
+    app.clock.advance(16 * 60_000);
+    weather.push('lost');
+    expect((await one.me()).username).toMatch(/^client-/);
+    expect(waits).toEqual([250]);
+  });
+
+  test.each([
+    ['a proxy’s 502', status(502)],
+    ['a 403', status(403)],
+    ['a 404', status(404)],
+  ])('%s ends no session', async (_, answer) => {
+    const weather: Weather[] = [];
+    const one = client(weather);
+    await signUp(one);
+    app.clock.advance(16 * 60_000);
+    weather.push(answer);
+    await expect(one.accessToken()).rejects.toBeInstanceOf(PosternError);
+    expect(await one.accessToken()).toEqual(expect.any(String));
+  });
+
+  test('a session that was ended elsewhere is told once, and is over', async () => {
+    const one = client();
+    const username = await signUp(one);
+    const seen: unknown[] = [];
+    one.onChange((session) => seen.push(session));
+    const other = await app.login(username);
+    await app.call('POST', '/logout/all', { token: other.body.access_token });
+    await expect(one.me()).rejects.toMatchObject({ status: 401 });
+    expect(seen).toEqual([null]);
+    expect(await one.accessToken()).toBeNull();
+  });
+
+  test('a step-up is no matter of the token: it is not refreshed for', async () => {
+    const one = client();
+    await signUp(one);
+    app.clock.advance(6 * 60_000);
+    asked = [];
+    await expect(one.call('DELETE /me')).rejects.toMatchObject({
+      code: 'insufficient_user_authentication',
+    });
+    expect(asked).toEqual(['DELETE /me']);
+  });
+});
+
+describe('Retry-After', () => {
+  test('a short one is waited for, with what changes something too: nothing was done', async () => {
+    const weather: Weather[] = [
+      status(503, { 'retry-after': '2' }),
+      status(429, { 'retry-after': '1' }),
+    ];
+    await signUp(client(weather));
+    expect(waits).toEqual([2_000, 1_000]);
+  });
+
+  test('a long one is an error at once', async () => {
+    const weather: Weather[] = [status(429, { 'retry-after': '900' })];
+    await expect(signUp(client(weather))).rejects.toMatchObject({ retryAfter: 900 });
+    expect(waits).toEqual([]);
+  });
+
+  test('a lost answer to what changes something is not asked for again', async () => {
+    await expect(signUp(client(['lost']))).rejects.toBeInstanceOf(TypeError);
+    expect(asked).toEqual(['POST /register']);
+  });
+});
+
+test('cookie mode: no refresh token is kept, and a page that is not signed in asks once', async () => {
+  let jar = '';
+  const storage = memoryStorage();
+  const one = client([], {
+    cookie: true,
+    storage,
+    fetch: async (input, init) => {
+      asked.push(new URL(String(input)).pathname);
+      const headers = new Headers(init?.headers);
+      headers.set('origin', ORIGIN);
+      headers.set('cookie', jar);
+      const response = await fetch(input, { ...init, headers });
+      const set = response.headers.getSetCookie().find((line) => line.startsWith('__Host-refresh'));
+      if (set !== undefined) jar = set.split(';')[0] ?? '';
+      return response;
+    },
+  });
+  expect([await one.accessToken(), await one.accessToken()]).toEqual([null, null]);
+  expect(asked).toEqual(['/refresh']);
+  const username = await signUp(one);
+  expect(await storage.getItem(`postern:${app.url}`)).not.toContain('refreshToken');
+  // Another page load: only the cookie is left.
+  await storage.removeItem(`postern:${app.url}`);
+  expect((await one.me()).username).toBe(username);
+  await one.signOut();
+  expect(jar).toBe('__Host-refresh=');
+});
+
+test('at most 5 kB gzipped, and no dependency', async () => {
+  const { outputFiles } = await build({
+    entryPoints: ['packages/client/src/index.ts'],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    write: false,
+    logLevel: 'error',
+  });
+  expect(gzipSync(outputFiles[0]?.contents ?? '').length).toBeLessThan(5_000);
+});
+
+test('README’s first example runs as it stands there', async () => {
+  const readme = readFileSync('packages/client/README.md', 'utf8');
+  const block = /<!-- run -->\n```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+  const { outputFiles } = await build({
+    stdin: {
+      contents: block
+        .replace("'@postern/client'", "'./packages/client/src/index.ts'")
+        .replaceAll('http://127.0.0.1:7400', app.url)
+        .concat('\nauth.close();\nexport { me, reply };\n'),
+      resolveDir: process.cwd(),
+      loader: 'ts',
+    },
+    bundle: true,
+    format: 'esm',
+    write: false,
+    logLevel: 'error',
+    // The clock of the service stands still, and not where that of this machine is.
+    banner: { js: `Date.now = () => ${app.clock.now()};` },
+  });
+  const now = Date.now;
+  vi.spyOn(console, 'log').mockReturnValue(undefined);
+  try {
+    const code = Buffer.from(outputFiles[0]?.contents ?? '').toString('base64');
+    const { me, reply } = await import(/* @vite-ignore */ `data:text/javascript;base64,${code}`);
+    expect([me.username, reply.status]).toEqual(['ada', 204]);
+  } finally {
+    Date.now = now;
+    vi.restoreAllMocks();
+  }
+});
