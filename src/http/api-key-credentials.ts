@@ -21,9 +21,14 @@ export function presentedApiKey(call: Headers): PresentedApiKey | null {
   const authorization = call.header('authorization');
   const own = call.header('postern-key');
   if (authorization !== null && own !== null) return null;
-  if (own !== null) return call.headerLines('postern-key') === 1 ? split(own) : null;
+  if (own !== null) return ownApiKey(call);
   if (authorization === null || call.headerLines('authorization') !== 1) return null;
   return basic(authorization);
+}
+
+/** What came as `Postern-Key`, beside which `Authorization` may have a user's token. */
+export function ownApiKey(call: Headers): PresentedApiKey | null {
+  return call.headerLines('postern-key') === 1 ? split(call.header('postern-key') ?? '') : null;
 }
 
 function basic(authorization: string): PresentedApiKey | null {

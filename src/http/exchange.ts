@@ -83,6 +83,11 @@ export class Exchange implements Call<unknown> {
     return this.#requester;
   }
 
+  /** The request counts as one from this address from here on. */
+  speakFor(address: string): void {
+    this.#requester = { ...this.requester, ip: address };
+  }
+
   get signal(): AbortSignal {
     return this.arrival.signal;
   }

@@ -74,7 +74,7 @@ export function addressReader(trustedProxies: readonly string[]): AddressOf {
 /** `[v6]:port` and `v4:port`, as some proxies write them (RFC 7239 §6). */
 const HOST_AND_PORT = /^(?:(\[[^\]]+\])|(\d{1,3}(?:\.\d{1,3}){3})):\d{1,5}$/;
 
-function withoutPort(hop: string): string {
+export function withoutPort(hop: string): string {
   const [, inBrackets, bare] = HOST_AND_PORT.exec(hop) ?? [];
   return inBrackets ?? bare ?? hop;
 }
