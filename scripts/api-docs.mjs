@@ -22,7 +22,7 @@
  * @property {string} summary
  * @property {string} [description]
  * @property {readonly object[]} security
- * @property {Record<string, { description: string, content?: Record<string, unknown> }>} responses
+ * @property {Record<string, { description?: string, content?: Record<string, unknown> }>} responses
  */
 
 const BASE = 'http://127.0.0.1:7400';
@@ -153,7 +153,7 @@ function caller(security) {
  */
 function routeText(name, operation, examples) {
   const refusals = Object.entries(operation.responses).filter(([status]) => Number(status) >= 400);
-  const rows = refusals.flatMap(([status, { description, content = {} }]) =>
+  const rows = refusals.flatMap(([status, { description = '', content = {} }]) =>
     [...description.matchAll(/`(\w+)`: (.*?)(?= `\w+`: |$)/g)].map(
       ([, code, detail]) =>
         `| ${status} | ${'application/problem+json' in content ? `[\`${code}\`](../errors.md#${code})` : `\`${code}\` (RFC 6749 §5.2)`} | ${detail} |`,

@@ -72,6 +72,28 @@ const ProblemSchema = z
   })
   .meta({ id: 'Problem' });
 
+/** What stands before every route alike, once for all of them. */
+const EVERYWHERE: readonly RefusalCode[] = [
+  'request_timeout',
+  'header_too_large',
+  'internal_error',
+];
+const COMMON_RESPONSES = Object.fromEntries(
+  Object.entries(problemResponses(EVERYWHERE)).map(([status, response]) => [
+    `Problem${status}`,
+    response,
+  ]),
+);
+const COMMON_REFERENCES = Object.fromEntries(
+  Object.keys(problemResponses(EVERYWHERE)).map((status) => [
+    status,
+    { $ref: `#/components/responses/Problem${status}` },
+  ]),
+);
+
+/** Those of them that keep their form where an endpoint answers its own RFC's errors. */
+const { 500: _, ...BEFORE_ROUTES } = COMMON_REFERENCES;
+
 const TAGS: Readonly<Record<string, string>> = {
   Account: 'Registering, the profile, the e-mail address, the end of an account.',
   'Sign-in': 'First and second factors, and presenting one again.',
@@ -144,6 +166,7 @@ function openapi(routes: readonly AnyRoute[], info: DocumentInfo): Json {
     paths,
     components: {
       schemas: Object.fromEntries(components),
+      responses: COMMON_RESPONSES,
       securitySchemes: SECURITY_SCHEMES,
     },
   };
@@ -184,6 +207,7 @@ function documentOperation(route: Extract<AnyRoute, { kind: 'document' }>): Json
       },
       304: { description: 'The caller has it already (If-None-Match).' },
       ...problemResponses(route.problems),
+      ...COMMON_REFERENCES,
     },
   };
 }
@@ -265,6 +289,7 @@ function operationOf(
       ...(route.protocol === 'oauth'
         ? oauthErrorResponses([...problems], schema)
         : problemResponses([...problems])),
+      ...(route.protocol === 'oauth' ? BEFORE_ROUTES : COMMON_REFERENCES),
     },
   };
 }
