@@ -18,7 +18,13 @@ import {
   securityProblems,
   securityRequirement,
 } from './openapi-security.ts';
-import { problemResponses } from './openapi-problems.ts';
+import {
+  BEFORE_ROUTES,
+  COMMON_REFERENCES,
+  COMMON_RESPONSES,
+  problemResponses,
+} from './openapi-problems.ts';
+import { tagsOf } from './openapi-tags.ts';
 import { jsonDocument } from './document-bytes.ts';
 import { document } from './route.ts';
 import type { AnyRoute, DocumentBytes, Route } from './route.ts';
@@ -72,38 +78,6 @@ const ProblemSchema = z
   })
   .meta({ id: 'Problem' });
 
-/** What stands before every route alike, once for all of them. */
-const EVERYWHERE: readonly RefusalCode[] = [
-  'request_timeout',
-  'header_too_large',
-  'internal_error',
-];
-const COMMON_RESPONSES = Object.fromEntries(
-  Object.entries(problemResponses(EVERYWHERE)).map(([status, response]) => [
-    `Problem${status}`,
-    response,
-  ]),
-);
-const COMMON_REFERENCES = Object.fromEntries(
-  Object.keys(problemResponses(EVERYWHERE)).map((status) => [
-    status,
-    { $ref: `#/components/responses/Problem${status}` },
-  ]),
-);
-
-/** Those of them that keep their form where an endpoint answers its own RFC's errors. */
-const { 500: _, ...BEFORE_ROUTES } = COMMON_REFERENCES;
-
-const TAGS: Readonly<Record<string, string>> = {
-  Account: 'Registering, the profile, the e-mail address, the end of an account.',
-  'Sign-in': 'First and second factors, and presenting one again.',
-  Sessions: 'Refresh tokens, signing out, the list of sessions.',
-  Password: 'Checking, forgetting and setting a password.',
-  Factors: 'Authenticator apps, passkeys, recovery codes.',
-  Services: 'For those who verify tokens: keys, metadata, introspection.',
-  Operations: 'Whether the service lives, and this document.',
-};
-
 export interface DocumentInfo {
   readonly title: string;
   readonly version: string;
@@ -111,14 +85,6 @@ export interface DocumentInfo {
   readonly issuer: string;
   /** Names of the factors that are on. */
   readonly factors: readonly string[];
-}
-
-/** The tags of these routes, those that are not ours without a description. */
-function tagsOf(routes: readonly AnyRoute[]): readonly Json[] {
-  return [...new Set(routes.map(({ tag }) => tag))].map((name) => ({
-    name,
-    ...(TAGS[name] === undefined ? {} : { description: TAGS[name] }),
-  }));
 }
 
 /** Says which factors there are: no schema knows, for a factor is a plug-in. */
