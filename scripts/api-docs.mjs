@@ -146,6 +146,11 @@ function caller(security) {
     : 'With an API key: HTTP Basic, or `Postern-Key`.';
 }
 
+/** @param {Operation} operation */
+function textOf({ summary, description = '' }) {
+  return description.startsWith(summary) ? description : `${summary}. ${description}`.trim();
+}
+
 /**
  * @param {string} name method and path
  * @param {Operation} operation
@@ -161,7 +166,7 @@ function routeText(name, operation, examples) {
   );
   return [
     `## ${name}\n`,
-    `${operation.summary}. ${operation.description ?? ''}`.trim() + '\n',
+    `${textOf(operation)}\n`,
     `${caller(operation.security)}\n`,
     ...examples.map(exampleText),
     ...(rows.length === 0

@@ -156,7 +156,7 @@ function common(route: AnyRoute): Json {
     operationId: operationId(route),
     tags: [route.tag],
     summary: route.summary,
-    ...(route.description === undefined ? {} : { description: route.description }),
+    description: route.description ?? `${route.summary}.`,
     ...(parameters.length === 0 ? {} : { parameters }),
   };
 }
