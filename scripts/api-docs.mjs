@@ -22,7 +22,7 @@
  * @property {string} summary
  * @property {string} [description]
  * @property {readonly object[]} security
- * @property {Record<string, { description: string, content?: Record<string, unknown> }>} responses
+ * @property {Record<string, { description?: string, content?: Record<string, unknown> }>} responses
  */
 
 const BASE = 'http://127.0.0.1:7400';
@@ -146,6 +146,11 @@ function caller(security) {
     : 'With an API key: HTTP Basic, or `Postern-Key`.';
 }
 
+/** @param {Operation} operation */
+function textOf({ summary, description = '' }) {
+  return description.startsWith(summary) ? description : `${summary}. ${description}`.trim();
+}
+
 /**
  * @param {string} name method and path
  * @param {Operation} operation
@@ -153,7 +158,7 @@ function caller(security) {
  */
 function routeText(name, operation, examples) {
   const refusals = Object.entries(operation.responses).filter(([status]) => Number(status) >= 400);
-  const rows = refusals.flatMap(([status, { description, content = {} }]) =>
+  const rows = refusals.flatMap(([status, { description = '', content = {} }]) =>
     [...description.matchAll(/`(\w+)`: (.*?)(?= `\w+`: |$)/g)].map(
       ([, code, detail]) =>
         `| ${status} | ${'application/problem+json' in content ? `[\`${code}\`](../errors.md#${code})` : `\`${code}\` (RFC 6749 §5.2)`} | ${detail} |`,
@@ -161,7 +166,7 @@ function routeText(name, operation, examples) {
   );
   return [
     `## ${name}\n`,
-    `${operation.summary}. ${operation.description ?? ''}`.trim() + '\n',
+    `${textOf(operation)}\n`,
     `${caller(operation.security)}\n`,
     ...examples.map(exampleText),
     ...(rows.length === 0

@@ -3,7 +3,10 @@
  * form-urlencoded (RFC 6749 §2.3.1), or `Postern-Key: id:secret`. Exactly one of the two, once.
  */
 import { isUtf8 } from 'node:buffer';
+import type { ApiKey } from '../core/api-key/api-key.ts';
+import type { WantedScope } from '../core/api-key/api-keys.ts';
 import type { PresentedApiKey } from '../core/api-key/secret.ts';
+import type { Requester } from '../core/session/requester.ts';
 import { formDecode } from './form.ts';
 
 const BASIC = /^basic ([A-Za-z0-9+/]+={0,2})$/i;
@@ -15,6 +18,13 @@ interface Headers {
   header(name: string): string | null;
   headerLines(name: string): number;
 }
+
+/** Whose API key this is. @throws {Refusal} of API_KEY_PROBLEMS */
+export type AuthenticateApiKey = (
+  requester: Requester,
+  presented: PresentedApiKey | null,
+  wanted: WantedScope,
+) => Promise<ApiKey>;
 
 /** What was presented; null when nothing came, or what came is no key or several. */
 export function presentedApiKey(call: Headers): PresentedApiKey | null {

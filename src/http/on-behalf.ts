@@ -5,8 +5,8 @@
  */
 import { Refusal } from '../refusal.ts';
 import { ownApiKey } from './api-key-credentials.ts';
+import type { AuthenticateApiKey } from './api-key-credentials.ts';
 import type { Exchange } from './exchange.ts';
-import type { AuthenticateApiKey } from './operation.ts';
 import { canonicalAddress, withoutPort } from './requester.ts';
 
 /** One element: what stands in it besides `for` is the front-end's to know. */

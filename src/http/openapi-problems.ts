@@ -47,3 +47,27 @@ function exampleOf(code: RefusalCode): Json {
     request_id: 'b1946ac92492-1',
   };
 }
+
+/** What stands before every route alike, once for all of them. */
+const EVERYWHERE: readonly RefusalCode[] = [
+  'request_timeout',
+  'header_too_large',
+  'internal_error',
+];
+export const COMMON_RESPONSES = Object.fromEntries(
+  Object.entries(problemResponses(EVERYWHERE)).map(([status, response]) => [
+    `Problem${status}`,
+    response,
+  ]),
+);
+export const COMMON_REFERENCES = Object.fromEntries(
+  Object.keys(problemResponses(EVERYWHERE)).map((status) => [
+    status,
+    { $ref: `#/components/responses/Problem${status}` },
+  ]),
+);
+
+/** Those of them that keep their form where an endpoint answers its own RFC's errors. */
+export const BEFORE_ROUTES = Object.fromEntries(
+  Object.entries(COMMON_REFERENCES).filter(([status]) => status !== '500'),
+);

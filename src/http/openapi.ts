@@ -18,7 +18,13 @@ import {
   securityProblems,
   securityRequirement,
 } from './openapi-security.ts';
-import { problemResponses } from './openapi-problems.ts';
+import {
+  BEFORE_ROUTES,
+  COMMON_REFERENCES,
+  COMMON_RESPONSES,
+  problemResponses,
+} from './openapi-problems.ts';
+import { tagsOf } from './openapi-tags.ts';
 import { jsonDocument } from './document-bytes.ts';
 import { document } from './route.ts';
 import type { AnyRoute, DocumentBytes, Route } from './route.ts';
@@ -76,16 +82,6 @@ const ProblemSchema = z
   })
   .meta({ id: 'Problem' });
 
-const TAGS: Readonly<Record<string, string>> = {
-  Account: 'Registering, the profile, the e-mail address, the end of an account.',
-  'Sign-in': 'First and second factors, and presenting one again.',
-  Sessions: 'Refresh tokens, signing out, the list of sessions.',
-  Password: 'Checking, forgetting and setting a password.',
-  Factors: 'Authenticator apps, passkeys, recovery codes.',
-  Services: 'For those who verify tokens: keys, metadata, introspection.',
-  Operations: 'Whether the service lives, and this document.',
-};
-
 export interface DocumentInfo {
   readonly title: string;
   readonly version: string;
@@ -93,14 +89,6 @@ export interface DocumentInfo {
   readonly issuer: string;
   /** Names of the factors that are on. */
   readonly factors: readonly string[];
-}
-
-/** The tags of these routes, those that are not ours without a description. */
-function tagsOf(routes: readonly AnyRoute[]): readonly Json[] {
-  return [...new Set(routes.map(({ tag }) => tag))].map((name) => ({
-    name,
-    ...(TAGS[name] === undefined ? {} : { description: TAGS[name] }),
-  }));
 }
 
 /** Says which factors there are: no schema knows, for a factor is a plug-in. */
@@ -148,6 +136,7 @@ function openapi(routes: readonly AnyRoute[], info: DocumentInfo): Json {
     paths,
     components: {
       schemas: Object.fromEntries(components),
+      responses: COMMON_RESPONSES,
       securitySchemes: SECURITY_SCHEMES,
     },
   };
@@ -171,7 +160,7 @@ function common(route: AnyRoute): Json {
     operationId: operationId(route),
     tags: [route.tag],
     summary: route.summary,
-    ...(route.description === undefined ? {} : { description: route.description }),
+    description: route.description ?? `${route.summary}.`,
     ...(parameters.length === 0 ? {} : { parameters }),
   };
 }
@@ -188,6 +177,7 @@ function documentOperation(route: Extract<AnyRoute, { kind: 'document' }>): Json
       },
       304: { description: 'The caller has it already (If-None-Match).' },
       ...problemResponses(route.problems),
+      ...COMMON_REFERENCES,
     },
   };
 }
@@ -269,6 +259,7 @@ function operationOf(
       ...(route.protocol === 'oauth'
         ? oauthErrorResponses([...problems], schema)
         : problemResponses([...problems])),
+      ...(route.protocol === 'oauth' ? BEFORE_ROUTES : COMMON_REFERENCES),
     },
   };
 }

@@ -6,14 +6,11 @@
 import { DatabaseBusy, StorageUnavailable } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import type { Log } from '../lib/log.ts';
-import type { ApiKey } from '../core/api-key/api-key.ts';
-import type { WantedScope } from '../core/api-key/api-keys.ts';
-import type { PresentedApiKey } from '../core/api-key/secret.ts';
-import type { Requester } from '../core/session/requester.ts';
 import { policyText, stateText } from '../core/limit/limits.ts';
 import type { LimitedClient, Limits } from '../core/limit/limits.ts';
 import type { Principal } from '../core/session/session.ts';
 import { presentedApiKey } from './api-key-credentials.ts';
+import type { AuthenticateApiKey } from './api-key-credentials.ts';
 import type { HeaderRecord } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import type { GiveDevice } from './device.ts';
@@ -37,13 +34,6 @@ import { MissingToken } from './answer.ts';
 
 /** Whose access token this is. @throws {Refusal} of BEARER_PROBLEMS */
 export type Authenticate = (token: string, security: BearerSecurity) => Promise<Principal>;
-
-/** Whose API key this is. @throws {Refusal} of API_KEY_PROBLEMS */
-export type AuthenticateApiKey = (
-  requester: Requester,
-  presented: PresentedApiKey | null,
-  wanted: WantedScope,
-) => Promise<ApiKey>;
 
 export interface OperationSettings {
   readonly log: Log;

@@ -121,6 +121,19 @@ describe('signing in', () => {
 });
 
 describe('the session', () => {
+  test('tokens of ten seconds are used for half of them, and not refreshed for each call', async () => {
+    const brief = await createTestApp({ config: '[tokens]\naccess_ttl = "10s"\n' });
+    const one = client([], { url: brief.url, now: brief.clock.now });
+    await signUp(one);
+    asked = [];
+    for (const seconds of [4, 0, 2, 0]) {
+      brief.clock.advance(seconds * 1000);
+      await one.me();
+    }
+    expect(asked).toEqual(['GET /me', 'GET /me', 'POST /refresh', 'GET /me', 'GET /me']);
+    await brief.stop();
+  });
+
   test('twenty calls with a token that has expired: one refresh', async () => {
     const one = client();
     await signUp(one);

@@ -45,7 +45,7 @@ export interface Client {
   /** Ends the session here and, if it can be reached, at the service. */
   signOut(): Promise<void>;
   me(): Promise<User>;
-  /** One that holds for at least half a minute, refreshed if need be; null when signed out. */
+  /** One that still holds for a while, refreshed if need be; null when signed out. */
   accessToken(): Promise<string | null>;
   /** fetch with the access token, for your own API; a 401 is tried once more with a new token. */
   fetch: Fetch;

@@ -7,7 +7,7 @@ import { host } from './host.ts';
 import { PosternError } from './http.ts';
 import type { Session, SessionStorage } from './storage.ts';
 
-/** An access token is replaced this long before its end, milliseconds. */
+/** An access token is replaced this long before its end at most, milliseconds; a short one half-way. */
 const EARLY_MS = 30_000;
 /** How long a tab that waited for another one listens for what that one got. */
 const LISTEN_MS = 1_000;
@@ -78,9 +78,10 @@ export function sessionKeeper(options: KeeperOptions): SessionKeeper {
 
   const keep = async (done: Authenticated): Promise<Session> => {
     const deviceToken = done.device_token ?? (await read())?.deviceToken;
+    const lifeMs = done.expires_in * 1000;
     const session: Session = {
       accessToken: done.access_token,
-      expiresAt: now() + done.expires_in * 1000,
+      refreshAt: now() + lifeMs - Math.min(EARLY_MS, lifeMs / 2),
       sessionId: done.session_id,
       ...(done.refresh_token === undefined ? {} : { refreshToken: done.refresh_token }),
       ...(deviceToken === undefined ? {} : { deviceToken }),
@@ -89,7 +90,7 @@ export function sessionKeeper(options: KeeperOptions): SessionKeeper {
     return session;
   };
 
-  const isFresh = ({ expiresAt }: Session): boolean => expiresAt - EARLY_MS > now();
+  const isFresh = ({ refreshAt }: Session): boolean => refreshAt > now();
   const isOther = (session: Session, stale: string | undefined): boolean =>
     session.accessToken !== stale && isFresh(session);
 

@@ -10,8 +10,8 @@ export interface SessionStorage {
 /** What is kept. In cookie mode it has no refresh token, which the browser holds. */
 export interface Session {
   readonly accessToken: string;
-  /** Milliseconds since 1970, by this machine's clock. */
-  readonly expiresAt: number;
+  /** When it is replaced, before its end: milliseconds since 1970, by this machine's clock. */
+  readonly refreshAt: number;
   readonly refreshToken?: string;
   readonly sessionId: string;
   readonly deviceToken?: string;
