@@ -17,6 +17,8 @@ export type Problem = {
   })[];
   /** With password_change_required: what POST /password/reset takes. */
   readonly reset_token?: string;
+  /** With password_change_required: a link was sent instead. */
+  readonly email_sent?: true;
   /** With insufficient_user_authentication of a user who has a second factor: those that POST /reauthenticate would take. */
   readonly factors?: readonly ('password' | 'totp' | 'passkey' | 'recovery_code')[];
   /** With password_change_required: seconds until reset_token ends. */
