@@ -38,7 +38,7 @@ export function requesterOf(arrival: Arrival, requestId: string): Requester {
 const LOCALE = /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?(?=[,;]|$)/;
 
 /**
- * Cut, and without what could forge a line or a letter (H10, H14). Header text is Latin-1, so C1
+ * Cut, and without what could forge a line or an email (H10, H14). Header text is Latin-1, so C1
  * controls can come.
  */
 function printable(text: string): string {

@@ -9,7 +9,7 @@ export const UserReply = z
     username: z.string().nullable(),
     email: z.string().nullable().meta({
       description:
-        'The proved address; when there is none, the pending one, with email_verified false.',
+        'The verified address; when there is none, the pending one, with email_verified false.',
     }),
     email_verified: z.boolean(),
     pending_email: z.string().nullable().meta({

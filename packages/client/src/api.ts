@@ -35,7 +35,7 @@ export type Problem = {
 export type User = {
   readonly id: string;
   readonly username: string | null;
-  /** The proved address; when there is none, the pending one, with email_verified false. */
+  /** The verified address; when there is none, the pending one, with email_verified false. */
   readonly email: string | null;
   readonly email_verified: boolean;
   /** The address that waits for POST /email/verify; until then it opens and reserves nothing. */
@@ -468,7 +468,7 @@ export interface Routes {
   };
   readonly 'POST /login/passkey/options': {
     readonly body: {
-      /** A username or a proved e-mail address. */
+      /** A username or a verified email address. */
       readonly username?: string;
     };
     readonly reply: PasskeyRequest;

@@ -1,5 +1,5 @@
 /**
- * The claims about a user that access tokens carry when the configuration names them. An unproved
+ * The claims about a user that access tokens carry when the configuration names them. An unverified
  * address is never one.
  */
 import type { User } from './user.ts';

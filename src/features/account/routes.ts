@@ -36,7 +36,7 @@ function changeRoute(kernel: Kernel, settings: AccountSettings, shown: Shown): A
     method: 'patch',
     path: '/me',
     tag: 'Account',
-    summary: 'Change the username, the display name, the metadata or the e-mail address',
+    summary: 'Change the username, the display name, the metadata or the email address',
     description:
       'What is left out stays as it is. A new address is pending until POST /email/verify; the old one stays in force and is told. user_metadata is replaced as a whole; display_name null takes it away.',
     security: bearer({ fresh: true }),
@@ -79,7 +79,7 @@ function addressRoutes(
       renewsDevice: true,
       limit: 'login',
       tag: 'Account',
-      summary: 'Verify the pending address by the code that was sent to it',
+      summary: 'Verify the pending address with the code that was sent to it',
       description:
         'The mailbox and the account, both. No other account can verify it then, though what they claim looks as before; where it replaces an old one, the other sessions end.',
       security: bearer(),
@@ -114,7 +114,7 @@ export function accountRoutes(kernel: Kernel, settings: AccountSettings): readon
       method: 'get',
       path: '/me',
       tag: 'Account',
-      summary: 'The user whose token it is',
+      summary: 'Get the user of the access token',
       security: bearer(),
       status: 200,
       reply: UserReply,

@@ -37,7 +37,7 @@ export function introspectionRoutes(kernel: Kernel): readonly AnyRoute[] {
       method: 'post',
       path: '/introspect',
       tag: 'Services',
-      summary: 'Ask what an access token is (RFC 7662)',
+      summary: 'Introspect an access token (RFC 7662)',
       description:
         'The claims of an access token of any audience that is good at this moment. Everything else, refresh tokens too, is exactly { "active": false }.',
       security: apiKey('introspect'),

@@ -58,7 +58,7 @@ function secondFactorRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     path: '/login/mfa',
     limit: 'login',
     tag: 'Sign-in',
-    summary: 'Show the second factor of a sign-in',
+    summary: 'Complete a sign-in with a second factor',
     description:
       'With the challenge_token of a first factor and one of the factors that its answer named. Five tries a challenge, and a cap for the account over all of them; one success.',
     security: 'public',
@@ -99,7 +99,7 @@ function listingRoute({ factors: { active } }: Kernel): AnyRoute {
     method: 'get',
     path: '/me/factors',
     tag: 'Factors',
-    summary: 'The factors that the user has',
+    summary: 'List the factors of the user',
     security: bearer(),
     status: 200,
     reply: z.object(Object.fromEntries(shapes)).meta({ id: 'Factors' }),

@@ -39,7 +39,7 @@ function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
       method: 'post',
       path: '/me/passkeys/options',
       tag: 'Factors',
-      summary: 'Begin to add a passkey',
+      summary: 'Start registration of a passkey',
       description: `The options go to startRegistration of @simplewebauthn/browser (navigator.credentials.create). A user may have ${MAX_PASSKEYS} passkeys.`,
       security: bearer({ fresh: true }),
       status: 200,
@@ -58,7 +58,7 @@ function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
       path: '/me/passkeys',
       renewsDevice: true,
       tag: 'Factors',
-      summary: 'Add the passkey that the authenticator made',
+      summary: 'Finish registration of a passkey',
       description:
         'In the session that asked for the options. The other sessions end. What does not hold is 422 invalid_request with not_verified at /credential; a challenge that was answered or is too old, spent_or_expired at /challenge_id.',
       security: bearer(),
@@ -96,7 +96,7 @@ function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
       path: '/me/passkeys/{id}',
       renewsDevice: true,
       tag: 'Factors',
-      summary: 'Take a passkey away',
+      summary: 'Remove a passkey',
       description:
         'The other sessions end. Recovery codes go with the last factor that they stand in for. The last way to sign in stays.',
       security: bearer({ fresh: true }),
@@ -122,7 +122,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
       path: '/login/passkey/options',
       limit: 'login',
       tag: 'Sign-in',
-      summary: 'Begin to sign in with a passkey',
+      summary: 'Start sign-in with a passkey',
       description:
         'The options go to startAuthentication of @simplewebauthn/browser (navigator.credentials.get). Without a name the authenticator offers what it has. A name gets credentials whether or not anybody has it.',
       security: 'public',
@@ -131,7 +131,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
           .string()
           .max(512, 'No name here is that long.')
           .optional()
-          .meta({ description: 'A username or a proved e-mail address.' }),
+          .meta({ description: 'A username or a verified email address.' }),
       }),
       bodyOptional: true,
       status: 200,
@@ -176,7 +176,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
       path: '/login/mfa/passkey/options',
       limit: 'login',
       tag: 'Sign-in',
-      summary: 'Begin to show a passkey as the second factor of a sign-in',
+      summary: 'Start passkey authentication as the second factor of a sign-in',
       description: 'What comes of it goes to POST /login/mfa as passkey.',
       security: 'public',
       body: z.strictObject({ challenge_token: tokenText() }),
@@ -189,7 +189,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
       method: 'post',
       path: '/reauthenticate/passkey/options',
       tag: 'Sign-in',
-      summary: 'Begin to show a passkey again within the session',
+      summary: 'Start passkey authentication within the session (step-up)',
       description: 'What comes of it goes to POST /reauthenticate as passkey.',
       security: bearer(),
       status: 200,

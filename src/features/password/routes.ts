@@ -57,7 +57,7 @@ function loginRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     path: '/login',
     limit: 'login',
     tag: 'Sign-in',
-    summary: 'Sign in with a username or an e-mail address and a password',
+    summary: 'Sign in with a username or an email address and a password',
     description:
       'One answer for every wrong pair, whether or not the name is known. An account that is disabled is told so only after the right password.',
     security: 'public',
@@ -126,7 +126,7 @@ function checkRoute({ passwords }: Kernel): AnyRoute {
     path: '/password/check',
     limit: 'check',
     tag: 'Password',
-    summary: 'Ask what the policy says of a password',
+    summary: 'Check a password against the policy',
     description: 'For sign-up forms. Nothing is stored or logged.',
     security: 'public',
     body: z.strictObject({

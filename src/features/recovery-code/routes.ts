@@ -14,7 +14,7 @@ export function recoveryCodeRoutes(kernel: Kernel): readonly AnyRoute[] {
       renewsDevice: true,
       limit: 'login',
       tag: 'Factors',
-      summary: 'Make ten new recovery codes',
+      summary: 'Create ten new recovery codes',
       description: 'Shown this once; the old set no longer works. The other sessions end.',
       security: bearer({ fresh: true }),
       status: 200,

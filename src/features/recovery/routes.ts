@@ -17,7 +17,7 @@ export function recoveryRoutes(kernel: Kernel): readonly AnyRoute[] {
       path: '/password/forgot',
       limit: 'emails',
       tag: 'Password',
-      summary: 'Ask for an email that resets the password',
+      summary: 'Request a password reset email',
       description:
         'The same answer for every name. An email goes to a verified address alone, at most one per mail.interval. 503 overloaded when mail.max_per_network or mail.max_requested is used up.',
       security: 'public',
@@ -35,7 +35,7 @@ export function recoveryRoutes(kernel: Kernel): readonly AnyRoute[] {
       path: '/password/reset/check',
       limit: 'check',
       tag: 'Password',
-      summary: 'Ask whether a reset link is still good, without spending it',
+      summary: 'Check whether a reset link is valid, without using it',
       security: 'public',
       body: z.strictObject({ token: tokenText() }),
       status: 204,
@@ -47,7 +47,7 @@ export function recoveryRoutes(kernel: Kernel): readonly AnyRoute[] {
       path: '/password/reset',
       limit: 'login',
       tag: 'Password',
-      summary: 'Set a new password by a reset link',
+      summary: 'Set a new password with a reset link',
       description:
         'Spends the link once, however many ask at once; a password that is refused leaves it good. Ends every session, signs nobody in, and stands in for no second factor.',
       security: 'public',

@@ -71,7 +71,7 @@ function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute
     path: '/register',
     limit: 'register',
     tag: 'Account',
-    summary: 'Make an account',
+    summary: 'Create an account',
     description:
       'With a username: 201, signed in; an e-mail address beside it is pending, and until it is verified it is no sign-in name, gets no reset email and reserves nothing. With an address alone: 202, the same for free and taken ones, and the account is made by /register/verify; user_metadata may then have 2048 bytes.',
     security: 'public',
@@ -120,7 +120,7 @@ function registerByAddressRoute(kernel: Kernel, settings: RegistrationSettings):
     path: '/register',
     limit: 'register',
     tag: 'Account',
-    summary: 'Begin an account with an e-mail address',
+    summary: 'Start registration with an email address',
     description:
       '202, the same for free and taken addresses; the account is made by /register/verify. user_metadata may have 2048 bytes.',
     security: 'public',
@@ -183,7 +183,7 @@ function emailRoutes(kernel: Kernel, settings: RegistrationSettings): readonly A
       path: '/register/verify',
       limit: 'login',
       tag: 'Account',
-      summary: 'Verify the address of a registration, which makes the account and signs it in',
+      summary: 'Verify the address of a registration, which creates the account and signs in',
       description:
         'By the code and the registration_id of the 202, or by the token of the link and the password that was chosen: the mailbox and the one who registered, both.',
       security: 'public',

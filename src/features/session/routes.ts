@@ -42,7 +42,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
       method: 'post',
       path: '/refresh',
       tag: 'Sessions',
-      summary: 'Trade the refresh token for its successor and a new access token',
+      summary: 'Refresh: rotate the refresh token and get a new access token',
       description:
         'The token comes in the body, as Authorization: Bearer, or in the cookie. For sessions.refresh_grace after a rotation, the token that was used gets the same successor again, from the same network and user agent, and the successor gets a new access token and stays as it is (rotated: false). Later, from elsewhere, or after a renewed authentication, a used token ends the whole session.',
       security: 'public',
@@ -120,7 +120,7 @@ function listRoutes(kernel: Kernel): readonly AnyRoute[] {
       method: 'get',
       path: '/me/sessions',
       tag: 'Sessions',
-      summary: 'The live sessions of the user',
+      summary: 'List the active sessions of the user',
       security: bearer(),
       status: 200,
       reply: z.object({ sessions: z.array(SessionReply) }),

@@ -19,7 +19,7 @@ export function totpRoutes(kernel: Kernel, settings: TotpSettings): readonly Any
       method: 'post',
       path: '/me/totp',
       tag: 'Factors',
-      summary: 'Begin to enrol an authenticator app',
+      summary: 'Start enrolment of an authenticator app',
       description:
         'The seed is shown this once. It does nothing until it is confirmed by a code; an authenticator that is in force stays so till then.',
       security: bearer({ fresh: true }),
@@ -42,7 +42,7 @@ export function totpRoutes(kernel: Kernel, settings: TotpSettings): readonly Any
       renewsDevice: true,
       limit: 'login',
       tag: 'Factors',
-      summary: 'Confirm the authenticator app by a code',
+      summary: 'Confirm the authenticator app with a code',
       description:
         'From here on sign-ins ask for it. Recovery codes come with the answer, this once; the other sessions end.',
       security: bearer({ fresh: true }),
@@ -60,7 +60,7 @@ export function totpRoutes(kernel: Kernel, settings: TotpSettings): readonly Any
       path: '/me/totp',
       renewsDevice: true,
       tag: 'Factors',
-      summary: 'Take the authenticator app away',
+      summary: 'Remove the authenticator app',
       description:
         'The other sessions end. Recovery codes go with the last factor that they stand in for.',
       security: bearer({ fresh: true }),
