@@ -5,7 +5,9 @@ import type { LimitPolicy } from '../core/limit/limits.ts';
 import type { SessionLimits } from '../core/session/session.ts';
 import type { SigningKeyPolicy } from '../core/signing-key/signing-key.ts';
 
-/** The longest that tokens.access_ttl may be, so that a shorter one orphans no token that is out. */
+/**
+ * The longest that tokens.access_ttl may be, so that a shorter one orphans no token that is out.
+ */
 const LONGEST_ACCESS_MS = 15 * 60_000;
 /** How long a superseded key verifies beyond its tokens' life, for clocks that differ. */
 const LEEWAY_MS = 60_000;

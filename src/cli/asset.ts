@@ -1,4 +1,6 @@
-/** Files that belong to the program: in the single binary, beside the bundle, or in the source tree. */
+/**
+ * Files that belong to the program: in the single binary, beside the bundle, or in the source tree.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { getAsset, getRawAsset, isSea } from 'node:sea';
 

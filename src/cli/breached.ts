@@ -87,7 +87,9 @@ async function readKeys(
   return keys.sortDistinct();
 }
 
-/** Keys in one typed array, which doubles when it is full: an array of bigints takes ten times it. */
+/**
+ * Keys in one typed array, which doubles when it is full: an array of bigints takes ten times it.
+ */
 class KeyList {
   #keys = new BigUint64Array(1 << 20);
   #count = 0;

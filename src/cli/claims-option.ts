@@ -1,4 +1,6 @@
-/** Claims as options: `--set 'roles=["admin"]'`, the value as JSON; a bare word stands for a text. */
+/**
+ * Claims as options: `--set 'roles=["admin"]'`, the value as JSON; a bare word stands for a text.
+ */
 import { JsonError, parseJson } from '../lib/json.ts';
 import type { JsonObject } from '../lib/json.ts';
 import { Refusal } from '../refusal.ts';

@@ -1,4 +1,6 @@
-/** The manual page postern(1) as roff, made of the command tree: docs/postern.1, for the packages. */
+/**
+ * The manual page postern(1) as roff, made of the command tree: docs/postern.1, for the packages.
+ */
 import { EXIT_CODES, optionText, verbOptions } from './help.ts';
 import type { Verb } from './verb.ts';
 import { VERSION } from './version.ts';

@@ -1,4 +1,7 @@
-/** What a running service shares with its system: signals, systemd's sockets and notices, last resorts. */
+/**
+ * What a running service shares with its system: signals, systemd's sockets and notices, last
+ * resorts.
+ */
 import { execFile } from 'node:child_process';
 import { exceptionFields } from '../lib/log.ts';
 import { EXIT } from './exit.ts';

@@ -135,7 +135,9 @@ export interface Operator {
   readonly context: Context;
 }
 
-/** What runs beside the service: it sees ended sessions in the database, and sends emails itself. */
+/**
+ * What runs beside the service: it sees ended sessions in the database, and sends emails itself.
+ */
 function operatorOf(call: VerbCall, db: OpenDatabase, config: Config): Operator {
   const { clock } = call.context;
   const commit = createCommit({

@@ -114,7 +114,9 @@ function newestOf<T>({ branches }: Branch<T>): Place<T> | undefined {
   return newest;
 }
 
-/** What makes room: of the first level at which another branch holds more than the newcomer would. */
+/**
+ * What makes room: of the first level at which another branch holds more than the newcomer would.
+ */
 function crowdedOut<T>(root: Branch<T>, path: readonly string[]): Place<T> | undefined {
   let branch: Branch<T> | undefined = root;
   for (const [level, key] of path.slice(0, CROWDING_LEVELS).entries()) {

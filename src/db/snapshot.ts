@@ -70,7 +70,9 @@ export async function snapshot(options: SnapshotOptions): Promise<void> {
   }
 }
 
-/** Copies an open file from its start, up to where it ends when it is read; yields after each part. */
+/**
+ * Copies an open file from its start, up to where it ends when it is read; yields after each part.
+ */
 async function* copyFile(source: number, path: string): AsyncGenerator<number> {
   const target = openSync(path, 'wx', 0o600);
   try {

@@ -17,7 +17,9 @@ const AT_ONCE_PER_DOMAIN = 2;
  */
 const AT_ONCE_PER_LANE: readonly number[] = [6, 4, 2, 2];
 
-/** Domains looked at in one go, each by one look at an index: the event loop is needed by others. */
+/**
+ * Domains looked at in one go, each by one look at an index: the event loop is needed by others.
+ */
 const DOMAINS_AT_ONCE = 64;
 
 /** An email on its way, as far as turns depend on it. */

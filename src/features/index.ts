@@ -1,4 +1,6 @@
-/** The one list of features. A new one is a folder, a line here, and a migration (docs/adding.md). */
+/**
+ * The one list of features. A new one is a folder, a line here, and a migration (docs/adding.md).
+ */
 import { account } from './account/index.ts';
 import { apiKey } from './api-key/index.ts';
 import { discovery } from './discovery/index.ts';

@@ -20,7 +20,9 @@ export interface Arrival {
   readonly isUnread: boolean;
   /** True when there may be content. A length of nought is none. */
   readonly hasContent: boolean;
-  /** A header by its lower-case name; several lines of it are joined with ", " where HTTP allows. */
+  /**
+   * A header by its lower-case name; several lines of it are joined with ", " where HTTP allows.
+   */
   header(name: string): string | undefined;
   /** How many lines of a header came; joined lines of a web Request count as one. */
   headerLines(name: string): number;

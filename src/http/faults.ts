@@ -1,4 +1,6 @@
-/** Unexpected errors in the log: one stack for each fault and minute, however many requests meet it. */
+/**
+ * Unexpected errors in the log: one stack for each fault and minute, however many requests meet it.
+ */
 import type { Clock } from '../lib/clock.ts';
 import { exceptionFields } from '../lib/log.ts';
 import type { LogFields } from '../lib/log.ts';

@@ -82,7 +82,9 @@ export function withoutPort(hop: string): string {
 const MAX_HOPS = 32;
 const MAX_FORWARDED = 2_048;
 
-/** Walks the hops from the right: the first that is no proxy of ours, or the last before a fault. */
+/**
+ * Walks the hops from the right: the first that is no proxy of ours, or the last before a fault.
+ */
 function lastBelieved(
   forwardedFor: string,
   direct: string | null,

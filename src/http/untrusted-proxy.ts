@@ -6,7 +6,9 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { canonicalAddress, proxyCheck } from './requester.ts';
 
-/** One look a minute: who sends the header without being asked to decides nothing, and fills no log. */
+/**
+ * One look a minute: who sends the header without being asked to decides nothing, and fills no log.
+ */
 const EVERY_MS = 60_000;
 
 /** Gives what is told of each request that has an `X-Forwarded-For` over TCP. */

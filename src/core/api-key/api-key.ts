@@ -83,7 +83,9 @@ const revoke = prepare(
     .returning({ id: apiKey.id, name: apiKey.name }),
 );
 
-/** The statement that revokes a key by id or name; none that is live is refused with `not_found`. */
+/**
+ * The statement that revokes a key by id or name; none that is live is refused with `not_found`.
+ */
 export function revokeApiKey(
   idOrName: string,
   now: number,

@@ -43,7 +43,9 @@ export interface Authenticated extends IssuedTokens {
   readonly deviceToken?: string;
   /** False when the refresh token is the one that was presented. */
   readonly rotated?: false;
-  /** Wall-clock milliseconds; when the policy asks for a second factor that is yet to be enrolled. */
+  /**
+   * Wall-clock milliseconds; when the policy asks for a second factor that is yet to be enrolled.
+   */
   readonly mfaDueAt?: number;
 }
 

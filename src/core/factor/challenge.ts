@@ -77,7 +77,9 @@ const spend = prepare(
     .where(and(isId, isNull(challenge.spentAt))),
 );
 
-/** The statement that spends a challenge that was counted: one success each, else `invalid_token`. */
+/**
+ * The statement that spends a challenge that was counted: one success each, else `invalid_token`.
+ */
 export function spendChallenge(id: string, now: number): Statement {
   return guarded(spend({ id, now }), 'invalid_token');
 }

@@ -1,4 +1,6 @@
-/** The time in which somebody may do without the second factor that the policy asks of everybody. */
+/**
+ * The time in which somebody may do without the second factor that the policy asks of everybody.
+ */
 import type { Clock } from '../../lib/clock.ts';
 import { Refusal } from '../../refusal.ts';
 import type { Commit } from '../commit.ts';

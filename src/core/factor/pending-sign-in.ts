@@ -1,4 +1,6 @@
-/** The sign-in that a challenge token stands for: a first factor was right, a further one is due. */
+/**
+ * The sign-in that a challenge token stands for: a first factor was right, a further one is due.
+ */
 import type { Database } from '../../db/database.ts';
 import { Refusal } from '../../refusal.ts';
 import type { Challenge, ChallengeTokens } from '../token/challenge-token.ts';

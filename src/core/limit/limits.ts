@@ -37,7 +37,9 @@ export interface LimitPolicy {
 }
 
 export interface Limits {
-  /** Takes one request out of a client's share, if there is one left; null where there is no limit. */
+  /**
+   * Takes one request out of a client's share, if there is one left; null where there is no limit.
+   */
   take(name: LimitName, client: LimitedClient): LimitState | null;
   /** The same for what is decided within an operation. @throws {Refusal} rate_limited */
   demand(name: LimitName, client: LimitedClient): void;

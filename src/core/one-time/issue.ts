@@ -40,7 +40,9 @@ function valuesOf({ token, now, ttlMs, ...values }: NewOneTime) {
   };
 }
 
-/** Whether the email of this commit goes out, and was not held back by the limits of its address. */
+/**
+ * Whether the email of this commit goes out, and was not held back by the limits of its address.
+ */
 const emailWaits = exists(
   query
     .select({ id: outbox.id })

@@ -192,7 +192,9 @@ export function endsAt(
   return Math.min(expiresAt, lastUsedAt + idleTtlMs);
 }
 
-/** The user and the live session of a token; null when it ended, or its user is disabled or gone. */
+/**
+ * The user and the live session of a token; null when it ended, or its user is disabled or gone.
+ */
 export async function findPrincipal(
   db: Pick<Database, 'read'>,
   values: { readonly sessionId: string; readonly userId: string; readonly now: number },

@@ -1,4 +1,6 @@
-/** Sessions for features: starting, finding, listing and ending them, within the configured limits. */
+/**
+ * Sessions for features: starting, finding, listing and ending them, within the configured limits.
+ */
 import type { Database } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Context } from '../context.ts';
@@ -24,7 +26,9 @@ export interface Sessions {
   ): StartedSession;
   /** The statements that end sessions; the first yields a row for each. */
   end(selection: SessionSelection, reason: EndReason): EndSessions;
-  /** The user and the live session of a token; null when it ended or its user is disabled or gone. */
+  /**
+   * The user and the live session of a token; null when it ended or its user is disabled or gone.
+   */
   find(sessionId: string, userId: string): Promise<Principal | null>;
   /** The user's sessions that could still be refreshed, the last used first. */
   list(userId: string): Promise<readonly Session[]>;

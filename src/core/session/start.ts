@@ -67,7 +67,9 @@ export interface NewSession {
   readonly now: number;
 }
 
-/** A session that is about to be committed; its number in the status lists is given by the commit. */
+/**
+ * A session that is about to be committed; its number in the status lists is given by the commit.
+ */
 export interface StartedSession {
   readonly session: Omit<Session, 'statusIndex'>;
   readonly inserted: Statement<Pick<Session, 'statusIndex'>>;

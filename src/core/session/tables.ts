@@ -17,7 +17,9 @@ export const session = sqliteTable(
     /** A hash of the network and the user agent that rotated last: the grace is theirs alone. */
     rotatedBy: text('rotated_by'),
     authTime: integer('auth_time').notNull(),
-    /** Which factors were presented; `amr` and `acr` are derived from them when a token is minted. */
+    /**
+     * Which factors were presented; `amr` and `acr` are derived from them when a token is minted.
+     */
     factors: text({ mode: 'json' }).$type<readonly PresentedFactor[]>().notNull().default([]),
     createdAt: integer('created_at').notNull(),
     lastUsedAt: integer('last_used_at').notNull(),
@@ -26,7 +28,9 @@ export const session = sqliteTable(
     endReason: text('end_reason'),
     ip: text(),
     userAgent: text('user_agent'),
-    /** Its number in the status lists: given once, from `status_counter`, and to nobody else ever. */
+    /**
+     * Its number in the status lists: given once, from `status_counter`, and to nobody else ever.
+     */
     statusIndex: integer('status_index'),
   },
   (table) => [

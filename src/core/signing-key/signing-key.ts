@@ -61,7 +61,9 @@ export interface SigningKeys {
    * internal key, it outlives rotation and withdrawal.
    */
   readonly derivedKey: KeyObject;
-  /** Keys of device tokens, each derived from an internal key that verifies; the first one signs. */
+  /**
+   * Keys of device tokens, each derived from an internal key that verifies; the first one signs.
+   */
   deviceKeys(): readonly KeyObject[];
   /** Public keys to show, the active one first. Empty under HS256. */
   published(): readonly { readonly jwk: PublicJwk; readonly pem: string }[];

@@ -32,7 +32,9 @@ export interface StatusClaim {
 export interface StatusLists {
   /** The claim of a session's tokens; undefined when lists are off, or it has no number. */
   claim(statusIndex: number | null): StatusClaim | undefined;
-  /** The list as it is now, at once when it is at hand; undefined when there is none of this number. */
+  /**
+   * The list as it is now, at once when it is at hand; undefined when there is none of this number.
+   */
   current(list: number): StatusListBytes | Promise<StatusListBytes | undefined>;
 }
 
@@ -74,7 +76,9 @@ interface Made {
   readonly bytes: StatusListBytes;
 }
 
-/** The compressed list: bits from the least significant one, ZLIB at its highest level (§4.1, §4.2). */
+/**
+ * The compressed list: bits from the least significant one, ZLIB at its highest level (§4.1, §4.2).
+ */
 export async function compressStatusList(indexes: Iterable<number>): Promise<string> {
   const bits = Buffer.alloc(LIST_SIZE / 8);
   for (const index of indexes) bits[index >> 3] = (bits[index >> 3] ?? 0) | (1 << (index & 7));

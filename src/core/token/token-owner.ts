@@ -1,4 +1,6 @@
-/** Whose session a token speaks of, for those who end sessions: a token that has expired will do. */
+/**
+ * Whose session a token speaks of, for those who end sessions: a token that has expired will do.
+ */
 import { Refusal } from '../../refusal.ts';
 import { isUserClaims } from './access-claims.ts';
 import { TokenRefused } from './access-token.ts';

@@ -210,7 +210,9 @@ const stay = prepare(
     .where(and(isEnabledUser, eq(user.epoch, given('epoch')))),
 );
 
-/** The statement that changes nothing, only in the state that was read; else refused with `code`. */
+/**
+ * The statement that changes nothing, only in the state that was read; else refused with `code`.
+ */
 export function demandState({ id, epoch }: User, code: RefusalCode): Statement {
   return guarded(stay({ id, epoch }), code);
 }

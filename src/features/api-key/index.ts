@@ -1,4 +1,6 @@
-/** API keys of sibling services and operators' programs; the command line makes and revokes them. */
+/**
+ * API keys of sibling services and operators' programs; the command line makes and revokes them.
+ */
 import { OVER_KEYS_KEPT_MS, apiKeySweeps } from '../../core/api-key/api-key.ts';
 import { feature } from '../feature.ts';
 

@@ -18,7 +18,9 @@ export const PASSKEY_CHALLENGE_TTL_SECONDS = 300;
 /** Seconds by which another instance's clock may be ahead of ours. */
 const SKEW_SECONDS = 5;
 
-/** What the ceremony is for: adding a passkey, signing in by one, or presenting a further factor. */
+/**
+ * What the ceremony is for: adding a passkey, signing in by one, or presenting a further factor.
+ */
 export type Ceremony = 'register' | 'sign_in' | 'second';
 
 export interface PasskeyChallenge {

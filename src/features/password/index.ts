@@ -1,4 +1,6 @@
-/** Passwords: signing in with one, presenting it again, changing it, what the policy says of one. */
+/**
+ * Passwords: signing in with one, presenting it again, changing it, what the policy says of one.
+ */
 import { feature } from '../feature.ts';
 import { passwordFactor } from './factor.ts';
 import { passwordRoutes } from './routes.ts';

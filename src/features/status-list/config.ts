@@ -1,4 +1,6 @@
-/** The `[revocation]` section: how services that verify tokens themselves hear of ended sessions. */
+/**
+ * The `[revocation]` section: how services that verify tokens themselves hear of ended sessions.
+ */
 import { boolean, duration, section } from '../../lib/setting.ts';
 
 export const revocationSection = section('How other services hear of ended sessions.', {
