@@ -43,7 +43,8 @@ function bareRoot(): string {
       put(old, old);
     }
   }
-  mkdirSync(join(root, 'tmp'), { mode: 0o1777 });
+  // Not /tmp, where the checkout itself may be.
+  mkdirSync(join(root, 'scratch'), { mode: 0o1777 });
   return root;
 }
 
@@ -62,8 +63,8 @@ describe.skipIf(!isBinary)('the single binary', () => {
     'with the C library alone: register, sign in, verify, stop, and nothing is left but its state',
     async () => {
       const root = bareRoot();
-      const server = await startServer({ wrap: ['chroot', root], env: { TMPDIR: '/tmp' } });
-      expect(readdirSync(join(root, 'tmp'))).toEqual([]);
+      const server = await startServer({ wrap: ['chroot', root], env: { TMPDIR: '/scratch' } });
+      expect(readdirSync(join(root, 'scratch'))).toEqual([]);
       const { access } = await server.register('ada');
       expect((await server.login('ada')).status).toBe(200);
       expect((await server.call('GET', '/verify', { token: access })).status).toBe(204);
@@ -71,7 +72,7 @@ describe.skipIf(!isBinary)('the single binary', () => {
       expect((await server.call('POST', '/register', { body: weak })).status).toBe(422);
       expect(await server.stop()).toEqual({ code: 0, signal: null });
       expect(server.stderr()).toBe('');
-      expect(readdirSync(join(root, 'tmp'))).toEqual([]);
+      expect(readdirSync(join(root, 'scratch'))).toEqual([]);
       expect(readdirSync(join(root, 'data')).sort()).toEqual(['key-encryption.key', 'postern.db']);
     },
   );
