@@ -24,7 +24,7 @@ test('P01: what is too long is refused at sign-in within 50 ms', async () => {
 test('P07, ASVS 15.4.4: 200 sign-ins at once are answered, queued or refused; meanwhile a refresh stays quick and memory bounded', async () => {
   const own = await createTestApp({
     config:
-      '[password]\nmemory = "32MiB"\npasses = 2\nthreads = 1\nqueue_length = 16\n[throttle]\nattempts = 100\n[sessions]\nrefresh_grace = "0s"\n',
+      '[password]\nmemory = "32MiB"\npasses = 2\nthreads = 1\nqueue_length = 16\ndeadline = "10s"\n[throttle]\nattempts = 100\n[sessions]\nrefresh_grace = "0s"\n',
   });
   const users: SignedIn[] = [];
   for (let i = 0; i < 8; i++) users.push(await own.register());
@@ -58,8 +58,7 @@ test('P07, ASVS 15.4.4: 200 sign-ins at once are answered, queued or refused; me
         [429, 'too_many_attempts'],
       ]).toContainEqual([status, code]);
   expect(replies.filter(({ status }) => status === 503).length).toBeGreaterThan(50);
-  // A lane's jobs at the least: how many more get through within the deadline is the machine's.
-  expect(logins.length).toBeGreaterThan(1);
+  expect(logins.length).toBeGreaterThan(8);
   expect(during.length).toBeGreaterThan(5);
   expect(median(during)).toBeLessThan(median(logins) / 2);
   // One lane of 32 MiB, and what 200 requests need.
