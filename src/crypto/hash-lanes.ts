@@ -4,6 +4,7 @@
  * they bound memory to lanes × cost.
  */
 import { Worker } from 'node:worker_threads';
+import { workerEnvironment } from '../lib/worker-environment.ts';
 import type { Argon2Cost } from './phc.ts';
 
 /** One argon2id computation. */
@@ -120,8 +121,8 @@ export function createLanes(options: LanesOptions): Lanes {
     const worker = new Worker(options.laneUrl, {
       name: 'hash-lane',
       execArgv: [],
-      // A lane needs neither the environment's secrets nor much heap.
-      env: {},
+      env: workerEnvironment(),
+      // A lane needs little heap.
       resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
     });
     const lane: Lane = { worker, isReady: false, running: undefined, fault: undefined };

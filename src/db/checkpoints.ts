@@ -4,6 +4,7 @@
  * one whole checkpoint, after which SQLite begins the log anew.
  */
 import { Worker } from 'node:worker_threads';
+import { workerEnvironment } from '../lib/worker-environment.ts';
 
 export interface CheckpointReply {
   /** Pages in the log, and how many of them are in the database file by now. */
@@ -86,7 +87,10 @@ export function createCheckpoints(options: CheckpointOptions): Checkpoints {
   };
 
   const start = (): Worker => {
-    const started = new Worker(laneUrl, { workerData: { path, encryptionKey } });
+    const started = new Worker(laneUrl, {
+      env: workerEnvironment(),
+      workerData: { path, encryptionKey },
+    });
     started.on('message', done);
     started.on('error', fail);
     started.unref();
