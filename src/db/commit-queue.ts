@@ -4,7 +4,7 @@
  * where it is harmless (T11).
  */
 import type { Checkpoints } from './checkpoints.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, Ran as StatementResult } from './connection.ts';
 import { DatabaseBusy, NothingChanged, StorageUnavailable } from './database.ts';
 import type { SqlValue, Statement } from './database.ts';
 import type { Durability } from './durability.ts';
@@ -263,15 +263,15 @@ function isLost(db: Connection, error: unknown): boolean {
 }
 
 function runList(db: Connection, { statements, params }: Job): ListResult {
-  // A single statement undoes itself when it fails, and has nothing to undo when its guard changed
-  // no row.
-  const savepoint = statements.length > 1;
+  // A single write undoes itself when it fails, and has nothing to undo when its guard changed no
+  // row.
+  const savepoint = statements.filter(({ sql }) => !isRead(sql)).length > 1;
   let ran = 0;
   let total = 0;
   try {
     if (savepoint) db.exec('SAVEPOINT list');
     const lists = statements.map((statement, at) => {
-      const { rows, changes } = db.run(statement.sql, params[at] ?? []);
+      const { rows, changes } = runOne(db, statement, params[at] ?? []);
       if (statement.guard !== undefined && changes === 0) throw new NothingChanged(statement.guard);
       ran += 1;
       if (!isRead(statement.sql)) total += changes;
@@ -290,6 +290,16 @@ function runList(db: Connection, { statements, params }: Job): ListResult {
     }
     throw error;
   }
+}
+
+function runOne(
+  db: Connection,
+  { sql, atMostOne }: Statement,
+  params: readonly SqlValue[],
+): StatementResult {
+  if (atMostOne !== true) return db.run(sql, params);
+  const rows = db.first(sql, params);
+  return { rows, changes: rows.length };
 }
 
 function sharedCount(queue: readonly Job[]): number {
