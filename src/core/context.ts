@@ -42,10 +42,7 @@ export interface CreateContext {
 export function contexts(log: Log): CreateContext {
   function create(caller: Caller & { readonly principal: Principal }): PrincipalContext;
   function create(caller: Caller, audience?: Audience | null): Context;
-  function create(
-    caller: Caller,
-    audience: Audience | null = null,
-  ): Context {
+  function create(caller: Caller, audience: Audience | null = null): Context {
     const { requester, principal, apiKey } = caller;
     const fields: LogFields = {
       request_id: requester.requestId,

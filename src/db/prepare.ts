@@ -66,10 +66,7 @@ export function prepareUpdateOfOne<Q extends Builder | Prepared>(builder: Q): Pr
   return compile(builder, 'one');
 }
 
-function compile<Q extends Builder | Prepared>(
-  builder: Q,
-  rows: 'any' | 'one',
-): Prepare<RowOf<Q>> {
+function compile<Q extends Builder | Prepared>(builder: Q, rows: 'any' | 'one'): Prepare<RowOf<Q>> {
   const prepared: Prepared = 'prepare' in builder ? builder.prepare() : builder;
   const { sql, params } = prepared.getQuery();
   const fillers = params.map(filler);
