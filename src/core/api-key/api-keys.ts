@@ -1,17 +1,19 @@
 /**
  * Authentication of API keys. One answer for every key that is not good (unknown, wrong, expired,
  * revoked, malformed). A row is kept only as long as nobody else has written to the database, so
- * that a revoked key is dead from its next request on in every process.
+ * that a revoked key is dead from its next request on in every process; the ids of all keys too, so
+ * that made-up ones, which come before any limit, cost no reads of their own (A08).
  */
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { coalesce } from '../../lib/coalesce.ts';
 import { exceptionFields } from '../../lib/log.ts';
 import type { Log } from '../../lib/log.ts';
 import { Refusal } from '../../refusal.ts';
 import { networkOf } from '../session/requester.ts';
 import type { Requester } from '../session/requester.ts';
-import { findApiKey, isLiveKey, noteApiKeyUse } from './api-key.ts';
+import { apiKeyIds, findApiKey, isLiveKey, noteApiKeyUse } from './api-key.ts';
 import type { ApiKey } from './api-key.ts';
 import type { ApiKeyScope } from './scope.ts';
 import { isApiKeyForm, isApiKeySecret } from './secret.ts';
@@ -77,6 +79,8 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
     max: MAX_KEPT,
   });
   const kept = new LRUCache<string, Found>({ max: MAX_KEPT });
+  const readIds = coalesce(() => apiKeyIds(db));
+  let ids: ReadonlySet<string> | undefined;
   let mark = Number.NaN;
   let forgotten = 0;
   const writing = new Set<Promise<void>>();
@@ -136,14 +140,18 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
     const now = db.changeMark();
     if (now !== mark) {
       kept.clear();
+      ids = undefined;
       mark = now;
     }
     const known = kept.get(id);
     if (known !== undefined) return known;
     const before = forgotten;
+    const current = ids ?? (await readIds());
+    if (now === mark && before === forgotten) ids = current;
+    if (!current.has(id)) return null;
     const found = await findApiKey(db, id);
     // What was revoked while this was read must not be kept.
-    if (found !== null && before === forgotten) kept.set(id, found);
+    if (found !== null && now === mark && before === forgotten) kept.set(id, found);
     return found;
   };
 
@@ -170,6 +178,7 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
     forget: () => {
       forgotten++;
       kept.clear();
+      ids = undefined;
     },
     settled: async () => void (await Promise.all(writing)),
   };
