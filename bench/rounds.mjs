@@ -45,6 +45,7 @@ export async function createBench({ folder, program, groups }) {
   const writes = groups.includes('writes')
     ? await startChild('writes.mjs', { args: [folder] })
     : undefined;
+  const verifier = groups.includes('verifier') ? await startChild('verifier.mjs') : undefined;
   const service = await startService({ program, folder: join(folder, 'service') });
   const sessions = await register(
     service.port,
@@ -237,6 +238,19 @@ export async function createBench({ folder, program, groups }) {
       };
     },
 
+    async verifier() {
+      if (verifier === undefined) throw new Error('the verifier was not started');
+      const { bare: jose, cold, seen } = await verifier.ask({});
+      return {
+        bars: { verifierCold: cold / jose, verifierSeen: jose / seen },
+        detail: {
+          'jose.jwtVerify, µs': jose,
+          '@postern/verifier, new token, µs': cold,
+          '@postern/verifier, seen token, µs': seen,
+        },
+      };
+    },
+
     async start() {
       const state = mkdtempSync(join(folder, 'start-'));
       mkdirSync(state, { recursive: true });
@@ -313,6 +327,7 @@ export async function createBench({ folder, program, groups }) {
       hello,
       ...(raw === undefined ? [] : [raw]),
       ...(writes === undefined ? [] : [writes]),
+      ...(verifier === undefined ? [] : [verifier]),
       ...(peer === undefined ? [] : [peer.child]),
     ],
     service,
