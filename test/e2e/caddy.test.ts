@@ -1,11 +1,12 @@
 /** examples/caddy, run by the real Caddy as it is but for addresses. */
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ISSUER, PASSWORD, ask, newDirectory, startServer } from '../support/process.ts';
 import type { CallOptions, Reply, Server, SignedIn } from '../support/process.ts';
-import { PEERS, freePort, isMissing, relocated, startEcho, startPeer } from '../support/peers.ts';
+import { freePort, isMissing, startEcho, startPeer } from '../support/peers.ts';
 import type { Peer } from '../support/peers.ts';
+import { caddy } from '../support/proxies.ts';
 
 /** Headers that callers write themselves, to be somebody. */
 const FORGED = {
@@ -32,18 +33,9 @@ describe.skipIf(isMissing('caddy'))('caddy', () => {
     ada = await server.register('ada');
     echo = await startEcho();
     port = await freePort();
-    const text = readFileSync(new URL('../../examples/caddy/Caddyfile', import.meta.url), 'utf8');
-    const file = join(directory, 'Caddyfile');
-    writeFileSync(
-      file,
-      relocated(text, {
-        '/run/postern/postern.sock': join(directory, 'postern.sock'),
-        'http://:8080': `http://:${port}`,
-        '127.0.0.1:3000': `127.0.0.1:${echo.port}`,
-      }),
-    );
-    const run = ['env', `HOME=${directory}`, `XDG_DATA_HOME=${directory}`, PEERS.caddy.path, 'run'];
-    peer = await startPeer([...run, '--config', file], directory, port);
+    const socket = join(directory, 'postern.sock');
+    const command = caddy(directory, { port, app: echo.port, socket });
+    peer = await startPeer(command, directory, port);
   });
   afterAll(async () => {
     await peer.stop();
