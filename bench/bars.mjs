@@ -89,6 +89,14 @@ export const BARS = [
     must: 10,
     goal: 30,
   },
+  {
+    id: 'statusMade',
+    group: 'verifier',
+    line: 'a status list of 2^20 sessions made, 0.1 % ended',
+    must: 50,
+    goal: 15,
+    unit: 'ms',
+  },
   { id: 'rssIdle', group: 'start', line: 'RSS idle', must: 110, goal: 80, unit: 'MB' },
   {
     id: 'rssFlood',
