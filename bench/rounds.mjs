@@ -245,13 +245,13 @@ export async function createBench({ folder, program, groups }) {
       const { bare: jose, cold, seen } = await verifier.ask({});
       const { few, many } = await lists.ask({});
       return {
-        bars: { verifierCold: cold / jose, verifierSeen: jose / seen, statusMade: few.ms },
+        bars: { verifierCold: cold / jose, verifierSeen: jose / seen, statusMade: many.ms },
         detail: {
           'jose.jwtVerify, µs': jose,
           '@postern/verifier, new token, µs': cold,
           '@postern/verifier, seen token, µs': seen,
+          'list of 2^20 sessions, 0.1 % ended: made, ms': few.ms,
           'list of 2^20 sessions, 0.1 % ended: event loop busy, ms': few.busyMs,
-          'list of 2^20 sessions, 1 % ended: made, ms': many.ms,
           'list of 2^20 sessions, 1 % ended: event loop busy, ms': many.busyMs,
         },
       };
