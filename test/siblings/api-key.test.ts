@@ -1,6 +1,7 @@
 /** API keys: how they come, what is refused, and what is kept of them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listApiKeys } from '../../src/core/api-key/api-key.ts';
+import { Refusal } from '../../src/refusal.ts';
 import { revokeApiKey } from '../../src/features/api-key/revoke-api-key.ts';
 import { createTestApp, operator, tidy } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
@@ -179,6 +180,25 @@ describe('A08: what wrong keys cost', () => {
     expect([...statuses].sort()).toEqual([401, 429]);
     expect(reads()).toBeLessThanOrEqual(2);
     expect((await ask(good.basic, own)).status).toBe(200);
+    await own.stop();
+  });
+
+  test('a flood from all networks of an IPv6 /48 does not fill the log', async () => {
+    const own = await createTestApp();
+    const refused = new Set<string>();
+    for (let n = 0; n < 600; n++) {
+      const requester = {
+        ip: `2001:db8:1:${n.toString(16)}::1`,
+        userAgent: null,
+        locale: null,
+        requestId: `r${n}`,
+      };
+      await own.kernel.apiKeys
+        .authenticate(requester, null, 'any')
+        .catch((error: unknown) => error instanceof Refusal && refused.add(error.code));
+    }
+    expect([...refused]).toEqual(['invalid_api_key', 'too_many_attempts']);
+    expect(own.log.filter(({ event }) => event === 'api_key.refused').length).toBe(320);
     await own.stop();
   });
 
