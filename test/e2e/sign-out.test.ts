@@ -1,6 +1,7 @@
 /**
- * All at once, at an issuer with a path: the built server behind nginx, Caddy and HAProxy as their
- * examples have them, and the verifier of examples/verify-node in a process of its own.
+ * All at once, at an issuer with a path: the built server behind nginx (over TCP), Caddy and HAProxy
+ * (over its Unix socket) as their examples have them, and the verifier of examples/verify-node in a
+ * process of its own.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -62,6 +63,7 @@ describe.skipIf(NAMES.map(isMissing).some(Boolean))('an issuer with a path', () 
       env: {
         POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0,unix:./postern.sock?mode=0666',
         POSTERN_SERVER_PUBLIC_URL: issuer,
+        POSTERN_SERVER_TRUSTED_PROXIES: '127.0.0.1',
       },
     });
     echo = await startEcho();
@@ -73,7 +75,7 @@ describe.skipIf(NAMES.map(isMissing).some(Boolean))('an issuer with a path', () 
     });
     const folders = { nginx: newDirectory(), haproxy: newDirectory(), caddy: newDirectory() };
     const commands: Record<Name, readonly string[]> = {
-      nginx: nginx(folders.nginx, places('nginx')),
+      nginx: nginx(folders.nginx, { ...places('nginx'), upstream: new URL(server.url).host }),
       haproxy: haproxy(folders.haproxy, { ...places('haproxy'), pem, issuer }),
       caddy: caddy(folders.caddy, places('caddy')),
     };
@@ -119,6 +121,19 @@ describe.skipIf(NAMES.map(isMissing).some(Boolean))('an issuer with a path', () 
     const found = await oauth.discoveryRequest(url, options);
     const as = await oauth.processDiscoveryResponse(url, found);
     expect(as).toMatchObject({ issuer, token_endpoint: `${issuer}/token` });
+  });
+
+  test('each of them is believed about the address of the client, and no client is', async () => {
+    await server.register('linus');
+    for (const name of NAMES) {
+      const { body } = await call(name, '/auth/login', {
+        body: { username: 'linus', password: PASSWORD },
+        headers: { 'x-forwarded-for': '203.0.113.7' },
+      });
+      const { body: listed } = await call(name, '/auth/me/sessions', { token: body.access_token });
+      const mine = listed.sessions.find(({ current }: { current: boolean }) => current);
+      expect([name, mine.ip]).toEqual([name, '127.0.0.1']);
+    }
   });
 
   /** Signs in and out again, and looks everywhere. @returns ms until the verifier refused */

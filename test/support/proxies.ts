@@ -15,14 +15,19 @@ export interface Places {
   readonly socket: string;
 }
 
+export interface NginxPlaces extends Omit<Places, 'socket'> {
+  /** postern as nginx names it: `unix:PATH`, or an address of TCP. */
+  readonly upstream: string;
+}
+
 const example = (name: string): string => readFileSync(join(EXAMPLES, name), 'utf8');
 
 /** What starts nginx in the foreground, with its files in a directory. */
-export function nginx(directory: string, { port, app, socket }: Places): readonly string[] {
+export function nginx(directory: string, { port, app, upstream }: NginxPlaces): readonly string[] {
   writeFileSync(
     join(directory, 'postern.conf'),
     relocated(example('nginx/postern.conf'), {
-      '/run/postern/postern.sock': socket,
+      'unix:/run/postern/postern.sock;': `${upstream};`,
       '127.0.0.1:8080': `127.0.0.1:${port}`,
       '127.0.0.1:3000': `127.0.0.1:${app}`,
     }),
