@@ -41,6 +41,10 @@ export async function createBench({ folder, program, groups }) {
   const client = await startChild('load.mjs');
   const hello = await startChild('hello.mjs');
   const helloPort = Number(await hello.ask({}));
+  const floor = await startChild('floor.mjs', { args: [folder] });
+  const floorClient = await startChild('load.mjs');
+  const bare = await floor.ask({ sessions: SESSIONS });
+  await floorClient.ask({ sessions: bare.refresh });
   const raw = groups.includes('hashing') ? await startChild('raw-argon2.mjs') : undefined;
   const writes = groups.includes('writes')
     ? await startChild('writes.mjs', { args: [folder] })
@@ -112,6 +116,8 @@ export async function createBench({ folder, program, groups }) {
       expect: 200,
     },
   };
+  /** The same requests to what has nothing else in it. @param {Flow} flow @returns {Flow} */
+  const atFloor = (flow) => ({ ...flow, port: bare.port });
   /** @param {Pick<BetterAuthFlows, 'signIn' | 'check' | 'issue'> & { port: number }} peer */
   const peerFlows = ({ port, signIn, check, issue }) => ({
     signIn: { port, connections: IN_FLIGHT, send: signIn, expect: 200 },
@@ -142,8 +148,15 @@ export async function createBench({ folder, program, groups }) {
     return { ...result, clientBusy: rate(result) / capacity };
   };
 
+  /** @param {Flow} flow @returns {Promise<LoadResult>} */
+  const awakeAtFloor = async (flow) => {
+    const job = { pid: floor.pid, flows: [atFloor(flow)], ms: MS.http, spin: CAN_PIN };
+    const result = await floorClient.ask(job);
+    return { ...result, clientBusy: rate(result) / capacity };
+  };
+
   /** Hashes per second of the bare library. @returns {Promise<LoadResult>} */
-  const bare = async () => {
+  const rawHashes = async () => {
     if (raw === undefined) throw new Error('the raw hasher was not started');
     const cpu = cpuOf(raw.pid);
     const { count, perSecond } = await raw.ask({ ms: MS.raw });
@@ -157,9 +170,9 @@ export async function createBench({ folder, program, groups }) {
 
   /** Server and client on a core each, or both on all while threads hash. @param {boolean} apart */
   const place = (apart) => {
-    for (const { pid } of [hello, service, ...(peer === undefined ? [] : [peer.child])])
+    for (const { pid } of [hello, floor, service, ...(peer === undefined ? [] : [peer.child])])
       pin(pid, apart ? 'server' : 'all');
-    pin(client.pid, apart ? 'client' : 'all');
+    for (const { pid } of [client, floorClient]) pin(pid, apart ? 'client' : 'all');
   };
 
   /** @type {Record<string, () => Promise<Measured>>} */
@@ -176,6 +189,12 @@ export async function createBench({ folder, program, groups }) {
       const fresh = await awake(service.pid, flows.fresh);
       const after = await awake(hello.pid, flows.hello);
       service.forgetLog();
+      const limits = {
+        ...described('limit: jwks.json', await awakeAtFloor(flows.jwks)),
+        ...described('limit: POST /token, exchange', await awakeAtFloor(flows.exchange)),
+        ...described('limit: /refresh', await awakeAtFloor(flows.refresh)),
+        ...described('limit: GET /verify, new', await awakeAtFloor(flows.fresh)),
+      };
       const ahead = (rate(before) + rate(between)) / 2;
       const behind = (rate(between) + rate(after)) / 2;
       return {
@@ -195,15 +214,16 @@ export async function createBench({ folder, program, groups }) {
           ...described('/status-lists/0', statusList),
           ...described('POST /token, exchange', exchange),
           ...described('/refresh', refresh),
+          ...limits,
         },
       };
     },
 
     async hashing() {
       place(false);
-      const before = await bare();
+      const before = await rawHashes();
       const login = await load(service.pid, [flows.login], MS.hashing);
-      const between = await bare();
+      const between = await rawHashes();
       let rss = 0;
       const watch = setInterval(() => (rss = Math.max(rss, rssOf(service.pid))), MS.memory);
       const flood = await load(
@@ -212,7 +232,7 @@ export async function createBench({ folder, program, groups }) {
         MS.hashing,
       );
       clearInterval(watch);
-      const after = await bare();
+      const after = await rawHashes();
       service.forgetLog();
       return {
         bars: {
@@ -318,6 +338,8 @@ export async function createBench({ folder, program, groups }) {
       place(true);
       for (let missing = 1; missing > 0; )
         ({ tokensMissing: missing } = await load(service.pid, [flows.refresh], MS.http));
+      for (let missing = 1; missing > 0; )
+        ({ tokensMissing: missing } = await awakeAtFloor(flows.refresh));
       for (const flow of [flows.seen, flows.fresh, flows.jwks])
         await load(service.pid, [flow], MS.http);
       await load(hello.pid, [flows.hello], MS.http);
@@ -331,6 +353,8 @@ export async function createBench({ folder, program, groups }) {
     children: [
       client,
       hello,
+      floor,
+      floorClient,
       ...(raw === undefined ? [] : [raw]),
       ...(writes === undefined ? [] : [writes]),
       ...(verifier === undefined ? [] : [verifier]),
