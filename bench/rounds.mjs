@@ -8,7 +8,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { startBetterAuth } from './better-auth.mjs';
 import { CAN_PIN, cpuOf, pin, rssOf, startChild } from './jobs.mjs';
 import { formText, requestText } from './request.mjs';
-import { AUDIENCE, PASSWORD, createApiKey, register, startService } from './service.mjs';
+import {
+  AUDIENCE,
+  PASSWORD,
+  canDelayFlushes,
+  createApiKey,
+  register,
+  startService,
+} from './service.mjs';
 
 /**
  * Users whose sessions are refreshed, and users who sign in; apart, for a user's oldest sessions
@@ -20,6 +27,8 @@ const CONNECTIONS = 32;
 const IN_FLIGHT = 64;
 /** Refreshes by schedule under the flood. */
 const PROBE = { connections: 16, rate: 200 };
+/** A disk that flushes late, by strace. */
+const SLOW_DISK = { flushMs: 5, sessions: 64, verifyRate: 500 };
 const MS = { http: 1_500, hashing: 4_000, raw: 2_000, writes: 1_000, settle: 1_000, memory: 200 };
 
 /**
@@ -273,6 +282,43 @@ export async function createBench({ folder, program, groups }) {
           'list of 2^20 sessions, 0.1 % ended: made, ms': few.ms,
           'list of 2^20 sessions, 0.1 % ended: event loop busy, ms': few.busyMs,
           'list of 2^20 sessions, 1 % ended: event loop busy, ms': many.busyMs,
+        },
+      };
+    },
+
+    async disk() {
+      if (!canDelayFlushes()) return { bars: {}, detail: {} };
+      const slow = await startService({
+        program,
+        folder: mkdtempSync(join(folder, 'disk-')),
+        flushDelayMs: SLOW_DISK.flushMs,
+      });
+      const kept = await register(
+        slow.port,
+        Array.from({ length: SLOW_DISK.sessions }, (_, n) => `keeper${n}`),
+      );
+      const probe = await startChild('load.mjs');
+      await probe.ask({ sessions: kept.map(({ refresh }) => refresh) });
+      const seen = kept.map(({ access }) =>
+        requestText('GET', '/verify', [`Authorization: Bearer ${access}`]),
+      );
+      /** @type {LoadResult} */
+      const { flows: results } = await probe.ask({
+        pid: slow.pid,
+        ms: MS.hashing,
+        flows: [
+          { port: slow.port, connections: 8, send: seen, expect: 204, rate: SLOW_DISK.verifyRate },
+          { port: slow.port, ...PROBE, send: 'refresh', expect: 200 },
+        ],
+      });
+      await probe.stop();
+      await slow.stop();
+      const [verified, refreshed] = results;
+      return {
+        bars: { slowDiskP99: verified?.p99 ?? NaN },
+        detail: {
+          'GET /verify on a slow disk, median, ms': verified?.p50 ?? NaN,
+          '/refresh on a slow disk, median, ms': refreshed?.p50 ?? NaN,
         },
       };
     },
