@@ -49,16 +49,24 @@ export type Prepare<Row> = (values?: Record<string, unknown>) => Statement<Row>;
 
 /**
  * Compiles a drizzle query (select, insert, update, delete; with `sql.placeholder`) for any number
- * of uses.
+ * of uses: at the first, because all of them at once would take a tenth of the start.
  */
 export function prepare<Q extends Builder | Prepared>(builder: Q): Prepare<RowOf<Q>> {
-  const prepared: Prepared = 'prepare' in builder ? builder.prepare() : builder;
+  let compiled: Prepare<RowOf<Q>> | undefined;
+  return (values) => {
+    compiled ??= compile<RowOf<Q>>(builder);
+    return compiled(values);
+  };
+}
+
+function compile<Row>(builder: Builder | Prepared): Prepare<Row> {
+  const prepared = 'prepare' in builder ? builder.prepare() : builder;
   const { sql, params } = prepared.getQuery();
   const fillers = params.map(filler);
   const returns = isRead(sql) || RETURNING.test(sql);
   // drizzle's mapping is untyped; the type comes from the same query's `all`.
-  const map = (rows: SqlValue[][]): RowOf<Q>[] =>
-    returns ? (prepared.mapAllResult(rows) as RowOf<Q>[]) : [];
+  const map = (rows: SqlValue[][]): Row[] =>
+    returns ? (prepared.mapAllResult(rows) as Row[]) : [];
   const atMostOne = isRead(sql) && /\slimit \?$/i.test(sql) && params.at(-1) === 1;
   return (values = {}) => {
     const filled = new Array<SqlValue>(fillers.length);

@@ -1,3 +1,4 @@
+/** What a worker thread is given of the environment. */
 import { tmpdir } from 'node:os';
 
 /**

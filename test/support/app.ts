@@ -289,6 +289,8 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       return mine;
     },
     whileHashQueueIsFull: async (run) => {
+      // A lane that is started later would not be held.
+      await running.kernel.passwordHasher.ready();
       await gate.hold();
       const taken: Promise<unknown>[] = [];
       // Each from a place of its own: nobody has more than the one who comes next would have.
