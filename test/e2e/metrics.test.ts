@@ -7,10 +7,10 @@ test('GET /metrics answers on its own listener, and nothing else does there', as
   await server.register('ada');
   const [address] = Array.isArray(server.started['metrics']) ? server.started['metrics'] : [];
   const where = whereIs(String(address));
-  const { status, text } = await ask(where, 'GET', '/metrics');
+  const { status, body } = await ask(where, 'GET', '/metrics');
   expect(status).toBe(200);
-  expect(text).toMatch(/^postern_build_info\{.*\} 1$/m);
-  expect(text).toMatch(/^http_server_request_duration_seconds_count\{.*"\/register".*\} 1$/m);
+  expect(body).toMatch(/^postern_build_info\{.*\} 1$/m);
+  expect(body).toMatch(/^http_server_request_duration_seconds_count\{.*"\/register".*\} 1$/m);
   expect((await ask(where, 'GET', '/healthz')).status).toBe(404);
   expect((await server.call('GET', '/metrics')).status).toBe(404);
   await server.stop();
