@@ -1,7 +1,7 @@
 /** Registering an account: with a username, or with an email address alone. */
 import { feature } from '../feature.ts';
 import { registrationRoutes } from './routes.ts';
-import { sealedRegistrations } from './sealed.ts';
+import { sealedRegistrations } from './store.ts';
 import type { RegistrationSettings } from './settings.ts';
 
 export const registration = feature({

@@ -3,8 +3,7 @@ import { feature } from '../feature.ts';
 import type { TotpSettings } from './authenticators.ts';
 import { totpFactor, totpRecords } from './factor.ts';
 import { totpRoutes } from './routes.ts';
-import { sealedSeeds } from './sealed.ts';
-import { enrolmentSweep } from './store.ts';
+import { enrolmentSweep, sealedSeeds } from './store.ts';
 
 export const totp = feature({
   name: 'totp',
