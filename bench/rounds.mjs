@@ -74,6 +74,8 @@ export async function createBench({ folder, program, groups }) {
   const writes = groups.includes('writes')
     ? await startChild('writes.mjs', { args: [folder] })
     : undefined;
+  const verifier = groups.includes('verifier') ? await startChild('verifier.mjs') : undefined;
+  const lists = groups.includes('verifier') ? await startChild('status-list.mjs') : undefined;
   const service = await startService({ program, folder: join(folder, 'service') });
   const sessions = await register(
     service.port,
@@ -266,6 +268,24 @@ export async function createBench({ folder, program, groups }) {
       };
     },
 
+    async verifier() {
+      if (verifier === undefined || lists === undefined)
+        throw new Error('the verifier was not started');
+      const { bare: jose, cold, seen } = await verifier.ask({});
+      const { few, many } = await lists.ask({});
+      return {
+        bars: { verifierCold: cold / jose, verifierSeen: jose / seen, statusMade: many.ms },
+        detail: {
+          'jose.jwtVerify, µs': jose,
+          '@postern/verifier, new token, µs': cold,
+          '@postern/verifier, seen token, µs': seen,
+          'list of 2^20 sessions, 0.1 % ended: made, ms': few.ms,
+          'list of 2^20 sessions, 0.1 % ended: event loop busy, ms': few.busyMs,
+          'list of 2^20 sessions, 1 % ended: event loop busy, ms': many.busyMs,
+        },
+      };
+    },
+
     async start() {
       const bundle = await startAndRest(program, folder);
       const binary = existsSync(BINARY) ? await startAndRest(BINARY, folder) : undefined;
@@ -345,6 +365,8 @@ export async function createBench({ folder, program, groups }) {
       hello,
       ...(raw === undefined ? [] : [raw]),
       ...(writes === undefined ? [] : [writes]),
+      ...(verifier === undefined ? [] : [verifier]),
+      ...(lists === undefined ? [] : [lists]),
       ...(peer === undefined ? [] : [peer.child]),
     ],
     service,

@@ -227,7 +227,7 @@ async function buildKernel(
     sealer,
     signingKeys,
     accessTokens,
-    serviceTokens: createServiceTokens({ accessTokens, audiences }),
+    serviceTokens: createServiceTokens({ accessTokens, audiences, apiKeys }),
     audiences,
     statusLists,
     deviceTokens,

@@ -8,6 +8,7 @@ import pino from 'pino';
 import type { DestinationStream } from 'pino';
 import type { Log, LogFields, LogLevel, RequestLine } from '../lib/log.ts';
 import type { OutputStream } from './context.ts';
+import { createLineBuffer } from './line-buffer.ts';
 
 export interface RunningLog extends Log {
   /** Writes out what is buffered. */
@@ -17,11 +18,11 @@ export interface RunningLog extends Log {
 }
 
 /**
- * Lines are buffered up to this many milliseconds or characters: one write per line would cost more
- * than the request.
+ * Lines are buffered up to this many milliseconds or bytes: one write per line would cost more than
+ * the request.
  */
 const GATHER_MS = 100;
-const GATHER_CHARACTERS = 65_536;
+const GATHER_BYTES = 65_536;
 /** When a reader is this far behind, lines are dropped rather than blocking the service. */
 const MAX_BEHIND_BYTES = 16 * 1_048_576;
 
@@ -39,21 +40,22 @@ export function createLogger(options: {
   };
   const file = options.pretty
     ? undefined
-    : pino.destination({ dest: 1, sync: false, maxLength: MAX_BEHIND_BYTES });
+    : pino.destination({
+        dest: 1,
+        sync: false,
+        maxLength: MAX_BEHIND_BYTES,
+        contentMode: 'buffer',
+      });
   file?.on('error', () => undefined);
   const texts: LineTexts = { isoNow: isoClock(), agentText: agentTexts(), mapped };
-  let gathered = '';
-  const gather = (line: string): void => {
-    gathered += line;
-    if (gathered.length >= GATHER_CHARACTERS) pass();
-  };
-  const pass = (): void => {
-    if (gathered === '') return;
-    file?.write(gathered);
-    gathered = '';
-  };
+  const lines = createLineBuffer(GATHER_BYTES, (bytes) => {
+    // Its types know strings alone, but bytes are what it takes in this mode.
+    if (file !== undefined) Reflect.apply(file.write, file, [bytes]);
+  });
   const destination: DestinationStream =
-    file === undefined ? prettyStream(options.stdout) : { write: (line) => gather(visible(line)) };
+    file === undefined
+      ? prettyStream(options.stdout)
+      : { write: (line) => lines.add(visible(line)) };
   const logger = pino(
     {
       level: options.level,
@@ -66,13 +68,13 @@ export function createLogger(options: {
   );
   const flush = (): void => {
     try {
-      pass();
+      lines.pass();
       file?.flushSync();
     } catch {
       // Not opened yet, or closed: nothing can be done about the log.
     }
   };
-  setInterval(pass, GATHER_MS).unref();
+  setInterval(lines.pass, GATHER_MS).unref();
   return {
     write: (level: LogLevel, event: string, message: string, fields?: LogFields) =>
       logger[level]({ event, ...mapped(fields) }, message),
@@ -80,7 +82,7 @@ export function createLogger(options: {
       if (!logger.isLevelEnabled(level)) return;
       const text = requestText(level, line, texts);
       if (file === undefined) destination.write(text);
-      else gather(text);
+      else lines.add(text);
     },
     enabled: (level) => logger.isLevelEnabled(level),
     flush,

@@ -1,5 +1,5 @@
 /** `postern rekey --key-encryption-key`: every stored secret under the key that is configured. */
-import { resealAll } from '../core/sealed-column.ts';
+import { resealAll } from '../core/sealed-value/reseal.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { createProgress } from './progress.ts';

@@ -5,7 +5,7 @@
 import type { Config } from '../config/schema.ts';
 import type { Factor, FactorRecords } from '../core/factor/factor.ts';
 import type { Kernel } from '../core/kernel.ts';
-import type { SealedColumn } from '../core/sealed-column.ts';
+import type { SealedColumn } from '../core/sealed-value/reseal.ts';
 import type { ScheduledSweep } from '../core/sweep.ts';
 import type { AnyRoute } from '../http/route.ts';
 

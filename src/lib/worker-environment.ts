@@ -1,4 +1,4 @@
-/** What a worker thread is given of the environment. */
+/** What worker threads are started with. */
 import { tmpdir } from 'node:os';
 
 /**

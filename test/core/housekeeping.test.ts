@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { MAX_NEWEST } from '../../src/core/attempt/purposes.ts';
 import { createTestApp, tidy } from '../support/app.ts';
 
 const DAY = 86_400_000;
@@ -18,7 +19,7 @@ test('ASVS 14.2.7: what is over is removed, however much there is, and what is n
   await fill(
     'attempt',
     'purpose, subject, scope_kind, scope_id, failures, recent, last_at, blocked_until',
-    `'unknown_name', 'n' || i, 'anybody', '', 50, 50, 0, 0`,
+    `'registration_link', 'n' || i, 'anybody', '', 50, 50, 0, 0`,
   );
   await fill(
     'attempt',
@@ -53,5 +54,45 @@ test('ASVS 14.2.7: what is over is removed, however much there is, and what is n
   await tidy(app);
   expect(await count('session')).toBe(0);
   expect(user.userId).toBeTruthy();
+  await app.stop();
+});
+
+test('E05: a locked counter of a name without an account is kept as that of one with it; so many, and no more', async () => {
+  const app = await createTestApp();
+  const user = await app.register();
+  const locked = (purpose: string, subject: string, owner: string | null) => ({
+    sql: `INSERT INTO attempt (purpose, subject, scope_kind, scope_id, owner_user_id, failures, recent, last_at, blocked_until) VALUES (?, ?, 'anybody', '', ?, 100, 100, 1, 1)`,
+    params: [purpose, subject, owner],
+    map: () => [],
+    returns: false,
+  });
+  const left = async () =>
+    app.db.read({
+      sql: `SELECT purpose, count(*) FROM attempt WHERE purpose <> 'readiness' GROUP BY purpose ORDER BY purpose`,
+      params: [],
+      map: (rows) => rows,
+      returns: true,
+    });
+  await app.db.write([
+    locked('password', user.userId, user.userId),
+    locked('unknown_name', 'nobody', null),
+  ]);
+  app.clock.advance(30 * DAY);
+  await tidy(app);
+  expect(await left()).toEqual([
+    ['password', 1],
+    ['unknown_name', 1],
+  ]);
+  await app.db.write([
+    {
+      sql: `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ${MAX_NEWEST + 500}) INSERT INTO attempt (purpose, subject, scope_kind, scope_id, failures, recent, last_at, blocked_until) SELECT 'unknown_name', 'n' || i, 'anybody', '', 1, 1, i, 0 FROM n`,
+      params: [],
+      map: () => [],
+      returns: false,
+    },
+  ]);
+  await tidy(app);
+  const [, [, count] = []] = await left();
+  expect([Number(count) <= MAX_NEWEST + 1, Number(count) >= MAX_NEWEST]).toEqual([true, true]);
   await app.stop();
 });

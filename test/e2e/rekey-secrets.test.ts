@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import Libsql from 'libsql';
 import { expect, test } from 'vitest';
 import { createSealer } from '../../src/crypto/seal.ts';
-import { systemRandom } from '../../src/crypto/secret.ts';
+import { createSystemRandom } from '../../src/crypto/secret.ts';
 import { codeAt } from '../support/mfa.ts';
 import { environment, eventually, runProgram, startServer } from '../support/process.ts';
 import { spawnProgram } from '../support/program.mjs';
@@ -29,7 +29,7 @@ const NO_MAIL = {
 const MANY = 30_000;
 
 const sealerOf = (key = ''): ReturnType<typeof createSealer> =>
-  createSealer({ current: Buffer.from(key, 'base64url'), previous: [] }, systemRandom);
+  createSealer({ current: Buffer.from(key, 'base64url'), previous: [] }, createSystemRandom());
 
 /** Pending registrations as there could be, for the number. */
 function addMany(file: string): void {

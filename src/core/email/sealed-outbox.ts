@@ -1,7 +1,7 @@
 /** The sealed contents of emails that wait, for when the key-encryption key changes. */
 import { and, eq, gt, isNotNull, sql } from 'drizzle-orm';
 import { given, prepare, query } from '../../db/prepare.ts';
-import { sealedColumn } from '../sealed-column.ts';
+import { sealedColumn } from '../sealed-value/reseal.ts';
 import { sealPurpose } from './outbox.ts';
 import { outbox } from './tables.ts';
 import { TEMPLATES } from './templates.ts';

@@ -1,7 +1,7 @@
 /** What waits sealed until a mailbox is verified, for when the key-encryption key changes. */
 import { and, eq, gt, isNotNull, sql } from 'drizzle-orm';
 import { oneTime } from '../../core/one-time/tables.ts';
-import { sealedColumn } from '../../core/sealed-column.ts';
+import { sealedColumn } from '../../core/sealed-value/reseal.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import { sealPurpose } from './pending.ts';
 

@@ -1,7 +1,7 @@
 /** TOTP authenticators: one a user, and one that waits to be confirmed. */
 import { and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
 import { guarded } from '../../core/guards.ts';
-import { sealedColumn } from '../../core/sealed-column.ts';
+import { sealedColumn } from '../../core/sealed-value/reseal.ts';
 import { session } from '../../core/session/tables.ts';
 import type { Sweep } from '../../core/sweep.ts';
 import { user } from '../../core/user/tables.ts';

@@ -3,11 +3,11 @@
  * on its own, on the condition that it is still what was read: a mixture is what `Sealer` opens
  * anyway while it knows both keys, so this may run beside the service, be killed, and run again.
  */
-import { SealError } from '../crypto/seal.ts';
-import type { Sealer } from '../crypto/seal.ts';
-import type { Database } from '../db/database.ts';
-import type { Commit } from './commit.ts';
-import type { Prepare } from '../db/prepare.ts';
+import { SealError } from '../../crypto/seal.ts';
+import type { Sealer } from '../../crypto/seal.ts';
+import type { Database } from '../../db/database.ts';
+import type { Commit } from '../commit.ts';
+import type { Prepare } from '../../db/prepare.ts';
 
 /** A sealed value where it is stored. */
 export interface SealedRow {
