@@ -40,7 +40,8 @@ export interface PrometheusOptions {
 
 /** Loaded when metrics are asked for: an app without them need not hold the library. */
 export async function createPrometheus(options: PrometheusOptions): Promise<Prometheus> {
-  const client = await import('prom-client');
+  // CommonJS: of the bundle's chunk, as of the package, the default export alone is sure.
+  const { default: client } = await import('prom-client');
   const registry = new client.Registry();
   client.collectDefaultMetrics({ register: registry });
   const made = makeMetrics(client, registry);
