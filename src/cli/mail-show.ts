@@ -1,6 +1,6 @@
 /** `postern mail show`: the emails that were written to the folder, for those who develop. */
 import { readFileSync, readdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { CliRefusal, EXIT } from './exit.ts';
 import { loadConfig } from './load-config.ts';
 import { mailFolder } from './mail-ways.ts';
@@ -26,7 +26,7 @@ export const mailShow: Verb = {
   arguments: [{ name: '[id]', sentence: 'the id of one email; default: a line for each' }],
   options: [{ flags: '--last', sentence: 'the newest one, whole' }, JSON_OPTION],
   run: (call) => {
-    const folder = resolve(call.context.cwd, mailFolder(loadConfig(call).config));
+    const folder = mailFolder(loadConfig(call).config);
     const emails = emailsOf(folder);
     const shown = call.has('last')
       ? emails.slice(-1)
