@@ -1,11 +1,18 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests that start the service in their own process, and talk HTTP to it. */
+/**
+ * Tests that start the service or one of its parts in their own process: HTTP, a mail server, hash
+ * lanes, databases on disk.
+ */
 const HTTP = [
   'test/{account,client,email,siblings,verifier,http,mfa,passkey,password,session,token}/**/*.test.ts',
-  'test/contract/{openapi,problems,security-rules,sign-in-paths}.test.ts',
+  'test/contract/{generated-types,openapi,problems,security-rules,sign-in-paths}.test.ts',
   'test/core/{housekeeping,key-ring}.test.ts',
-  'test/delivery/courier.test.ts',
+  'test/config/leaks.test.ts',
+  'test/crypto/{jws-oracle,password-hash,password-hash-queue}.test.ts',
+  'test/db/{encryption,migrate,remote}.test.ts',
+  'test/delivery/*.test.ts',
+  'test/features/*.test.ts',
   'test/faults/{fuzz,log}.test.ts',
 ];
 /** Tests that wait or measure: processes that are killed, floods, a browser, times. */

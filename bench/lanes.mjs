@@ -24,7 +24,7 @@ process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
 await build({
   stdin: {
     contents: `export { createPasswordHasher } from './src/crypto/password-hash.ts';
-      export { systemRandom } from './src/crypto/secret.ts';
+      export { createSystemRandom } from './src/crypto/secret.ts';
       export { systemClock } from './src/lib/clock.ts';`,
     resolveDir: root,
     loader: 'ts',
@@ -36,7 +36,7 @@ await build({
   outfile: join(dir, 'hasher.mjs'),
 });
 copyFileSync(join(root, 'src/crypto/hash-lane.mjs'), join(dir, 'hash-lane.mjs'));
-const { createPasswordHasher, systemRandom, systemClock } = await import(
+const { createPasswordHasher, createSystemRandom, systemClock } = await import(
   pathToFileURL(join(dir, 'hasher.mjs')).href
 );
 
@@ -78,7 +78,7 @@ async function hasher() {
     queueLength: 256,
     deadlineMs: 60_000,
     clock: systemClock,
-    random: systemRandom,
+    random: createSystemRandom(),
   });
   await it.ready();
   const stored = await it.hash('correct horse battery staple', { account: 'a', client: 'bench' });

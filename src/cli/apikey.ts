@@ -10,7 +10,7 @@ import { apiKeyText } from '../core/api-key/secret.ts';
 import { createCommit } from '../core/commit.ts';
 import { operatorContext } from '../core/context.ts';
 import { demandClaims } from '../core/user/claims.ts';
-import { systemRandom } from '../crypto/secret.ts';
+import { createSystemRandom } from '../crypto/secret.ts';
 import type { Database } from '../db/database.ts';
 import { DEFAULT_LIFETIME_MS, createApiKey } from '../features/api-key/create-api-key.ts';
 import { revokeApiKey } from '../features/api-key/revoke-api-key.ts';
@@ -58,7 +58,8 @@ function operatorKernel(call: VerbCall, db: Database) {
     refreshRevocations: async () => undefined,
     wakeCourier: () => undefined,
   });
-  return { clock, random: systemRandom, newId: createIds(clock, systemRandom), commit };
+  const random = createSystemRandom();
+  return { clock, random, newId: createIds(clock, random), commit };
 }
 
 function scopesOf(call: VerbCall): readonly ApiKeyScope[] {

@@ -9,7 +9,7 @@ import type { Prometheus } from '../app/prometheus.ts';
 import type { Config } from '../config/schema.ts';
 import { readFilter } from '../core/password/fuse-filter.ts';
 import type { Storage } from '../core/storage/storage.ts';
-import { systemRandom } from '../crypto/secret.ts';
+import { createSystemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import { features } from '../features/index.ts';
 import type { ListeningServer } from '../http/metrics-server.ts';
@@ -54,7 +54,7 @@ export async function assemble(
     db,
     storage,
     clock,
-    random: systemRandom,
+    random: createSystemRandom(),
     log,
     keyEncryptionKey: keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line)),
     commonPasswordBytes: asset('common-passwords.bin'),

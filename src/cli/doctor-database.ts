@@ -5,7 +5,7 @@ import { latestSession } from '../core/session/count.ts';
 import { createSigningKeys } from '../core/signing-key/signing-key.ts';
 import { signingKeyPolicy } from '../app/policies.ts';
 import { createSealer } from '../crypto/seal.ts';
-import { systemRandom } from '../crypto/secret.ts';
+import { createSystemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import { fail, ok, warn } from './doctor-finding.ts';
 import type { Check, Finding, Patient } from './doctor-finding.ts';
@@ -36,9 +36,10 @@ export function databaseChecks(patient: Patient): readonly Check[] {
     looking('signing-keys', async (db) => {
       const current = keyEncryptionKey(config, 'refuse', () => undefined);
       const previous = config.secrets.previous_key_encryption_keys;
-      const sealer = createSealer({ current, previous }, systemRandom);
+      const random = createSystemRandom();
+      const sealer = createSealer({ current, previous }, random);
       const { clock } = call.context;
-      const deps = { db, sealer, clock, random: systemRandom };
+      const deps = { db, sealer, clock, random };
       const keys = await refusing(() => createSigningKeys(deps, signingKeyPolicy(config), 'look'));
       const active = keys
         .list()

@@ -9,7 +9,7 @@ import { affectedSince } from '../core/session/affected.ts';
 import type { Affected } from '../core/session/affected.ts';
 import { endSessions } from '../core/session/session.ts';
 import { createSealer } from '../crypto/seal.ts';
-import { systemRandom } from '../crypto/secret.ts';
+import { createSystemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import type { Config } from '../config/schema.ts';
 import { confirm } from './confirm.ts';
@@ -113,8 +113,9 @@ async function act(call: VerbCall, { db, config, since }: Acting) {
   const { clock } = call.context;
   const current = keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line));
   const previous = config.secrets.previous_key_encryption_keys;
-  const sealer = createSealer({ current, previous }, systemRandom);
-  const deps = { db, sealer, clock, random: systemRandom };
+  const random = createSystemRandom();
+  const sealer = createSealer({ current, previous }, random);
+  const deps = { db, sealer, clock, random };
   // The key first: whoever holds the old one could make tokens for sessions that live.
   const keys = await createSigningKeys(deps, signingKeyPolicy(config), 'look');
   const kid =

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { exampleConfig } from '../config/example.ts';
-import { systemRandom } from '../crypto/secret.ts';
+import { createSystemRandom } from '../crypto/secret.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb } from './verb.ts';
@@ -39,7 +39,7 @@ export const init: Verb = {
     try {
       mkdirSync(join(folder, 'secrets'), { recursive: true, mode: 0o700 });
       for (const { path } of secrets)
-        writeFileSync(path, `${systemRandom.bytes(32).toString('base64url')}\n`, {
+        writeFileSync(path, `${createSystemRandom().bytes(32).toString('base64url')}\n`, {
           mode: 0o600,
           flag: 'wx',
         });

@@ -19,7 +19,7 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { parseSealKey } from '../crypto/seal.ts';
 import { databaseFile } from '../db/open.ts';
-import { systemRandom } from '../crypto/secret.ts';
+import { createSystemRandom } from '../crypto/secret.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 
 export const KEY_FILE = 'key-encryption.key';
@@ -95,11 +95,11 @@ function orRefuse<T>(work: () => T, failed: string): T {
  */
 function create(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const aside = `${path}.${systemRandom.bytes(6).toString('hex')}`;
+  const aside = `${path}.${createSystemRandom().bytes(6).toString('hex')}`;
   const file = openSync(aside, 'wx', 0o600);
   try {
     try {
-      writeSync(file, `${systemRandom.bytes(32).toString('base64url')}\n`);
+      writeSync(file, `${createSystemRandom().bytes(32).toString('base64url')}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);

@@ -1,5 +1,5 @@
 /** `postern kit serve`: an issuer of good and bad tokens, to try a verifier with. */
-import { systemRandom } from '../crypto/secret.ts';
+import { createSystemRandom } from '../crypto/secret.ts';
 import { CliRefusal, EXIT, usageRefusal } from './exit.ts';
 import { startKit } from './kit-server.ts';
 import type { RunningKit } from './kit-server.ts';
@@ -32,7 +32,7 @@ export const kitServe: Verb = {
     const port = portOf(call);
     let kit: RunningKit;
     try {
-      kit = await startKit({ port, clock: call.context.clock, random: systemRandom });
+      kit = await startKit({ port, clock: call.context.clock, random: createSystemRandom() });
     } catch (cause) {
       throw new CliRefusal(EXIT.failed, `port ${port} can't be listened on`, { cause });
     }

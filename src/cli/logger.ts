@@ -7,6 +7,7 @@ import pino from 'pino';
 import type { DestinationStream } from 'pino';
 import type { Log, LogFields, LogLevel, RequestLine } from '../lib/log.ts';
 import type { OutputStream } from './context.ts';
+import { createLineBuffer } from './line-buffer.ts';
 import { terminalLog } from './terminal-log.ts';
 import type { TerminalLog } from './terminal-log.ts';
 
@@ -18,11 +19,11 @@ export interface RunningLog extends Log {
 }
 
 /**
- * Lines are buffered up to this many milliseconds or characters: one write per line would cost more
- * than the request.
+ * Lines are buffered up to this many milliseconds or bytes: one write per line would cost more than
+ * the request.
  */
 const GATHER_MS = 100;
-const GATHER_CHARACTERS = 65_536;
+const GATHER_BYTES = 65_536;
 /** When a reader is this far behind, lines are dropped rather than blocking the service. */
 const MAX_BEHIND_BYTES = 16 * 1_048_576;
 
@@ -39,20 +40,19 @@ export function createLogger(options: {
     return stack === undefined ? fields : { ...fields, 'exception.stacktrace': mapStack(stack) };
   };
   if (options.pretty) return terminalLogger(options.level, terminalLog(options.stdout), mapStack);
-  const file = pino.destination({ dest: 1, sync: false, maxLength: MAX_BEHIND_BYTES });
+  const file = pino.destination({
+    dest: 1,
+    sync: false,
+    maxLength: MAX_BEHIND_BYTES,
+    contentMode: 'buffer',
+  });
   file.on('error', () => undefined);
   const texts: LineTexts = { isoNow: isoClock(), agentText: agentTexts(), mapped };
-  let gathered = '';
-  const gather = (line: string): void => {
-    gathered += line;
-    if (gathered.length >= GATHER_CHARACTERS) pass();
-  };
-  const pass = (): void => {
-    if (gathered === '') return;
-    file.write(gathered);
-    gathered = '';
-  };
-  const destination: DestinationStream = { write: (line) => gather(visible(line)) };
+  const lines = createLineBuffer(GATHER_BYTES, (bytes) => {
+    // Its types know strings alone, but bytes are what it takes in this mode.
+    Reflect.apply(file.write, file, [bytes]);
+  });
+  const destination: DestinationStream = { write: (line) => lines.add(visible(line)) };
   const logger = pino(
     {
       level: options.level,
@@ -65,19 +65,19 @@ export function createLogger(options: {
   );
   const flush = (): void => {
     try {
-      pass();
+      lines.pass();
       file.flushSync();
     } catch {
       // Not opened yet, or closed: nothing can be done about the log.
     }
   };
-  setInterval(pass, GATHER_MS).unref();
+  setInterval(lines.pass, GATHER_MS).unref();
   return {
     write: (level: LogLevel, event: string, message: string, fields?: LogFields) =>
       logger[level]({ event, ...mapped(fields) }, message),
     request: (level, line) => {
       if (!logger.isLevelEnabled(level)) return;
-      gather(requestText(level, line, texts));
+      lines.add(requestText(level, line, texts));
     },
     enabled: (level) => logger.isLevelEnabled(level),
     flush,

@@ -18,7 +18,7 @@ import { signingKeyPolicy } from '../app/policies.ts';
 import { voidAllOneTimes, voidWaitingEmails } from '../core/one-time/void-all.ts';
 import { openWithRecoveryKey } from '../crypto/recovery-key.ts';
 import { createSealer, parseSealKey } from '../crypto/seal.ts';
-import { systemRandom } from '../crypto/secret.ts';
+import { createSystemRandom } from '../crypto/secret.ts';
 import { databaseFile, openDatabase } from '../db/open.ts';
 import { isUnused, settleCopy } from '../db/snapshot.ts';
 import { PARTS, readArchive, syncFolder } from './backup-archive.ts';
@@ -207,12 +207,9 @@ async function verified(
       // Refuses a newer schema, and a backup of an older version becomes one of this.
       await db.migrate();
       const keys = { current: key, previous: config.secrets.previous_key_encryption_keys };
-      const sealer = createSealer(keys, systemRandom);
-      await createSigningKeys(
-        { db, sealer, clock, random: systemRandom },
-        signingKeyPolicy(config),
-        'look',
-      );
+      const random = createSystemRandom();
+      const sealer = createSealer(keys, random);
+      await createSigningKeys({ db, sealer, clock, random }, signingKeyPolicy(config), 'look');
       const [codes = []] = await db.write([...voidAllOneTimes(), voidWaitingEmails(clock.now())]);
       return codes.length;
     } finally {

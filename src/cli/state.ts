@@ -1,6 +1,6 @@
 /** Opens the database for a verb, and explains refusals to the operator. */
 import type { Config } from '../config/schema.ts';
-import { systemRandom } from '../crypto/secret.ts';
+import { createSystemRandom } from '../crypto/secret.ts';
 import { createSealer } from '../crypto/seal.ts';
 import { KeysRefused, createSigningKeys } from '../core/signing-key/signing-key.ts';
 import type { SigningKeys } from '../core/signing-key/signing-key.ts';
@@ -154,11 +154,11 @@ export async function withKeys<T>(
     const current = keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line));
     const sealer = createSealer(
       { current, previous: config.secrets.previous_key_encryption_keys },
-      systemRandom,
+      createSystemRandom(),
     );
     return work(
       await createSigningKeys(
-        { db, sealer, clock: call.context.clock, random: systemRandom },
+        { db, sealer, clock: call.context.clock, random: createSystemRandom() },
         signingKeyPolicy(config),
         'look',
       ),

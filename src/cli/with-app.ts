@@ -4,7 +4,7 @@
  */
 import { createApp } from '../app/app.ts';
 import type { Kernel } from '../core/kernel.ts';
-import { systemRandom } from '../crypto/secret.ts';
+import { createSystemRandom } from '../crypto/secret.ts';
 import { features } from '../features/index.ts';
 import type { Log } from '../lib/log.ts';
 import { asset, laneAsset } from './asset.ts';
@@ -33,7 +33,7 @@ export function withApp<T>(call: VerbCall, work: (kernel: Kernel) => Promise<T>)
         {
           db,
           clock: call.context.clock,
-          random: systemRandom,
+          random: createSystemRandom(),
           log: SILENT,
           keyEncryptionKey: keyBytes,
           commonPasswordBytes: asset('common-passwords.bin'),

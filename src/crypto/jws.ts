@@ -35,6 +35,8 @@ export interface JwsKey {
   signKey?: KeyObject;
   /** The public or secret half. */
   verifyKey: KeyObject;
+  /** What {@link signJws} has prepared, by `typ`. A copy of a key is not its owner. */
+  signers?: { readonly owner: JwsKey; readonly byType: Map<string, JwsSigner> };
 }
 
 export type JwsErrorCode = 'malformed' | 'unexpected_type' | 'unknown_key' | 'bad_signature';
@@ -73,23 +75,22 @@ export function createSigner(key: JwsKey, typ: string): JwsSigner {
   };
 }
 
-const signers = new WeakMap<JwsKey, Map<string, JwsSigner>>();
-
 /**
  * Signs a payload. The signer for each key and type is created once.
  *
  * @throws TypeError see createSigner
  */
 export function signJws(key: JwsKey, typ: string, payload: object): string {
-  const signer = signers.get(key)?.get(typ) ?? rememberSigner(key, typ);
+  const { signers } = key;
+  const known = signers?.owner === key ? signers.byType.get(typ) : undefined;
+  const signer = known ?? rememberSigner(key, typ);
   return signer(payload);
 }
 
 function rememberSigner(key: JwsKey, typ: string): JwsSigner {
   const signer = createSigner(key, typ);
-  const ofKey = signers.get(key);
-  if (ofKey === undefined) signers.set(key, new Map([[typ, signer]]));
-  else ofKey.set(typ, signer);
+  if (key.signers?.owner !== key) key.signers = { owner: key, byType: new Map() };
+  key.signers.byType.set(typ, signer);
   return signer;
 }
 
@@ -109,17 +110,17 @@ export function verifyJws(
   lookup: (kid: string) => JwsKey | undefined,
 ): Record<string, unknown> {
   const parts = splitCompact(token);
-  const header = knownHeaders.get(parts.header) ?? parseHeader(parts.header);
+  const header = parseHeader(parts.header);
   if (header.typ !== typ) throw new JwsError('unexpected_type');
   const key = lookup(header.kid);
   if (key === undefined || key.kid !== header.kid || key.alg !== header.alg)
     throw new JwsError('unknown_key');
   if (key.typ !== undefined && !key.typ.includes(typ)) throw new JwsError('unknown_key');
-  if (!isFit(key))
-    throw new JwsError('unknown_key', { cause: new TypeError(`key unfit for ${key.alg}`) });
+  const fault = keyFault(key.alg, key.verifyKey);
+  if (fault !== undefined)
+    throw new JwsError('unknown_key', { cause: new TypeError(`unfit for ${key.alg}: ${fault}`) });
   if (!verifyBytes(key.alg, key.verifyKey, parts.input, parts.signature))
     throw new JwsError('bad_signature');
-  rememberHeader(parts.header, header);
   return parseObject(parts.payload, MAX_PAYLOAD_DEPTH);
 }
 
@@ -160,18 +161,8 @@ interface Header {
   typ: string;
 }
 
-/**
- * Parsed headers of tokens with a valid signature, so that strangers can't fill the cache. It saves
- * only the parsing: each token still asks `lookup`, so a retired key is refused.
- */
-const knownHeaders = new Map<string, Header>();
-const MAX_KNOWN_HEADERS = 64;
-
-function rememberHeader(segment: string, header: Header): void {
-  if (knownHeaders.has(segment)) return;
-  if (knownHeaders.size >= MAX_KNOWN_HEADERS) knownHeaders.clear();
-  knownHeaders.set(segment, header);
-}
+/** A header as it is written here: no name or value has anything to unescape. */
+const OWN_HEADER = /^\{"alg":"([\w-]+)","kid":"([\w-]+)","typ":"([\w+.-]+)"\}$/;
 
 /**
  * Reads a header: canonical base64url of a JSON object with exactly `alg`, `kid` and `typ`, all
@@ -182,6 +173,8 @@ function rememberHeader(segment: string, header: Header): void {
 function parseHeader(segment: string): Header {
   const bytes = decodeBase64url(segment);
   if (bytes === undefined) throw new JwsError('malformed');
+  const own = OWN_HEADER.exec(bytes.toString('latin1'));
+  if (own !== null) return { alg: own[1] ?? '', kid: own[2] ?? '', typ: own[3] ?? '' };
   const header = parseObject(bytes, 1);
   const { alg, kid, typ } = header;
   // Any other member (`crit`, `b64`, `jwk`, `zip` …) would ask for processing that we don't do
@@ -204,15 +197,4 @@ function parseObject(bytes: Buffer, maxDepth: number): Record<string, unknown> {
   }
   if (!isJsonObject(value)) throw new JwsError('malformed');
   return value;
-}
-
-const fitKeys = new WeakMap<JwsKey, boolean>();
-
-/** Whether a key fits its `alg`; checked once per key. */
-function isFit(key: JwsKey): boolean {
-  const known = fitKeys.get(key);
-  if (known !== undefined) return known;
-  const fit = keyFault(key.alg, key.verifyKey) === undefined;
-  fitKeys.set(key, fit);
-  return fit;
 }

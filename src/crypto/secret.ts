@@ -2,37 +2,38 @@
  * Random values: how they are made, stored and compared. Every unguessable value comes from here
  * (ASVS 11.5.1), is stored as a digest, and is compared in constant time.
  */
-import { createHash, randomBytes, randomFillSync, timingSafeEqual } from 'node:crypto';
+import { createHash, hash, randomBytes, randomFillSync, timingSafeEqual } from 'node:crypto';
 import type { Random } from '../lib/id.ts';
 
 const POOL_BYTES = 4096;
 /** Larger requests bypass the pool: they would empty it. */
 const POOLED_BYTES = 64;
 
-let pool = Buffer.alloc(0);
-let used = 0;
-
 /**
  * The operating system's CSPRNG. Small values are cut from a pool, since one call costs about as
  * much as 1 KiB. No byte is used twice; the returned buffer belongs to the caller.
  */
-export const systemRandom: Random = {
-  bytes(length: number): Buffer {
-    if (length > POOLED_BYTES) return randomBytes(length);
-    if (used + length > pool.length) {
-      pool = randomFillSync(Buffer.allocUnsafeSlow(POOL_BYTES));
-      used = 0;
-    }
-    // A copy: the `.buffer` of a view would expose other callers' secrets. The pool's bytes are
-    // erased.
-    const slot = pool.subarray(used, used + length);
-    const drawn = Buffer.alloc(length);
-    slot.copy(drawn);
-    slot.fill(0);
-    used += length;
-    return drawn;
-  },
-};
+export function createSystemRandom(): Random {
+  let pool = Buffer.alloc(0);
+  let used = 0;
+  return {
+    bytes(length: number): Buffer {
+      if (length > POOLED_BYTES) return randomBytes(length);
+      if (used + length > pool.length) {
+        pool = randomFillSync(Buffer.allocUnsafeSlow(POOL_BYTES));
+        used = 0;
+      }
+      // A copy: the `.buffer` of a view would expose other callers' secrets. The pool's bytes are
+      // erased.
+      const slot = pool.subarray(used, used + length);
+      const drawn = Buffer.alloc(length);
+      slot.copy(drawn);
+      slot.fill(0);
+      used += length;
+      return drawn;
+    },
+  };
+}
 
 /**
  * An unguessable string in base64url.
@@ -49,7 +50,7 @@ export function randomToken(random: Random, bytes = 32): string {
  * that people choose or type needs a password hash instead (ASVS 6.5.2).
  */
 export function hashSecret(secret: string): string {
-  return createHash('sha256').update(secret, 'utf8').digest('base64url');
+  return hash('sha256', secret, 'base64url');
 }
 
 /**

@@ -5,11 +5,12 @@
  */
 import type { Checkpoints } from './checkpoints.ts';
 import type { Connection } from './connection.ts';
-import { DatabaseBusy, NothingChanged, StorageUnavailable } from './database.ts';
-import type { SqlValue, Statement } from './database.ts';
+import { DatabaseBusy, StorageUnavailable } from './database.ts';
 import type { Durability } from './durability.ts';
 import { isBusy, isConstraint, storeError } from './sqlite-error.ts';
 import { isRead } from './values.ts';
+import { Broken, isLost, runList } from './write-list.ts';
+import type { ListResult, WriteList } from './write-list.ts';
 
 /** Maximum number of lists in one commit: the event loop is blocked for all of it. */
 const LISTS_PER_COMMIT = 256;
@@ -19,14 +20,6 @@ export interface Commit {
   readonly statements: number;
   /** Of the transaction; the flush may follow. */
   readonly durationMs: number;
-}
-
-/** A list of statements that waits for its commit. */
-export interface WriteList {
-  readonly statements: readonly Statement[];
-  readonly params: readonly SqlValue[][];
-  readonly resolve: (results: unknown[][]) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 export interface CommitQueue {
@@ -58,12 +51,6 @@ export interface CommitQueueOptions {
 interface Job extends WriteList {
   /** It gets a commit of its own, because a shared commit failed. */
   readonly alone: boolean;
-}
-
-/** What the statements of a list did. */
-interface ListResult {
-  readonly rows: unknown[][];
-  readonly changes: number;
 }
 
 /** The lists of a transaction before its end. */
@@ -252,44 +239,6 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
       if (queue.length > 0) await new Promise<void>((resolve) => (onIdle = resolve));
     },
   };
-}
-
-/** A savepoint that can't be undone: nothing of this transaction may be committed. */
-class Broken extends Error {}
-
-/** Whether a list's error ends the whole transaction, as a full disk or an I/O error does. */
-function isLost(db: Connection, error: unknown): boolean {
-  return isBusy(error) || !db.inTransaction || error instanceof Broken;
-}
-
-function runList(db: Connection, { statements, params }: Job): ListResult {
-  // A single statement undoes itself when it fails, and has nothing to undo when its guard changed
-  // no row.
-  const savepoint = statements.length > 1;
-  let ran = 0;
-  let total = 0;
-  try {
-    if (savepoint) db.exec('SAVEPOINT list');
-    const lists = statements.map((statement, at) => {
-      const { rows, changes } = db.run(statement.sql, params[at] ?? []);
-      if (statement.guard !== undefined && changes === 0) throw new NothingChanged(statement.guard);
-      ran += 1;
-      if (!isRead(statement.sql)) total += changes;
-      return statement.map(rows);
-    });
-    if (savepoint) db.exec('RELEASE list');
-    return { rows: lists, changes: total };
-  } catch (error) {
-    if (!db.inTransaction || isBusy(error)) throw error;
-    if (!savepoint)
-      throw ran === 0 ? error : new Broken('its rows could not be read', { cause: error });
-    try {
-      db.exec('ROLLBACK TO list; RELEASE list');
-    } catch {
-      throw new Broken('a list could not be undone', { cause: error });
-    }
-    throw error;
-  }
 }
 
 function sharedCount(queue: readonly Job[]): number {

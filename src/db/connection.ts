@@ -37,8 +37,8 @@ export interface Connection {
   /** Runs a statement to completion; `params` come from {@link bindable}. */
   run(sql: string, params: readonly SqlValue[]): Ran;
   /**
-   * Fetches only the first row of a read, at less than half the cost. A write must not stop there:
-   * its foreign-key check would be skipped.
+   * Fetches only the first row, at less than half the cost. A write that changes a key must not
+   * stop there: its foreign-key check would be skipped.
    */
   first(sql: string, params: readonly SqlValue[]): SqlValue[][];
   /** Moves pages of the log into the file, with its flushes; the event loop waits. */

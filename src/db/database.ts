@@ -29,8 +29,8 @@ export interface Statement<Row = unknown> {
   /** What whoever commits the list has to do afterwards; the database doesn't look at it. */
   readonly afterwards?: 'refresh_revocations' | 'wake_courier' | 'forget_api_keys';
   /**
-   * Set when a read returns at most one row (`LIMIT 1`): the local driver then fetches it at less
-   * than half the cost.
+   * Set when there is at most one row (`LIMIT 1`, or an UPDATE by primary key): the local driver
+   * then fetches it at less than half the cost.
    */
   readonly atMostOne?: boolean;
 }

@@ -152,6 +152,20 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
         )
       : Promise.resolve(rows);
 
+  /** Kept for one turn of the event loop: requests that came together share the look. */
+  let markOfTurn: number | undefined;
+  const readMark = (): number => {
+    setImmediate(() => (markOfTurn = undefined));
+    try {
+      const version = connection().dataVersion();
+      return generation * 2 ** 32 + version;
+    } catch {
+      drop();
+      generation += 1;
+      return generation * 2 ** 32;
+    }
+  };
+
   try {
     await patiently(connection);
     anchor = openConnection(path, encryptionKey, mode);
@@ -195,14 +209,8 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
       }) as Promise<Results<L>>;
     },
     changeMark() {
-      try {
-        const version = connection().dataVersion();
-        return generation * 2 ** 32 + version;
-      } catch {
-        drop();
-        generation += 1;
-        return generation * 2 ** 32;
-      }
+      markOfTurn ??= readMark();
+      return markOfTurn;
     },
     async close() {
       if (closed) return;

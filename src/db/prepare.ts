@@ -52,6 +52,21 @@ export type Prepare<Row> = (values?: Record<string, unknown>) => Statement<Row>;
  * of uses.
  */
 export function prepare<Q extends Builder | Prepared>(builder: Q): Prepare<RowOf<Q>> {
+  return compile(builder, 'any');
+}
+
+/**
+ * The same for an UPDATE … RETURNING of the row with a given primary key, at less than half the
+ * cost: SQLite makes its changes before the first row, and what comes after isn't run. That is the
+ * check of foreign keys, so it must set no column of one.
+ *
+ * @throws {Error} it is no such UPDATE
+ */
+export function prepareUpdateOfOne<Q extends Builder | Prepared>(builder: Q): Prepare<RowOf<Q>> {
+  return compile(builder, 'one');
+}
+
+function compile<Q extends Builder | Prepared>(builder: Q, rows: 'any' | 'one'): Prepare<RowOf<Q>> {
   const prepared: Prepared = 'prepare' in builder ? builder.prepare() : builder;
   const { sql, params } = prepared.getQuery();
   const fillers = params.map(filler);
@@ -59,7 +74,9 @@ export function prepare<Q extends Builder | Prepared>(builder: Q): Prepare<RowOf
   // drizzle's mapping is untyped; the type comes from the same query's `all`.
   const map = (rows: SqlValue[][]): RowOf<Q>[] =>
     returns ? (prepared.mapAllResult(rows) as RowOf<Q>[]) : [];
-  const atMostOne = isRead(sql) && /\slimit \?$/i.test(sql) && params.at(-1) === 1;
+  if (rows === 'one' && !SINGLE_UPDATE.test(sql)) throw new Error(`no UPDATE … RETURNING: ${sql}`);
+  const atMostOne =
+    rows === 'one' || (isRead(sql) && /\slimit \?$/i.test(sql) && params.at(-1) === 1);
   return (values = {}) => {
     const filled = new Array<SqlValue>(fillers.length);
     let at = 0;
@@ -70,6 +87,7 @@ export function prepare<Q extends Builder | Prepared>(builder: Q): Prepare<RowOf
 
 /** drizzle quotes the columns after it; hand-written SQL may not. */
 const RETURNING = /\sreturning\s/i;
+const SINGLE_UPDATE = /^update\b.*\sreturning\s/is;
 
 /**
  * One parameter of a compiled query. Unlike drizzle's `fillPlaceholders`, NULL does not go through

@@ -50,8 +50,31 @@ export function parseJson(text: string, limits: JsonLimits): unknown {
     // The engine's message quotes the input, so it is not kept as a cause.
     throw new JsonError('syntax');
   }
-  scan(text, limits.maxDepth);
+  if (!isPlain(text, value, limits.maxDepth)) scan(text, limits.maxDepth);
   return value;
+}
+
+/**
+ * Whether a text needs no scan: it is what `JSON.stringify` makes of its value, so that no name
+ * comes twice, and has no escapes, no `__proto__` and few brackets. Most texts are, and this takes
+ * a third of the time.
+ */
+function isPlain(text: string, value: unknown, maxDepth: number): boolean {
+  if (text.includes('\\') || text.includes('__proto__')) return false;
+  return opens(text, maxDepth) <= maxDepth && JSON.stringify(value) === text;
+}
+
+/** Brackets and braces that open, wherever they stand; counted up to one more than `most`. */
+function opens(text: string, most: number): number {
+  let count = 0;
+  for (const bracket of ['{', '[']) {
+    let at = text.indexOf(bracket);
+    while (at >= 0 && count <= most) {
+      count += 1;
+      at = text.indexOf(bracket, at + 1);
+    }
+  }
+  return count;
 }
 
 export type JsonObject = { [key: string]: unknown };

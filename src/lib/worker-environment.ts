@@ -1,3 +1,4 @@
+/** What worker threads are started with. */
 import { tmpdir } from 'node:os';
 
 /**

@@ -231,6 +231,8 @@ describe('cryptography in the source', () => {
       'createPublicKey crypto',
       'createSecretKey core',
       'createSecretKey crypto',
+      'hash core',
+      'hash crypto',
       'hkdfSync core',
       'hkdfSync crypto',
       'privateDecrypt crypto',

@@ -1,7 +1,9 @@
 /** O07: codes are uniform, and none is left out for beginning with a zero. */
 import { describe, expect, test } from 'vitest';
 import { newCode } from '../../src/core/one-time/issue.ts';
-import { systemRandom } from '../../src/crypto/secret.ts';
+import { createSystemRandom } from '../../src/crypto/secret.ts';
+
+const systemRandom = createSystemRandom();
 
 const CODES = 100_000;
 

@@ -3,7 +3,7 @@ import { afterEach } from 'vitest';
 import { createPasswordHasher } from '../../src/crypto/password-hash.ts';
 import type { PasswordHasherOptions, StoredRefusal } from '../../src/crypto/password-hash.ts';
 import type { HashKind, PasswordHasher } from '../../src/crypto/password-hasher.ts';
-import { systemRandom } from '../../src/crypto/secret.ts';
+import { createSystemRandom } from '../../src/crypto/secret.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 
 const open: PasswordHasher[] = [];
@@ -29,7 +29,7 @@ export function rig(options: Partial<PasswordHasherOptions> = {}): Rig {
     queueLength: 64,
     deadlineMs: 30_000,
     clock: systemClock,
-    random: systemRandom,
+    random: createSystemRandom(),
     onDone: (one) => done.push(one),
     onRefused: (reason) => refused.push(reason),
     ...options,

@@ -2,7 +2,9 @@ import { createDecipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SealError, createSealer, parseSealKey } from '../../src/crypto/seal.ts';
-import { systemRandom } from '../../src/crypto/secret.ts';
+import { createSystemRandom } from '../../src/crypto/secret.ts';
+
+const systemRandom = createSystemRandom();
 
 const KEY = Uint8Array.from({ length: 32 }, (_, n) => n);
 const OTHER = Uint8Array.from({ length: 32 }, (_, n) => 255 - n);

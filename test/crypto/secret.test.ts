@@ -4,8 +4,10 @@ import {
   constantTimeEqual,
   hashSecret,
   randomToken,
-  systemRandom,
+  createSystemRandom,
 } from '../../src/crypto/secret.ts';
+
+const systemRandom = createSystemRandom();
 
 describe('secrets', () => {
   test('ASVS 11.5.2: 10^6 draws of 128 bits have no duplicate', () => {

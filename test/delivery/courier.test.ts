@@ -13,10 +13,12 @@ import { escapeHtml, renderEmail } from '../../src/delivery/templates.ts';
 import { DeliveryError } from '../../src/delivery/transport.ts';
 import type { OutgoingEmail, Transport } from '../../src/delivery/transport.ts';
 import { webhookTransport } from '../../src/delivery/webhook.ts';
-import { systemRandom } from '../../src/crypto/secret.ts';
+import { createSystemRandom } from '../../src/crypto/secret.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 import { claimAll } from '../support/claim-all.ts';
+
+const systemRandom = createSystemRandom();
 
 let app: TestApp;
 const couriers: Courier[] = [];

@@ -3,7 +3,7 @@
  * delay nobody's reset.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { systemRandom } from '../../src/crypto/secret.ts';
+import { createSystemRandom } from '../../src/crypto/secret.ts';
 import { createCourier } from '../../src/delivery/courier.ts';
 import type { Courier } from '../../src/delivery/courier.ts';
 import { DeliveryError, EMAILS_AT_ONCE } from '../../src/delivery/transport.ts';
@@ -55,7 +55,7 @@ function courierOf(transport: Transport): Courier {
     db: app.db,
     sealer: app.kernel.sealer,
     clock: app.clock,
-    random: systemRandom,
+    random: createSystemRandom(),
     log: app.kernel.log,
     transports: [transport],
     findTemplate: () => null,

@@ -3,7 +3,7 @@
  * that nobody wants any more, and the outage holds no more than what is under way.
  */
 import { afterEach, expect, test } from 'vitest';
-import { systemRandom } from '../../src/crypto/secret.ts';
+import { createSystemRandom } from '../../src/crypto/secret.ts';
 import { createCourier } from '../../src/delivery/courier.ts';
 import type { Courier } from '../../src/delivery/courier.ts';
 import { smtpTransport } from '../../src/delivery/smtp.ts';
@@ -37,7 +37,7 @@ function courierOf(app: TestApp, sink: Sink): Courier {
     db: app.db,
     sealer: app.kernel.sealer,
     clock: app.clock,
-    random: systemRandom,
+    random: createSystemRandom(),
     log: app.kernel.log,
     transports: [transportTo(sink)],
     findTemplate: () => null,

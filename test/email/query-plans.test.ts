@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { listOutbox } from '../../src/core/email/outbox.ts';
 import type { Statement } from '../../src/db/database.ts';
 import { createCourier } from '../../src/delivery/courier.ts';
-import { systemRandom } from '../../src/crypto/secret.ts';
+import { createSystemRandom } from '../../src/crypto/secret.ts';
 import { PASSWORD, createTestApp, tidy } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 
@@ -64,7 +64,7 @@ test('every statement of the emails and of the purge finds its rows by an index'
     db: app.db,
     sealer: app.kernel.sealer,
     clock: app.clock,
-    random: systemRandom,
+    random: createSystemRandom(),
     log: app.kernel.log,
     transports: [
       {

@@ -8,10 +8,12 @@ import {
   newRecoveryCodes,
   parseRecoveryCode,
 } from '../../src/features/recovery-code/codes.ts';
-import { systemRandom } from '../../src/crypto/secret.ts';
+import { createSystemRandom } from '../../src/crypto/secret.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 import { answer, challenge, claimsOf, enrol } from '../support/mfa.ts';
+
+const systemRandom = createSystemRandom();
 
 let app: TestApp;
 beforeAll(async () => {

@@ -121,7 +121,7 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
       );
       throw new Refusal('refresh_token_reused');
     }
-    const user = await findUserById(db, subject.userId);
+    const user = rotation.user ?? (await findUserById(db, subject.userId));
     if (user === null) throw new Refusal('session_revoked');
     const tokens = deps.issueTokens(context, user, rotation.session);
     if (rotation.outcome === 'kept') return { status: 'authenticated', ...tokens, rotated: false };

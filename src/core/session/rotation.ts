@@ -1,10 +1,12 @@
 /** Using the refresh token of one generation: rotation, grace and reuse (D2, RFC 9700 §4.14.2). */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { and, eq, exists, gt, isNull, not, sql } from 'drizzle-orm';
 import type { Database } from '../../db/database.ts';
-import { given, prepare, query } from '../../db/prepare.ts';
+import { given, prepare, prepareUpdateOfOne, query } from '../../db/prepare.ts';
 import type { RowOfColumns } from '../../db/prepare.ts';
 import { user } from '../user/tables.ts';
+import { userById } from '../user/user.ts';
+import type { User } from '../user/user.ts';
 import { networkOf } from './requester.ts';
 import type { Requester } from './requester.ts';
 import { REVOCATION_KEPT_MS } from './session.ts';
@@ -48,7 +50,7 @@ const CLOCK_BACK_MS = 60_000;
 const isYoung = sql`(${session.generation} > 0 AND ${given('graceMs')} > 0 AND ${given('now')} - ${session.rotatedAt} BETWEEN ${-CLOCK_BACK_MS} AND ${given('graceMs')})`;
 
 /** The usual case by itself, in one look at the row: the live generation moves on. */
-const advance = prepare(
+const advance = prepareUpdateOfOne(
   query
     .update(session)
     .set({
@@ -132,6 +134,8 @@ export interface Refreshed {
    */
   readonly outcome: 'rotated' | 'grace' | 'kept';
   readonly session: Omit<Rotated, 'endedAt'> & Pick<Session, 'id'>;
+  /** Where it was read along; null when it is yet to be read. */
+  readonly user: User | null;
 }
 
 export type Rotation =
@@ -143,10 +147,8 @@ export type Rotation =
 
 /** A hash of where a request comes from, as far as the grace asks. */
 export function clientOf(requester: Pick<Requester, 'ip' | 'userAgent'>): string {
-  return createHash('sha256')
-    .update(`${networkOf(requester)}\n${requester.userAgent ?? ''}`)
-    .digest('base64url')
-    .slice(0, 22);
+  const text = `${networkOf(requester)}\n${requester.userAgent ?? ''}`;
+  return hash('sha256', text, 'base64url').slice(0, 22);
 }
 
 export interface RotationRequest extends RefreshSubject {
@@ -178,12 +180,17 @@ export async function rotateSession(
 ): Promise<Rotation> {
   const { sessionId, userId, generation, client, now } = request;
   const values = { sessionId, userId, generation, now, idleTtlMs };
-  const [[advanced]] = await db.write([advance({ ...values, graceMs, client })]);
+  // The user is read in the same transaction: by itself, the read would have one of its own.
+  const [[advanced], [user = null]] = await db.write([
+    advance({ ...values, graceMs, client }),
+    userById({ id: userId }),
+  ]);
   if (advanced !== undefined)
-    return { outcome: 'rotated', session: { ...advanced, id: sessionId } };
+    return { outcome: 'rotated', session: { ...advanced, id: sessionId }, user };
   const [row] = await db.read(live(values));
   const outcome = row === undefined ? null : graceOf(row, request, graceMs);
-  if (row !== undefined && outcome !== null) return { outcome, session: { ...row, id: sessionId } };
+  if (row !== undefined && outcome !== null)
+    return { outcome, session: { ...row, id: sessionId }, user };
   // A later generation than the live one was never given out by this database: it was restored.
   const isRolledBack = row !== undefined && row.generation < generation;
   const reason = isRolledBack ? 'rolled_back' : 'token_reused';
@@ -212,9 +219,9 @@ export async function readRotation(
     return { outcome: 'refused', why: whyRefused(fate, now, idleTtlMs) };
   }
   const session = { ...row, id: sessionId };
-  if (row.generation === generation) return { outcome: 'kept', session };
+  if (row.generation === generation) return { outcome: 'kept', session, user: null };
   const outcome = graceOf(row, request, refreshGraceMs);
-  return outcome === null ? { outcome: 'reused' } : { outcome, session };
+  return outcome === null ? { outcome: 'reused' } : { outcome, session, user: null };
 }
 
 interface Fate extends Pick<Rotated, 'endedAt' | 'expiresAt' | 'lastUsedAt'> {

@@ -46,7 +46,8 @@ export const isEnabledUser = and(isUser, isNull(user.disabledAt));
 export const touched = { updatedAt: sql`max(${user.updatedAt} + 1, ${given('now')})` };
 const nextEpoch = { ...touched, epoch: sql`${user.epoch} + 1` };
 
-const byId = prepare(query.select(userColumns).from(user).where(isUser).limit(1));
+/** The user with this `id`. */
+export const userById = prepare(query.select(userColumns).from(user).where(isUser).limit(1));
 const byUsername = prepare(
   query
     .select(userColumns)
@@ -63,7 +64,7 @@ const byEmail = prepare(
 );
 
 export async function findUserById(db: Pick<Database, 'read'>, id: string): Promise<User | null> {
-  return (await db.read(byId({ id })))[0] ?? null;
+  return (await db.read(userById({ id })))[0] ?? null;
 }
 
 /** The user who signs in with this name: a username, or a verified address. */

@@ -8,18 +8,14 @@ type Library = typeof import('@simplewebauthn/server');
 /** What the library keeps roots for. */
 const ROOTED = ['android-key', 'android-safetynet', 'apple', 'mds'] as const;
 
-let loading: Promise<Library> | undefined;
-
 /**
  * The library, with no roots: statements are checked against no list of makers, and no chain is
  * followed, for on its way the library would ask the addresses that certificates name (ASVS 1.3.6,
  * 13.2.4).
  */
-export function library(): Promise<Library> {
-  loading ??= import('@simplewebauthn/server').then((loaded) => {
-    for (const identifier of ROOTED)
-      loaded.SettingsService.setRootCertificates({ identifier, certificates: [] });
-    return loaded;
-  });
-  return loading;
+export async function library(): Promise<Library> {
+  const loaded = await import('@simplewebauthn/server');
+  for (const identifier of ROOTED)
+    loaded.SettingsService.setRootCertificates({ identifier, certificates: [] });
+  return loaded;
 }
