@@ -151,9 +151,17 @@ function operationId(route: AnyRoute): string {
     .join('');
 }
 
+/** What stands in paths. */
+const IN_PATHS: Readonly<Record<string, string>> = {
+  id: 'As the list of them has it.',
+  kid: 'As in the header of a token.',
+  n: 'The number of the list, from the uri of status.status_list.',
+};
+
 function common(route: AnyRoute, shared: readonly Json[] = []): Json {
-  const ofPath = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+  const ofPath = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
     name,
+    description: IN_PATHS[name],
     in: 'path',
     required: true,
     schema: { type: 'string' },
