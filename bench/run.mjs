@@ -4,7 +4,7 @@
  * and exits with 1 when a bar that must hold doesn't, measured twice.
  *
  * node bench/run.mjs [--with-better-auth] [--rounds 5] [--only
- * http,hashing,writes,start,better-auth] [--program dist/postern.mjs]
+ * http,hashing,writes,verifier,start,better-auth] [--program dist/postern.mjs]
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,9 +27,9 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const withBetterAuth =
   options['with-better-auth'] || options.only?.includes('better-auth') === true;
-const groups = (options.only?.split(',') ?? ['http', 'hashing', 'writes', 'start']).concat(
-  withBetterAuth && options.only === undefined ? ['better-auth'] : [],
-);
+const groups = (
+  options.only?.split(',') ?? ['http', 'hashing', 'writes', 'verifier', 'start']
+).concat(withBetterAuth && options.only === undefined ? ['better-auth'] : []);
 const note = (/** @type {string} */ line) => process.stderr.write(`${line}\n`);
 
 if (CORES.length === 0) note('there is no /proc here: processor time and memory are not measured');

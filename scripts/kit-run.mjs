@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline';
  * @typedef {object} Candidate
  * @property {string} folder of examples/
  * @property {readonly [string, ...string[]]} command run there
- * @property {boolean} readsStatusLists
+ * @property {boolean} [readsStatusLists]
  */
 
 /**
@@ -24,7 +24,7 @@ import { createInterface } from 'node:readline';
  * @param {Candidate} candidate
  * @returns {Promise<Outcome>}
  */
-export async function playKit(url, { folder, command, readsStatusLists }) {
+export async function playKit(url, { folder, command, readsStatusLists = false }) {
   const manifest = /** @type {Manifest} */ (await (await fetch(url)).json());
   const applies = (/** @type {{ needs?: string }} */ { needs }) =>
     readsStatusLists || needs !== 'status_list';
@@ -60,7 +60,11 @@ async function playScenario({ steps }, judge, origin) {
   const kept = new Map();
   /** @type {string | null} */
   let fault = null;
-  for (const step of steps) fault ??= await playStep(step, { judge, origin, kept });
+  for (const step of steps) {
+    // Even after a fault the kit is put back as it was.
+    if (fault === null || step.do === 'post')
+      fault = (await playStep(step, { judge, origin, kept })) ?? fault;
+  }
   return fault;
 }
 
@@ -104,7 +108,7 @@ function start([file, ...args], folder, { issuer, audience }) {
   const child = spawn(file, args, {
     cwd: folder,
     env: { ...process.env, ISSUER: issuer, AUDIENCE: audience },
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', process.env['DEBUG'] === undefined ? 'ignore' : 'inherit'],
   });
   /** @type {((line: string) => void)[]} */
   const waiting = [];

@@ -206,7 +206,7 @@ export async function createKernel(
     sealer,
     signingKeys,
     accessTokens,
-    serviceTokens: createServiceTokens({ accessTokens, audiences }),
+    serviceTokens: createServiceTokens({ accessTokens, audiences, apiKeys }),
     audiences,
     statusLists,
     deviceTokens,

@@ -18,13 +18,15 @@ export interface KitOptions {
   readonly random: Random;
 }
 
-/** The bit that POST /kit/revoke sets. */
-const LATE_INDEX = 2;
+/** The bits that POST /kit/revoke/N sets: each manifest has one of its own, to be played often. */
+const FIRST_LATE_INDEX = 2;
+const LATE_INDICES = 4_000;
 
 const STORM_TOKENS = 100;
 
 interface State {
   isDown: boolean;
+  manifests: number;
   readonly fetches: { jwks: number; status_lists: number };
 }
 
@@ -36,10 +38,10 @@ interface Reply {
 }
 
 /** What a verifier is tried with, step by step; docs/verify-a-token.md explains it. */
-function scenarios(kit: KitIssuer): readonly unknown[] {
+function scenarios(kit: KitIssuer, lateIndex: number): readonly unknown[] {
   const good = kit.token();
   const late = kit.token({
-    claims: { status: { status_list: { idx: LATE_INDEX, uri: `${kit.issuer}/status-lists/0` } } },
+    claims: { status: { status_list: { idx: lateIndex, uri: `${kit.issuer}/status-lists/0` } } },
   });
   const storm = Array.from({ length: STORM_TOKENS }, (_, n) =>
     kit.token({ key: { ...kit.stranger, kid: `unknown-${n}` } }),
@@ -68,7 +70,7 @@ function scenarios(kit: KitIssuer): readonly unknown[] {
       needs: 'status_list',
       steps: [
         { do: 'verify', token: late, expect: 'accept' },
-        { do: 'post', path: '/kit/revoke' },
+        { do: 'post', path: `/kit/revoke/${lateIndex}` },
         { do: 'wait', seconds: KIT_TTL_SECONDS + 1 },
         { do: 'verify', token: late, expect: 'refuse' },
       ],
@@ -85,7 +87,8 @@ function scenarios(kit: KitIssuer): readonly unknown[] {
   ];
 }
 
-function manifest(kit: KitIssuer): unknown {
+function manifest(kit: KitIssuer, state: State): unknown {
+  const lateIndex = FIRST_LATE_INDEX + (state.manifests++ % LATE_INDICES);
   return {
     issuer: kit.issuer,
     audience: KIT_AUDIENCE,
@@ -93,7 +96,7 @@ function manifest(kit: KitIssuer): unknown {
     jwks_uri: `${kit.issuer}/.well-known/jwks.json`,
     status_list_ttl: KIT_TTL_SECONDS,
     cases: kitCases(kit),
-    scenarios: scenarios(kit),
+    scenarios: scenarios(kit, lateIndex),
   };
 }
 
@@ -115,7 +118,7 @@ function handlers(kit: KitIssuer, state: State): ReadonlyMap<string, Handler> {
   };
   const described = (): Reply => document(() => metadata, 'application/json', 300);
   return new Map<string, Handler>([
-    ['GET /manifest.json', () => json(manifest(kit))],
+    ['GET /manifest.json', () => json(manifest(kit, state))],
     ['GET /.well-known/oauth-authorization-server', described],
     ['GET /.well-known/openid-configuration', described],
     [
@@ -155,13 +158,6 @@ function handlers(kit: KitIssuer, state: State): ReadonlyMap<string, Handler> {
       },
     ],
     [
-      'POST /kit/revoke',
-      () => {
-        kit.revoke(LATE_INDEX);
-        return done;
-      },
-    ],
-    [
       'POST /kit/rotate',
       async () => {
         await kit.rotate();
@@ -170,6 +166,19 @@ function handlers(kit: KitIssuer, state: State): ReadonlyMap<string, Handler> {
     ],
   ]);
 }
+
+/** Which bit a request sets; null when it is no such request. */
+function lateIndexOf(request: string): number | null {
+  const [, digits] = /^POST \/kit\/revoke\/(\d{1,4})$/.exec(request) ?? [];
+  const index = Number(digits);
+  const isLate = index >= FIRST_LATE_INDEX && index < FIRST_LATE_INDEX + LATE_INDICES;
+  return isLate ? index : null;
+}
+
+const revoked = (kit: KitIssuer, index: number) => (): Reply => {
+  kit.revoke(index);
+  return { status: 204 };
+};
 
 function send(response: ServerResponse, { status, type, maxAge, body }: Reply): void {
   const caching = maxAge === undefined ? 'no-store' : `public, max-age=${maxAge}`;
@@ -195,8 +204,15 @@ export async function startKit({ port, clock, random }: KitOptions): Promise<Run
   });
   const url = `http://127.0.0.1:${await listening(server, port)}`;
   const kit = await createKitIssuer(url, { clock, random });
-  const routes = handlers(kit, { isDown: false, fetches: { jwks: 0, status_lists: 0 } });
-  find = (name) => routes.get(name);
+  const routes = handlers(kit, {
+    isDown: false,
+    manifests: 0,
+    fetches: { jwks: 0, status_lists: 0 },
+  });
+  find = (name) => {
+    const index = lateIndexOf(name);
+    return index === null ? routes.get(name) : revoked(kit, index);
+  };
   return {
     url,
     close: () =>

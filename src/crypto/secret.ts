@@ -54,10 +54,12 @@ export function hashSecret(secret: string): string {
 }
 
 /**
- * Compares two strings in constant time. It compares digests, because `timingSafeEqual` throws on
- * unequal lengths (T10).
+ * Compares two strings in constant time. Of unequal lengths it compares digests, because
+ * `timingSafeEqual` throws on them (T10).
  */
 export function constantTimeEqual(a: string, b: string): boolean {
+  if (a.length === b.length)
+    return timingSafeEqual(Buffer.from(a, 'utf16le'), Buffer.from(b, 'utf16le'));
   const left = createHash('sha256').update(a, 'utf16le').digest();
   const right = createHash('sha256').update(b, 'utf16le').digest();
   return timingSafeEqual(left, right);

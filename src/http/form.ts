@@ -4,7 +4,6 @@
  *
  * @see https://www.rfc-editor.org/rfc/rfc6749#appendix-B
  */
-import { isUtf8 } from 'node:buffer';
 import { hasControlCharacters } from '../lib/text.ts';
 import { Refusal } from '../refusal.ts';
 import { MAX_BODY_BYTES } from './arrival.ts';
@@ -25,15 +24,11 @@ const PLAIN = /^[A-Za-z0-9_.~-]*$/;
 export function formDecode(text: string): string | null {
   if (PLAIN.test(text)) return text;
   if (!ENCODED.test(text)) return null;
-  const spaced = text.replaceAll('+', ' ');
-  if (!spaced.includes('%')) return spaced;
-  const bytes = Buffer.from(
-    spaced.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
-      String.fromCharCode(Number.parseInt(hex, 16)),
-    ),
-    'latin1',
-  );
-  return isUtf8(bytes) ? bytes.toString('utf8') : null;
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return null;
+  }
 }
 
 const malformed = (detail: string): Refusal => new Refusal('malformed_request', { detail });

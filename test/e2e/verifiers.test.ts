@@ -1,49 +1,28 @@
 /** The programs of examples/verify-*, against the built conformance kit. */
-import { execFileSync, spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { playKit } from '../../scripts/kit-run.mjs';
-import { COMMAND } from '../support/program.mjs';
-import { PEERS, isMissing } from '../support/peers.ts';
+import { EXAMPLES } from '../../scripts/verifiers.mjs';
+import { failedNames, lacks, startKit } from '../support/kit.ts';
+import type { Kit } from '../support/kit.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-const folder = (name: string): string => fileURLToPath(new URL(`examples/${name}/`, ROOT));
 
-let kit: ChildProcess;
-let manifest: string;
+let kit: Kit;
 beforeAll(async () => {
   execFileSync('npm', ['run', '--silent', 'build', '-w', '@postern/verifier'], { cwd: ROOT });
-  const [file = '', ...args] = COMMAND;
-  const child = spawn(file, [...args, 'kit', 'serve', '--port', '0'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  kit = child;
-  manifest = await new Promise((resolve) =>
-    createInterface({ input: child.stdout }).once('line', resolve),
-  );
+  kit = await startKit();
 });
-afterAll(() => void kit.kill());
+afterAll(() => kit.stop());
 
-describe('the conformance kit', () => {
-  test('@postern/verifier, as it is built, passes everything', async () => {
-    const outcome = await playKit(manifest, {
-      folder: folder('verify-node'),
-      command: [process.execPath, 'verify.mjs'],
-      readsStatusLists: true,
-    });
-    expect(outcome).toMatchObject({ failures: [], skipped: 0 });
-  });
-
-  // What it fails is PyJWT's and stands in docs/verify-a-token.md.
-  test.skipIf(isMissing('pyjwt'))('PyJWT refuses what it has to, but for two', async () => {
-    const { failures } = await playKit(manifest, {
-      folder: folder('verify-python'),
-      command: [PEERS.pyjwt.path, 'verify.py'],
-      readsStatusLists: false,
-    });
-    const known = /^(?:exp as a text: accept|a storm of unknown kids: \d+ fetches of jwks)$/;
-    expect(failures.filter((failure) => !known.test(failure))).toEqual([]);
-  });
+// Java and Rust are run by `npm run test:verifiers` alone: their tools are large.
+describe.each(EXAMPLES.filter(({ inCi }) => inCi))('examples/$name', (program) => {
+  test.skipIf(lacks(program))(
+    'fails what docs/verify-a-token.md says, and nothing else',
+    async () => {
+      program.prepare?.();
+      const outcome = await kit.play(program);
+      expect(failedNames(outcome)).toEqual([...program.known].sort());
+      if (program.readsStatusLists) expect(outcome).toMatchObject({ failures: [], skipped: 0 });
+    },
+  );
 });

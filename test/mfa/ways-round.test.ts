@@ -313,17 +313,6 @@ test('the start warns of factors that users have and the configuration switches 
   }
 });
 
-test('E04: disabling an account changes nothing of the options that its name gets', async () => {
-  const app = await createTestApp();
-  const user = await app.register();
-  await addPasskey(app, user);
-  const shown = async () => (await signInOptions(app, user.username)).options.allowCredentials;
-  const before = await shown();
-  await app.kernel.accountState.disable(operator, user.userId);
-  expect(await shown()).toEqual(before);
-  await app.stop();
-});
-
 test('ten honest sign-ins at once of a key that counts are no clone of each other', async () => {
   const app = await createTestApp();
   const user = await app.register();

@@ -1,6 +1,7 @@
 /** API keys: how they come, what is refused, and what is kept of them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listApiKeys } from '../../src/core/api-key/api-key.ts';
+import { Refusal } from '../../src/refusal.ts';
 import { revokeApiKey } from '../../src/features/api-key/revoke-api-key.ts';
 import { createTestApp, operator, tidy } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
@@ -146,6 +147,70 @@ describe('what is refused, all alike', () => {
     expect(reply.body.error).toBe('temporarily_unavailable');
     expect(own.log.filter(({ event }) => event === 'api_key.refused').length).toBe(20);
     expect((await ask(right.basic, own)).status).toBe(200);
+    await own.stop();
+  });
+});
+
+describe('A08: what wrong keys cost', () => {
+  /** How often statements about API keys are read. */
+  const counting = (own: TestApp) => {
+    const { read } = own.db;
+    let reads = 0;
+    own.db.read = (statement) => {
+      if (statement.sql.includes('"api_key"')) reads++;
+      return read(statement);
+    };
+    return () => reads;
+  };
+  const madeUp = (n: number): Record<string, string> => ({
+    'postern-key': `01a1fe1f-4f57-71f1-8260-${String(n).padStart(12, '0')}:psk_${'A'.repeat(43)}`,
+  });
+
+  test.each(['/introspect', '/me'])('made-up ones at %s read nothing again', async (path) => {
+    const own = await createTestApp();
+    const good = await makeKey(own, 'good');
+    const reads = counting(own);
+    const call = (headers: Record<string, string>): Promise<Reply> =>
+      path === '/me' ? own.call('GET', path, { headers }) : ask(headers, own);
+    const statuses = new Set<number>();
+    for (let n = 0; n < 60; n++) statuses.add((await call(madeUp(n))).status);
+    await Promise.all(Array.from({ length: 60 }, (_, n) => call(madeUp(100 + n))));
+    // The real id, with another secret.
+    for (let n = 0; n < 20; n++) await call({ 'postern-key': `${good.id}:psk_${'A'.repeat(43)}` });
+    expect([...statuses].sort()).toEqual([401, 429]);
+    expect(reads()).toBeLessThanOrEqual(2);
+    expect((await ask(good.basic, own)).status).toBe(200);
+    await own.stop();
+  });
+
+  test('a flood from all networks of an IPv6 /48 does not fill the log', async () => {
+    const own = await createTestApp();
+    const refused = new Set<string>();
+    for (let n = 0; n < 600; n++) {
+      const requester = {
+        ip: `2001:db8:1:${n.toString(16)}::1`,
+        userAgent: null,
+        locale: null,
+        requestId: `r${n}`,
+      };
+      await own.kernel.apiKeys
+        .authenticate(requester, null, 'any')
+        .catch((error: unknown) => error instanceof Refusal && refused.add(error.code));
+    }
+    expect([...refused]).toEqual(['invalid_api_key', 'too_many_attempts']);
+    expect(own.log.filter(({ event }) => event === 'api_key.refused').length).toBe(320);
+    await own.stop();
+  });
+
+  test('a key that is made meanwhile, here or by another process, is heard at once', async () => {
+    const own = await createTestApp();
+    expect((await ask(madeUp(1), own)).status).toBe(401);
+    const here = await makeKey(own, 'here');
+    expect((await ask(here.basic, own)).status).toBe(200);
+    const peer = await createTestApp({ directory: own.directory, clock: own.clock });
+    const there = await makeKey(peer, 'there');
+    expect((await ask(there.basic, own)).status).toBe(200);
+    await peer.stop();
     await own.stop();
   });
 });

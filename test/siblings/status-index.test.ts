@@ -1,6 +1,7 @@
 /** The order of indexes: a permutation of each list, of its own, and the same for ever. */
 import { createSecretKey } from 'node:crypto';
 import { inflateSync } from 'node:zlib';
+import { StatusList } from '@sd-jwt/jwt-status-list';
 import { describe, expect, test } from 'vitest';
 import { LIST_SIZE, statusPlaces } from '../../src/core/token/status-index.ts';
 import { compressStatusList } from '../../src/core/token/status-list.ts';
@@ -74,4 +75,15 @@ describe('places', () => {
 test('bits are packed from the least significant one', async () => {
   const bytes = inflateSync(Buffer.from(await compressStatusList([0, 9, 15]), 'base64url'));
   expect([bytes.length, bytes[0], bytes[1], bytes[2]]).toEqual([2 ** 17, 0b1, 0b10000010, 0]);
+});
+
+test('a list of many ended sessions, which is compressed in haste, reads the same', async () => {
+  const ended = Array.from({ length: 5_000 }, (_, n) => (n * 48_271) % 2 ** 20);
+  const lst = await compressStatusList(ended);
+  const bytes = inflateSync(Buffer.from(lst, 'base64url'));
+  expect(bytes.length).toBe(2 ** 17);
+  const read = StatusList.decompressStatusList(lst, 1);
+  const set = new Set(ended);
+  for (let index = 0; index < 2 ** 20; index += 1)
+    if ((read.getStatus(index) === 1) !== set.has(index)) throw new Error(`bit ${index}`);
 });

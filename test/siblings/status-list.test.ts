@@ -216,6 +216,32 @@ describe('the list', () => {
     },
   );
 
+  test('A09: numbers of lists that are not there cost a read four times a second at most', async () => {
+    const own = await createTestApp();
+    await own.register();
+    const { read } = own.db;
+    let reads = 0;
+    own.db.read = (statement) => {
+      if (statement.sql.includes('"status_counter"')) reads++;
+      return read(statement);
+    };
+    const numbers = Array.from({ length: 50 }, (_, n) => n + 1);
+    for (const n of numbers) expect((await own.call('GET', `/status-lists/${n}`)).status).toBe(404);
+    await Promise.all(numbers.map((n) => own.call('GET', `/status-lists/${1_000 + n}`)));
+    expect(reads).toBeLessThanOrEqual(2);
+    await own.db.write([
+      {
+        sql: 'UPDATE status_counter SET next = 1048576',
+        params: [],
+        map: (r) => r,
+        returns: false,
+      },
+    ]);
+    own.clock.advance(250);
+    expect((await own.call('GET', '/status-lists/1')).status).toBe(200);
+    await own.stop();
+  });
+
   test('is not there, nor in tokens, when revocation.status_list is off', async () => {
     const own = await createTestApp({ config: '[revocation]\nstatus_list = false\n' });
     expect((await own.call('GET', '/status-lists/0')).status).toBe(404);

@@ -162,6 +162,31 @@ describe('token exchange (RFC 8693)', () => {
     expect([third.status, third.body.error]).toEqual([400, 'invalid_request']);
   });
 
+  test('never outlives the key that it was made with', async () => {
+    const user = await withClaims();
+    const brief = await makeKey(app, 'exchange-minute', {
+      scopes: ['exchange'],
+      mayExchangeTo: [BILLING],
+      lifetimeMs: 60_000,
+    });
+    expect((await exchange(user.access, {}, brief)).body.expires_in).toBe(60);
+  });
+
+  test('is dead at /introspect, and for a further exchange, once its key is revoked', async () => {
+    const user = await withClaims();
+    const lost = await makeKey(app, 'lost', { scopes: ['exchange'], mayExchangeTo: [BILLING] });
+    const { body } = await exchange(user.access, {}, lost);
+    const chained = await exchange(body.access_token, {}, ledger);
+    const asked = async (token: string): Promise<unknown> =>
+      (await postForm(app, '/introspect', { token }, gateway.basic)).body.active;
+    const tokens = [body.access_token, chained.body.access_token, user.access];
+    expect(await Promise.all(tokens.map(asked))).toEqual([true, true, true]);
+    await revokeApiKey(app.kernel)(operator, lost.id);
+    expect(await Promise.all(tokens.map(asked))).toEqual([false, false, true]);
+    const again = await exchange(body.access_token, {}, ledger);
+    expect([again.status, again.body.error]).toEqual([400, 'invalid_request']);
+  });
+
   test('writes no row', async () => {
     const user = await withClaims();
     await exchange(user.access, { resource: BILLING });

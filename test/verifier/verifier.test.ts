@@ -189,6 +189,36 @@ describe('revocation', () => {
     await own.stop();
   });
 
+  test('an issuer that accepts and does not answer: one wait, then what is known, until it is back', async () => {
+    const own = await createIssuer();
+    const hanging: ((error: Error) => void)[] = [];
+    let hangs = false;
+    const verifier = own.verifier({
+      fetch: (url, init) =>
+        hangs ? new Promise((_, reject) => hanging.push(reject)) : own.fetch(url, init),
+    });
+    const [stays, leaves] = [await own.app.register(), await own.app.register()];
+    for (const { access } of [stays, leaves]) await verifier.verify(access);
+    hangs = true;
+    await logout(own, leaves.refresh);
+    own.app.clock.advance(15_000);
+    await verifier.verify(stays.access);
+    // The fetch is under way still, and nobody waits for it any more.
+    const answered = Promise.all([1, 2, 3].map(() => verifier.verify(stays.access)));
+    const turn = new Promise((resolve) => setImmediate(() => resolve('waits')));
+    expect(await Promise.race([answered.then(() => 'answered'), turn])).toBe('answered');
+    expect(hanging.length).toBe(1);
+    hangs = false;
+    hanging[0]?.(new TypeError('fetch failed'));
+    await expect
+      .poll(() => {
+        own.app.clock.advance(1_000);
+        return refusing(verifier.verify(leaves.access));
+      })
+      .toBe('revoked');
+    await own.stop();
+  });
+
   test('a list that was never had: accepted, or refused', async () => {
     const own = await createIssuer({ config: '[revocation]\nstatus_list = true\n' });
     const user = await own.app.register();

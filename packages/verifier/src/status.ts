@@ -38,6 +38,8 @@ const LONGEST_TTL_S = 3_600;
 /** Lists that no token has named for so long are not polled any more. */
 const UNUSED_MS = 20 * 60_000;
 const RETRY_MS = 1_000;
+/** A fetch that takes longer keeps nobody waiting while there is a list to go by. */
+const PATIENCE_MS = 1_000;
 
 interface List {
   bytes: Uint8Array | undefined;
@@ -48,6 +50,8 @@ interface List {
   usedAt: number;
   ttlMs: number;
   expiresAt: number;
+  /** The last fetch has failed, or takes too long: what is known answers until one succeeds. */
+  isLate: boolean;
   fetching: Promise<void> | undefined;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
@@ -71,6 +75,7 @@ export function createStatusLists(options: StatusOptions): StatusLists {
       usedAt: now(),
       ttlMs: 0,
       expiresAt: 0,
+      isLate: false,
       fetching: undefined,
       timer: undefined,
     };
@@ -90,7 +95,9 @@ export function createStatusLists(options: StatusOptions): StatusLists {
     list.triedAt = now();
     try {
       await fetchList(options, uri, list);
+      list.isLate = false;
     } catch {
+      list.isLate = true;
       // What is known goes on until its exp; `unavailable` says what comes then.
     }
     schedule(uri, list);
@@ -136,15 +143,41 @@ export function createStatusLists(options: StatusOptions): StatusLists {
     return ((byte >> ((index % perByte) * bits)) & (2 ** bits - 1)) === 0 ? 'valid' : 'revoked';
   };
 
+  const isDue = (list: List): boolean => list.fetching !== undefined || mayTry(list);
+
+  /** Whether an answer from memory will do while the list is late: when waiting can't better it. */
+  const willDo = (status: TokenStatus): boolean =>
+    status !== 'unavailable' || unavailable === 'accept-until-exp';
+
+  const patiently = async (refreshed: Promise<void>, list: List): Promise<void> => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        list.isLate = true;
+        resolve();
+      }, PATIENCE_MS);
+    });
+    await Promise.race([refreshed, late]);
+    clearTimeout(timer);
+  };
+
   return {
     known: (uri, index) => {
       const list = listOf(uri);
-      if (isFresh(list)) return read(list, index);
-      return list.fetching === undefined && !mayTry(list) ? read(list, index) : undefined;
+      if (isFresh(list) || !isDue(list)) return read(list, index);
+      const status = list.isLate ? read(list, index) : undefined;
+      if (status === undefined || !willDo(status)) return undefined;
+      void refresh(uri, list);
+      return status;
     },
     find: async (uri, index) => {
       const list = listOf(uri);
-      if (!isFresh(list) && (list.fetching !== undefined || mayTry(list))) await refresh(uri, list);
+      if (!isFresh(list) && isDue(list)) {
+        const refreshed = refresh(uri, list);
+        // Nothing to go by: however long it takes.
+        if (willDo(read(list, index)) && list.bytes !== undefined) await patiently(refreshed, list);
+        else await refreshed;
+      }
       return read(list, index);
     },
     close: () => {

@@ -51,6 +51,13 @@ export async function listApiKeys(db: Pick<Database, 'read'>): Promise<readonly 
   return db.read(all({}));
 }
 
+const ids = prepare(query.select({ id: apiKey.id }).from(apiKey));
+
+/** The ids of all keys, those that are over too. */
+export async function apiKeyIds(db: Pick<Database, 'read'>): Promise<ReadonlySet<string>> {
+  return new Set((await db.read(ids({}))).map(({ id }) => id));
+}
+
 const insert = prepare(
   query.insert(apiKey).values({
     id: sql.placeholder('id'),
@@ -67,7 +74,8 @@ const insert = prepare(
 
 /** The statement that stores a new key; the name of a live one is refused with `conflict`. */
 export function insertApiKey(key: ApiKey, secretHash: string): Statement {
-  return unique(insert({ ...key, secretHash }), 'conflict');
+  const statement = unique(insert({ ...key, secretHash }), 'conflict');
+  return { ...statement, afterwards: 'forget_api_keys' };
 }
 
 const revoke = prepare(

@@ -1,17 +1,19 @@
 /**
  * Authentication of API keys. One answer for every key that is not good (unknown, wrong, expired,
  * revoked, malformed). A row is kept only as long as nobody else has written to the database, so
- * that a revoked key is dead from its next request on in every process.
+ * that a revoked key is dead from its next request on in every process; the ids of all keys too, so
+ * that made-up ones, which come before any limit, cost no reads of their own (A08).
  */
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { coalesce } from '../../lib/coalesce.ts';
 import { exceptionFields } from '../../lib/log.ts';
 import type { Log } from '../../lib/log.ts';
 import { Refusal } from '../../refusal.ts';
-import { networkOf } from '../session/requester.ts';
+import { networkOf, widerNetworkOf } from '../session/requester.ts';
 import type { Requester } from '../session/requester.ts';
-import { findApiKey, isLiveKey, noteApiKeyUse } from './api-key.ts';
+import { apiKeyIds, findApiKey, isLiveKey, noteApiKeyUse } from './api-key.ts';
 import type { ApiKey } from './api-key.ts';
 import type { ApiKeyScope } from './scope.ts';
 import { isApiKeyForm, isApiKeySecret } from './secret.ts';
@@ -50,11 +52,12 @@ export interface ApiKeysDeps {
 const USE_INTERVAL_MS = 60_000;
 
 /**
- * Wrong keys of one network in a minute that are answered and logged one by one. More are told to
- * wait, and are not logged. A right key is always heard: 256 bits are not guessed, and whoever
+ * Wrong keys of one network in a minute that are answered and logged one by one, and of an IPv6 /48
+ * with all its networks this many times as many. More are told to wait, and are not logged. A right key is always heard: 256 bits are not guessed, and whoever
  * fails on purpose must not lock out a service beside it (L02).
  */
 const MAX_FAILURES = 20;
+const WIDER_SHARES = 16;
 const FAILURE_WINDOW_MS = 60_000;
 const MAX_NETWORKS = 10_000;
 
@@ -77,13 +80,15 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
     max: MAX_KEPT,
   });
   const kept = new LRUCache<string, Found>({ max: MAX_KEPT });
+  const readIds = coalesce(() => apiKeyIds(db));
+  let ids: ReadonlySet<string> | undefined;
   let mark = Number.NaN;
   let forgotten = 0;
   const writing = new Set<Promise<void>>();
 
-  const fail = (requester: Requester, reason: string): Refusal => {
+  /** Counts a failure of a network. @returns how many may still come, and until when */
+  const count = (network: string, limit: number): { left: number; until: number } => {
     const now = clock.monotonic();
-    const network = networkOf(requester);
     const before = failures.get(network);
     const current =
       before === undefined || before.until <= now
@@ -91,12 +96,23 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
         : before;
     current.count++;
     failures.set(network, current);
-    if (current.count > MAX_FAILURES) {
+    return { left: limit - current.count, until: current.until };
+  };
+
+  const fail = (requester: Requester, reason: string): Refusal => {
+    const wider = widerNetworkOf(requester);
+    const counts = [
+      count(networkOf(requester), MAX_FAILURES),
+      ...(wider === null ? [] : [count(wider, MAX_FAILURES * WIDER_SHARES)]),
+    ];
+    const left = Math.min(...counts.map((one) => one.left));
+    if (left < 0) {
+      const until = Math.max(...counts.map((one) => (one.left < 0 ? one.until : 0)));
       return new Refusal('too_many_attempts', {
-        retryAfterSeconds: Math.max(1, Math.ceil((current.until - now) / 1000)),
+        retryAfterSeconds: Math.max(1, Math.ceil((until - clock.monotonic()) / 1000)),
       });
     }
-    const isLast = current.count === MAX_FAILURES;
+    const isLast = left === 0;
     log.write(
       isLast ? 'warn' : 'info',
       'api_key.refused',
@@ -136,14 +152,18 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
     const now = db.changeMark();
     if (now !== mark) {
       kept.clear();
+      ids = undefined;
       mark = now;
     }
     const known = kept.get(id);
     if (known !== undefined) return known;
     const before = forgotten;
+    const current = ids ?? (await readIds());
+    if (now === mark && before === forgotten) ids = current;
+    if (!current.has(id)) return null;
     const found = await findApiKey(db, id);
     // What was revoked while this was read must not be kept.
-    if (found !== null && before === forgotten) kept.set(id, found);
+    if (found !== null && now === mark && before === forgotten) kept.set(id, found);
     return found;
   };
 
@@ -170,6 +190,7 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
     forget: () => {
       forgotten++;
       kept.clear();
+      ids = undefined;
     },
     settled: async () => void (await Promise.all(writing)),
   };

@@ -13,16 +13,20 @@ export interface PurposeRule {
   /**
    * How long failures are remembered after the last attempt: milliseconds, `window` for
    * throttle.window, or `until_success` for as long as the account exists. With nine failures a day
-   * forgotten daily, a lock at a hundred would never come (N5).
+   * forgotten daily, a lock at a hundred would never come (N5). `newest` is the same for what has
+   * no account: as long as it is among {@link MAX_NEWEST}.
    */
-  readonly kept: number | 'window' | 'until_success';
+  readonly kept: number | 'window' | 'until_success' | 'newest';
 }
+
+/** Counters of one purpose that are kept for subjects without an account: about 10 MB. */
+export const MAX_NEWEST = 50_000;
 
 export const PURPOSES = {
   /** A password at sign-in, or presented again within a session. */
   password: { locks: true, isClearedByOperator: true, kept: 'until_success' },
-  /** A name without an account: limited like one that has it (E05), and forgotten sooner. */
-  unknown_name: { locks: true, isClearedByOperator: false, kept: 'window' },
+  /** A name without an account: limited like one that has it, and remembered as long (E05). */
+  unknown_name: { locks: true, isClearedByOperator: false, kept: 'newest' },
   /** A second factor that could be guessed, over all such factors and challenges of an account. */
   second_factor: { locks: true, isClearedByOperator: true, kept: 'until_success' },
   /** A second factor of 64 bits and more: apart, so that guesses at a code don't lock it. */

@@ -1,9 +1,10 @@
 /** Removes counters that protect nothing any more; what stays is what N5 asks to be remembered. */
-import { and, eq, inArray, lte, notInArray, or, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, lt, lte, notInArray, or, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { Sweep } from '../sweep.ts';
 import { session } from '../session/tables.ts';
-import { PURPOSES, PURPOSE_NAMES } from './purposes.ts';
+import { MAX_NEWEST, PURPOSES, PURPOSE_NAMES } from './purposes.ts';
 import type { AttemptPurpose } from './purposes.ts';
 import { attempt } from './tables.ts';
 
@@ -12,18 +13,34 @@ const FEW_FAILURES = 10;
 
 const rowid = sql<number>`${attempt}.rowid`;
 
-/** Makes the sweep of one purpose; `{before}` is the latest last attempt that is forgotten. */
-function sweepOf(purposes: readonly AttemptPurpose[], keepsAccounts: 'all' | 'accounts'): Sweep {
-  const isOver =
-    keepsAccounts === 'all'
-      ? undefined
-      : or(
-          and(eq(attempt.scopeKind, 'device'), lte(attempt.failures, FEW_FAILURES - 1)),
-          and(
-            eq(attempt.scopeKind, 'session'),
-            notInArray(attempt.scopeId, query.select({ id: session.id }).from(session)),
-          ),
-        );
+/** Of what counts for an account: the counters of devices and of sessions that are gone. */
+const isOfNobody = or(
+  and(eq(attempt.scopeKind, 'device'), lte(attempt.failures, FEW_FAILURES - 1)),
+  and(
+    eq(attempt.scopeKind, 'session'),
+    notInArray(attempt.scopeId, query.select({ id: session.id }).from(session)),
+  ),
+);
+
+/** Older than the newest ones of the purpose; false while there are fewer. */
+const isOutnumbered = (purpose: AttemptPurpose): SQL =>
+  lt(
+    attempt.lastAt,
+    sql`(${query
+      .select({ lastAt: attempt.lastAt })
+      .from(attempt)
+      .where(eq(attempt.purpose, purpose))
+      .orderBy(desc(attempt.lastAt))
+      .limit(1)
+      .offset(MAX_NEWEST)})`,
+  );
+
+/**
+ * Makes the sweep of purposes; `{before}` is the latest last attempt that is forgotten.
+ *
+ * @param isOver what else has to hold for that
+ */
+function sweepOf(purposes: readonly AttemptPurpose[], isOver?: SQL): Sweep {
   const stale = query
     .select({ rowid })
     .from(attempt)
@@ -39,10 +56,13 @@ function sweepOf(purposes: readonly AttemptPurpose[], keepsAccounts: 'all' | 'ac
 /** The sweeps of all purposes, each with how long failures are kept after the last attempt. */
 export function attemptSweeps(windowMs: number): readonly { sweep: Sweep; keptMs: number }[] {
   const kept = PURPOSE_NAMES.filter((name) => PURPOSES[name].kept === 'until_success');
-  const timed = PURPOSE_NAMES.flatMap((name) => {
+  const others = PURPOSE_NAMES.flatMap((name) => {
     const { kept: rule } = PURPOSES[name];
     if (rule === 'until_success') return [];
-    return [{ sweep: sweepOf([name], 'all'), keptMs: rule === 'window' ? windowMs : rule }];
+    if (rule === 'newest') {
+      return [{ sweep: sweepOf([name], isOutnumbered(name)), keptMs: windowMs }];
+    }
+    return [{ sweep: sweepOf([name]), keptMs: rule === 'window' ? windowMs : rule }];
   });
-  return [...timed, { sweep: sweepOf(kept, 'accounts'), keptMs: windowMs }];
+  return [...others, { sweep: sweepOf(kept, isOfNobody), keptMs: windowMs }];
 }

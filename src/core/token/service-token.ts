@@ -6,10 +6,13 @@
  */
 import { Refusal, invalidRequest } from '../../refusal.ts';
 import type { ApiKey } from '../api-key/api-key.ts';
+import type { ApiKeys } from '../api-key/api-keys.ts';
 import { isUserClaims } from './access-claims.ts';
 import type { AccessClaims, TokenClaims } from './access-claims.ts';
 import { TokenRefused } from './access-token.ts';
 import type { AccessTokens, MintedToken } from './access-token.ts';
+import { actorIds } from './actor.ts';
+import type { Actor } from './actor.ts';
 import { claimsFor, operatorClaims } from './audience.ts';
 import type { Audience, Audiences } from './audience.ts';
 
@@ -38,12 +41,14 @@ export interface ServiceTokens {
    * @throws {Refusal} unauthorized_client, invalid_target, invalid_scope; invalid_request: the token
    *   that was shown is not good for it
    */
-  exchange(key: ApiKey, subjectToken: string, request: ServiceTokenRequest): ServiceToken;
+  exchange(key: ApiKey, subjectToken: string, request: ServiceTokenRequest): Promise<ServiceToken>;
 }
 
 export interface ServiceTokenDeps {
   readonly accessTokens: Pick<AccessTokens, 'mint' | 'inspect'>;
   readonly audiences: Audiences;
+  /** Those that acted before have to be good still. */
+  readonly apiKeys: Pick<ApiKeys, 'find'>;
 }
 
 /** An exchanged token is for the calls of one request. */
@@ -52,16 +57,10 @@ const LONGEST_EXCHANGED_MS = 5 * 60_000;
 /** How many services may act one behind the other. */
 const MAX_ACTORS = 2;
 
-/** Who acts for the user: the last service first (RFC 8693 §4.1). */
-interface Actor {
-  readonly sub: string;
-  readonly name: string;
-  readonly act?: unknown;
-}
-
 const ALWAYS_KEPT = ['sid', 'auth_time', 'amr', 'acr', 'status'] as const;
 
-export function createServiceTokens({ accessTokens, audiences }: ServiceTokenDeps): ServiceTokens {
+export function createServiceTokens(deps: ServiceTokenDeps): ServiceTokens {
+  const { accessTokens, audiences, apiKeys } = deps;
   return {
     forKey: (key, { resource, scope }) => {
       if (key.audiences.length === 0) throw new Refusal('unauthorized_client');
@@ -72,26 +71,27 @@ export function createServiceTokens({ accessTokens, audiences }: ServiceTokenDep
         sub: key.id,
         clientId: key.id,
         ttlMs: audience.ttlMs,
-        notAfter: key.expiresAt ?? Number.MAX_SAFE_INTEGER,
+        notAfter: endOf(key),
         claims: { ...withScope(granted), ...operatorClaims(key.claims) },
       });
       return { ...minted, scope: granted };
     },
 
-    exchange: (key, subjectToken, { resource, scope }) => {
+    exchange: async (key, subjectToken, { resource, scope }) => {
       if (key.mayExchangeTo.length === 0) throw new Refusal('unauthorized_client');
       const audience = targetOf(audiences, key.mayExchangeTo, resource);
       const subject = subjectOf(accessTokens, subjectToken);
       const allowed = scopesWithin(audience, subject, audiences.own.name);
       const granted = scopesOf(allowed, scope);
       const act = actorOf(key, subject['act']);
+      await demandLiveActors(apiKeys, subject['act']);
       const kept = ALWAYS_KEPT.filter((name) => subject[name] !== undefined);
       const minted = accessTokens.mint({
         aud: audience.name,
         sub: subject.sub,
         clientId: key.id,
         ttlMs: Math.min(audience.ttlMs, LONGEST_EXCHANGED_MS),
-        notAfter: subject.exp * 1000,
+        notAfter: Math.min(subject.exp * 1000, endOf(key)),
         claims: {
           ...Object.fromEntries(kept.map((name) => [name, subject[name]])),
           ...withScope(granted),
@@ -102,6 +102,11 @@ export function createServiceTokens({ accessTokens, audiences }: ServiceTokenDep
       return { ...minted, scope: granted };
     },
   };
+}
+
+/** When a key ends, wall-clock milliseconds: no token of it lives longer. */
+function endOf({ expiresAt }: ApiKey): number {
+  return expiresAt ?? Number.MAX_SAFE_INTEGER;
 }
 
 /** @throws {Refusal} invalid_target */
@@ -147,34 +152,39 @@ function scopesWithin(
 
 /** @throws {Refusal} invalid_request (RFC 8693 §2.2.2) */
 function subjectOf(accessTokens: Pick<AccessTokens, 'inspect'>, token: string): AccessClaims {
-  const pointer = '/subject_token';
   let claims: TokenClaims;
   try {
     claims = accessTokens.inspect(token);
   } catch (error) {
     if (!(error instanceof TokenRefused)) throw error;
     const detail = 'It is no access token of this service, or it has expired or was revoked.';
-    throw invalidRequest({ pointer, code: error.fault, detail });
+    throw refusedSubject(error.fault, detail);
   }
   if (isUserClaims(claims)) return claims;
-  const detail = "Only a user's access token can be exchanged.";
-  throw invalidRequest({ pointer, code: 'wrong_type', detail });
+  throw refusedSubject('wrong_type', "Only a user's access token can be exchanged.");
 }
+
+const refusedSubject = (code: string, detail: string): Refusal =>
+  invalidRequest({ pointer: '/subject_token', code, detail });
 
 /** @throws {Refusal} invalid_request: too many services act one behind the other */
 function actorOf({ id, name }: ApiKey, before: unknown): Actor {
-  if (before === undefined) return { sub: id, name };
-  let depth = 1;
-  for (let at: unknown = before; at !== undefined; at = nextActor(at)) depth++;
-  if (depth > MAX_ACTORS) {
+  if (actorIds(before).length >= MAX_ACTORS) {
     const detail = `At most ${MAX_ACTORS} services may act for a user, one behind the other.`;
-    throw invalidRequest({ pointer: '/subject_token', code: 'too_many_actors', detail });
+    throw refusedSubject('too_many_actors', detail);
   }
-  return { sub: id, name, act: before };
+  return before === undefined ? { sub: id, name } : { sub: id, name, act: before };
 }
 
-function nextActor(actor: unknown): unknown {
-  return typeof actor === 'object' && actor !== null && 'act' in actor ? actor.act : undefined;
+/** @throws {Refusal} invalid_request: an API key that the token was made with is good no more */
+async function demandLiveActors(apiKeys: Pick<ApiKeys, 'find'>, act: unknown): Promise<void> {
+  for (const id of actorIds(act)) {
+    if ((await apiKeys.find(id)) === null)
+      throw refusedSubject(
+        'invalid_token',
+        'The service that it was made for has lost its API key.',
+      );
+  }
 }
 
 /** The profile and operator's claims of a token. */

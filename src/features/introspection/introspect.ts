@@ -4,10 +4,11 @@ import type { Kernel } from '../../core/kernel.ts';
 import { isUserClaims } from '../../core/token/access-claims.ts';
 import type { TokenClaims } from '../../core/token/access-claims.ts';
 import { TokenRefused } from '../../core/token/access-token.ts';
+import { actorIds } from '../../core/token/actor.ts';
 
 /**
  * The claims of a living access token, or null: expired, of an ended session, of a user who is
- * disabled or gone, of a revoked API key, or no access token of this service at all.
+ * disabled or gone, made with an API key that is revoked, or no access token of this service at all.
  */
 export function introspect({ accessTokens, sessions, apiKeys }: Kernel) {
   const claimsOf = (token: string): TokenClaims | null => {
@@ -24,6 +25,8 @@ export function introspect({ accessTokens, sessions, apiKeys }: Kernel) {
     const holder = isUserClaims(claims)
       ? await sessions.find(claims.sid, claims.sub)
       : await apiKeys.find(claims.sub);
-    return holder === null ? null : claims;
+    if (holder === null) return null;
+    for (const id of actorIds(claims['act'])) if ((await apiKeys.find(id)) === null) return null;
+    return claims;
   };
 }

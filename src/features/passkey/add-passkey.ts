@@ -11,11 +11,10 @@ import { beginCeremony, spendCeremony } from './ceremony.ts';
 import type { BegunCeremony } from './ceremony.ts';
 import { isBoundTo } from './challenge-token.ts';
 import type { AttestationJson } from './credential-json.ts';
-import { isDecoy } from './decoy.ts';
-import type { Descriptor } from './decoy.ts';
+import type { Descriptor } from './options.ts';
 import { NotVerified, ORIGIN_DETAIL, OriginRefused, reportOrigin } from './not-verified.ts';
 import type { PasskeyKernel } from './settings.ts';
-import { MAX_PASSKEYS, insertPasskey, listPasskeys, refuseAsRegistered } from './store.ts';
+import { MAX_PASSKEYS, insertPasskey, listPasskeys } from './store.ts';
 import type { Passkey } from './store.ts';
 import { verifyCreation } from './verification.ts';
 import type { NewCredential } from './verification.ts';
@@ -93,11 +92,8 @@ export function addPasskey(kernel: PasskeyKernel) {
       lastUsedAt: null,
       cloneSuspectedAt: null,
     };
-    const refusal = isDecoy(kernel.signingKeys.derivedKey, made.credentialId)
-      ? [refuseAsRegistered()]
-      : [];
     await kernel.factors.change(context, {
-      statements: [insertPasskey(passkey), ...refusal],
+      statements: [insertPasskey(passkey)],
       presented: withFactor(session.factors, presentedBy(made)),
       template: 'factor_added',
       label: labelOf(passkey),

@@ -4,7 +4,7 @@ import { encodeBase64url } from '../../lib/base64url.ts';
 import { Refusal } from '../../refusal.ts';
 import { bindingOf, mintPasskeyChallenge, verifyPasskeyChallenge } from './challenge-token.ts';
 import type { Ceremony, PasskeyChallenge } from './challenge-token.ts';
-import type { Descriptor } from './decoy.ts';
+import type { Descriptor } from './options.ts';
 import { library } from './webauthn.ts';
 
 /** ASVS 6.7.2 asks for 64 bits. */

@@ -10,8 +10,13 @@ import { encodeBase64url } from '../../lib/base64url.ts';
 import type { User } from '../../core/user/user.ts';
 import { PASSKEY_CHALLENGE_TTL_SECONDS } from './challenge-token.ts';
 import { ALGORITHMS } from './authenticator-data.ts';
-import type { Descriptor } from './decoy.ts';
 import type { PasskeySettings } from './settings.ts';
+
+/** A credential as options name it. */
+export interface Descriptor {
+  readonly id: string;
+  readonly transports: readonly string[];
+}
 
 const DescriptorSchema = z.object({
   type: z.literal('public-key'),

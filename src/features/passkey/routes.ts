@@ -124,7 +124,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
       tag: 'Sign-in',
       summary: 'Start sign-in with a passkey',
       description:
-        'The options go to startAuthentication of @simplewebauthn/browser (navigator.credentials.get). Without a name the authenticator offers what it has. A name gets credentials whether or not anybody has it.',
+        'The options go to startAuthentication of @simplewebauthn/browser (navigator.credentials.get). The authenticator offers the passkeys that it has; with a name, one of another account is refused. No credentials are listed, for that would tell which names have an account.',
       security: 'public',
       body: z.strictObject({
         username: z
@@ -137,7 +137,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
       status: 200,
       reply: RequestReply,
       problems: [],
-      handle: async (call) => reply(await begin(kernel.context(call), call.body.username)),
+      handle: (call) => reply(begin(kernel.context(call), call.body.username)),
     }),
     route({
       method: 'post',

@@ -2,41 +2,39 @@
 import type { Context } from '../../core/context.ts';
 import type { Authentication } from '../../core/factor/authentication.ts';
 import { parseSignInName } from '../../core/user/sign-in-name.ts';
-import { findUserById, findUserBySignInName } from '../../core/user/user.ts';
+import { findUserById } from '../../core/user/user.ts';
 import type { User } from '../../core/user/user.ts';
 import { Refusal } from '../../refusal.ts';
-import { descriptorOf } from './add-passkey.ts';
 import { verifyPasskey } from './assertion.ts';
 import type { PresentedAssertion } from './assertion.ts';
 import { beginCeremony, spendCeremony } from './ceremony.ts';
 import type { BegunAssertion } from './ceremony.ts';
 import { isBoundTo } from './challenge-token.ts';
+import type { PasskeyChallenge } from './challenge-token.ts';
 import type { AssertionJson } from './credential-json.ts';
-import { decoysFor, isDecoy } from './decoy.ts';
 import type { PasskeyKernel } from './settings.ts';
-import { findPasskeyByCredential, listPasskeys } from './store.ts';
+import { findPasskeyByCredential } from './store.ts';
 import type { Passkey } from './store.ts';
 import { isCredentialId } from './verification.ts';
 
-/** What a sign-in for a name is bound to: its account, or that there is none. */
-const bindingParts = (user: User | null): readonly string[] => [user?.id ?? 'nobody'];
+/** What a sign-in for a name is bound to. */
+const bindingParts = (name: string): readonly string[] => [parseSignInName(name).canonical];
 
 /**
- * Begins a sign-in. A name gets credentials whether or not it has an account, and whether or not
- * that has any (E04).
+ * Begins a sign-in. A name is not looked up, and gets no credentials: passkeys are discoverable
+ * here, and a list of them would tell who has an account (E04).
  */
 export function beginSignIn(kernel: PasskeyKernel) {
-  return async (_context: Context, username: string | undefined): Promise<BegunAssertion> => {
-    if (username === undefined) return { ...beginCeremony(kernel, 'sign_in', null), allow: [] };
-    const name = parseSignInName(username);
-    const user = await findUserBySignInName(kernel.db, name);
-    // Those of no user are looked up too: one read less would tell.
-    const own = await listPasskeys(kernel.db, user?.id ?? '');
-    const decoys = decoysFor(kernel.signingKeys.derivedKey, name.canonical);
-    // A disabled account shows what it has: that it is disabled is told after a right answer alone.
-    const allow = own.length > 0 ? own.map(descriptorOf) : decoys;
-    return { ...beginCeremony(kernel, 'sign_in', bindingParts(user)), allow };
+  return (_context: Context, username: string | undefined): BegunAssertion => {
+    const binding = username === undefined ? null : bindingParts(username);
+    return { ...beginCeremony(kernel, 'sign_in', binding), allow: [] };
   };
+}
+
+/** Whether a challenge is bound to one of a user's names. */
+function isFor(kernel: PasskeyKernel, challenge: PasskeyChallenge, user: User | null): boolean {
+  const names = user === null ? [] : [user.username, user.email];
+  return names.some((name) => name !== null && isBoundTo(kernel, challenge, bindingParts(name)));
 }
 
 export interface PasskeySignIn {
@@ -63,7 +61,7 @@ export function signInWithPasskey(kernel: PasskeyKernel) {
     if (user !== null) attempted(user.id);
     // Begun for a name, it is that account's alone (W05).
     const isFree = challenge.binding === null;
-    const isTheirs = isFree || isBoundTo(kernel, challenge, bindingParts(user));
+    const isTheirs = isFree || isFor(kernel, challenge, user);
     const owned = isTheirs ? ownedBy(user, passkey) : null;
     const handle = isFree ? 'required' : 'optional';
     try {
@@ -97,18 +95,18 @@ function ownedBy(user: User | null, passkey: Passkey | null): PresentedAssertion
 }
 
 /**
- * The error of a credential without an account. A decoy gets what a real one gets; of one that
- * never came from here the page is told, so that it can have the password manager forget it.
+ * The error of a credential without an account: the page is told which one it is, so that it can
+ * have the password manager forget it.
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-signalUnknownCredential
  */
 function withoutAccount(
-  { signingKeys, passkeys }: PasskeyKernel,
+  { passkeys }: PasskeyKernel,
   credentialId: string,
   error: unknown,
 ): unknown {
   if (!(error instanceof Refusal) || error.code !== 'invalid_credentials') return error;
-  if (!isCredentialId(credentialId) || isDecoy(signingKeys.derivedKey, credentialId)) return error;
+  if (!isCredentialId(credentialId)) return error;
   return new Refusal('invalid_credentials', {
     ...error.options,
     members: { unknown_credential: { rpId: passkeys.relyingParty.id, credentialId } },

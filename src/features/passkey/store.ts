@@ -86,21 +86,6 @@ export function insertPasskey(values: Passkey): Statement {
   return unique(guarded(statement, 'too_many_passkeys'), 'passkey_registered');
 }
 
-const nothing = prepare(
-  query
-    .update(passkey)
-    .set({ id: sql`${passkey.id}` })
-    .where(sql`0`),
-);
-
-/**
- * The statement that fails as {@link insertPasskey} fails for a credential id that exists: for one
- * of a decoy (E04), in the same commit, after the same refusals.
- */
-export function refuseAsRegistered(): Statement {
-  return guarded(nothing({}), 'passkey_registered');
-}
-
 const use = prepare(
   query
     .update(passkey)

@@ -39,12 +39,12 @@ function faultsOf(input: ExchangeInput): readonly InputFault[] {
  * Its function throws {Refusal} unauthorized_client, invalid_request, invalid_target, invalid_scope.
  */
 export function exchangeToken({ serviceTokens }: Kernel) {
-  return (context: Context, input: ExchangeInput): ServiceToken => {
+  return async (context: Context, input: ExchangeInput): Promise<ServiceToken> => {
     const { key, resource, scope, subjectToken } = input;
     if (!key.scopes.includes('exchange')) throw new Refusal('unauthorized_client');
     const faults = faultsOf(input);
     if (faults.length > 0 || subjectToken === undefined) throw invalidRequest(...faults);
-    const exchanged = serviceTokens.exchange(key, subjectToken, { resource, scope });
+    const exchanged = await serviceTokens.exchange(key, subjectToken, { resource, scope });
     context.log.write('debug', 'token.exchanged', 'a service got a token for a user', {});
     return exchanged;
   };

@@ -61,7 +61,7 @@ export function tokenRoutes(kernel: Kernel): readonly AnyRoute[] {
         'invalid_target',
         'invalid_scope',
       ],
-      handle: (call) => {
+      handle: async (call) => {
         const { body, apiKey: key } = call;
         // One way to authenticate in a request (RFC 6749 §2.3).
         if (body.client_secret !== undefined) throw new Refusal('invalid_api_key');
@@ -69,7 +69,7 @@ export function tokenRoutes(kernel: Kernel): readonly AnyRoute[] {
         if (body.grant_type === 'client_credentials')
           return replyOf(kernel.serviceTokens.forKey(key, { resource, scope }));
         if (body.grant_type !== EXCHANGE_GRANT) throw new Refusal('unsupported_grant_type');
-        const exchanged = exchange(kernel.context(call), {
+        const exchanged = await exchange(kernel.context(call), {
           key,
           resource,
           scope,

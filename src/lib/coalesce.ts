@@ -1,0 +1,24 @@
+/**
+ * A read that many may ask for at once: at most one runs, and whoever asks while it does shares the
+ * next one, so that nobody gets what was read before they asked.
+ */
+export function coalesce<T>(read: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  let next: Promise<T> | undefined;
+  const start = (): Promise<T> => {
+    const started = read().finally(() => {
+      if (running === started) running = undefined;
+    });
+    running = started;
+    return started;
+  };
+  const ignore = (): undefined => undefined;
+  return () => {
+    if (running === undefined) return start();
+    next ??= running.then(ignore, ignore).then(() => {
+      next = undefined;
+      return start();
+    });
+    return next;
+  };
+}
