@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
  */
 const HTTP = [
   'test/{account,client,email,siblings,verifier,http,mfa,passkey,password,session,token}/**/*.test.ts',
-  'test/contract/{openapi,problems,security-rules,sign-in-paths}.test.ts',
+  'test/contract/{generated-types,openapi,problems,security-rules,sign-in-paths}.test.ts',
   'test/core/{housekeeping,key-ring}.test.ts',
   'test/config/leaks.test.ts',
   'test/crypto/{jws-oracle,password-hash,password-hash-queue}.test.ts',
@@ -19,7 +19,7 @@ const HTTP = [
 const SLOW = [
   'test/**/*.slow.test.ts',
   'test/e2e/**/*.test.ts',
-  'test/faults/{crash,disk,mail-crash,mfa-crash,timing}.test.ts',
+  'test/faults/{crash,disk,mail-crash,mfa-crash,migrate-crash,timing}.test.ts',
 ];
 
 /** What libraries bring along: `exclude` replaces the default, which names it. */

@@ -40,7 +40,8 @@ export interface PrometheusOptions {
 
 /** Loaded when metrics are asked for: an app without them need not hold the library. */
 export async function createPrometheus(options: PrometheusOptions): Promise<Prometheus> {
-  const client = await import('prom-client');
+  // CommonJS: bundled by itself it has nothing but its default export.
+  const { default: client } = await import('prom-client');
   const registry = new client.Registry();
   client.collectDefaultMetrics({ register: registry });
   const made = makeMetrics(client, registry);
