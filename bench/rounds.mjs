@@ -8,7 +8,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { startBetterAuth } from './better-auth.mjs';
 import { CAN_PIN, anonymousOf, cpuOf, pin, rssOf, startChild } from './jobs.mjs';
 import { formText, requestText } from './request.mjs';
-import { AUDIENCE, PASSWORD, createApiKey, register, startService } from './service.mjs';
+import {
+  AUDIENCE,
+  PASSWORD,
+  canDelayFlushes,
+  createApiKey,
+  register,
+  startService,
+} from './service.mjs';
 
 /**
  * Users whose sessions are refreshed, and users who sign in; apart, for a user's oldest sessions
@@ -20,6 +27,8 @@ const CONNECTIONS = 32;
 const IN_FLIGHT = 64;
 /** Refreshes by schedule under the flood. */
 const PROBE = { connections: 16, rate: 200 };
+/** A disk that flushes late, by strace. */
+const SLOW_DISK = { flushMs: 5, sessions: 64, verifyRate: 500 };
 const MS = { http: 1_500, hashing: 4_000, raw: 2_000, writes: 1_000, idle: 32_000, memory: 200 };
 /** Measured beside the bundle where it was built: `npm run build:binary`. */
 const BINARY = 'dist/postern';
@@ -70,6 +79,10 @@ export async function createBench({ folder, program, groups }) {
   const client = await startChild('load.mjs');
   const hello = await startChild('hello.mjs');
   const helloPort = Number(await hello.ask({}));
+  const floor = await startChild('floor.mjs', { args: [folder] });
+  const floorClient = await startChild('load.mjs');
+  const bare = await floor.ask({ sessions: SESSIONS });
+  await floorClient.ask({ sessions: bare.refresh });
   const raw = groups.includes('hashing') ? await startChild('raw-argon2.mjs') : undefined;
   const writes = groups.includes('writes')
     ? await startChild('writes.mjs', { args: [folder] })
@@ -141,6 +154,8 @@ export async function createBench({ folder, program, groups }) {
       expect: 200,
     },
   };
+  /** The same requests to what has nothing else in it. @param {Flow} flow @returns {Flow} */
+  const atFloor = (flow) => ({ ...flow, port: bare.port });
   /** @param {Pick<BetterAuthFlows, 'signIn' | 'check' | 'issue'> & { port: number }} peer */
   const peerFlows = ({ port, signIn, check, issue }) => ({
     signIn: { port, connections: IN_FLIGHT, send: signIn, expect: 200 },
@@ -171,8 +186,15 @@ export async function createBench({ folder, program, groups }) {
     return { ...result, clientBusy: rate(result) / capacity };
   };
 
+  /** @param {Flow} flow @returns {Promise<LoadResult>} */
+  const awakeAtFloor = async (flow) => {
+    const job = { pid: floor.pid, flows: [atFloor(flow)], ms: MS.http, spin: CAN_PIN };
+    const result = await floorClient.ask(job);
+    return { ...result, clientBusy: rate(result) / capacity };
+  };
+
   /** Hashes per second of the bare library. @returns {Promise<LoadResult>} */
-  const bare = async () => {
+  const rawHashes = async () => {
     if (raw === undefined) throw new Error('the raw hasher was not started');
     const cpu = cpuOf(raw.pid);
     const { count, perSecond } = await raw.ask({ ms: MS.raw });
@@ -186,9 +208,9 @@ export async function createBench({ folder, program, groups }) {
 
   /** Server and client on a core each, or both on all while threads hash. @param {boolean} apart */
   const place = (apart) => {
-    for (const { pid } of [hello, service, ...(peer === undefined ? [] : [peer.child])])
+    for (const { pid } of [hello, floor, service, ...(peer === undefined ? [] : [peer.child])])
       pin(pid, apart ? 'server' : 'all');
-    pin(client.pid, apart ? 'client' : 'all');
+    for (const { pid } of [client, floorClient]) pin(pid, apart ? 'client' : 'all');
   };
 
   /** @type {Record<string, () => Promise<Measured>>} */
@@ -205,6 +227,12 @@ export async function createBench({ folder, program, groups }) {
       const fresh = await awake(service.pid, flows.fresh);
       const after = await awake(hello.pid, flows.hello);
       service.forgetLog();
+      const limits = {
+        ...described('limit: jwks.json', await awakeAtFloor(flows.jwks)),
+        ...described('limit: POST /token, exchange', await awakeAtFloor(flows.exchange)),
+        ...described('limit: /refresh', await awakeAtFloor(flows.refresh)),
+        ...described('limit: GET /verify, new', await awakeAtFloor(flows.fresh)),
+      };
       const ahead = (rate(before) + rate(between)) / 2;
       const behind = (rate(between) + rate(after)) / 2;
       return {
@@ -224,15 +252,16 @@ export async function createBench({ folder, program, groups }) {
           ...described('/status-lists/0', statusList),
           ...described('POST /token, exchange', exchange),
           ...described('/refresh', refresh),
+          ...limits,
         },
       };
     },
 
     async hashing() {
       place(false);
-      const before = await bare();
+      const before = await rawHashes();
       const login = await load(service.pid, [flows.login], MS.hashing);
-      const between = await bare();
+      const between = await rawHashes();
       let rss = 0;
       const watch = setInterval(() => (rss = Math.max(rss, rssOf(service.pid))), MS.memory);
       const flood = await load(
@@ -241,7 +270,7 @@ export async function createBench({ folder, program, groups }) {
         MS.hashing,
       );
       clearInterval(watch);
-      const after = await bare();
+      const after = await rawHashes();
       service.forgetLog();
       return {
         bars: {
@@ -282,6 +311,43 @@ export async function createBench({ folder, program, groups }) {
           'list of 2^20 sessions, 0.1 % ended: made, ms': few.ms,
           'list of 2^20 sessions, 0.1 % ended: event loop busy, ms': few.busyMs,
           'list of 2^20 sessions, 1 % ended: event loop busy, ms': many.busyMs,
+        },
+      };
+    },
+
+    async disk() {
+      if (!canDelayFlushes()) return { bars: {}, detail: {} };
+      const slow = await startService({
+        program,
+        folder: mkdtempSync(join(folder, 'disk-')),
+        flushDelayMs: SLOW_DISK.flushMs,
+      });
+      const kept = await register(
+        slow.port,
+        Array.from({ length: SLOW_DISK.sessions }, (_, n) => `keeper${n}`),
+      );
+      const probe = await startChild('load.mjs');
+      await probe.ask({ sessions: kept.map(({ refresh }) => refresh) });
+      const seen = kept.map(({ access }) =>
+        requestText('GET', '/verify', [`Authorization: Bearer ${access}`]),
+      );
+      /** @type {LoadResult} */
+      const { flows: results } = await probe.ask({
+        pid: slow.pid,
+        ms: MS.hashing,
+        flows: [
+          { port: slow.port, connections: 8, send: seen, expect: 204, rate: SLOW_DISK.verifyRate },
+          { port: slow.port, ...PROBE, send: 'refresh', expect: 200 },
+        ],
+      });
+      await probe.stop();
+      await slow.stop();
+      const [verified, refreshed] = results;
+      return {
+        bars: { slowDiskP99: verified?.p99 ?? NaN },
+        detail: {
+          'GET /verify on a slow disk, median, ms': verified?.p50 ?? NaN,
+          '/refresh on a slow disk, median, ms': refreshed?.p50 ?? NaN,
         },
       };
     },
@@ -350,6 +416,8 @@ export async function createBench({ folder, program, groups }) {
       place(true);
       for (let missing = 1; missing > 0; )
         ({ tokensMissing: missing } = await load(service.pid, [flows.refresh], MS.http));
+      for (let missing = 1; missing > 0; )
+        ({ tokensMissing: missing } = await awakeAtFloor(flows.refresh));
       for (const flow of [flows.seen, flows.fresh, flows.jwks])
         await load(service.pid, [flow], MS.http);
       await load(hello.pid, [flows.hello], MS.http);
@@ -363,6 +431,8 @@ export async function createBench({ folder, program, groups }) {
     children: [
       client,
       hello,
+      floor,
+      floorClient,
       ...(raw === undefined ? [] : [raw]),
       ...(writes === undefined ? [] : [writes]),
       ...(verifier === undefined ? [] : [verifier]),

@@ -3,13 +3,14 @@
  * default configuration but for the port, an audience and limits.token. Its log goes to a file, in memory where /dev/shm is
  * there: it is written in full, and no disk is measured by it.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   accessSync,
   closeSync,
   constants,
   mkdtempSync,
   openSync,
+  readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -89,13 +90,26 @@ function askOnce(port, request) {
   });
 }
 
+/** The command that delays each flush of a program's database by so many milliseconds. */
+const slowDisk = (/** @type {number} */ ms) => [
+  ...['strace', '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null'],
+  ...['-e', 'trace=fdatasync', '-e', `inject=fdatasync:delay_enter=${ms * 1000}`],
+];
+
+/** Whether a slow disk can be played here. */
+export function canDelayFlushes() {
+  const { status } = spawnSync(slowDisk(0)[0] ?? '', [...slowDisk(0).slice(1), 'true']);
+  return status === 0;
+}
+
 /**
  * Starts it, on a new database or on the one that is in the folder.
  *
- * @param {{ program: string, folder: string, nodeOptions?: readonly string[] }} options
+ * @param {{ program: string, folder: string, nodeOptions?: readonly string[], flushDelayMs?: number }} options
+ *   with `flushDelayMs`, `pid` is that of the tracer
  * @returns {Promise<Service>}
  */
-export async function startService({ program, folder, nodeOptions = [] }) {
+export async function startService({ program, folder, nodeOptions = [], flushDelayMs = 0 }) {
   const port = await freePort();
   const logFolder = mkdtempSync(join(MEMORY, 'postern-bench-log-'));
   const logFile = join(logFolder, 'log');
@@ -107,6 +121,7 @@ export async function startService({ program, folder, nodeOptions = [] }) {
   const start = performance.now();
   const isBundle = program.endsWith('.mjs');
   const command = [
+    ...(flushDelayMs > 0 ? slowDisk(flushDelayMs) : []),
     ...(isBundle ? [process.execPath, ...nodeOptions] : []),
     resolve(program),
     'serve',
@@ -151,12 +166,21 @@ export async function startService({ program, folder, nodeOptions = [] }) {
     startMs: performance.now() - start,
     forgetLog: () => truncateSync(logFile),
     async stop() {
-      child.kill('SIGTERM');
+      // The tracer ends with what it traces.
+      for (const pid of flushDelayMs > 0 ? childrenOf(child.pid ?? 0) : [])
+        process.kill(pid, 'SIGTERM');
+      if (flushDelayMs === 0) child.kill('SIGTERM');
       await gone;
       process.off('exit', end);
       rmSync(logFolder, { recursive: true, force: true });
     },
   };
+}
+
+/** @param {number} pid */
+function childrenOf(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return children.split(' ').filter(Boolean).map(Number);
 }
 
 /** Good for every user of the bench. */

@@ -124,11 +124,16 @@ export function fetchOf({ route, path, token, basic, body, form }) {
 }
 
 /** @param {Example} example */
+function answerText({ status, answer }) {
+  if (answer === undefined) return `\`${status}\`, without a body.`;
+  const [kind, text] =
+    typeof answer === 'string' ? ['', answer.trim()] : ['json', JSON.stringify(answer, null, 2)];
+  return `\`${status}\`\n\n\`\`\`${kind}\n${text}\n\`\`\``;
+}
+
+/** @param {Example} example */
 function exampleText(example) {
-  const answer =
-    example.answer === undefined
-      ? `\`${example.status}\`, without a body.`
-      : `\`${example.status}\`\n\n\`\`\`json\n${JSON.stringify(example.answer, null, 2)}\n\`\`\``;
+  const answer = answerText(example);
   return [
     `### ${example.title}\n`,
     `\`\`\`sh\n${curlOf(example)}\n\`\`\`\n`,
@@ -159,7 +164,7 @@ function textOf({ summary, description = '' }) {
 function routeText(name, operation, examples) {
   const refusals = Object.entries(operation.responses).filter(([status]) => Number(status) >= 400);
   const rows = refusals.flatMap(([status, { description = '', content = {} }]) =>
-    [...description.matchAll(/`(\w+)`: (.*?)(?= `\w+`: |$)/g)].map(
+    [...description.matchAll(/`(\w+)`: (.*?)(?= `\w+`(?: \(with Postern-Key\))?: |$)/g)].map(
       ([, code, detail]) =>
         `| ${status} | ${'application/problem+json' in content ? `[\`${code}\`](../errors.md#${code})` : `\`${code}\` (RFC 6749 §5.2)`} | ${detail} |`,
     ),
@@ -211,7 +216,7 @@ export function apiPages(document, examples) {
   }));
   const index = [
     '# The API\n',
-    'JSON in and out, `snake_case`. Refusals are [problem documents](../errors.md). The same as OpenAPI: [openapi.json](../openapi.json), or `GET /openapi.json` of a running service; as one page: `npx @redocly/cli build-docs docs/openapi.json`.\n',
+    'JSON in and out, `snake_case`. A server-rendered front-end sends `Postern-Key` and `Forwarded` with calls for its users ([how](../server-rendered-apps.md)); only then are 401 `invalid_api_key` and 403 `insufficient_scope` answers of routes without a key of their own. Refusals are [problem documents](../errors.md). The same as OpenAPI: [openapi.json](../openapi.json), or `GET /openapi.json` of a running service; as one page: `npx @redocly/cli build-docs docs/openapi.json`.\n',
     '| page | routes |\n| --- | --- |',
     ...AREAS.map((area) => {
       const own = routes.filter(({ name }) => areaOf(name) === area);

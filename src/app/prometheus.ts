@@ -40,7 +40,7 @@ export interface PrometheusOptions {
 
 /** Loaded when metrics are asked for: an app without them need not hold the library. */
 export async function createPrometheus(options: PrometheusOptions): Promise<Prometheus> {
-  // CommonJS: of the bundle's chunk, as of the package, the default export alone is sure.
+  // CommonJS: bundled by itself it has nothing but its default export.
   const { default: client } = await import('prom-client');
   const registry = new client.Registry();
   client.collectDefaultMetrics({ register: registry });

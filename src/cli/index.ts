@@ -12,6 +12,7 @@ import { init } from './init.ts';
 import { keysExport, keysList, keysRotate } from './keys.ts';
 import { kitServe } from './kit.ts';
 import { migrate } from './migrate.ts';
+import { mailShow } from './mail-show.ts';
 import { mailTest, outboxList, outboxRetry } from './outbox.ts';
 import { printVersion } from './print-version.ts';
 import { rekey } from './rekey.ts';
@@ -61,6 +62,7 @@ export const VERBS: readonly Verb[] = [
   outboxList,
   outboxRetry,
   mailTest,
+  mailShow,
   breachedBuild,
   completion(() => VERBS),
   kitServe,

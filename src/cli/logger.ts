@@ -1,14 +1,15 @@
 /**
- * The log of a running service: pino's JSON lines, or readable text on a terminal. pino is as fast
+ * The log of a running service: pino's JSON lines, or a line a request on a terminal. pino is as fast
  * as hand-written JSON and its escaping is well tested. Its transports are not used (threads loaded
  * by path). A log that can't be written stops nothing (G12).
  */
-import { styleText } from 'node:util';
 import pino from 'pino';
 import type { DestinationStream } from 'pino';
 import type { Log, LogFields, LogLevel, RequestLine } from '../lib/log.ts';
 import type { OutputStream } from './context.ts';
 import { createLineBuffer } from './line-buffer.ts';
+import { terminalLog } from './terminal-log.ts';
+import type { TerminalLog } from './terminal-log.ts';
 
 export interface RunningLog extends Log {
   /** Writes out what is buffered. */
@@ -34,28 +35,24 @@ export function createLogger(options: {
   mapStack?: (stack: string) => string;
 }): RunningLog {
   const { mapStack = (stack) => stack } = options;
-  const mapped = (fields: LogFields = {}): LogFields => {
+  const mapped = ({ 'user.name': _, ...fields }: LogFields = {}): LogFields => {
     const stack = fields['exception.stacktrace'];
     return stack === undefined ? fields : { ...fields, 'exception.stacktrace': mapStack(stack) };
   };
-  const file = options.pretty
-    ? undefined
-    : pino.destination({
-        dest: 1,
-        sync: false,
-        maxLength: MAX_BEHIND_BYTES,
-        contentMode: 'buffer',
-      });
-  file?.on('error', () => undefined);
+  if (options.pretty) return terminalLogger(options.level, terminalLog(options.stdout), mapStack);
+  const file = pino.destination({
+    dest: 1,
+    sync: false,
+    maxLength: MAX_BEHIND_BYTES,
+    contentMode: 'buffer',
+  });
+  file.on('error', () => undefined);
   const texts: LineTexts = { isoNow: isoClock(), agentText: agentTexts(), mapped };
   const lines = createLineBuffer(GATHER_BYTES, (bytes) => {
     // Its types know strings alone, but bytes are what it takes in this mode.
-    if (file !== undefined) Reflect.apply(file.write, file, [bytes]);
+    Reflect.apply(file.write, file, [bytes]);
   });
-  const destination: DestinationStream =
-    file === undefined
-      ? prettyStream(options.stdout)
-      : { write: (line) => lines.add(visible(line)) };
+  const destination: DestinationStream = { write: (line) => lines.add(visible(line)) };
   const logger = pino(
     {
       level: options.level,
@@ -69,7 +66,7 @@ export function createLogger(options: {
   const flush = (): void => {
     try {
       lines.pass();
-      file?.flushSync();
+      file.flushSync();
     } catch {
       // Not opened yet, or closed: nothing can be done about the log.
     }
@@ -80,14 +77,39 @@ export function createLogger(options: {
       logger[level]({ event, ...mapped(fields) }, message),
     request: (level, line) => {
       if (!logger.isLevelEnabled(level)) return;
-      const text = requestText(level, line, texts);
-      if (file === undefined) destination.write(text);
-      else lines.add(text);
+      lines.add(requestText(level, line, texts));
     },
     enabled: (level) => logger.isLevelEnabled(level),
     flush,
     setLevel: (level) => {
       logger.level = level;
+    },
+  };
+}
+
+const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error'];
+
+function terminalLogger(
+  least: LogLevel,
+  lines: TerminalLog,
+  mapStack: (stack: string) => string,
+): RunningLog {
+  let enabledFrom = LEVELS.indexOf(least);
+  const enabled = (level: LogLevel): boolean => LEVELS.indexOf(level) >= enabledFrom;
+  return {
+    write: (level, event, message, fields) => {
+      if (!enabled(level)) return;
+      const stack = fields?.['exception.stacktrace'];
+      const mapped = stack === undefined ? {} : { 'exception.stacktrace': mapStack(stack) };
+      lines.event(level, event, message, { ...fields, ...mapped });
+    },
+    request: (level, line) => {
+      if (enabled(level)) lines.request(level, line);
+    },
+    enabled,
+    flush: () => undefined,
+    setLevel: (level) => {
+      enabledFrom = LEVELS.indexOf(level);
     },
   };
 }
@@ -159,31 +181,4 @@ function requestText(level: LogLevel, line: RequestLine, texts: LineTexts): stri
     (problem === undefined ? '' : `"error.type":"${problem}",`) +
     `"duration_ms":${line.durationMs},"message":""}\n`
   );
-}
-
-const COLOURS = {
-  error: 'red',
-  warn: 'yellow',
-  info: 'cyan',
-  debug: 'gray',
-  trace: 'gray',
-  fatal: 'red',
-} as const;
-
-/** One readable line: time, level, event, then the fields. */
-function prettyStream(stdout: OutputStream): DestinationStream {
-  return {
-    write: (line) => {
-      const { time, level, event, message, ...rest } = JSON.parse(line) as Record<string, unknown>;
-      const colour = Object.entries(COLOURS).find(([name]) => name === level)?.[1] ?? 'cyan';
-      const fields = Object.entries(rest).map(
-        ([name, value]) =>
-          `${name}=${typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : visible(JSON.stringify(value))}`,
-      );
-      const head = `${String(time).slice(11, 23)} ${styleText(colour, String(level).padEnd(5), { stream: stdout })} ${String(event)}`;
-      stdout.write(
-        `${[head, ...(message === '' ? [] : [visible(String(message))]), ...fields].join('  ')}\n`,
-      );
-    },
-  };
 }

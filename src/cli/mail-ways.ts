@@ -1,4 +1,5 @@
 /** The configured ways to send emails: transports in order, and the operator's own templates. */
+import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
@@ -8,6 +9,7 @@ import { databaseFile } from '../db/open.ts';
 import { folderTransport } from '../delivery/eml-folder.ts';
 import type { FindTemplate, OwnTemplate } from '../delivery/templates.ts';
 import { smtpTransport } from '../delivery/smtp.ts';
+import type { DkimOptions } from '../delivery/smtp.ts';
 import type { Transport } from '../delivery/transport.ts';
 import { webhookTransport } from '../delivery/webhook.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -29,10 +31,19 @@ export function mailTransports(config: Config, clock: Clock): readonly Transport
 type Way = Config['mail']['transports'][number];
 
 function transportOf(way: Way, config: Config, clock: Clock): Transport {
-  const from = { address: config.mail.from, name: config.mail.from_name };
+  const from = {
+    address: config.mail.from,
+    name: config.mail.from_name,
+    replyTo: config.mail.reply_to,
+  };
   switch (way) {
     case 'smtp':
-      return smtpTransport({ ...config['mail.smtp'], from });
+      return smtpTransport({
+        ...config['mail.smtp'],
+        from,
+        ca: certificates(config['mail.smtp'].ca_file),
+        dkim: dkimOf(config),
+      });
     case 'webhook':
       return webhookTransport({
         url: config['mail.webhook'].url ?? '',
@@ -41,6 +52,30 @@ function transportOf(way: Way, config: Config, clock: Clock): Transport {
       });
     case 'file':
       return folderTransport({ dir: mailFolder(config), from });
+  }
+}
+
+function dkimOf({ mail, 'mail.dkim': dkim }: Config): DkimOptions | undefined {
+  const { selector, private_key: privateKey } = dkim;
+  if (selector === undefined || privateKey === undefined) return undefined;
+  const domain = dkim.domain ?? mail.from.slice(mail.from.lastIndexOf('@') + 1);
+  return { selector, domain, privateKey };
+}
+
+/** @throws {CliRefusal} the file is not there, or holds no certificate */
+function certificates(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    const pem = readFileSync(path, 'utf8');
+    // Throws for what is no certificate; TLS would ignore it, and then refuse the server's.
+    new X509Certificate(pem);
+    return pem;
+  } catch (cause) {
+    throw new CliRefusal(
+      EXIT.config,
+      `mail.smtp.ca_file: ${path} is not a readable file of certificates. Write the path of one in PEM.`,
+      { cause },
+    );
   }
 }
 

@@ -29,7 +29,7 @@ import { assemble, swappable } from './assemble.ts';
 import type { Service } from './assemble.ts';
 import { sourcePositions } from './source-positions.ts';
 import { openState, refusing } from './state.ts';
-import { LISTEN_OPTION, LOG_LEVEL_OPTION } from './verb.ts';
+import { LISTEN_OPTION, LOG_FORMAT_OPTION, LOG_LEVEL_OPTION } from './verb.ts';
 import type { Verb } from './verb.ts';
 
 export const serve: Verb = {
@@ -39,7 +39,7 @@ export const serve: Verb = {
     'postern serve',
     'postern serve --listen tcp://127.0.0.1:7400 --listen unix:/run/postern/postern.sock',
   ],
-  options: [LISTEN_OPTION, LOG_LEVEL_OPTION],
+  options: [LISTEN_OPTION, LOG_LEVEL_OPTION, LOG_FORMAT_OPTION],
   run: async (call) => {
     const started = performance.now();
     // First of all: as a container's first process it receives only signals that it handles.

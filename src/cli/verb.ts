@@ -81,6 +81,12 @@ export const LOG_LEVEL_OPTION: VerbOption = {
   setting: 'log.level',
 };
 
+export const LOG_FORMAT_OPTION: VerbOption = {
+  flags: '--log-format <format>',
+  sentence: 'auto, json, or pretty: a line a request',
+  setting: 'log.format',
+};
+
 /** An option's long name without dashes, such as `log-level`. */
 export function longName({ flags }: VerbOption): string {
   const name = /--([a-z][a-z0-9-]*)/.exec(flags)?.[1];

@@ -1,4 +1,6 @@
 /** The `[mail]` sections: sender, transports, limits. */
+import { createPrivateKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { canonicalEmail } from '../lib/email-address.ts';
 import { readForeignSecret, readSecretText } from '../lib/secret-text.ts';
 import {
@@ -19,6 +21,7 @@ const TRANSPORTS = ['smtp', 'webhook', 'file'] as const;
 export type MailTransport = (typeof TRANSPORTS)[number];
 
 const MIN_WEBHOOK_SECRET_BYTES = 32;
+const MIN_RSA_BITS = 2048;
 
 export const mailSection = section('Emails: sender, transports, limits.', {
   from: text({
@@ -28,6 +31,13 @@ export const mailSection = section('Emails: sender, transports, limits.', {
     read: readAddress,
   }),
   from_name: text({ sentence: "The sender's display name.", default: 'postern' }),
+  reply_to: optionalText({
+    sentence: 'Where answers to emails go (Reply-To).',
+    absent: "the sender's address",
+    example: 'help@example.com',
+    unit: 'an address, such as "help@example.com"',
+    read: readAddress,
+  }),
   transports: list({
     sentence:
       'Transports, in order of preference; the first that works is used. With none (only on loopback), emails are written to the folder mail.file.dir.',
@@ -77,14 +87,16 @@ export const mailSection = section('Emails: sender, transports, limits.', {
   }),
   verify_url: optionalText({
     sentence: 'The page of your front-end that handles links to verify an address.',
-    absent: 'server.public_url',
+    absent:
+      'server.public_url with /verify-address, which is no page: needed to send emails off loopback',
     example: 'https://app.example.com/verify',
     unit: 'an https URL; #token=… is added',
     read: readPageUrl,
   }),
   reset_url: optionalText({
     sentence: 'The page of your front-end that handles links to reset a password.',
-    absent: 'server.public_url',
+    absent:
+      'server.public_url with /reset-password, which is no page: needed to send emails off loopback',
     example: 'https://app.example.com/reset',
     unit: 'an https URL; #token=… is added',
     read: readPageUrl,
@@ -98,6 +110,13 @@ export const mailSmtpSection = section('The SMTP server.', {
     sentence: 'How TLS is negotiated; certificates are always verified.',
     default: 'starttls',
     of: ['starttls', 'implicit', 'none'],
+  }),
+  ca_file: optionalText({
+    sentence: 'A file of certificates (PEM) to trust as well: those of a private authority.',
+    absent: 'those that Node trusts',
+    example: '/etc/postern/mail-ca.pem',
+    unit: 'a file',
+    read: plainText,
   }),
   username: optionalText({
     sentence: 'The user name for it.',
@@ -113,6 +132,32 @@ export const mailSmtpSection = section('The SMTP server.', {
     read: readForeignSecret,
   }),
 });
+
+export const mailDkimSection = section(
+  'The signature of emails sent by SMTP (DKIM, RFC 6376), if your server does not sign.',
+  {
+    selector: optionalText({
+      sentence: 'Names the public key: the TXT record SELECTOR._domainkey.DOMAIN.',
+      absent: 'emails are not signed here',
+      example: 'postern',
+      unit: 'a DNS label, such as "postern"',
+      read: readSelector,
+    }),
+    domain: optionalText({
+      sentence: 'The domain that signs.',
+      absent: 'the domain of mail.from',
+      example: 'example.com',
+      unit: 'a domain',
+      read: readDomain,
+    }),
+    private_key: secret({
+      sentence: 'Signs emails; `openssl genrsa -out dkim.pem 2048` makes one.',
+      unit: 'an RSA key in PEM, 2048 bits or more',
+      absent: 'none',
+      read: readDkimKey,
+    }),
+  },
+);
 
 export const mailWebhookSection = section(
   'Emails posted as JSON to a program of yours, signed with HMAC-SHA-256.',
@@ -161,4 +206,40 @@ function readAddress(text: string): Reading<string> {
         ],
       }
     : { value: text };
+}
+
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
+const isDomain = (text: string): boolean =>
+  text.length <= 253 && text.split('.').every((label) => LABEL.test(label));
+
+/** RFC 6376 §3.1: labels, with dots between them. */
+function readSelector(text: string): Reading<string> {
+  return isDomain(text)
+    ? { value: text }
+    : {
+        refusals: [
+          { problem: 'is no DNS label', remedy: 'Write letters, digits and hyphens: "postern".' },
+        ],
+      };
+}
+
+function readDomain(text: string): Reading<string> {
+  return isDomain(text) && text.includes('.')
+    ? { value: text }
+    : { refusals: [{ problem: 'is no domain', remedy: 'Write one such as "example.com".' }] };
+}
+
+/** RFC 8301 §3.2 demands 1024 bits and recommends 2048; receivers know RSA alone for sure. */
+function readDkimKey(text: string): Reading<string> {
+  const remedy = 'Make one with: openssl genrsa -out dkim.pem 2048';
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(text);
+  } catch {
+    return { refusals: [{ problem: 'is no private key in PEM', remedy }] };
+  }
+  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
+  return key.asymmetricKeyType === 'rsa' && bits >= MIN_RSA_BITS
+    ? { value: text }
+    : { refusals: [{ problem: `is no RSA key of ${MIN_RSA_BITS} bits or more`, remedy }] };
 }

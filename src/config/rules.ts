@@ -6,6 +6,7 @@ import { isPayable } from '../crypto/phc.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { isLoopbackHost } from '../lib/origin.ts';
 import { formatSize, parseSize } from '../lib/size.ts';
+import { MAIL_RULES } from './mail-rules.ts';
 import { PASSKEY_RULES } from './passkey-rules.ts';
 import type { Rule } from './rule.ts';
 import type { Config } from './schema.ts';
@@ -75,41 +76,7 @@ export const RULES: readonly Rule[] = [
         : 'A Unix socket of server.listen can be used by every user of this machine, and what it says of client addresses is believed. Write mode=0660.';
     },
   },
-  {
-    keys: ['mail.transports', 'server.public_url', 'server.listen'],
-    fault: ({ mail, server }) =>
-      mail.transports.length === 0 &&
-      !isLoopbackHost(
-        new URL(server.public_url === '' ? 'http://localhost' : server.public_url).hostname,
-      )
-        ? 'mail.transports is empty, so emails would stay in a folder where nobody reads them. Write ["smtp"] and [mail.smtp], or ["file"] if the folder is what you want.'
-        : undefined,
-  },
-  {
-    keys: ['mail.transports', 'mail.webhook.url', 'mail.webhook.secret'],
-    fault: (config) =>
-      config.mail.transports.includes('webhook') &&
-      (config['mail.webhook'].url === undefined || config['mail.webhook'].secret === undefined)
-        ? 'mail.transports has webhook, which needs mail.webhook.url and mail.webhook.secret (or secret_file).'
-        : undefined,
-  },
-  {
-    keys: ['mail.smtp.username', 'mail.smtp.password'],
-    fault: (_config, isSet) =>
-      isSet('mail.smtp.username') !== isSet('mail.smtp.password')
-        ? 'mail.smtp.username and mail.smtp.password belong together. Write both or neither.'
-        : undefined,
-  },
-  {
-    keys: ['mail.smtp.tls', 'mail.smtp.host', 'mail.transports'],
-    isWarning: true,
-    fault: (config) =>
-      config.mail.transports.includes('smtp') &&
-      config['mail.smtp'].tls === 'none' &&
-      !isLoopbackHost(config['mail.smtp'].host)
-        ? 'mail.smtp.tls is none: codes and links in emails can be read in transit.'
-        : undefined,
-  },
+  ...MAIL_RULES,
   notLonger(
     'server.header_timeout',
     'server.request_timeout',

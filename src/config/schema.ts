@@ -15,7 +15,13 @@ import type { SettingMeta } from '../lib/setting-registry.ts';
 import type { AudienceSettings } from './audience-settings.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { limitsSection } from './limits.ts';
-import { mailFileSection, mailSection, mailSmtpSection, mailWebhookSection } from './mail.ts';
+import {
+  mailDkimSection,
+  mailFileSection,
+  mailSection,
+  mailSmtpSection,
+  mailWebhookSection,
+} from './mail.ts';
 import { metricsSection } from './metrics.ts';
 import {
   databaseSection,
@@ -43,6 +49,7 @@ const sections = z.object({
   limits: limitsSection,
   mail: mailSection,
   'mail.smtp': mailSmtpSection,
+  'mail.dkim': mailDkimSection,
   'mail.webhook': mailWebhookSection,
   'mail.file': mailFileSection,
   log: logSection,

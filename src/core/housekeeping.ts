@@ -1,5 +1,5 @@
 /** Rows that nothing can ask for any more, removed on a schedule (ASVS 14.2.7). */
-import type { Database } from '../db/database.ts';
+import type { Database, Statement } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
 import { attemptSweeps } from './attempt/sweep.ts';
 import { outboxSweep } from './email/outbox.ts';
@@ -9,12 +9,13 @@ import { ENDED_SESSIONS_KEPT_MS, revocationSweep, sessionSweeps } from './sessio
 import type { ScheduledSweep } from './sweep.ts';
 
 /**
- * Each batch is one short commit, so that sign-ins come in between: its size follows the time that
- * the last one took, for rows of one table cost many times those of another.
+ * Each batch is one short transaction, so that requests come in between: its size follows the time
+ * for which the last one blocked the event loop, for rows of one table cost many times those of
+ * another.
  */
-const BATCH = { least: 100, first: 100, most: 1_000 };
-/** After a step that took longer than this, flush included, the next one is half as large. */
-const LONG_STEP_MS = 3;
+const BATCH = { least: 10, first: 50, most: 1_000 };
+/** After a step that blocked for longer than this, the next one is half as large. */
+const LONG_STEP_MS = 2.5;
 
 /** The sweeps of the core's own tables. */
 export function coreSweeps(attemptWindowMs: number): readonly ScheduledSweep[] {
@@ -38,18 +39,38 @@ export async function housekeep(
   for (const { sweep, keptMs } of sweeps) {
     let batch = BATCH.first;
     for (let isWhole = true; isWhole && !signal.aborted; ) {
-      const statement = sweep({ before: now - keptMs, batch });
-      const began = clock.monotonic();
-      const [rows] = await db.write([statement]);
-      isWhole = rows.length === batch;
-      batch = nextBatch(batch, clock.monotonic() - began);
+      const { removed, blockedMs } = await removeSome(
+        db,
+        clock,
+        sweep({ before: now - keptMs, batch }),
+      );
+      isWhole = removed === batch;
+      batch = nextBatch(batch, blockedMs);
       // Requests that came meanwhile go first.
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 }
 
-function nextBatch(batch: number, tookMs: number): number {
-  const wanted = tookMs > LONG_STEP_MS ? batch / 2 : batch * 2;
+/**
+ * The transaction runs in a turn's immediates, between the two that are set here; it may be told
+ * before the second one.
+ */
+async function removeSome(
+  db: Database,
+  clock: Clock,
+  statement: Statement,
+): Promise<{ readonly removed: number; readonly blockedMs: number }> {
+  let began = 0;
+  let ended: number | undefined;
+  setImmediate(() => (began = clock.monotonic()));
+  const written = db.write([statement]);
+  setImmediate(() => (ended = clock.monotonic()));
+  const [rows] = await written;
+  return { removed: rows.length, blockedMs: (ended ?? clock.monotonic()) - began };
+}
+
+function nextBatch(batch: number, blockedMs: number): number {
+  const wanted = blockedMs > LONG_STEP_MS ? batch / 2 : batch * 2;
   return Math.round(Math.min(BATCH.most, Math.max(BATCH.least, wanted)));
 }

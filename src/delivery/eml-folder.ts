@@ -3,7 +3,7 @@
  */
 import { mkdir, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { composeEmail } from './message.ts';
+import { composeReadableEmail } from './message.ts';
 import type { Sender } from './message.ts';
 import { DeliveryError } from './transport.ts';
 import type { OutgoingEmail, Transport } from './transport.ts';
@@ -19,7 +19,7 @@ export function folderTransport({
 
   /** Writes the email whole and flushed beside its place. */
   const write = async (email: OutgoingEmail): Promise<string> => {
-    const message = await composeEmail(email, from);
+    const message = await composeReadableEmail(email, from);
     const path = `${pathOf(email)}.part`;
     await mkdir(dir, { recursive: true, mode: 0o700 });
     const file = await open(path, 'w', 0o600);

@@ -3,6 +3,7 @@
  * otherwise, certificates are verified, and every step has a timeout. The pool's queue is never used:
  * an email that waited there would go out later beside its retry, or expired.
  */
+import tls from 'node:tls';
 import type { Transporter } from 'nodemailer';
 import type { SentMessageInfo } from 'nodemailer/lib/smtp-pool/index.js';
 import { composeEmail, messageOf } from './message.ts';
@@ -17,10 +18,19 @@ export interface SmtpOptions {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly from: Sender;
-  /** Certificates to trust in addition to the system's, PEM. */
-  readonly ca?: string;
+  /** Certificates to trust in addition to those that Node trusts, PEM. */
+  readonly ca?: string | undefined;
+  /** Signs each email: RSA-SHA256 (RFC 6376, RFC 8301). */
+  readonly dkim?: DkimOptions | undefined;
   /** Maximum wait for each step, in milliseconds. */
   readonly timeoutMs?: number;
+}
+
+export interface DkimOptions {
+  readonly domain: string;
+  readonly selector: string;
+  /** PEM. */
+  readonly privateKey: string;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -33,7 +43,7 @@ const EMAIL_TIMEOUT_FACTOR = 3;
 const IDLE_MS = 20_000;
 
 export function smtpTransport(options: SmtpOptions): Transport {
-  const { host, port, tls, username, password, from, timeoutMs = TIMEOUT_MS } = options;
+  const { host, port, username, password, from, timeoutMs = TIMEOUT_MS } = options;
   let transporter: Transporter<SentMessageInfo> | undefined;
   // Loaded with the first email: most processes start faster and smaller without it.
   const connect = async (): Promise<Transporter<SentMessageInfo>> => {
@@ -48,14 +58,15 @@ export function smtpTransport(options: SmtpOptions): Transport {
       maxRequeues: 0,
       host,
       port,
-      secure: tls === 'implicit',
-      requireTLS: tls === 'starttls',
-      ignoreTLS: tls === 'none',
+      secure: options.tls === 'implicit',
+      requireTLS: options.tls === 'starttls',
+      ignoreTLS: options.tls === 'none',
       tls: {
         minVersion: 'TLSv1.2',
         rejectUnauthorized: true,
-        ...(options.ca === undefined ? {} : { ca: options.ca }),
+        ...(options.ca === undefined ? {} : { ca: [...trustedByNode(), options.ca] }),
       },
+      ...dkimOf(options.dkim),
       ...(username === undefined || password === undefined
         ? {}
         : { auth: { user: username, pass: password } }),
@@ -93,6 +104,19 @@ export function smtpTransport(options: SmtpOptions): Transport {
     rehearse: async (email) => void (await composeEmail(email, from)),
     close: () => transporter?.close(),
   };
+}
+
+/** `ca` replaces what Node trusts by itself, so that has to be said again. */
+function trustedByNode(): readonly string[] {
+  const { getCACertificates, rootCertificates }: Partial<typeof tls> = tls;
+  // Since Node 22.15; it knows NODE_EXTRA_CA_CERTS too.
+  return getCACertificates?.() ?? rootCertificates ?? [];
+}
+
+function dkimOf(dkim: DkimOptions | undefined): object {
+  if (dkim === undefined) return {};
+  const { domain, selector, privateKey } = dkim;
+  return { dkim: { domainName: domain, keySelector: selector, privateKey } };
 }
 
 /** @throws an `ETIMEDOUT` error when the work takes longer; what it does then is ignored. */

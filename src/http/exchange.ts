@@ -9,6 +9,7 @@ import type { Log, LogLevel } from '../lib/log.ts';
 import type { Requester } from '../core/session/requester.ts';
 import type { ApiKey } from '../core/api-key/api-key.ts';
 import type { Principal } from '../core/session/session.ts';
+import { signInNameOf } from '../core/user/user.ts';
 import { problemAnswer } from './answer.ts';
 import type { Answer, HeaderRecord } from './answer.ts';
 import type { Arrival } from './arrival.ts';
@@ -227,6 +228,7 @@ export class Exchange implements Call<unknown> {
       durationMs: Math.round(durationMs * 100) / 100,
       trace,
       userId: this.principal?.user.id,
+      userName: this.principal && signInNameOf(this.principal.user),
       sessionId: this.principal?.session.id,
       apiKeyId: this.apiKey?.id,
       problem: problem?.code,

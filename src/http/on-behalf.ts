@@ -4,20 +4,27 @@
  * from anywhere, for limits, sessions and the log.
  */
 import { Refusal } from '../refusal.ts';
+import type { RefusalCode } from '../refusal.ts';
 import { ownApiKey } from './api-key-credentials.ts';
 import type { AuthenticateApiKey } from './api-key-credentials.ts';
 import type { Exchange } from './exchange.ts';
+import type { Security } from './route.ts';
 import { canonicalAddress, withoutPort } from './requester.ts';
 
 /** One element: what stands in it besides `for` is the front-end's to know. */
 const FOR = /(?:^|;)[ \t]*for=(?:"([^",;]+)"|([^",;\s]+))[ \t]*(?=;|$)/i;
 
 /** What such a request may be refused with, on every route. */
-export const CALLER_PROBLEMS: ReadonlySet<string> = new Set([
+export const CALLER_PROBLEMS: readonly RefusalCode[] = [
   'invalid_api_key',
   'insufficient_scope',
   'too_many_attempts',
-]);
+];
+
+/** Routes that users call, and not services with a key of their own. */
+export function mayBeOnBehalf(security: Security): boolean {
+  return security === 'public' || security.scheme === 'bearer';
+}
 
 /**
  * Takes the word of a caller that presents its key; without one there is nothing to do.

@@ -2,17 +2,36 @@
 import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
 import type { Json } from './openapi-components.ts';
+import { CALLER_PROBLEMS } from './on-behalf.ts';
 import { PROBLEMS, problemType } from './problems.ts';
 
-/** Problems by status; each names its codes and shows the document of the first. */
-export function problemResponses(codes: readonly RefusalCode[]): Json {
+const CALLERS_ONLY = ' (with Postern-Key)';
+
+/**
+ * Problems by status; each names its codes and shows the document of the first.
+ *
+ * @param ofCallers those that only requests with `Postern-Key` get
+ */
+export function problemResponses(
+  own: readonly RefusalCode[],
+  ofCallers: readonly RefusalCode[] = [],
+): Json {
+  const more = ofCallers.filter((code) => !own.includes(code));
+  const codes = [...own, ...more];
+  const condition = (code: RefusalCode): string => (more.includes(code) ? CALLERS_ONLY : '');
   const byStatus = new Map<number, RefusalCode[]>();
   for (const code of codes)
     byStatus.set(PROBLEMS[code].status, [...(byStatus.get(PROBLEMS[code].status) ?? []), code]);
   const responses: Json = {};
   for (const [status, ofStatus] of [...byStatus].sort(([a], [b]) => a - b)) {
+    if (ofStatus.every((code) => more.includes(code))) {
+      responses[status] = { $ref: `#/components/responses/Caller${status}` };
+      continue;
+    }
     responses[status] = {
-      description: ofStatus.map((code) => `\`${code}\`: ${REFUSALS[code]}`).join(' '),
+      description: ofStatus
+        .map((code) => `\`${code}\`${condition(code)}: ${REFUSALS[code]}`)
+        .join(' '),
       ...(status === 429 || status === 503
         ? { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } }
         : {}),
@@ -28,10 +47,12 @@ export function problemResponses(codes: readonly RefusalCode[]): Json {
             ],
           },
           examples: Object.fromEntries(
-            ofStatus.map((code) => [
-              code,
-              { value: { type: problemType(code), status, code, ...exampleOf(code) } },
-            ]),
+            ofStatus
+              .filter((code) => !more.includes(code))
+              .map((code) => [
+                code,
+                { value: { type: problemType(code), status, code, ...exampleOf(code) } },
+              ]),
           ),
         },
       },
@@ -54,12 +75,17 @@ const EVERYWHERE: readonly RefusalCode[] = [
   'header_too_large',
   'internal_error',
 ];
-export const COMMON_RESPONSES = Object.fromEntries(
-  Object.entries(problemResponses(EVERYWHERE)).map(([status, response]) => [
-    `Problem${status}`,
-    response,
-  ]),
-);
+const named = (prefix: string, codes: readonly RefusalCode[]): Json =>
+  Object.fromEntries(
+    Object.entries(problemResponses(codes)).map(([status, response]) => [
+      `${prefix}${status}`,
+      response,
+    ]),
+  );
+export const COMMON_RESPONSES = {
+  ...named('Problem', EVERYWHERE),
+  ...named('Caller', CALLER_PROBLEMS),
+};
 export const COMMON_REFERENCES = Object.fromEntries(
   Object.keys(problemResponses(EVERYWHERE)).map((status) => [
     status,

@@ -10,6 +10,7 @@ import { isJsonObject } from '../lib/json.ts';
 import { DEVICE_HEADERS } from './device.ts';
 import { examplesMember, examplesOf } from './examples.ts';
 import { oauthErrorResponses } from './oauth-openapi.ts';
+import { CALLER_PARAMETERS, callerPart } from './openapi-caller.ts';
 import { componentsOut } from './openapi-components.ts';
 import type { Json } from './openapi-components.ts';
 import {
@@ -136,6 +137,7 @@ function openapi(routes: readonly AnyRoute[], info: DocumentInfo): Json {
     paths,
     components: {
       schemas: Object.fromEntries(components),
+      parameters: CALLER_PARAMETERS,
       responses: COMMON_RESPONSES,
       securitySchemes: SECURITY_SCHEMES,
     },
@@ -149,13 +151,22 @@ function operationId(route: AnyRoute): string {
     .join('');
 }
 
-function common(route: AnyRoute): Json {
-  const parameters = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+/** What stands in paths. */
+const IN_PATHS: Readonly<Record<string, string>> = {
+  id: 'As the list of them has it.',
+  kid: 'As in the header of a token.',
+  n: 'The number of the list, from the uri of status.status_list.',
+};
+
+function common(route: AnyRoute, shared: readonly Json[] = []): Json {
+  const ofPath = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
     name,
+    description: IN_PATHS[name],
     in: 'path',
     required: true,
     schema: { type: 'string' },
   }));
+  const parameters = [...ofPath, ...shared];
   return {
     operationId: operationId(route),
     tags: [route.tag],
@@ -173,7 +184,12 @@ function documentOperation(route: Extract<AnyRoute, { kind: 'document' }>): Json
       200: {
         description: route.summary,
         headers: { ETag: { schema: { type: 'string' } } },
-        content: { [route.contentType]: {} },
+        content: {
+          [route.contentType]: {
+            schema: { type: /\bjson$/.test(route.contentType) ? 'object' : 'string' },
+            ...examplesMember(examplesOf(route.method, route.path).answers.get(200)),
+          },
+        },
       },
       304: { description: 'The caller has it already (If-None-Match).' },
       ...problemResponses(route.problems),
@@ -203,7 +219,8 @@ function operationOf(
       ...route.headers,
     }).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
   );
-  const base = common(route);
+  const caller = callerPart(route.security);
+  const base = common(route, caller.parameters);
   const examples = examplesOf(route.method, route.path);
   return {
     ...base,
@@ -258,7 +275,7 @@ function operationOf(
           }),
       ...(route.protocol === 'oauth'
         ? oauthErrorResponses([...problems], schema)
-        : problemResponses([...problems])),
+        : problemResponses([...problems], caller.problems)),
       ...(route.protocol === 'oauth' ? BEFORE_ROUTES : COMMON_REFERENCES),
     },
   };

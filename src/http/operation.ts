@@ -18,7 +18,7 @@ import type { FaultFields } from './faults.ts';
 import { inputFaults } from './fields.ts';
 import { readFormBody } from './form.ts';
 import { readJsonBody } from './front-door.ts';
-import { CALLER_PROBLEMS, speakForUser } from './on-behalf.ts';
+import { CALLER_PROBLEMS, mayBeOnBehalf, speakForUser } from './on-behalf.ts';
 import { acceptsGzip, matchesEtag } from './negotiation.ts';
 import type { Params } from './paths.ts';
 import type {
@@ -135,7 +135,7 @@ function serveOperation(route: Route, settings: OperationSettings): Serve {
   const { complete } = settings;
   const readBody = route.protocol === 'oauth' ? readFormBody : readJsonBody;
   const countRequest = limiter(route, settings);
-  const mayBeOnBehalf = security === 'public' || security.scheme === 'bearer';
+  const isForUsers = mayBeOnBehalf(security);
   const empty = complete(NO_STORE);
   const json = complete({ 'content-type': 'application/json', ...NO_STORE });
   const finish = (exchange: Exchange, result: unknown): Response =>
@@ -148,7 +148,7 @@ function serveOperation(route: Route, settings: OperationSettings): Serve {
         });
   const serve = async (exchange: Exchange, params: Params): Promise<Response> => {
     const { arrival } = exchange;
-    if (mayBeOnBehalf && exchange.header('postern-key') !== null)
+    if (isForUsers && exchange.header('postern-key') !== null)
       await speakForUser(exchange, settings.authenticateApiKey);
     // Before the body is looked at, so that the log names the caller of a bad one.
     if (security !== 'public') await authenticateCaller(exchange, security, settings);
@@ -244,7 +244,7 @@ function isDeclared(route: AnyRoute, { code }: Refusal): boolean {
   if (FRONT_DOOR.has(code) || route.problems.includes(code)) return true;
   if (route.kind === 'document') return code === 'not_found';
   if (code === 'rate_limited' && route.limit !== undefined) return true;
-  if (CALLER_PROBLEMS.has(code)) return true;
+  if (CALLER_PROBLEMS.includes(code)) return true;
   return (
     route.security !== 'public' && route.security.scheme === 'bearer' && BEARER_PROBLEMS.has(code)
   );

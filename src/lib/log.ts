@@ -15,6 +15,8 @@ export interface LogFields {
   readonly 'client.address'?: string | null;
   readonly 'user_agent.original'?: string | null;
   readonly 'user.id'?: string;
+  /** Shown on a terminal alone: the JSON lines leave it out. */
+  readonly 'user.name'?: string | undefined;
   readonly 'session.id'?: string;
   readonly 'api_key.id'?: string;
   readonly 'error.type'?: string;
@@ -58,6 +60,8 @@ export interface RequestLine {
   /** The caller's trace: hexadecimal digits alone. */
   readonly trace?: Pick<LogFields, 'trace_id' | 'span_id' | 'trace_flags'> | undefined;
   readonly userId?: string | undefined;
+  /** Shown on a terminal alone. */
+  readonly userName?: string | undefined;
   readonly sessionId?: string | undefined;
   readonly apiKeyId?: string | undefined;
   /** The problem code of a refusal. */

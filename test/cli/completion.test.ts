@@ -35,7 +35,7 @@ describe('bash', () => {
     expect(offered('')).toEqual([...new Set(NAMES.map((name) => name.split(' ')[0]))]);
     expect(offered('keys', '')).toEqual(['list', 'rotate', 'export']);
     expect(offered('keys', 'rotate', '--w')).toEqual(['--withdraw']);
-    expect(offered('serve', '--l')).toEqual(['--listen', '--log-level']);
+    expect(offered('serve', '--l')).toEqual(['--listen', '--log-level', '--log-format']);
     expect(offered('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']));
     expect(offered('nonsense', '')).toEqual([]);
   });

@@ -95,16 +95,33 @@ describe('signing in', () => {
     expect((await one.me()).email).toBe(email);
   });
 
-  test('a later sign-in brings the device token along', async () => {
+  test('a later sign-in brings the device token along, after signing out too', async () => {
     const storage = memoryStorage();
-    const one = client([], { storage });
+    const sent: unknown[] = [];
+    const one = client([], {
+      storage,
+      fetch: (input, init) => {
+        if (String(input).endsWith('/login'))
+          sent.push(JSON.parse(String(init?.body)).device_token);
+        return fetch(input, init);
+      },
+    });
     const username = await signUp(one);
-    const kept = (await storage.getItem(`postern:${app.url}`)) ?? '';
-    expect(JSON.parse(kept).deviceToken).toEqual(expect.any(String));
+    const device = `postern:${app.url}:device`;
+    const first = await storage.getItem(device);
+    expect(first).toEqual(expect.any(String));
+    await one.signOut();
     await one.signIn({ username, password: PASSWORD });
-    expect(JSON.parse((await storage.getItem(`postern:${app.url}`)) ?? '').deviceToken).toBe(
-      JSON.parse(kept).deviceToken,
-    );
+    expect(sent).toEqual([first]);
+    // A change that voids it brings another one.
+    const next = 'another horse battery staple';
+    await one.call('POST /me/password', {
+      body: { current_password: PASSWORD, new_password: next },
+    });
+    expect(await storage.getItem(device)).not.toBe(first);
+    await one.signIn({ username, password: next });
+    expect(sent).toEqual([first, expect.any(String)]);
+    expect(sent[1]).not.toBe(first);
   });
 
   test('errors carry the code, the faults and Retry-After', async () => {
@@ -217,6 +234,11 @@ describe('the session', () => {
       code: 'insufficient_user_authentication',
     });
     expect(asked).toEqual(['DELETE /me']);
+    // Presented again, the same session may do it; and then nobody is signed in.
+    const { session_id } = await one.reauthenticate({ password: PASSWORD });
+    expect(session_id).toEqual(expect.any(String));
+    await one.call('DELETE /me');
+    expect(await one.accessToken()).toBeNull();
   });
 });
 

@@ -39,7 +39,7 @@ describe('config.example.toml', () => {
 
   it('its examples are taken', () => {
     expect(
-      parse('[server]\npublic_url = "https://auth.example.com"\n[mail]\ntransports = ["smtp"]')
+      parse('[server]\npublic_url = "https://auth.example.com"\n[mail]\ntransports = ["file"]')
         .config.server.public_url,
     ).toBe('https://auth.example.com');
   });

@@ -2,9 +2,18 @@
  * What a refused configuration says (experience.md, A05): where, what was found, what to write
  * instead; all at once.
  */
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { editDistance, guess } from '../../src/lib/guess.ts';
 import { parse, refusal, SEAL_KEY, SECRET } from './given.ts';
+
+/** A service that strangers reach, and that sends emails by itself; three lines, and one below. */
+const SENT = '[server]\npublic_url = "https://auth.example.com"\n[mail]\ntransports = ["smtp"]\n';
+
+const rsaKey = (modulusLength: number): string =>
+  generateKeyPairSync('rsa', { modulusLength })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
 
 describe('a fault says where, what was found and what to write', () => {
   const cases: [string, Parameters<typeof refusal>[0], string][] = [
@@ -322,14 +331,14 @@ describe('values that can not stand together are refused', () => {
     ],
     [
       'plain http off loopback',
-      '[server]\npublic_url = "http://auth.example.com"\n[mail]\ntransports = ["smtp"]',
+      '[server]\npublic_url = "http://auth.example.com"\n[mail]\ntransports = ["file"]',
       /^config\.toml:2:14  server\.public_url is plain http off loopback.*"https:\/\/auth\.example\.com"/,
     ],
     [
       'off loopback by its listener alone',
       {
         flags: [{ key: 'server.listen', flag: '--listen', text: 'tcp://0.0.0.0:7400' }],
-        env: { POSTERN_MAIL_TRANSPORTS: 'smtp' },
+        env: { POSTERN_MAIL_TRANSPORTS: 'file' },
       },
       /^--listen  The service listens off loopback and server\.public_url is not set/,
     ],
@@ -342,6 +351,46 @@ describe('values that can not stand together are refused', () => {
       'the same, said outright',
       '[server]\npublic_url = "https://auth.example.com"\n[mail]\ntransports = []',
       /^config\.toml:4:14  mail\.transports is empty/,
+    ],
+    [
+      'a sender that no mail server knows, off loopback',
+      `${SENT}verify_url = "https://app.example.com/v"\nreset_url = "https://app.example.com/r"`,
+      /^config\.toml:4:14  mail\.from is "postern@localhost\.localdomain", which mail servers refuse\. Write an address/,
+    ],
+    [
+      'the same, said outright',
+      `${SENT}from = "postern@mail.internal"\nverify_url = "https://app.example.com/v"\nreset_url = "https://app.example.com/r"`,
+      /^config\.toml:5:8  mail\.from is "postern@mail\.internal", which mail servers refuse/,
+    ],
+    [
+      'links to a page that the service does not have, off loopback',
+      `${SENT}from = "auth@example.com"\nreset_url = "https://app.example.com/r"`,
+      /^config\.toml:4:14  mail\.verify_url is not set, so links in emails would lead to https:\/\/auth\.example\.com, which has no pages\. Write mail\.verify_url/,
+    ],
+    [
+      'links to a page of this machine, off loopback',
+      `${SENT}from = "auth@example.com"\nverify_url = "https://app.example.com/v"\nreset_url = "http://localhost:5173/r"`,
+      /^config\.toml:7:13  mail\.reset_url is "http:\/\/localhost:5173\/r", which readers of emails can't open\. Write mail\.reset_url/,
+    ],
+    [
+      'a DKIM selector without its key',
+      '[mail.dkim]\nselector = "postern"',
+      /^config\.toml:2:12  mail\.dkim\.selector and mail\.dkim\.private_key belong together/,
+    ],
+    [
+      'a DKIM key that is none',
+      { env: { POSTERN_MAIL_DKIM_SELECTOR: 'postern', POSTERN_MAIL_DKIM_PRIVATE_KEY: 'horse' } },
+      /^POSTERN_MAIL_DKIM_PRIVATE_KEY  .*is no private key in PEM\. Make one with: openssl genrsa/,
+    ],
+    [
+      'a DKIM key that receivers would not count',
+      {
+        env: {
+          POSTERN_MAIL_DKIM_SELECTOR: 'postern',
+          POSTERN_MAIL_DKIM_PRIVATE_KEY: rsaKey(1024),
+        },
+      },
+      /^POSTERN_MAIL_DKIM_PRIVATE_KEY  .*is no RSA key of 2048 bits or more/,
     ],
     [
       'webhook without a secret',
@@ -415,7 +464,7 @@ describe('values that can not stand together are refused', () => {
 
   it('plain http off loopback is taken, with a warning, where the setting allows it', () => {
     const { config, warnings } = parse(
-      '[server]\npublic_url = "http://auth.lan"\nallow_plain_http = true\n[mail]\ntransports = ["smtp"]',
+      '[server]\npublic_url = "http://auth.lan"\nallow_plain_http = true\n[mail]\ntransports = ["file"]',
     );
     expect(config.server.public_url).toBe('http://auth.lan');
     expect(warnings).toEqual([
@@ -426,6 +475,18 @@ describe('values that can not stand together are refused', () => {
 });
 
 describe('warnings let it start', () => {
+  it('a DKIM domain that is not the sender’s', () => {
+    const { warnings } = parse({
+      toml: '[mail]\nfrom = "auth@example.com"\n[mail.dkim]\nselector = "postern"\ndomain = "example.net"',
+      env: { POSTERN_MAIL_DKIM_PRIVATE_KEY: rsaKey(2048) },
+    });
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /mail\.dkim\.domain is example\.net, but mail\.from is of example\.com/,
+      ),
+    ]);
+  });
+
   it.each([
     ['[password]\nmin_length = 8', /below 15/],
     ['[sessions]\nrefresh_ttl = "60d"', /more than 30d/],

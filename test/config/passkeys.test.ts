@@ -4,7 +4,7 @@ import { isInScope, relyingPartyScope } from '../../src/features/passkey/config.
 import { parse, refusal } from './given.ts';
 
 const head = (url: string): string =>
-  `[server]\npublic_url = "${url}"\n[mail]\ntransports = ["smtp"]\n[passkeys]\n`;
+  `[server]\npublic_url = "${url}"\n[mail]\ntransports = ["file"]\n[passkeys]\n`;
 
 describe('where passkeys belong when nothing is said', () => {
   it.each([

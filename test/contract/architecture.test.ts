@@ -97,7 +97,6 @@ describe('smells', () => {
     'db/local.ts': 'a list of statements becomes the tuple of their results',
     'db/remote.ts': 'a list of statements becomes the tuple of their results',
     'db/prepare.ts': 'a row is what its own statement says it is',
-    'cli/logger.ts': 'pino’s own line, read back for people',
     'core/commit.ts': 'rows are what their own statement yielded',
     'http/problems.ts': 'the keys of the list of refusals',
   };

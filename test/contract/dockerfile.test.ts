@@ -101,7 +101,7 @@ describe('the Dockerfile', () => {
       env: {
         ...settings,
         POSTERN_SERVER_PUBLIC_URL: 'https://auth.example.com',
-        POSTERN_MAIL_TRANSPORTS: 'smtp',
+        POSTERN_MAIL_TRANSPORTS: 'file',
       },
       readSecretFile: () => ({ text: '', isReadableByOthers: false }),
     });

@@ -10,28 +10,28 @@ import type { MadeKey } from '../support/api-key.ts';
 import { codeAt } from '../support/mfa.ts';
 import type { CallOptions, Reply, TestApp } from '../support/app.ts';
 
+interface Response {
+  readonly description: string;
+  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly content?: Readonly<Record<string, { readonly schema?: object }>>;
+}
 interface Operation {
   readonly operationId: string;
   readonly summary: string;
   readonly tags: readonly string[];
   readonly security: readonly unknown[];
+  readonly parameters?: readonly { readonly $ref?: string }[];
   readonly requestBody?: {
     readonly content: Readonly<Record<string, { readonly schema: object }>>;
   };
-  readonly responses: Readonly<
-    Record<
-      string,
-      {
-        readonly description: string;
-        readonly headers?: Readonly<Record<string, unknown>>;
-        readonly content?: Readonly<Record<string, { readonly schema?: object }>>;
-      }
-    >
-  >;
+  readonly responses: Readonly<Record<string, Response & { readonly $ref?: string }>>;
 }
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+  readonly components: {
+    readonly schemas: Readonly<Record<string, object>>;
+    readonly responses: Readonly<Record<string, Response>>;
+  };
 }
 
 let app: TestApp;
@@ -57,6 +57,13 @@ const operations = (): { name: string; path: string; method: string; operation: 
       operation,
     })),
   );
+
+/** A response, or the shared one that it points to. */
+const responseOf = (operation: Operation | undefined, status: string): Response | undefined => {
+  const own = operation?.responses[status];
+  const shared = own?.$ref?.replace('#/components/responses/', '');
+  return shared === undefined ? own : document.components.responses[shared];
+};
 
 /** The schema with its references pointing into the document's components. */
 const rooted = (schema: object): object =>
@@ -135,10 +142,47 @@ describe('the document', () => {
           expect([
             name,
             status,
-            operation.responses[status].headers?.[header] !== undefined,
+            responseOf(operation, status)?.headers?.[header] !== undefined,
           ]).toEqual([name, status, true]);
       }
     }
+  });
+});
+
+describe('a front-end that calls for its users', () => {
+  test('routes of users name its headers and refusals, those of services their own key alone', () => {
+    for (const { name, operation, path, method } of operations()) {
+      const route = app.routes.find((one) => one.method === method && one.path === path);
+      const isForUsers =
+        route?.kind !== 'document' &&
+        (route?.security === 'public' || route?.security.scheme === 'bearer');
+      const headers = (operation.parameters ?? []).flatMap(({ $ref = '' }) =>
+        $ref.split('/').at(-1),
+      );
+      expect([name, headers.filter((header) => header !== '')]).toEqual([
+        name,
+        isForUsers ? ['PosternKey', 'Forwarded'] : [],
+      ]);
+      if (isForUsers)
+        for (const status of ['401', '403', '429'])
+          expect([name, responseOf(operation, status)?.description]).toEqual([
+            name,
+            expect.stringMatching(/`(?:invalid_api_key|insufficient_scope|too_many_attempts)`/),
+          ]);
+    }
+  });
+
+  test('what it is refused with is what the document says', async () => {
+    const wrong = await app.call('POST', '/login', {
+      body: { username: 'x', password: PASSWORD },
+      headers: { 'postern-key': 'x:y', forwarded: 'for=192.0.2.1' },
+    });
+    expect([wrong.status, wrong.body.code]).toEqual([401, 'invalid_api_key']);
+    const other = await makeKey(app, 'no-caller', { scopes: ['introspect'] });
+    const unfit = await app.call('GET', '/me', {
+      headers: { 'postern-key': other.text },
+    });
+    expect([unfit.status, unfit.body.code]).toEqual([403, 'insufficient_scope']);
   });
 });
 
@@ -178,7 +222,7 @@ describe('every answer is one that the document declares', () => {
         new RegExp(`^${candidate.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`).test(path),
       ) ?? '';
     const operation = document.paths[template]?.[method.toLowerCase()];
-    const response = operation?.responses[String(reply.status)];
+    const response = responseOf(operation, String(reply.status));
     expect([`${method} ${template}`, reply.status, response !== undefined]).toEqual([
       `${method} ${template}`,
       reply.status,

@@ -24,7 +24,7 @@ function givesTokens(reply: z.ZodType | undefined): boolean {
 }
 
 test('ASVS 6.1.3, 6.3.4: every route that gives a token is documented with its strength, and no other', () => {
-  const page = readFileSync(new URL('../../docs/factors.md', import.meta.url), 'utf8');
+  const page = readFileSync(new URL('../../docs/second-factor.md', import.meta.url), 'utf8');
   const table = page.slice(
     page.indexOf('## Sign-in paths and their strength'),
     page.indexOf('## Stepping up'),

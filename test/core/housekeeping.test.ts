@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { housekeep } from '../../src/core/housekeeping.ts';
 import { MAX_NEWEST } from '../../src/core/attempt/purposes.ts';
 import { createTestApp, tidy } from '../support/app.ts';
 
@@ -95,4 +96,36 @@ test('E05: a locked counter of a name without an account is kept as that of one 
   const [, [, count] = []] = await left();
   expect([Number(count) <= MAX_NEWEST + 1, Number(count) >= MAX_NEWEST]).toEqual([true, true]);
   await app.stop();
+});
+
+test('L08: a step removes as many rows as block the event loop for a few milliseconds', async () => {
+  for (const [rowMs, least, most] of [
+    [0.05, 25, 100],
+    [10, 10, 50],
+    [0.000_1, 50, 1_000],
+  ] as const) {
+    let now = 0;
+    let left = 20_000;
+    const sizes: number[] = [];
+    const clock = { now: () => now, monotonic: () => now };
+    const write = ([{ params }]: readonly [{ params: readonly unknown[] }]): Promise<unknown[][]> =>
+      new Promise((resolve) =>
+        setImmediate(() => {
+          const removed = Math.min(Number(params[0]), left);
+          left -= removed;
+          now += removed * rowMs;
+          resolve([Array.from({ length: removed })]);
+        }),
+      );
+    const sweep = ({ batch }: { batch: number }) => {
+      sizes.push(batch);
+      return { sql: '', params: [batch], map: () => [], returns: true };
+    };
+    // Only these members are used.
+    const deps = { db: { write } as never, clock };
+    await housekeep(deps, [{ sweep, keptMs: 0 }], new AbortController().signal);
+    expect(left).toBe(0);
+    expect(Math.min(...sizes)).toBeGreaterThanOrEqual(least);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(most);
+  }
 });

@@ -295,7 +295,7 @@ describe('letters', () => {
         : null;
     expect(renderEmail('test', { locale: 'de-AT' }, 'po<stern', find)).toEqual({
       subject: 'Hallo von po<stern',
-      text: 'Nur po<stern.',
+      text: 'Nur po<stern.\n',
       html: '<b>po&#60;stern</b>',
     });
     expect(renderEmail('test', { locale: 'fr' }, 'postern', find).subject).toBe(

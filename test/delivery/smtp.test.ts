@@ -1,3 +1,4 @@
+import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -157,3 +158,96 @@ describe('the smtp transport', () => {
     expect(server.received[0]?.secure).toBe(true);
   });
 });
+
+describe('the message', () => {
+  test('has Date, a Message-ID in the sender’s domain, Reply-To, and is declared automatic', async () => {
+    const server = await sink();
+    const from = { address: 'auth@example.com', name: 'postern', replyTo: 'help@example.com' };
+    await transport(server.port, { from }).send(LETTER);
+    const { headers } = parts(server.received[0]?.raw ?? '');
+    expect(Object.fromEntries(headers.map(({ name, value }) => [name, value]))).toMatchObject({
+      from: 'postern <auth@example.com>',
+      'reply-to': 'help@example.com',
+      'message-id': '<01a1@example.com>',
+      'auto-submitted': 'auto-generated',
+      date: expect.stringMatching(/^\w{3}, \d\d? \w{3} \d{4} \d\d:\d\d:\d\d \+0000$/),
+    });
+  });
+
+  test('is signed (DKIM): the signature holds over what arrived, and not over anything else', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const server = await sink();
+    await transport(server.port, {
+      dkim: {
+        domain: 'example.com',
+        selector: 'postern',
+        privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      },
+    }).send({ ...LETTER, text: 'Grüße  \n\n7KQM2X \n\n\n' });
+    const raw = server.received[0]?.raw ?? '';
+    // As a TXT record at postern._domainkey.example.com would have it.
+    const record = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+    expect(dkimFault(raw, record)).toBeUndefined();
+    expect(dkimFault(raw.replace('7KQM2X', '7KQM2Y'), record)).toBe('body');
+    expect(dkimFault(raw.replace(/^To: ada/m, 'To: eve'), record)).toBe('signature');
+    expect(dkimFault(raw.replace(/^Subject: A/m, 'Subject: B'), record)).toBe('signature');
+    const signed =
+      /;\s*h=([^;]+);/
+        .exec(unfolded(raw))?.[1]
+        ?.toLowerCase()
+        .split(/\s*:\s*/) ?? [];
+    expect(signed).toEqual(
+      expect.arrayContaining(['from', 'to', 'subject', 'date', 'message-id', 'content-type']),
+    );
+  });
+});
+
+interface Header {
+  readonly name: string;
+  readonly value: string;
+}
+
+const unfolded = (raw: string): string => raw.replaceAll(/\r\n[ \t]/g, ' ');
+
+function parts(raw: string): { readonly headers: readonly Header[]; readonly body: string } {
+  const end = raw.indexOf('\r\n\r\n');
+  const headers = unfolded(raw.slice(0, end))
+    .split('\r\n')
+    .map((line) => ({
+      name: line.slice(0, line.indexOf(':')).toLowerCase(),
+      value: line.slice(line.indexOf(':') + 1).trim(),
+    }));
+  return { headers, body: raw.slice(end + 4) };
+}
+
+/** A verifier of RFC 6376 by itself: relaxed/relaxed, RSA-SHA256; what is wrong, or undefined. */
+function dkimFault(raw: string, record: string): string | undefined {
+  const { headers, body } = parts(raw);
+  const signature = headers.find(({ name }) => name === 'dkim-signature')?.value ?? '';
+  const tags = new Map(
+    signature.split(';').map((tag) => {
+      const [, name = '', value = ''] = /^\s*(\w+)\s*=\s*([\s\S]*?)\s*$/.exec(tag) ?? [];
+      return [name, value.replaceAll(/\s+/g, '')] as const;
+    }),
+  );
+  if (tags.get('v') !== '1' || tags.get('a') !== 'rsa-sha256') return 'algorithm';
+  if (tags.get('c') !== 'relaxed/relaxed') return 'canonicalisation';
+  if (tags.get('d') !== 'example.com' || tags.get('s') !== 'postern') return 'domain';
+  const lines = body.split('\r\n').map((line) => line.replaceAll(/[ \t]+/g, ' ').replace(/ $/, ''));
+  const relaxedBody = `${lines.join('\r\n').replace(/(?:\r\n)+$/, '')}\r\n`;
+  const hash = createHash('sha256').update(relaxedBody).digest('base64');
+  if (hash !== tags.get('bh')) return 'body';
+  const relaxed = ({ name, value }: Header): string =>
+    `${name}:${value.replaceAll(/[ \t]+/g, ' ').trim()}`;
+  const left = [...headers];
+  const covered = (tags.get('h') ?? '').split(':').flatMap((name) => {
+    // From the bottom up, where a name occurs more than once (§5.4.2).
+    const at = left.findLastIndex((header) => header.name === name.toLowerCase());
+    return at === -1 ? [] : left.splice(at, 1).map(relaxed);
+  });
+  const own = relaxed({ name: 'dkim-signature', value: signature }).replace(/(;\s*b=)[^;]*/, '$1');
+  const key = createPublicKey({ key: Buffer.from(record, 'base64'), format: 'der', type: 'spki' });
+  const signed = Buffer.from([...covered, own].join('\r\n'));
+  const isGood = verify('sha256', signed, key, Buffer.from(tags.get('b') ?? '', 'base64'));
+  return isGood ? undefined : 'signature';
+}

@@ -5,10 +5,10 @@
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { PEERS, freePort, isMissing } from '../support/peers.ts';
+import { launchChromium } from '../support/browser.ts';
+import { freePort, isMissing } from '../support/peers.ts';
 import { PASSWORD, startServer } from '../support/process.ts';
 import type { Server } from '../support/process.ts';
 
@@ -92,17 +92,7 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
       logLevel: 'error',
     });
     const script = outputFiles[0]?.text ?? '';
-    browser = await chromium.launch({
-      executablePath: PEERS.chromium.path,
-      args: [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1',
-      ],
-    });
+    browser = await launchChromium();
   });
   beforeEach(async () => {
     await context?.close();
@@ -153,15 +143,21 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
     ).not.toContain('__Host-refresh');
   });
 
-  test('offline: the session is kept, and goes on when the network is back', async () => {
-    const page = await open();
-    await call(page, 'bearer', 'register', { username: 'away', password: PASSWORD });
-    dead.add(String(await call(page, 'bearer', 'accessToken')));
-    await context.setOffline(true);
-    await expect(call(page, 'bearer', 'me')).rejects.toThrow();
-    await context.setOffline(false);
-    expect(await things(page, 'bearer')).toEqual(Array(20).fill(200));
-  });
+  test.each(['bearer', 'cookie'] as const)(
+    '%s, offline: the session is kept, and goes on when the network is back',
+    async (mode) => {
+      const page = await open();
+      const username = `away-${mode}`;
+      await call(page, mode, 'register', { username, password: PASSWORD });
+      dead.add(String(await call(page, mode, 'accessToken')));
+      await context.setOffline(true);
+      await expect(call(page, mode, 'me')).rejects.toThrow();
+      await expect(things(page, mode)).rejects.toThrow();
+      await context.setOffline(false);
+      expect(await things(page, mode)).toEqual(Array(20).fill(200));
+      expect(await call(page, mode, 'me')).toMatchObject({ username });
+    },
+  );
 
   test('a passkey by the browser’s own API: added, and signed in with', async () => {
     const page = await open();

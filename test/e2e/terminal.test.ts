@@ -9,7 +9,9 @@ import Libsql from 'libsql';
 import { freePort } from '../support/peers.ts';
 import { COMMAND } from '../support/program.mjs';
 import {
+  PASSWORD,
   UNPRIVILEGED,
+  ask,
   environment,
   eventually,
   newDirectory,
@@ -56,6 +58,49 @@ describe.skipIf(!existsSync(SCRIPT))('on a pseudo-terminal', () => {
       ),
       expect.stringMatching(/^ {2}config {4}defaults +`postern init` writes config\.toml$/),
     ]);
+    const where = { host: '127.0.0.1', port };
+    const ada = { username: 'ada', password: PASSWORD };
+    const { body } = await ask(where, 'POST', '/register', { body: ada });
+    await ask(where, 'POST', '/login', { body: { ...ada, password: 'not the right one' } });
+    await ask(where, 'GET', '/me', { token: body.access_token });
+    await ask(where, 'DELETE', `/me/sessions/${body.session_id}`, { token: body.access_token });
+    await eventually(() => said.includes('/me/sessions/{id}'), 30_000);
+    const requests = said.replaceAll('\r', '').trim().split('\n').slice(lines.length);
+    const plain = requests.map((line) => line.replaceAll(/\u001b\[\d+m/g, ''));
+    expect(plain).toEqual([
+      expect.stringMatching(
+        /^[\d:.]{12} POST {4}\/register +201 +[\d.]+ ms {2}ada {2}sign_in\.succeeded user\.registered$/,
+      ),
+      expect.stringMatching(/^[\d:.]{12} POST {4}\/login +401 +[\d.]+ ms .*invalid_credentials$/),
+      expect.stringMatching(/^[\d:.]{12} GET {5}\/me +200 +[\d.]+ ms {2}ada$/),
+      expect.stringMatching(
+        /^[\d:.]{12} DELETE {2}\/me\/sessions\/\{id\} +204 +[\d.]+ ms {2}ada {2}session\.ended$/,
+      ),
+    ]);
+    expect(Math.max(...plain.map((line) => line.length))).toBeLessThanOrEqual(120);
+    child.stdin.write('\u0003');
+    expect(await ended).toBe(0);
+  });
+
+  test('--log-format json writes the details as JSON lines on a terminal too', async () => {
+    const quoted = COMMAND.map((word) => `'${word}'`).join(' ');
+    const child = spawn(
+      SCRIPT,
+      ['--quiet', '--return', '--command', `exec ${quoted} --log-format json`, '/dev/null'],
+      {
+        cwd: newDirectory(),
+        env: {
+          PATH: process.env['PATH'],
+          TERM: 'xterm',
+          POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0',
+        },
+      },
+    );
+    let said = '';
+    child.stdout.on('data', (chunk) => (said += String(chunk)));
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    await eventually(() => said.includes('server.started'), 30_000);
+    expect(JSON.parse(said.split('\n')[0] ?? '')).toMatchObject({ event: 'server.started' });
     child.stdin.write('\u0003');
     expect(await ended).toBe(0);
   });

@@ -164,7 +164,7 @@ describe('a challenge', () => {
     for (let i = 0; i < 6; i++) details.push((await answer(app, token, WRONG)).body.detail);
     expect(details.slice(0, 4)).toEqual(
       Array(4).fill(
-        'The second factor is wrong, or was used already. The password was right. Send another answer with the same challenge_token.',
+        'The second factor is wrong, or was used already. The password was right. Try again.',
       ),
     );
     expect(details[4]).toMatch(/The password was right\. That was the last try.*sign in again\./);

@@ -495,7 +495,7 @@ export interface Routes {
   };
   readonly 'GET /.well-known/passkey-endpoints': {
     readonly body: undefined;
-    readonly reply: undefined;
+    readonly reply: Readonly<Record<string, unknown>>;
   };
   readonly 'POST /me/recovery-codes': {
     readonly body: undefined;
@@ -613,15 +613,15 @@ export interface Routes {
   };
   readonly 'GET /': {
     readonly body: undefined;
-    readonly reply: undefined;
+    readonly reply: Readonly<Record<string, unknown>>;
   };
   readonly 'GET /.well-known/oauth-authorization-server': {
     readonly body: undefined;
-    readonly reply: undefined;
+    readonly reply: Readonly<Record<string, unknown>>;
   };
   readonly 'GET /.well-known/openid-configuration': {
     readonly body: undefined;
-    readonly reply: undefined;
+    readonly reply: Readonly<Record<string, unknown>>;
   };
   readonly 'GET /healthz': {
     readonly body: undefined;

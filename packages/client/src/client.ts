@@ -42,6 +42,9 @@ export interface Client {
   presentPasskey(pending: MfaRequired): Promise<Authentication>;
   signInWithPasskey(username?: string): Promise<Authentication>;
   addPasskey(name?: string): Promise<Passkey>;
+  /** Step-up: a factor again, after 'insufficient_user_authentication'; then repeat the call. */
+  reauthenticate(factor: SecondFactor): Promise<Authenticated>;
+  reauthenticateWithPasskey(): Promise<Authenticated>;
   /** Ends the session here and, if it can be reached, at the service. */
   signOut(): Promise<void>;
   me(): Promise<User>;
@@ -55,6 +58,9 @@ export interface Client {
   onChange(listener: (session: Session | null) => void): () => void;
   close(): void;
 }
+
+/** Routes after which nobody is signed in here any more. */
+const ENDS: ReadonlySet<string> = new Set(['POST /logout/all', 'DELETE /me']);
 
 const WAIT: Patience = {
   retries: 2,
@@ -124,13 +130,12 @@ export function createClient(options: ClientOptions): Client {
     if (reply.status === 'authenticated') await keeper.keep(reply);
     return reply as T;
   };
+  const cookieBody = (body: object): object => ({ ...(cookie ? { cookie } : {}), ...body });
   /** What each sign-in says: how the refresh token comes, and which device this is. */
   const signInBody = async (body: object): Promise<object> => {
-    const deviceToken = (await keeper.read())?.deviceToken;
-    const device = deviceToken === undefined ? {} : { device_token: deviceToken };
-    return { ...(cookie ? { cookie } : device), ...body };
+    const deviceToken = cookie ? null : await keeper.device();
+    return { ...(deviceToken === null ? {} : { device_token: deviceToken }), ...cookieBody(body) };
   };
-  const cookieBody = (body: object): object => ({ ...(cookie ? { cookie } : {}), ...body });
 
   const call: Client['call'] = async (name, { body, params = {} } = {}) => {
     const [method = '', template = ''] = name.split(' ');
@@ -139,7 +144,12 @@ export function createClient(options: ClientOptions): Client {
     const response = await withSession((headers) =>
       send(() => plain(method, path, { headers }, body), patience, isSafe),
     );
-    return (await answerOf(response)) as never;
+    const reply = (await answerOf(response)) as Partial<Authenticated> | undefined;
+    const device = response.headers.get('device-token');
+    if (device !== null) await keeper.keepDevice(device);
+    if (reply?.status === 'authenticated') await keeper.keep(reply as Authenticated);
+    if (ENDS.has(name)) await keeper.write(null);
+    return reply as never;
   };
 
   return {
@@ -175,6 +185,18 @@ export function createClient(options: ClientOptions): Client {
       const named = name === undefined ? {} : { name };
       return call('POST /me/passkeys', {
         body: { challenge_id: begun.challenge_id, credential, ...named },
+      });
+    },
+    reauthenticate: (factor) =>
+      call('POST /reauthenticate', {
+        body: cookieBody(factor) as Body<'POST /reauthenticate'>,
+      }),
+    reauthenticateWithPasskey: async () => {
+      const begun = await call('POST /reauthenticate/passkey/options');
+      const credential = await usePasskey(begun.options);
+      const passkey = { challenge_id: begun.challenge_id, credential };
+      return call('POST /reauthenticate', {
+        body: cookieBody({ passkey }) as Body<'POST /reauthenticate'>,
       });
     },
     signOut: async () => {

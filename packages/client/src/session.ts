@@ -16,6 +16,9 @@ export interface SessionKeeper {
   read(): Promise<Session | null>;
   write(session: Session | null): Promise<void>;
   keep(done: Authenticated): Promise<Session>;
+  /** Of the last sign-in on this device; it outlives the session. */
+  device(): Promise<string | null>;
+  keepDevice(token: string): Promise<void>;
   /**
    * The session with a token other than `stale`, refreshed by whichever tab comes first; null when
    * there is none.
@@ -45,6 +48,7 @@ export function sessionKeeper(options: KeeperOptions): SessionKeeper {
   const listeners = new Set<(session: Session | null) => void>();
   const channel = host.BroadcastChannel === undefined ? null : new host.BroadcastChannel(name);
   channel?.unref?.();
+  const deviceKey = `${name}:device`;
   let renewing: Promise<Session | null> | undefined;
   let heard: (() => void) | undefined;
   /** The service has said that the cookie opens nothing: not asked again before the next sign-in. */
@@ -76,15 +80,19 @@ export function sessionKeeper(options: KeeperOptions): SessionKeeper {
   };
   if (channel !== null) channel.onmessage = ({ data }) => void hear(data as Session | null);
 
+  const device = async (): Promise<string | null> => storage.getItem(deviceKey);
+  // The browser has it as a cookie of its own.
+  const keepDevice = async (token: string): Promise<void> =>
+    hasCookie ? undefined : storage.setItem(deviceKey, token);
+
   const keep = async (done: Authenticated): Promise<Session> => {
-    const deviceToken = done.device_token ?? (await read())?.deviceToken;
+    if (done.device_token !== undefined) await keepDevice(done.device_token);
     const lifeMs = done.expires_in * 1000;
     const session: Session = {
       accessToken: done.access_token,
       refreshAt: now() + lifeMs - Math.min(EARLY_MS, lifeMs / 2),
       sessionId: done.session_id,
       ...(done.refresh_token === undefined ? {} : { refreshToken: done.refresh_token }),
-      ...(deviceToken === undefined ? {} : { deviceToken }),
     };
     await write(session);
     return session;
@@ -139,6 +147,8 @@ export function sessionKeeper(options: KeeperOptions): SessionKeeper {
     read,
     write,
     keep,
+    device,
+    keepDevice,
     isFresh,
     renew: (stale) => {
       renewing ??= renewOnce(stale).finally(() => (renewing = undefined));

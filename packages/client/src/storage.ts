@@ -14,7 +14,6 @@ export interface Session {
   readonly refreshAt: number;
   readonly refreshToken?: string;
   readonly sessionId: string;
-  readonly deviceToken?: string;
 }
 
 /** Forgets with the page: nothing that a script of others could read. The default. */

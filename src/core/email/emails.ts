@@ -99,6 +99,11 @@ function emailNetworkOf(requester: Pick<Requester, 'ip'>): string | null {
   return requester.ip === null ? null : (widerNetworkOf(requester) ?? networkOf(requester));
 }
 
+/** For the values of an email: how long something in it is valid, in whole minutes. */
+export function minutesText(milliseconds: number): string {
+  return String(Math.floor(milliseconds / 60_000));
+}
+
 /** A link with its token in the fragment, which no server logs and no Referer carries (R06). */
 export function linkTo(page: string, token: string): string {
   const url = new URL(page);

@@ -19,7 +19,7 @@ import { CHALLENGE_TTL_SECONDS } from '../token/challenge-token.ts';
 import type { Challenge, ChallengeTokens } from '../token/challenge-token.ts';
 import type { DeviceTokens } from '../token/device-token.ts';
 import type { IssuedTokens, IssueTokens } from '../token/issue.ts';
-import { beginEnrolmentGrace, demandState } from '../user/user.ts';
+import { beginEnrolmentGrace, demandState, signInNameOf } from '../user/user.ts';
 import type { EnrolmentGrace } from './enrolment-grace.ts';
 import type { FactorAnswer, MfaPolicy, VerifiedFactor } from './factor.ts';
 import type { Factors } from './factors.ts';
@@ -118,6 +118,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     if (verified.effects.length > 0) await commit(context, verified.effects);
     context.log.write('info', 'sign_in.challenged', 'a second factor is due', {
       'user.id': verified.user.id,
+      'user.name': signInNameOf(verified.user),
       factor: verified.factor,
     });
     return {
@@ -190,6 +191,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     const statusIndex = done.rowsOf(inserted)[0]?.statusIndex ?? null;
     context.log.write('info', 'sign_in.succeeded', 'a session was started', {
       'user.id': user.id,
+      'user.name': signInNameOf(user),
       'session.id': session.id,
       factor: verified.factor,
       amr: amrOf(presented),

@@ -3,7 +3,7 @@ import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/id.ts';
 import type { Context } from '../context.ts';
-import { linkTo } from '../email/emails.ts';
+import { linkTo, minutesText } from '../email/emails.ts';
 import type { Emails } from '../email/emails.ts';
 import { insertOneTime, newToken } from '../one-time/issue.ts';
 import { keepNewest } from '../one-time/one-time.ts';
@@ -53,7 +53,7 @@ export function createResetLink(deps: ResetLinkDeps): SendResetLink {
     const requested = emails.request(context, {
       template: 'reset_password',
       to: address ?? name,
-      values: { link: linkTo(resetUrl, token), token },
+      values: { link: linkTo(resetUrl, token), link_minutes: minutesText(linkTtlMs), token },
       group: 'reset',
       ttlMs: linkTtlMs,
       kind: 'real',

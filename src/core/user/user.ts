@@ -31,6 +31,14 @@ export const userColumns = {
 
 export type User = RowOfColumns<typeof userColumns>;
 
+/** The name that a user signs in with; undefined for one without any, an operator's. */
+export function signInNameOf({
+  username,
+  email,
+}: Pick<User, 'username' | 'email'>): string | undefined {
+  return username ?? email ?? undefined;
+}
+
 const isUser = eq(user.id, given('id'));
 export const isEnabledUser = and(isUser, isNull(user.disabledAt));
 

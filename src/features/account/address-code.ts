@@ -1,9 +1,11 @@
 /** The code that verifies a pending address: its row, and the email that carries it. */
 import type { PrincipalContext } from '../../core/context.ts';
+import { minutesText } from '../../core/email/emails.ts';
 import type { RequestedEmail } from '../../core/email/emails.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { insertOneTime, newCode } from '../../core/one-time/issue.ts';
 import type { NewOneTime } from '../../core/one-time/issue.ts';
+import { CODE_TTL_MS } from '../../core/one-time/one-time.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { findUserBySignInName } from '../../core/user/user.ts';
 import type { Statement } from '../../db/database.ts';
@@ -43,7 +45,10 @@ export async function addressCode(
   const isTaken = owner !== null && owner.id !== user.id;
   const content: Pick<RequestedEmail, 'template' | 'values'> = isTaken
     ? { template: 'account_exists', values: { link: verifyUrl } }
-    : { template: 'verify_address', values: { code, link: verifyUrl } };
+    : {
+        template: 'verify_address',
+        values: { code, code_minutes: minutesText(CODE_TTL_MS), link: verifyUrl },
+      };
   const requested = kernel.emails.request(context, {
     ...content,
     to: address,

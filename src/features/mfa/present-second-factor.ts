@@ -16,7 +16,7 @@ export interface SecondFactorInput {
   readonly answer: FactorAnswer;
 }
 
-const GO_ON = 'Send another answer with the same challenge_token.';
+const GO_ON = 'Try again.';
 const SIGN_IN_AGAIN = 'That was the last try of this sign-in: sign in again.';
 
 /**

@@ -3,9 +3,10 @@
  * and taken addresses go the same way; the owner of a taken one gets another email.
  */
 import type { Context } from '../../core/context.ts';
-import { linkTo } from '../../core/email/emails.ts';
+import { linkTo, minutesText } from '../../core/email/emails.ts';
 import type { RequestedEmail } from '../../core/email/emails.ts';
 import type { Kernel } from '../../core/kernel.ts';
+import { CODE_TTL_MS } from '../../core/one-time/one-time.ts';
 import type { OneTime } from '../../core/one-time/one-time.ts';
 import { findUserBySignInName } from '../../core/user/user.ts';
 import { isJsonObject } from '../../lib/json.ts';
@@ -60,7 +61,15 @@ export async function requestEmail(
   const owner = await findUserBySignInName(db, { kind: 'email', canonical });
   const content: Pick<RequestedEmail, 'template' | 'values'> =
     owner === null
-      ? { template: 'verify_registration', values: { code, link: linkTo(verifyUrl, token) } }
+      ? {
+          template: 'verify_registration',
+          values: {
+            code,
+            code_minutes: minutesText(CODE_TTL_MS),
+            link: linkTo(verifyUrl, token),
+            link_minutes: minutesText(linkTtlMs),
+          },
+        }
       : { template: 'account_exists', values: { link: verifyUrl } };
   return emails.request(context, {
     ...content,

@@ -1,0 +1,667 @@
+/**
+ * The page: a view for each state, made of what the service answers. Cookie mode: no script, this
+ * one included, ever sees the refresh token.
+ */
+import { PosternError, createClient } from '@postern/client';
+import { button, element, form } from './dom.js';
+
+const auth = createClient({ url: POSTERN_URL, cookie: true });
+const at = (id) => document.getElementById(id);
+
+// ── What is said ─────────────────────────────────────────────────────────────────────────────────
+
+const tellError = (message) => at('error').replaceChildren(...(message === '' ? [] : [message]));
+const tell = (message) => {
+  tellError('');
+  at('status').replaceChildren(message);
+};
+
+/** The user closed the dialog of a step-up. */
+class Cancelled extends Error {}
+
+/** What went wrong, for a person. Programs switch on `code`; `detail` is text to show. */
+function explain(error) {
+  if (error instanceof PosternError) {
+    const { retryAfter, problem } = error;
+    const later = retryAfter === undefined ? '' : ` Try again in ${waitText(retryAfter)}.`;
+    return { message: `${error.message}${later}`, faults: problem.errors ?? [] };
+  }
+  if (error instanceof Cancelled) return { message: 'Nothing was changed.', faults: [] };
+  // The browser's own errors: DOMException of passkeys, TypeError of fetch.
+  if (error instanceof DOMException)
+    return {
+      message:
+        error.name === 'NotAllowedError'
+          ? 'No passkey was used. Try again, or choose another way.'
+          : error.message,
+      faults: [],
+    };
+  return { message: 'The service can’t be reached. Are you online?', faults: [] };
+}
+const waitText = (seconds) =>
+  seconds < 90 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`;
+
+/** Does something, and tells what went wrong. */
+async function attempt(work) {
+  tell('');
+  try {
+    await work();
+  } catch (error) {
+    tellError(explain(error).message);
+  }
+}
+const formOf = (options) => form({ explain, tell: tellError, ...options });
+
+/** A new view: named in the title, and read from its heading on. */
+function show(title, ...content) {
+  document.title = `${title} – postern example`;
+  tellError('');
+  const heading = element('h1', { tabindex: '-1' }, title);
+  at('view').replaceChildren(heading, ...content);
+  heading.focus();
+}
+
+function navigation(links) {
+  const list = element('ul');
+  for (const [label, onClick] of links)
+    list.append(element('li', {}, button(label, onClick, { class: 'plain' })));
+  at('nav').replaceChildren(list);
+}
+
+// ── Fields; autocomplete as password managers and phones read it ─────────────────────────────────
+
+const FIELDS = {
+  username: {
+    name: 'username',
+    label: 'Username or email address',
+    autocomplete: 'username',
+    autocapitalize: 'none',
+    spellcheck: 'false',
+  },
+  password: {
+    name: 'password',
+    label: 'Password',
+    type: 'password',
+    autocomplete: 'current-password',
+  },
+  newPassword: {
+    name: 'password',
+    label: 'Password',
+    type: 'password',
+    autocomplete: 'new-password',
+    hint: 'At least 15 characters. Several words do well.',
+  },
+  code: {
+    name: 'code',
+    label: 'Code',
+    autocomplete: 'one-time-code',
+    autocapitalize: 'characters',
+    spellcheck: 'false',
+  },
+  totp: {
+    name: 'totp',
+    label: 'Six digits of your app',
+    autocomplete: 'one-time-code',
+    inputmode: 'numeric',
+    maxlength: '6',
+  },
+  recovery: {
+    name: 'recovery_code',
+    label: 'Recovery code',
+    autocomplete: 'off',
+    autocapitalize: 'none',
+    spellcheck: 'false',
+  },
+  email: { name: 'email', label: 'Email address', type: 'email', autocomplete: 'email' },
+};
+let headings = 0;
+const section = (title, ...content) => {
+  const id = `section-${++headings}`;
+  return element('section', { 'aria-labelledby': id }, element('h2', { id }, title), ...content);
+};
+
+// ── Signed out ───────────────────────────────────────────────────────────────────────────────────
+
+function signedOutNavigation() {
+  navigation([
+    ['Sign in', showSignIn],
+    ['Create an account', showRegister],
+    ['Forgot password', showForgot],
+  ]);
+}
+
+function showSignIn() {
+  signedOutNavigation();
+  show(
+    'Sign in',
+    section(
+      'With your password',
+      formOf({
+        fields: [FIELDS.username, FIELDS.password],
+        submit: 'Sign in',
+        onSubmit: async (values) => {
+          try {
+            await next(await auth.signIn(values));
+          } catch (error) {
+            if (!(error instanceof PosternError) || error.code !== 'password_change_required')
+              throw error;
+            const { email_sent: isSent, reset_token: token } = error.problem;
+            if (isSent) showSent(error.message);
+            else showReset(token, error.message);
+          }
+        },
+      }),
+    ),
+    section(
+      'With a passkey',
+      button('Sign in with a passkey', () =>
+        attempt(async () => next(await auth.signInWithPasskey())),
+      ),
+    ),
+  );
+}
+
+/** Where an answer of a sign-in leads. */
+async function next(answer) {
+  if (answer.status === 'mfa_required') return showSecondFactor(answer);
+  if (answer.status === 'verification_required') return showVerify(answer);
+  await showAccount();
+  if (answer.mfa_due_at !== undefined)
+    tell(`Add a second factor before ${new Date(answer.mfa_due_at).toLocaleString()}.`);
+}
+
+function showSecondFactor(pending) {
+  const present = async (factor) => {
+    try {
+      await next(await auth.presentFactor(pending, factor));
+    } catch (error) {
+      // The sign-in is over: five tries, or five minutes.
+      if (error instanceof PosternError && error.code === 'invalid_token') {
+        showSignIn();
+        return tellError(error.message);
+      }
+      throw error;
+    }
+  };
+  show(
+    'Second factor',
+    ...factorSections(pending.factors, present, async () =>
+      next(await auth.presentPasskey(pending)),
+    ),
+  );
+}
+
+/** A section for each factor that would do. */
+function factorSections(factors, present, presentPasskey, explainTo = {}) {
+  const sections = {
+    totp: () =>
+      section(
+        'Authenticator app',
+        formOf({ fields: [FIELDS.totp], submit: 'Continue', onSubmit: present, ...explainTo }),
+      ),
+    passkey: () => section('Passkey', button('Use a passkey', presentPasskey)),
+    recovery_code: () =>
+      section(
+        'Recovery code',
+        formOf({
+          fields: [FIELDS.recovery],
+          submit: 'Use this code',
+          onSubmit: present,
+          ...explainTo,
+        }),
+      ),
+    password: () =>
+      section(
+        'Your password',
+        formOf({ fields: [FIELDS.password], submit: 'Continue', onSubmit: present, ...explainTo }),
+      ),
+  };
+  return factors.flatMap((factor) => (factor in sections ? [sections[factor]()] : []));
+}
+
+function showRegister() {
+  signedOutNavigation();
+  const register = async (values) => next(await auth.register(values));
+  show(
+    'Create an account',
+    section(
+      'With your email address',
+      formOf({
+        fields: [FIELDS.email, FIELDS.newPassword],
+        submit: 'Send me a code',
+        onSubmit: register,
+      }),
+    ),
+    section(
+      'With a username',
+      formOf({
+        fields: [{ ...FIELDS.username, label: 'Username' }, FIELDS.newPassword],
+        submit: 'Create the account',
+        onSubmit: register,
+      }),
+    ),
+  );
+}
+
+function showVerify({ registration_id: registrationId }) {
+  show(
+    'Check your email',
+    section(
+      'Enter the code of the email',
+      formOf({
+        fields: [FIELDS.code],
+        submit: 'Create the account',
+        onSubmit: async ({ code }) =>
+          next(await auth.verifyRegistration({ registration_id: registrationId, code })),
+      }),
+      button(
+        'Send another code',
+        () =>
+          attempt(async () => {
+            await auth.call('POST /register/resend', { body: { registration_id: registrationId } });
+            tell('Another code is on its way, at most one a minute.');
+          }),
+        { class: 'plain' },
+      ),
+    ),
+  );
+}
+
+/** The page that the email's link opens: whoever chose the password may be on another device. */
+function showVerifyLink(token) {
+  signedOutNavigation();
+  show(
+    'Create the account',
+    section(
+      'Enter the password that you chose',
+      formOf({
+        fields: [FIELDS.password],
+        submit: 'Create the account',
+        onSubmit: async ({ password }) => next(await auth.verifyRegistration({ token, password })),
+      }),
+    ),
+  );
+}
+
+function showForgot() {
+  signedOutNavigation();
+  show(
+    'Forgot password',
+    section(
+      'Ask for a link',
+      formOf({
+        fields: [FIELDS.username],
+        submit: 'Send me a link',
+        onSubmit: async (body) => {
+          await auth.call('POST /password/forgot', { body });
+          // The same for everybody: it tells nobody who has an account.
+          showSent('If there is an account with a verified address, a link is on its way to it.');
+        },
+      }),
+    ),
+  );
+}
+
+function showSent(message) {
+  show('Check your email', element('p', {}, message));
+}
+
+function showReset(token, reason) {
+  signedOutNavigation();
+  show(
+    'Choose a new password',
+    ...(reason === undefined ? [] : [element('p', {}, reason)]),
+    section(
+      'New password',
+      formOf({
+        fields: [FIELDS.newPassword],
+        submit: 'Set the password',
+        onSubmit: async ({ password }) => {
+          await auth.call('POST /password/reset', { body: { token, password } });
+          showSignIn();
+          tell('The password is set. Sign in with it.');
+        },
+      }),
+    ),
+  );
+}
+
+// ── Signed in ────────────────────────────────────────────────────────────────────────────────────
+
+/** Calls that change how one signs in want a recent authentication: ask, then repeat the call. */
+async function withStepUp(work) {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof PosternError) || error.code !== 'insufficient_user_authentication')
+      throw error;
+    if (!(await stepUp(error.problem.factors ?? ['password']))) throw new Cancelled();
+    return work();
+  }
+}
+
+/** Whether the user presented a factor again. */
+function stepUp(factors) {
+  const dialog = at('step-up');
+  const tellThere = (message) =>
+    at('step-up-error').replaceChildren(...(message === '' ? [] : [message]));
+  tellThere('');
+  return new Promise((resolve) => {
+    let isDone = false;
+    const done = () => {
+      isDone = true;
+      dialog.close();
+    };
+    const present = async (factor) => {
+      await auth.reauthenticate(factor);
+      done();
+    };
+    const presentPasskey = async () => {
+      try {
+        await auth.reauthenticateWithPasskey();
+        done();
+      } catch (error) {
+        tellThere(explain(error).message);
+      }
+    };
+    at('step-up-view').replaceChildren(
+      ...factorSections(factors, present, presentPasskey, { tell: tellThere }),
+      button('Cancel', () => dialog.close(), { class: 'plain' }),
+    );
+    dialog.addEventListener('close', () => resolve(isDone), { once: true });
+    dialog.showModal();
+  });
+}
+
+/** A change: with a step-up if it needs one; then the account as it is now. */
+async function change(work, done) {
+  await withStepUp(work);
+  await showAccount();
+  tell(done);
+}
+const changing = (work, done) => () => attempt(() => change(work, done));
+
+async function showAccount() {
+  const [user, factors, { sessions }] = await Promise.all([
+    auth.me(),
+    auth.call('GET /me/factors'),
+    auth.call('GET /me/sessions'),
+  ]);
+  navigation([
+    ['Account', () => attempt(showAccount)],
+    ['Sign out', signOut],
+  ]);
+  show(
+    `Signed in as ${user.display_name ?? user.username ?? user.email}`,
+    profileSection(user),
+    emailSection(user),
+    appSection(factors),
+    passkeySection(factors),
+    passwordSection(user),
+    sessionSection(sessions),
+    deleteSection(),
+  );
+}
+
+function profileSection(user) {
+  return section(
+    'Profile',
+    formOf({
+      fields: [
+        {
+          name: 'display_name',
+          label: 'Name',
+          autocomplete: 'name',
+          value: user.display_name ?? '',
+        },
+      ],
+      submit: 'Save the name',
+      onSubmit: (body) => change(() => auth.call('PATCH /me', { body }), 'The name is saved.'),
+    }),
+  );
+}
+
+function emailSection(user) {
+  const { email, email_verified: isVerified, pending_email: pending } = user;
+  return section(
+    'Email address',
+    element('p', {}, isVerified ? `${email} (verified)` : 'No verified address yet.'),
+    ...(pending === null
+      ? []
+      : [
+          formOf({
+            fields: [{ ...FIELDS.code, label: `Code that was sent to ${pending}` }],
+            submit: 'Verify the address',
+            onSubmit: (body) =>
+              change(() => auth.call('POST /email/verify', { body }), 'The address is verified.'),
+          }),
+        ]),
+    formOf({
+      fields: [{ ...FIELDS.email, label: 'New email address' }],
+      submit: 'Change the address',
+      onSubmit: (body) =>
+        change(
+          () => auth.call('PATCH /me', { body }),
+          'Enter the code that was sent to the new address.',
+        ),
+    }),
+  );
+}
+
+function appSection({ totp, recovery_codes_left: left }) {
+  const isOn = totp !== null;
+  return section(
+    'Authenticator app',
+    element('p', {}, isOn ? `On. ${left} recovery codes left.` : 'Off.'),
+    button(isOn ? 'Set up another app' : 'Set up an app', () =>
+      attempt(async () => {
+        showEnrolment(await withStepUp(() => auth.call('POST /me/totp')));
+      }),
+    ),
+    ...(isOn
+      ? [
+          ' ',
+          button(
+            'New recovery codes',
+            () =>
+              attempt(async () => {
+                const made = await withStepUp(() => auth.call('POST /me/recovery-codes'));
+                showRecoveryCodes(made.recovery_codes);
+              }),
+            { class: 'plain' },
+          ),
+          ' ',
+          button(
+            'Remove the app',
+            changing(() => auth.call('DELETE /me/totp'), 'The app is removed.'),
+            { class: 'plain' },
+          ),
+        ]
+      : []),
+  );
+}
+
+function showEnrolment({ secret, otpauth_uri: uri }) {
+  show(
+    'Set up an authenticator app',
+    section(
+      'Add this key to your app',
+      element('p', {}, element('a', { href: uri }, 'Open your authenticator app')),
+      element('p', {}, 'Or enter this key: ', element('code', { id: 'totp-secret' }, secret)),
+      formOf({
+        fields: [{ ...FIELDS.totp, name: 'code' }],
+        submit: 'Confirm',
+        onSubmit: async (body) => {
+          const done = await withStepUp(() => auth.call('POST /me/totp/confirm', { body }));
+          showRecoveryCodes(done.recovery_codes);
+        },
+      }),
+    ),
+  );
+}
+
+function showRecoveryCodes(codes) {
+  show(
+    'Your recovery codes',
+    element(
+      'p',
+      {},
+      'Keep them where you keep important papers: each replaces your second factor once. They are shown only now.',
+    ),
+    element('ol', { class: 'codes' }, ...codes.map((code) => element('li', {}, code))),
+    button('I have kept them', () => attempt(showAccount)),
+  );
+}
+
+function passkeySection({ passkeys }) {
+  return section(
+    'Passkeys',
+    element(
+      'ul',
+      { class: 'rows' },
+      ...passkeys.map(({ id, name }) =>
+        element(
+          'li',
+          { class: 'row' },
+          element('p', {}, name),
+          button(
+            `Remove`,
+            changing(
+              () => auth.call('DELETE /me/passkeys/{id}', { params: { id } }),
+              'The passkey is removed.',
+            ),
+            { class: 'plain', 'aria-label': `Remove the passkey ${name}` },
+          ),
+        ),
+      ),
+    ),
+    formOf({
+      fields: [
+        {
+          name: 'name',
+          label: 'Name of the new passkey',
+          autocomplete: 'off',
+          value: 'This device',
+        },
+      ],
+      submit: 'Add a passkey',
+      onSubmit: ({ name }) => change(() => auth.addPasskey(name), 'The passkey is added.'),
+    }),
+  );
+}
+
+function passwordSection(user) {
+  return section(
+    'Password',
+    formOf({
+      fields: [
+        { ...FIELDS.password, name: 'current_password', label: 'Current password' },
+        { ...FIELDS.newPassword, name: 'new_password', label: 'New password' },
+      ],
+      submit: 'Change the password',
+      onSubmit: (body) =>
+        change(
+          () => auth.call('POST /me/password', { body }),
+          'The password is changed; other devices are signed out.',
+        ),
+      // So that password managers know whose password it is.
+      more: [
+        element('input', {
+          type: 'text',
+          name: 'username',
+          value: user.username ?? user.email ?? '',
+          autocomplete: 'username',
+          hidden: true,
+          'aria-hidden': 'true',
+          tabindex: '-1',
+        }),
+      ],
+    }),
+  );
+}
+
+function sessionSection(sessions) {
+  return section(
+    'Sessions',
+    element(
+      'ul',
+      { class: 'rows' },
+      ...sessions.map(({ id, user_agent: agent, ip, last_used_at: used, current }) => {
+        const what = `${agentText(agent)}, ${ip ?? 'address unknown'}, ${new Date(used).toLocaleString()}`;
+        return element(
+          'li',
+          { class: 'row' },
+          element('p', {}, current ? `${what} (this one)` : what),
+          ...(current
+            ? []
+            : [
+                button(
+                  'End',
+                  changing(
+                    () => auth.call('DELETE /me/sessions/{id}', { params: { id } }),
+                    'The session is ended.',
+                  ),
+                  { class: 'plain', 'aria-label': `End the session ${what}` },
+                ),
+              ]),
+        );
+      }),
+    ),
+    button('Sign out everywhere', () => attempt(() => auth.call('POST /logout/all'))),
+  );
+}
+const agentText = (agent) =>
+  (/(Firefox|Edg|Chrome|Safari|curl)/.exec(agent ?? '')?.[1] ?? 'Unknown program').replace(
+    'Edg',
+    'Edge',
+  );
+
+function deleteSection() {
+  return section(
+    'Delete the account',
+    button('Delete my account', () =>
+      attempt(async () => {
+        if (confirm('Delete the account and everything in it?'))
+          await withStepUp(() => auth.call('DELETE /me'));
+      }),
+    ),
+  );
+}
+
+const signOut = () => attempt(() => auth.signOut());
+
+// ── The beginning ────────────────────────────────────────────────────────────────────────────────
+
+let wasSignedIn = false;
+auth.onChange((session) => {
+  // Signed out here or in another tab, or ended elsewhere.
+  if (session === null && wasSignedIn) {
+    showSignIn();
+    tell('You are signed out.');
+  }
+  wasSignedIn = session !== null;
+});
+
+/** The token of a link is taken out of the address, so that it stays in no history. */
+function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (token !== null) history.replaceState(null, '', location.pathname);
+  return token;
+}
+
+async function start() {
+  const token = takeToken();
+  const page = location.pathname;
+  if (token !== null) history.replaceState(null, '', '/');
+  if (token !== null && page === '/verify') return showVerifyLink(token);
+  if (token !== null && page === '/reset') {
+    await auth.call('POST /password/reset/check', { body: { token } });
+    return showReset(token);
+  }
+  return (await auth.accessToken()) === null ? showSignIn() : showAccount();
+}
+start().catch(async (error) => {
+  const isSignedIn = (await auth.accessToken().catch(() => null)) !== null;
+  await (isSignedIn ? showAccount() : showSignIn());
+  tellError(explain(error).message);
+});
