@@ -41,6 +41,10 @@ export const REFUSALS = {
   method_not_allowed: 'The resource does not have this method; Allow names those it has.',
   request_timeout: 'The request did not come to its end in time.',
   username_taken: 'The username is taken. Choose another.',
+  email_taken: 'The address belongs to another account, which verified it.',
+  external_id_taken: 'Another account has this external_id.',
+  no_verified_address:
+    'The account has no verified address that a link could be sent to. An operator can print one on the machine: postern user reset-link.',
   no_second_factor:
     'Recovery codes stand in for a second factor, and the account has none. Enrol one first.',
   last_sign_in_method: 'Without it nobody could sign in to the account. Add another way first.',

@@ -22,6 +22,8 @@ export interface RunningApp {
   readonly config: Config;
   readonly kernel: Kernel;
   readonly routes: readonly AnyRoute[];
+  /** Those under /admin; none where administration over HTTP is off. */
+  readonly adminRoutes: readonly AnyRoute[];
   /** What housekeeping removes, of core and of the features. */
   readonly sweeps: readonly ScheduledSweep[];
   /** Every column of sealed values. */
@@ -108,6 +110,7 @@ export async function createApp(
     config,
     kernel,
     routes: parts.flatMap(({ routes }) => routes?.() ?? []),
+    adminRoutes: parts.flatMap(({ adminRoutes }) => adminRoutes?.() ?? []),
     sweeps,
     sealed: [...coreSealedColumns, ...parts.flatMap((part) => part.sealed ?? [])],
     close: async () => {

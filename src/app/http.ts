@@ -2,6 +2,9 @@
 import type { Config } from '../config/schema.ts';
 import { deviceGiver } from '../http/device.ts';
 import type { ListenLimits } from '../http/listen.ts';
+import { withAdminOpenapi } from '../http/openapi-admin.ts';
+import { withOpenapi } from '../http/openapi.ts';
+import type { AnyRoute } from '../http/route.ts';
 import { bearerAuthentication } from '../http/security.ts';
 import type { HttpDeps } from '../http/server.ts';
 import type { RunningApp } from './app.ts';
@@ -17,6 +20,30 @@ export function listenLimits({ server }: Pick<Config, 'server'>): ListenLimits {
     maxConnectionsPerNetwork: server.max_connections_per_network,
     trustedProxies: server.trusted_proxies,
   };
+}
+
+/** The routes of the listeners, and those of administration where it has listeners of its own. */
+export interface ServedRoutes {
+  readonly routes: readonly AnyRoute[];
+  readonly adminRoutes: readonly AnyRoute[];
+}
+
+/** The routes with their documents; `apart`: /admin is answered on listeners of its own alone. */
+export function servedRoutes(
+  { routes, adminRoutes, config, kernel }: RunningApp,
+  { version, administration }: { version: string; administration: 'apart' | 'beside' },
+): ServedRoutes {
+  const info = {
+    title: config.server.name,
+    version,
+    issuer: config.server.public_url,
+    factors: kernel.factors.active.map(({ name }) => name),
+  };
+  const own = withOpenapi(routes, info);
+  const admin = withAdminOpenapi(adminRoutes, info);
+  return administration === 'apart'
+    ? { routes: own, adminRoutes: admin }
+    : { routes: [...own, ...admin], adminRoutes: [] };
 }
 
 export function httpDeps({ config, kernel }: Pick<RunningApp, 'config' | 'kernel'>): HttpDeps {

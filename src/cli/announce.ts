@@ -31,6 +31,7 @@ export function announce(call: VerbCall, start: Start): void {
       version: VERSION,
       listen: listeners.addresses,
       ...(listeners.metrics === undefined ? {} : { metrics: listeners.metrics }),
+      ...(listeners.admin === undefined ? {} : { admin: listeners.admin }),
       public_url,
       database: db.location,
       config: path ?? 'defaults',
@@ -51,6 +52,7 @@ export function announce(call: VerbCall, start: Start): void {
           `  ${index === 0 ? 'API     ' : '        '}  ${address.padEnd(30)}${index === 0 ? ' GET /openapi.json' : ''}`,
       ),
       `  keys      ${public_url}/.well-known/jwks.json   ${algorithm}${kid === undefined ? '' : `, kid ${kid.slice(0, 4)}…`}`,
+      ...(listeners.admin ?? []).map((address) => `  admin     ${address}/admin/users`),
       ...(listeners.metrics ?? []).map((address) => `  metrics   ${address}/metrics`),
       `  database  ${shown(db.location).padEnd(30)} ${isNew ? 'new' : 'there'}`,
       config.mail.transports.length === 0

@@ -21,7 +21,7 @@ import { claimsOption, explainRefusal } from './claims-option.ts';
 import { confirm } from './confirm.ts';
 import { CliRefusal, EXIT, usageRefusal } from './exit.ts';
 import { withDatabase } from './state.ts';
-import { YES } from './user.ts';
+import { YES } from './on-user.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb, VerbCall } from './verb.ts';
 import { SILENT } from './with-app.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { createApp } from '../app/app.ts';
 import type { RunningApp } from '../app/app.ts';
-import { httpDeps } from '../app/http.ts';
+import { httpDeps, servedRoutes } from '../app/http.ts';
 import { metricSources } from '../app/metric-sources.ts';
 import type { Prometheus } from '../app/prometheus.ts';
 import type { Config } from '../config/schema.ts';
@@ -13,7 +13,6 @@ import { createSystemRandom } from '../crypto/secret.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import { features } from '../features/index.ts';
 import type { ListeningServer } from '../http/metrics-server.ts';
-import { withOpenapi } from '../http/openapi.ts';
 import { createServer } from '../http/server.ts';
 import type { HttpServer } from '../http/server.ts';
 import { asset, laneAsset } from './asset.ts';
@@ -33,16 +32,20 @@ export interface Lasting {
   readonly storage: Storage;
   readonly log: RunningLog;
   readonly prometheus: Prometheus | undefined;
+  /** Whether /admin has listeners of its own: as at the start, when they were opened. */
+  readonly administration: 'apart' | 'beside';
 }
 
 export interface Service {
   readonly running: RunningApp;
   readonly http: HttpServer;
+  /** What listeners of administration's own answer: nothing but 404 where there are none. */
+  readonly admin: HttpServer;
 }
 
 /** @throws {CliRefusal} a file or key that the configuration names is not there, or does not fit */
 export async function assemble(
-  { call, db, storage, log, prometheus }: Lasting,
+  { call, db, storage, log, prometheus, administration }: Lasting,
   config: Config,
 ): Promise<Service> {
   const { clock } = call.context;
@@ -65,15 +68,14 @@ export async function assemble(
   };
   const running = await refusing(() => createApp(config, edge, features));
   prometheus?.observe(metricSources(running.kernel, config, watchBackups(db)));
-  const { name, public_url } = config.server;
-  const routes = withOpenapi(running.routes, {
-    title: name,
-    version: VERSION,
-    issuer: public_url,
-    factors: running.kernel.factors.active.map((factor) => factor.name),
-  });
+  const { routes, adminRoutes } = servedRoutes(running, { version: VERSION, administration });
   const onRequest = prometheus === undefined ? {} : { onRequest: prometheus.metrics.request };
-  return { running, http: createServer(httpDeps(running), routes, onRequest) };
+  const deps = httpDeps(running);
+  return {
+    running,
+    http: createServer(deps, routes, onRequest),
+    admin: createServer(deps, adminRoutes, onRequest),
+  };
 }
 
 /** A server behind listeners that stay: the one that answers can be another from now on. */

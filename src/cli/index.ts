@@ -6,6 +6,7 @@ import { completion } from './completion.ts';
 import { configCheck } from './config-check.ts';
 import { configShow } from './config-show.ts';
 import { doctor } from './doctor.ts';
+import { exportAll, userExport } from './export.ts';
 import { health } from './health.ts';
 import { incident } from './incident.ts';
 import { init } from './init.ts';
@@ -20,15 +21,16 @@ import { restore } from './restore.ts';
 import { serve } from './serve.ts';
 import { userClaims } from './user-claims.ts';
 import { userRemoveFactors, userRenewGrace } from './user-factor.ts';
+import { userDelete, userResetLink, userSetEmail } from './user-account.ts';
+import { userSessions, userShow } from './user-show.ts';
 import {
-  userCreate,
   userDisable,
   userEnable,
   userExpirePassword,
-  userList,
   userLogout,
   userUnlock,
-} from './user.ts';
+} from './user-state.ts';
+import { userCreate, userList } from './user.ts';
 import type { Verb } from './verb.ts';
 
 export const VERBS: readonly Verb[] = [
@@ -48,6 +50,8 @@ export const VERBS: readonly Verb[] = [
   incident,
   userCreate,
   userList,
+  userShow,
+  userSessions,
   userDisable,
   userEnable,
   userUnlock,
@@ -56,6 +60,11 @@ export const VERBS: readonly Verb[] = [
   userRemoveFactors,
   userRenewGrace,
   userClaims,
+  userResetLink,
+  userSetEmail,
+  userExport,
+  userDelete,
+  exportAll,
   apikeyCreate,
   apikeyList,
   apikeyRevoke,

@@ -13,7 +13,7 @@ import type { Lasting, Service, SwappableServer } from './assemble.ts';
 
 /** Settings that listeners, database and log were opened with. */
 const AT_START =
-  /^(?:server\.(?:listen|max_connections|header_timeout|request_timeout|keep_alive_timeout|shutdown_timeout)|database\.|metrics\.|log\.format)/;
+  /^(?:server\.(?:listen|max_connections|header_timeout|request_timeout|keep_alive_timeout|shutdown_timeout)|database\.|metrics\.|admin\.listen|log\.format)/;
 
 /** A request that came before the change has ended by then, or was cut off. */
 const RETIRE_AFTER_MS = 30_000;
@@ -32,7 +32,7 @@ export interface Started extends Service {
 export function createReloader(
   lasting: Lasting,
   first: Started,
-  server: SwappableServer,
+  servers: Readonly<Record<'http' | 'admin', SwappableServer>>,
 ): Reloader {
   const { call, log } = lasting;
   let current: Service = first;
@@ -51,7 +51,8 @@ export function createReloader(
     const next = loadConfig(call);
     const changed = changedKeys(parsed, next);
     const service = await assemble(lasting, next.config);
-    server.swap(service.http);
+    servers.http.swap(service.http);
+    servers.admin.swap(service.admin);
     retire(current.running);
     current = service;
     parsed = next;

@@ -1,6 +1,7 @@
 /** `postern serve`: opens or creates its state, listens, and shuts down in order. */
 import { listenLimits } from '../app/http.ts';
 import type { Prometheus } from '../app/prometheus.ts';
+import type { ListenAddress } from '../config/listen-address.ts';
 import type { Config } from '../config/schema.ts';
 import { createStorage } from '../core/storage/storage.ts';
 import type { OpenDatabase } from '../db/open.ts';
@@ -66,7 +67,8 @@ export const serve: Verb = {
       onStorage: (change) => storage.note(change),
       ...(prometheus === undefined ? {} : { onCommit: prometheus.metrics.commit }),
     });
-    const lasting = { call, db, storage, log, prometheus };
+    const administration = config.admin.listen.length > 0 ? 'apart' : 'beside';
+    const lasting = { call, db, storage, log, prometheus, administration } as const;
     let service: Service | undefined;
     try {
       const { isNew } = db;
@@ -74,12 +76,12 @@ export const serve: Verb = {
       service = await assemble(lasting, config);
       const { running } = service;
       lastResort(log);
-      const server = swappable(service.http);
-      const listeners = await open(config, server, prometheus);
+      const servers = { http: swappable(service.http), admin: swappable(service.admin) };
+      const listeners = await open(config, servers, prometheus);
       const ms = Math.round(performance.now() - started);
       announce(call, { running, db, listeners, isNew, path, ms, pretty, log });
       notifySystemd('READY=1');
-      const reloader = createReloader(lasting, { ...service, parsed }, server);
+      const reloader = createReloader(lasting, { ...service, parsed }, servers);
       onHangup(reloader.reload);
       await told;
       notifySystemd('STOPPING=1');
@@ -108,30 +110,37 @@ async function finish(db: OpenDatabase, log: RunningLog): Promise<ExitCode> {
 
 async function open(
   config: Config,
-  service: ListeningServer,
+  servers: Readonly<Record<'http' | 'admin', ListeningServer>>,
   prometheus: Prometheus | undefined,
 ): Promise<Listeners> {
-  const { server, metrics } = config;
+  const { server, admin, metrics } = config;
   const limits = listenLimits(config);
   const edge = {
     inheritedSockets: inheritedSockets(),
     umask: (mask: number) => process.umask(mask),
   };
-  const listeners = await listen(service, server.listen, limits, edge);
-  if (prometheus === undefined) return listeners;
+  const opened: Listeners[] = [];
+  let scraped: Listeners | undefined;
+  const close = async (deadlineMs: number): Promise<void> => {
+    await Promise.all(opened.map((listeners) => listeners.close(deadlineMs)));
+    // Last, so that the end can be watched.
+    await scraped?.close(0);
+  };
+  const begin = async (served: ListeningServer, addresses: readonly ListenAddress[]) => {
+    const listeners = await listen(served, addresses, limits, edge);
+    opened.push(listeners);
+    return listeners.addresses;
+  };
   try {
-    const own = await listen(metricsServer(service, prometheus), metrics.listen, limits, edge);
-    return {
-      addresses: listeners.addresses,
-      metrics: own.addresses,
-      // Last, so that the end can be watched.
-      close: async (deadlineMs) => {
-        await listeners.close(deadlineMs);
-        await own.close(0);
-      },
-    };
+    const addresses = await begin(servers.http, server.listen);
+    const ofAdmin =
+      admin.listen.length === 0 ? {} : { admin: await begin(servers.admin, admin.listen) };
+    if (prometheus === undefined) return { addresses, ...ofAdmin, close };
+    const metricsOf = metricsServer(servers.http, prometheus);
+    scraped = await listen(metricsOf, metrics.listen, limits, edge);
+    return { addresses, ...ofAdmin, metrics: scraped.addresses, close };
   } catch (error) {
-    await listeners.close(0);
+    await close(0);
     throw error;
   }
 }

@@ -7,9 +7,9 @@ import { setUserClaims } from '../core/user/user.ts';
 import { claimsOption, explainRefusal } from './claims-option.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { withDatabase } from './state.ts';
-import { NAME } from './user.ts';
+import { NAME } from './on-user.ts';
+import { operatorLog } from './operator-log.ts';
 import type { Verb } from './verb.ts';
-import { SILENT } from './with-app.ts';
 
 export const userClaims: Verb = {
   name: 'user claims',
@@ -47,7 +47,10 @@ export const userClaims: Verb = {
         const now = call.context.clock.now();
         try {
           const statement = setUserClaims(user.id, demandClaims(claims), now);
-          await commit(operatorContext(SILENT), [statement]);
+          const context = operatorContext(operatorLog(call.context));
+          await commit(context, [statement]);
+          const event = { 'user.id': user.id };
+          context.log.write('info', 'user.changed', 'an operator set the claims of a user', event);
         } catch (error) {
           throw explainRefusal(error);
         }

@@ -42,6 +42,13 @@ export function readListenAddress(text: string): Reading<ListenAddress> {
     : { value: { kind: 'tcp', host: name, port: Number(port) } };
 }
 
+/** Reads a listener of a part of the service: a socket of systemd would be one of all of it. */
+export function readOwnListenAddress(text: string): Reading<ListenAddress> {
+  return text === 'systemd:'
+    ? refuse('is for server.listen', 'Write an address, such as "tcp://127.0.0.1:7401".')
+    : readListenAddress(text);
+}
+
 function readUnix(rest: string): Reading<ListenAddress> {
   const [path = '', query = '', ...more] = rest.split('?');
   if (path === '' || path.startsWith('//') || more.length > 0) return refuse('has no path');

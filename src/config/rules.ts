@@ -40,6 +40,13 @@ function notLonger(
 
 export const RULES: readonly Rule[] = [
   {
+    keys: ['admin.listen', 'admin.enabled'],
+    fault: ({ admin }) =>
+      admin.listen.length > 0 && !admin.enabled
+        ? 'admin.listen has addresses, but admin.enabled is false, so that nothing would be answered there. Write admin.enabled = true, or remove admin.listen.'
+        : undefined,
+  },
+  {
     keys: ['server.listen', 'server.public_url'],
     fault: ({ server }) =>
       server.public_url === ''

@@ -12,6 +12,7 @@ import { revocationSection } from '../features/status-list/config.ts';
 import { totpSection } from '../features/totp/config.ts';
 import { sectionRegistry, settingRegistry } from '../lib/setting-registry.ts';
 import type { SettingMeta } from '../lib/setting-registry.ts';
+import { adminSection } from './admin.ts';
 import type { AudienceSettings } from './audience-settings.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { limitsSection } from './limits.ts';
@@ -54,6 +55,7 @@ const sections = z.object({
   'mail.file': mailFileSection,
   log: logSection,
   metrics: metricsSection,
+  admin: adminSection,
 });
 
 /** Converts TOML values to what the program uses: milliseconds, bytes, parsed listeners. */

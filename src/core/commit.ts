@@ -104,6 +104,10 @@ function refusalOf(error: unknown, statements: readonly Statement[]): unknown {
     return new Refusal(error.guard, { ...wait, cause: error });
   }
   if (!(error instanceof UniqueViolation)) return error;
-  const code = statements.find(({ conflict }) => conflict !== undefined)?.conflict;
+  const named = statements.filter(({ conflict }) => conflict !== undefined);
+  const { conflict: code } =
+    named.find(({ conflictOn = '' }) => error.columns.includes(conflictOn)) ??
+    named.find(({ conflictOn }) => conflictOn === undefined) ??
+    {};
   return code !== undefined && isRefusalCode(code) ? new Refusal(code, { cause: error }) : error;
 }

@@ -8,7 +8,15 @@ export function guarded<Row>(statement: Statement<Row>, code: RefusalCode): Stat
   return guardedBy(statement, code);
 }
 
-/** A statement whose list is refused with this code when a UNIQUE constraint refuses it. */
-export function unique<Row>(statement: Statement<Row>, code: RefusalCode): Statement<Row> {
-  return { ...statement, conflict: code };
+/**
+ * A statement whose list is refused with this code when a UNIQUE constraint refuses it: any, or
+ * that of one column, written `table.column`.
+ */
+export function unique<Row>(
+  statement: Statement<Row>,
+  code: RefusalCode,
+  column?: string,
+): Statement<Row> {
+  const on = column === undefined ? {} : { conflictOn: column };
+  return { ...statement, conflict: code, ...on };
 }

@@ -26,6 +26,8 @@ export interface Statement<Row = unknown> {
   readonly guard?: string;
   /** The word of the refusal when a UNIQUE constraint refuses the list; for whoever commits it. */
   readonly conflict?: string;
+  /** The column (`table.column`) that {@link conflict} speaks of; without it, of any. */
+  readonly conflictOn?: string;
   /** What whoever commits the list has to do afterwards; the database doesn't look at it. */
   readonly afterwards?: 'refresh_revocations' | 'wake_courier' | 'forget_api_keys';
   /**

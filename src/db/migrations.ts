@@ -119,4 +119,13 @@ export const migrations: readonly Migration[] = [
       "CREATE INDEX `one_time_pending_registration` ON `one_time` (`expires_at`) WHERE purpose = 'registration' AND spent_at IS NULL;",
     ],
   },
+  {
+    tag: '0008_external_id',
+    checksum: '91305dd388a49ebd3d24e6560df0a38c52554fb624eaae9b9126e349ef8c7b11',
+    sql: [
+      'ALTER TABLE `user` ADD `external_id` text;',
+      'CREATE UNIQUE INDEX `user_external_id` ON `user` (`external_id`);',
+      'CREATE INDEX `user_disabled` ON `user` (`id`) WHERE disabled_at IS NOT NULL;',
+    ],
+  },
 ];

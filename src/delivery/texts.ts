@@ -43,6 +43,17 @@ export const TEXTS: Readonly<Record<TemplateName, EmailText>> = {
       `> If this was not you, ignore this email: the address is not added without the code. ${NEVER_TELL}`,
     ],
   },
+  invitation: {
+    subject: 'Your account at {{service}}',
+    lines: [
+      '# You have an account',
+      'Those who run {{service}} made an account for this email address. Open this link to choose its password. It is valid for {{link_valid_for}} and can be used once.',
+      '[Choose a password]({{link}})',
+      'If the link does not open, copy this code to where you are asked for it:',
+      '{{token}}',
+      '> If you did not expect this, ignore this email: nobody can sign in to the account without it. Do not pass the link or the code on.',
+    ],
+  },
   reset_password: {
     subject: 'Reset your password at {{service}}',
     lines: [

@@ -12,6 +12,8 @@ import type { AnyRoute } from '../http/route.ts';
 export interface FeatureParts {
   /** Asked for once all factors are known: some routes depend on which there are. */
   readonly routes?: () => readonly AnyRoute[];
+  /** Those under /admin, which may be answered on listeners of their own. */
+  readonly adminRoutes?: () => readonly AnyRoute[];
   readonly factor?: Factor;
   /** What is left of a factor that is switched off. */
   readonly switchedOffFactor?: FactorRecords;

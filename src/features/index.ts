@@ -1,6 +1,7 @@
 /**
  * The one list of features. A new one is a folder, a line here, and a migration (docs/adding.md).
  */
+import { admin } from './admin/index.ts';
 import { account } from './account/index.ts';
 import { apiKey } from './api-key/index.ts';
 import { discovery } from './discovery/index.ts';
@@ -31,6 +32,7 @@ export const features: readonly Feature[] = [
   session,
   account,
   apiKey,
+  admin,
   verification,
   introspection,
   statusList,

@@ -12,6 +12,8 @@ export interface Arrival {
   readonly method: string;
   /** The client's address, without port; null when unknown. */
   readonly address: string | null;
+  /** What stands in the target behind its question mark; empty without one. */
+  readonly query: string;
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal;
   /** Whether the caller has gone, so that there is nobody to answer. */
@@ -45,6 +47,7 @@ export class NodeArrival implements Arrival {
   /** The target's path, decoded once; null when the head of the request is refused. */
   readonly path: string | null;
   readonly method: string;
+  readonly #target: string;
   #abort: AbortController | undefined;
 
   constructor(
@@ -58,6 +61,12 @@ export class NodeArrival implements Arrival {
     this.#addressOf = addressOf;
     this.path = path;
     this.method = incoming.method ?? '';
+    // Before an unusual one is simplified for the adapter.
+    this.#target = incoming.url ?? '';
+  }
+
+  get query(): string {
+    return queryOf(this.#target);
   }
 
   get address(): string | null {
@@ -144,6 +153,10 @@ export class WebArrival implements Arrival {
     this.method = context.req.method;
   }
 
+  get query(): string {
+    return queryOf(this.#context.req.url);
+  }
+
   get address(): string | null {
     return this.#addressOf?.(this.#context.req.raw, this.#context.env) ?? null;
   }
@@ -195,6 +208,13 @@ export class WebArrival implements Arrival {
     if (size > MAX_BODY_BYTES) throw new Refusal('content_too_large');
     return joined(chunks, size);
   }
+}
+
+function queryOf(target: string): string {
+  const mark = target.indexOf('?');
+  if (mark < 0) return '';
+  const hash = target.indexOf('#', mark);
+  return target.slice(mark + 1, hash < 0 ? undefined : hash);
 }
 
 /** Lines of one header in Node's raw list; `name` in lower case. */

@@ -61,6 +61,8 @@ export class Exchange implements Call<unknown> {
   readonly requestId: string;
   body: unknown;
   params: Params = NO_PARAMS;
+  /** The query as the schema of the route gave it. */
+  query: unknown;
   principal: Principal | undefined;
   apiKey: ApiKey | undefined;
   /** Headers of the answer, whether it succeeds or refuses. */

@@ -34,23 +34,25 @@ export function formDecode(text: string): string | null {
 const malformed = (detail: string): Refusal => new Refusal('malformed_request', { detail });
 
 /**
- * Parses a form. A parameter without a value counts as left out (RFC 6749 §3.2).
+ * Parses a form, or the query of a target. A parameter without a value counts as left out (RFC 6749
+ * §3.2); none may come twice (ASVS 15.3.7).
  *
  * @throws {Refusal} malformed_request
  */
-function parseForm(text: string): Record<string, string> {
+export function parseForm(text: string, where: 'form' | 'query' = 'form'): Record<string, string> {
   const form = new Map<string, string>();
   const pairs = text === '' ? [] : text.split('&');
-  if (pairs.length > MAX_PARAMETERS) throw malformed('The form has too many parameters.');
+  if (pairs.length > MAX_PARAMETERS) throw malformed(`The ${where} has too many parameters.`);
   for (const pair of pairs) {
     const equals = pair.indexOf('=');
     const name = formDecode(equals < 0 ? pair : pair.slice(0, equals));
     const value = formDecode(equals < 0 ? '' : pair.slice(equals + 1));
     if (name === null || value === null || name === '')
-      throw malformed('The body is not a form in UTF-8 (application/x-www-form-urlencoded).');
+      throw malformed(`The ${where} is not application/x-www-form-urlencoded in UTF-8.`);
     if (hasControlCharacters(name) || hasControlCharacters(value))
-      throw malformed('The form has control characters.');
-    if (form.has(name)) throw malformed('The form has a parameter twice (RFC 6749 section 3.2).');
+      throw malformed(`The ${where} has control characters.`);
+    if (form.has(name))
+      throw malformed(`The ${where} has a parameter twice (RFC 6749 section 3.2).`);
     form.set(name, value);
   }
   return Object.fromEntries(

@@ -41,6 +41,8 @@ export interface Listeners {
   readonly addresses: readonly string[];
   /** Where metrics are answered, if anywhere. */
   readonly metrics?: readonly string[];
+  /** Where administration is answered, if it has listeners of its own. */
+  readonly admin?: readonly string[];
   /** Stops accepting, lets what is in flight be answered, and cuts what is left at the deadline. */
   close(deadlineMs: number): Promise<void>;
 }

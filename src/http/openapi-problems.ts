@@ -5,6 +5,14 @@ import type { Json } from './openapi-components.ts';
 import { CALLER_PROBLEMS } from './on-behalf.ts';
 import { PROBLEMS, problemType } from './problems.ts';
 
+/** What any body may be refused with. */
+export const BODY_PROBLEMS: readonly RefusalCode[] = [
+  'malformed_request',
+  'content_too_large',
+  'unsupported_media_type',
+  'invalid_request',
+];
+
 const CALLERS_ONLY = ' (with Postern-Key)';
 
 /**

@@ -9,6 +9,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Password: 'Checking, forgetting and setting a password.',
   Factors: 'Authenticator apps, passkeys, recovery codes.',
   Services: 'For those who verify tokens: keys, metadata, introspection.',
+  Administration: 'Looking after users, for programs of those who run the service.',
   Operations: 'Whether the service lives, and this document.',
 };
 

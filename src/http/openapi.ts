@@ -21,21 +21,16 @@ import {
 } from './openapi-security.ts';
 import {
   BEFORE_ROUTES,
+  BODY_PROBLEMS,
   COMMON_REFERENCES,
   COMMON_RESPONSES,
   problemResponses,
 } from './openapi-problems.ts';
+import { queryParameters } from './openapi-query.ts';
 import { tagsOf } from './openapi-tags.ts';
 import { jsonDocument } from './document-bytes.ts';
 import { document } from './route.ts';
 import type { AnyRoute, DocumentBytes, Route } from './route.ts';
-
-const BODY_PROBLEMS: readonly RefusalCode[] = [
-  'malformed_request',
-  'content_too_large',
-  'unsupported_media_type',
-  'invalid_request',
-];
 
 const ProblemSchema = z
   .object({
@@ -106,7 +101,7 @@ function memberOf(value: unknown, name: string): unknown {
 }
 
 /** The document of these routes. */
-function openapi(routes: readonly AnyRoute[], info: DocumentInfo): Json {
+export function openapi(routes: readonly AnyRoute[], info: DocumentInfo): Json {
   const paths: Record<string, Json> = {};
   const components = new Map<string, unknown>();
   const schema = (type: z.ZodType, io: 'input' | 'output'): unknown =>
@@ -154,6 +149,7 @@ function operationId(route: AnyRoute): string {
 /** What stands in paths. */
 const IN_PATHS: Readonly<Record<string, string>> = {
   id: 'As the list of them has it.',
+  session_id: 'As the list of sessions has it.',
   kid: 'As in the header of a token.',
   n: 'The number of the list, from the uri of status.status_list.',
 };
@@ -220,7 +216,7 @@ function operationOf(
     }).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
   );
   const caller = callerPart(route.security);
-  const base = common(route, caller.parameters);
+  const base = common(route, [...queryParameters(route.query, schema), ...caller.parameters]);
   const examples = examplesOf(route.method, route.path);
   return {
     ...base,

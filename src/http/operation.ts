@@ -3,6 +3,7 @@
  * once, for every route alike. Answers at once when nothing has to be waited for, so that a hot
  * route costs no turn of the event loop.
  */
+import type { ZodType } from 'zod';
 import { DatabaseBusy, StorageUnavailable } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import type { Log } from '../lib/log.ts';
@@ -16,7 +17,7 @@ import type { Exchange } from './exchange.ts';
 import type { GiveDevice } from './device.ts';
 import type { FaultFields } from './faults.ts';
 import { inputFaults } from './fields.ts';
-import { readFormBody } from './form.ts';
+import { parseForm, readFormBody } from './form.ts';
 import { readJsonBody } from './front-door.ts';
 import { CALLER_PROBLEMS, mayBeOnBehalf, speakForUser } from './on-behalf.ts';
 import { acceptsGzip, matchesEtag } from './negotiation.ts';
@@ -153,12 +154,14 @@ function serveOperation(route: Route, settings: OperationSettings): Serve {
     // Before the body is looked at, so that the log names the caller of a bad one.
     if (security !== 'public') await authenticateCaller(exchange, security, settings);
     countRequest?.(exchange);
+    if (route.query !== undefined) exchange.query = checkedQuery(route.query, arrival.query);
     const body = checkedBody(route, await readBody(arrival), arrival.header('content-type'));
     const result = await handle(exchange.call(body, params));
     if (route.renewsDevice === true) await settings.giveDevice(exchange, exchange.principal);
     return finish(exchange, result);
   };
-  if (security !== 'public' || route.body !== undefined || countRequest !== null) return serve;
+  const isSimple = security === 'public' && route.body === undefined && route.query === undefined;
+  if (!isSimple || countRequest !== null) return serve;
   return (exchange, params) => {
     if (exchange.arrival.hasContent) return serve(exchange, params);
     const result = handle(exchange.call(undefined, params));
@@ -207,6 +210,13 @@ function checkedBody(route: Route, received: unknown, contentType: string | unde
           : 'Send a JSON body with Content-Type: application/json.',
     });
   const parsed = route.body.safeParse(received ?? {}, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  throw new Refusal('invalid_request', { errors: inputFaults(parsed.error) });
+}
+
+/** @throws {Refusal} malformed_request, invalid_request: pointers name the parameter */
+function checkedQuery(schema: ZodType, query: string): unknown {
+  const parsed = schema.safeParse(parseForm(query, 'query'), { reportInput: true });
   if (parsed.success) return parsed.data;
   throw new Refusal('invalid_request', { errors: inputFaults(parsed.error) });
 }

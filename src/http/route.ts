@@ -74,6 +74,7 @@ export interface RouteDefinition<
   S extends Security,
   B extends z.ZodType | undefined,
   R extends z.ZodType | undefined,
+  Q extends z.ZodType | undefined,
 > {
   readonly method: Method;
   readonly path: `/${string}`;
@@ -84,6 +85,8 @@ export interface RouteDefinition<
   readonly security: S;
   /** The body. Without one, the route takes no body or `{}`. */
   readonly body?: B;
+  /** The query, an object of texts before the schema. Without one, it is not looked at. */
+  readonly query?: Q;
   /**
    * `oauth`: the body is a form and refusals have the form of RFC 6749 §5.2, as the endpoints of
    * OAuth's RFCs have it. By default JSON and problem documents.
@@ -108,7 +111,9 @@ export interface RouteDefinition<
   /** Headers that a successful answer carries, for the document. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly handle: (
-    call: CallFor<S, B extends z.ZodType ? z.output<B> : undefined>,
+    call: CallFor<S, B extends z.ZodType ? z.output<B> : undefined> & {
+      readonly query: Q extends z.ZodType ? z.output<Q> : unknown;
+    },
   ) => Promise<R extends z.ZodType ? z.input<R> : void> | (R extends z.ZodType ? z.input<R> : void);
 }
 
@@ -122,6 +127,7 @@ export interface Route {
   readonly tag: string;
   readonly security: Security;
   readonly body?: z.ZodType;
+  readonly query?: z.ZodType;
   readonly protocol?: 'oauth';
   readonly limit?: LimitName;
   readonly renewsDevice?: true;
@@ -132,7 +138,11 @@ export interface Route {
   readonly problems: readonly RefusalCode[];
   readonly headers?: Readonly<Record<string, string>>;
   handle(
-    call: Call<unknown> & { principal: Principal | undefined; apiKey: ApiKey | undefined },
+    call: Call<unknown> & {
+      query: unknown;
+      principal: Principal | undefined;
+      apiKey: ApiKey | undefined;
+    },
   ): unknown;
 }
 
@@ -141,7 +151,8 @@ export function route<
   const S extends Security,
   B extends z.ZodType | undefined = undefined,
   R extends z.ZodType | undefined = undefined,
->(definition: RouteDefinition<S, B, R>): Route;
+  Q extends z.ZodType | undefined = undefined,
+>(definition: RouteDefinition<S, B, R, Q>): Route;
 export function route(definition: object): Route {
   // The server hands each handler a call whose body went through that route's own schema, and a
   // principal whenever its security asks for one.

@@ -19,6 +19,8 @@ export interface LogFields {
   readonly 'user.name'?: string | undefined;
   readonly 'session.id'?: string;
   readonly 'api_key.id'?: string;
+  /** Who used the command line: the name of the system's user. */
+  readonly operator?: string;
   readonly 'error.type'?: string;
   readonly 'exception.type'?: string;
   readonly 'exception.message'?: string;
@@ -38,6 +40,7 @@ export interface LogFields {
   readonly letter?: string;
   readonly listen?: readonly string[];
   readonly metrics?: readonly string[];
+  readonly admin?: readonly string[];
   readonly public_url?: string;
   readonly database?: string;
   readonly config?: string;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createApp } from '../../src/app/app.ts';
 import type { RunningApp } from '../../src/app/app.ts';
 import { featureRules } from '../../src/app/feature-rules.ts';
-import { httpDeps, listenLimits } from '../../src/app/http.ts';
+import { httpDeps, listenLimits, servedRoutes } from '../../src/app/http.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { operatorContext } from '../../src/core/context.ts';
 import type { Context } from '../../src/core/context.ts';
@@ -22,7 +22,6 @@ import { features as allFeatures } from '../../src/features/index.ts';
 import { listen } from '../../src/http/listen.ts';
 import type { Listeners } from '../../src/http/listen.ts';
 import { createStorage } from '../../src/core/storage/storage.ts';
-import { withOpenapi } from '../../src/http/openapi.ts';
 import type { AnyRoute } from '../../src/http/route.ts';
 import { createServer } from '../../src/http/server.ts';
 import type { HttpServer, ServerOptions } from '../../src/http/server.ts';
@@ -214,12 +213,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     },
     options.features ?? allFeatures,
   );
-  const routes = withOpenapi(running.routes, {
-    title: 'postern',
-    version: '0.0.0',
-    issuer: config.server.public_url,
-    factors: running.kernel.factors.active.map(({ name }) => name),
-  });
+  const { routes } = servedRoutes(running, { version: '0.0.0', administration: 'beside' });
   const server = createServer(httpDeps(running), routes, {
     strictProblems: true,
     ...options.server,

@@ -177,6 +177,12 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
       if (!isLiveKey(key, clock.now())) throw fail(requester, 'revoked or expired');
       note(key);
       if (wanted !== 'any' && !key.scopes.includes(wanted)) {
+        log.write('warn', 'api_key.scope_missing', 'an API key was used beyond its scopes', {
+          request_id: requester.requestId,
+          'client.address': requester.ip,
+          'api_key.id': key.id,
+          reason: wanted,
+        });
         throw new Refusal('insufficient_scope', {
           detail: `The API key lacks the scope ${wanted}.`,
         });

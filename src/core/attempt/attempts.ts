@@ -7,7 +7,7 @@
  * longer, up to an hour. A device that signed in before has a counter of its own, so that strangers
  * who use up the account's counter don't keep its owner out (L02).
  */
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, sql } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -56,6 +56,19 @@ export interface MadeAttempt<T> {
   readonly forget: Statement;
 }
 
+/** A counter as operators see it. */
+export interface AttemptCounter {
+  readonly purpose: AttemptPurpose;
+  readonly scope: AttemptScope['kind'];
+  readonly failures: number;
+  /** Wall-clock milliseconds. */
+  readonly lastAt: number;
+  /** Until when attempts are refused; null when the next one may be made. */
+  readonly blockedUntil: number | null;
+  /** Whether it stays so until an operator, or a success elsewhere, clears it. */
+  readonly isLocked: boolean;
+}
+
 export interface Attempts {
   /**
    * Counts an attempt, makes it, and gives it back when nothing was looked at (too busy, the caller
@@ -73,9 +86,25 @@ export interface Attempts {
   forgetPurpose(userId: string, purpose: AttemptPurpose): Statement;
   /** The statement that clears what an operator's unlock clears. */
   forgetAll(userId: string): Statement;
+  /** The counters that protect an account, the last failure first. */
+  ofUser(userId: string): Promise<readonly AttemptCounter[]>;
   /** A real write of one row: lock, room and flush, all that a sign-in needs. */
   probe(): Statement;
 }
+
+const byOwner = prepare(
+  query
+    .select({
+      purpose: attempt.purpose,
+      scopeKind: attempt.scopeKind,
+      failures: attempt.failures,
+      lastAt: attempt.lastAt,
+      blockedUntil: attempt.blockedUntil,
+    })
+    .from(attempt)
+    .where(eq(attempt.ownerUserId, given('userId')))
+    .orderBy(desc(attempt.lastAt)),
+);
 
 /** Refusals that say that the secret was looked at and is wrong. */
 const WRONG: ReadonlySet<RefusalCode> = new Set(['invalid_credentials', 'invalid_code']);
@@ -232,6 +261,17 @@ export function createAttempts(
     },
     forgetPurpose: (userId, purpose) => forgetOfPurpose({ userId, purpose }),
     forgetAll: (userId) => forgetOfUser({ userId }),
+    ofUser: async (userId) => {
+      const now = clock.now();
+      const rows = await db.read(byOwner({ userId }));
+      return rows.flatMap(({ purpose: name, scopeKind, blockedUntil, ...row }) => {
+        const purpose = PURPOSE_NAMES.find((known) => known === name);
+        if (purpose === undefined) return [];
+        const isLocked = PURPOSES[purpose].locks && row.failures >= limits.maxFailures;
+        const until = blockedUntil > now ? blockedUntil : null;
+        return [{ ...row, purpose, scope: scopeKind, blockedUntil: until, isLocked }];
+      });
+    },
     probe: () => probeRow({ now: clock.now() }),
   };
 }

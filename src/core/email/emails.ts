@@ -20,6 +20,8 @@ export interface Notice {
   /** The verified address; null sends nothing. */
   readonly to: string | null;
   readonly values?: TemplateValues;
+  /** After this it is not sent any more, milliseconds; three days if it isn't said. */
+  readonly ttlMs?: number;
 }
 
 export interface RequestedEmail {
@@ -51,6 +53,8 @@ export interface Emails {
     context: Context,
     email: RequestedEmail,
   ): { readonly id: string; readonly statement: Statement };
+  /** A keyed hash of an address: by it the outbox finds what waits for one. */
+  keyOf(address: string): string;
   /** The statements that erase what still waits for a verified address. */
   forget(address: string | null): readonly Statement[];
 }
@@ -73,8 +77,8 @@ export function createEmails({ clock, newId, limits, ...keys }: EmailDeps): Emai
     values: { locale: requester.locale ?? 'en', ...values },
     ttlMs,
   });
-  const noticeOf = (context: Context, to: string, { template, values = {} }: Notice): NewEmail =>
-    email(context, { template, to, values, ttlMs: NOTICE_TTL_MS });
+  const noticeOf = (context: Context, to: string, notice: Notice): NewEmail =>
+    email(context, { values: {}, ttlMs: NOTICE_TTL_MS, ...notice, to });
   return {
     notify: (context, notice) =>
       notice.to === null ? [] : [insertNotice(keys, noticeOf(context, notice.to, notice))],
@@ -87,6 +91,7 @@ export function createEmails({ clock, newId, limits, ...keys }: EmailDeps): Emai
       const request = { ...requested, network: emailNetworkOf(context.requester) };
       return { id: made.id, statement: insertRequested(keys, limits, request, made) };
     },
+    keyOf: (address) => recipientKey(keys.derivedKey, address),
     forget: (address) =>
       address === null
         ? []

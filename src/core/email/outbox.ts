@@ -196,6 +196,23 @@ export async function listOutbox(db: Database): Promise<OutboxEntry[]> {
   return db.read(list());
 }
 
+const waitingFor = prepare(
+  query
+    .select(entryColumns)
+    .from(outbox)
+    .where(and(eq(outbox.recipientKey, given('recipientKey')), unsent))
+    .orderBy(outbox.createdAt, outbox.id)
+    .limit(LISTED),
+);
+
+/** What waits or was given up for one address, by its {@link Emails.keyOf}. */
+export async function listWaiting(
+  db: Pick<Database, 'read'>,
+  recipientKey: string,
+): Promise<readonly OutboxEntry[]> {
+  return db.read(waitingFor({ recipientKey }));
+}
+
 const retry = prepare(
   query
     .update(outbox)

@@ -3,6 +3,7 @@ export const TEMPLATES = [
   'verify_registration',
   'account_exists',
   'verify_address',
+  'invitation',
   'reset_password',
   'password_changed',
   'address_change_requested',

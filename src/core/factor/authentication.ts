@@ -13,6 +13,7 @@ import type { Commit } from '../commit.ts';
 import type { Context } from '../context.ts';
 import { CODE_TTL_MS } from '../one-time/one-time.ts';
 import { insertOneTimeFor, newToken } from '../one-time/issue.ts';
+import type { NewOneTime } from '../one-time/issue.ts';
 import type { SendResetLink } from '../password/reset-link.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { CHALLENGE_TTL_SECONDS } from '../token/challenge-token.ts';
@@ -147,7 +148,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
       });
     }
     const token = newToken(random);
-    const reset = insertOneTimeFor(user, {
+    const link: NewOneTime = {
       id: newId(),
       purpose: 'password_reset',
       userId: user.id,
@@ -157,7 +158,8 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
       payloadSealed: null,
       now: clock.now(),
       ttlMs: CODE_TTL_MS,
-    });
+    };
+    const reset = insertOneTimeFor(user, link, 'invalid_credentials');
     await commit(context, [...effects, reset]);
     return new Refusal('password_change_required', {
       members: { reset_token: token, expires_in: CODE_TTL_MS / 1000 },

@@ -67,6 +67,8 @@ export interface Factor<Answer = unknown> extends FactorRecords {
    * code, a password) only answers that question.
    */
   readonly demandsSecond: boolean;
+  /** Whether a sign-in can begin with it; without one that does, nobody can sign in. */
+  readonly comesFirst?: true;
   /** Which attempt counter it uses; factors that can't be guessed have one of their own. */
   readonly attemptPurpose: AttemptPurpose;
   /** Whether this user has it. */

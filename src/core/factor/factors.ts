@@ -239,6 +239,8 @@ export function createFactors(deps: FactorsDeps): Factors {
           },
         }),
       ]);
+      const message = 'an operator removed every second factor of a user';
+      context.log.write('info', 'factor.all_removed', message, { 'user.id': user.id });
     },
   };
 }

@@ -8,6 +8,7 @@ import { hashSecret, randomToken } from '../../crypto/secret.ts';
 import type { Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { Random } from '../../lib/id.ts';
+import type { RefusalCode } from '../../refusal.ts';
 import { outbox } from '../email/tables.ts';
 import { guarded } from '../guards.ts';
 import { user } from '../user/tables.ts';
@@ -171,12 +172,16 @@ const insertInState = prepare(
 );
 
 /**
- * The statement that issues a link that no email carries, only while its user is in the state that
- * was verified; else `invalid_credentials`.
+ * The statement that issues a link whose email is under no limit, or that no email carries, only
+ * while its user is in the state that was read; else refused with `code`.
  */
-export function insertOneTimeFor({ id: userId, epoch }: User, values: NewOneTime): Statement {
+export function insertOneTimeFor(
+  { id: userId, epoch }: Pick<User, 'id' | 'epoch'>,
+  values: NewOneTime,
+  code: RefusalCode,
+): Statement {
   const statement = insertInState({ ...valuesOf(values), userId, epoch });
-  return guarded(statement, 'invalid_credentials');
+  return guarded(statement, code);
 }
 
 /** A link's token: 256 random bits. */

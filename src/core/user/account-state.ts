@@ -1,5 +1,5 @@
 /** What an operator does to an account; it holds at once for every process on the database. */
-import type { Database } from '../../db/database.ts';
+import type { Database, Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { isId } from '../../lib/id.ts';
 import type { Attempts } from '../attempt/attempts.ts';
@@ -48,32 +48,54 @@ export interface AccountStateDeps {
   readonly attempts: Pick<Attempts, 'forgetAll'>;
 }
 
+/** The acts as events of the log. */
+const EVENTS = {
+  disable: { event: 'user.disabled', message: 'an account was disabled by an operator' },
+  enable: { event: 'user.enabled', message: 'an account was enabled by an operator' },
+  unlock: { event: 'user.unlocked', message: 'failed attempts were forgotten by an operator' },
+  expirePassword: { event: 'password.expired', message: 'an operator demanded a new password' },
+  renewGrace: {
+    event: 'factor.grace_renewed',
+    message: 'an operator gave more time to enrol a second factor',
+  },
+  signOut: {
+    event: 'user.signed_out',
+    message: 'every session of a user was ended by an operator',
+  },
+} as const;
+
 export function createAccountState({ clock, commit, attempts }: AccountStateDeps): AccountState {
+  const note = ({ log }: Context, act: keyof AccountState, userId: string): void => {
+    const { event, message } = EVENTS[act];
+    log.write('info', event, message, { 'user.id': userId });
+  };
   return {
     disable: async (context, userId) => {
-      const now = clock.now();
-      const disabled = disableUser(userId, now);
-      const ended = endSessions({ kind: 'all', userId }, 'user_disabled', now);
-      const done = await commit(context, [disabled, voidOneTimes(userId, now), ...ended]);
-      return done.rowsOf(disabled).length > 0;
+      const disabling = disableStatements(userId, clock.now());
+      const done = await commit(context, disabling);
+      const isDone = done.rowsOf(disabling[0]).length > 0;
+      if (isDone) note(context, 'disable', userId);
+      return isDone;
     },
     enable: async (context, userId) => {
       const enabled = enableUser(userId, clock.now());
       const done = await commit(context, [enabled, attempts.forgetAll(userId)]);
-      return done.rowsOf(enabled).length > 0;
+      const isDone = done.rowsOf(enabled).length > 0;
+      if (isDone) note(context, 'enable', userId);
+      return isDone;
     },
-    unlock: async (context, userId) => void (await commit(context, [attempts.forgetAll(userId)])),
+    unlock: async (context, userId) => {
+      await commit(context, [attempts.forgetAll(userId)]);
+      note(context, 'unlock', userId);
+    },
     expirePassword: async (context, userId) => {
-      const now = clock.now();
-      await commit(context, [
-        demandPasswordChange(userId, now),
-        advanceEpoch(userId, now),
-        voidOneTimes(userId, now),
-        ...endSessions({ kind: 'all', userId }, 'operator', now),
-      ]);
+      await commit(context, expirePassword(userId, clock.now()));
+      note(context, 'expirePassword', userId);
     },
-    renewGrace: async (context, userId) =>
-      void (await commit(context, [forgetEnrolmentGrace(userId)])),
+    renewGrace: async (context, userId) => {
+      await commit(context, [forgetEnrolmentGrace(userId)]);
+      note(context, 'renewGrace', userId);
+    },
     signOut: async (context, userId) => {
       const now = clock.now();
       const ended = endSessions({ kind: 'all', userId }, 'operator', now);
@@ -82,7 +104,27 @@ export function createAccountState({ clock, commit, attempts }: AccountStateDeps
         voidOneTimes(userId, now),
         ...ended,
       ]);
+      note(context, 'signOut', userId);
       return done.rowsOf(ended[0]).length;
     },
   };
+}
+
+/** The statements that disable a user and end every session; the first yields a row if one did. */
+export function disableStatements(
+  userId: string,
+  now: number,
+): readonly [disabled: Statement<{ id: string }>, ...Statement[]] {
+  const ended = endSessions({ kind: 'all', userId }, 'user_disabled', now);
+  return [disableUser(userId, now), voidOneTimes(userId, now), ...ended];
+}
+
+/** The statements that demand a new password at the next sign-in (N1); every session ends. */
+export function expirePassword(userId: string, now: number): readonly Statement[] {
+  return [
+    demandPasswordChange(userId, now),
+    advanceEpoch(userId, now),
+    voidOneTimes(userId, now),
+    ...endSessions({ kind: 'all', userId }, 'operator', now),
+  ];
 }

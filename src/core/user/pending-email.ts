@@ -6,6 +6,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
+import type { RefusalCode } from '../../refusal.ts';
 import { guarded, unique } from '../guards.ts';
 import { user } from './tables.ts';
 import { isEnabledUser, touched } from './user.ts';
@@ -55,13 +56,12 @@ const verify = prepare(
 );
 
 /**
- * The statement that makes the pending address the verified one; refused with `invalid_code` when
- * another address is pending by now, or somebody else verified this one first.
+ * The statement that makes the pending address the verified one; refused with `code` when another
+ * address is pending by now, or somebody else verified this one first.
  */
-export function verifyPendingEmail(values: {
-  readonly id: string;
-  readonly canonical: string;
-  readonly now: number;
-}): Statement {
-  return unique(guarded(verify({ ...values }), 'invalid_code'), 'invalid_code');
+export function verifyPendingEmail(
+  values: { readonly id: string; readonly canonical: string; readonly now: number },
+  code: RefusalCode,
+): Statement {
+  return unique(guarded(verify({ ...values }), code), code);
 }

@@ -43,6 +43,11 @@ function canonicalUsername(text: string): string | null {
   return [...name].length <= MAX_USERNAME_CODE_POINTS ? name : null;
 }
 
+/** The beginning of canonical names, as the beginning of a name folds. */
+export function canonicalPrefix(text: string): string {
+  return foldCase(text.normalize('NFKC')).normalize('NFKC');
+}
+
 /** What somebody typed to sign in. `unknown` is no name at all, but costs and answers the same. */
 export type SignInName =
   | { kind: 'username' | 'email'; canonical: string }

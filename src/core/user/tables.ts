@@ -1,4 +1,5 @@
 /** The table of users. */
+import { sql } from 'drizzle-orm';
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import type { JsonObject } from '../../lib/json.ts';
 
@@ -20,6 +21,8 @@ export const user = sqliteTable(
     emailCanonical: text('email_canonical'),
     pendingEmail: text('pending_email'),
     pendingEmailCanonical: text('pending_email_canonical'),
+    /** What another system calls the account: imports and syncs find it again by this. */
+    externalId: text('external_id'),
     displayName: text('display_name'),
     userMetadata: text('user_metadata', { mode: 'json' }).$type<JsonObject>().notNull().default({}),
     /** Claims that an administrator adds to the user's access tokens. */
@@ -41,5 +44,7 @@ export const user = sqliteTable(
     uniqueIndex('user_username_canonical').on(table.usernameCanonical),
     uniqueIndex('user_email_canonical').on(table.emailCanonical),
     index('user_pending_email').on(table.pendingEmailCanonical),
+    uniqueIndex('user_external_id').on(table.externalId),
+    index('user_disabled').on(table.id).where(sql`disabled_at IS NOT NULL`),
   ],
 );

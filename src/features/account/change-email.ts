@@ -10,8 +10,8 @@ import { demandEmail } from '../../core/user/sign-in-name.ts';
 import { setPendingEmail } from '../../core/user/pending-email.ts';
 import type { User } from '../../core/user/user.ts';
 import { canonicalEmail } from '../../lib/email-address.ts';
-import { PURPOSE, addressCode } from './address-code.ts';
-import type { AddressSettings } from './address-code.ts';
+import { ADDRESS_CODE, addressCode } from '../../core/one-time/address-code.ts';
+import type { AddressSettings } from '../../core/one-time/address-code.ts';
 import { profileStatement, userAfterChange } from './change-profile.ts';
 import type { ProfileChange } from './change-profile.ts';
 
@@ -34,13 +34,14 @@ export function changeEmail(kernel: Kernel, settings: AddressSettings) {
     const { id } = user;
     const now = kernel.clock.now();
     const changed = profileStatement(kernel, context, profile);
-    const voided = keepNewest({ userId: id, purpose: PURPOSE, keep: 0, now });
+    const voided = keepNewest({ userId: id, purpose: ADDRESS_CODE, keep: 0, now });
     if (user.email !== null && canonicalEmail(user.email) === canonical) {
       const none = { id, pendingEmail: null, pendingEmailCanonical: null, now };
       await commit(context, [changed, setPendingEmail(none), voided]);
       return userAfterChange(db, id);
     }
     const { statements } = await addressCode(kernel, context, settings, {
+      userId: id,
       address: email,
       canonical,
     });

@@ -6,7 +6,7 @@ import { metadata, nameText, shortCodeText, text } from '../../http/fields.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { UserReply, userReply } from '../../http/schemas.ts';
-import type { AddressSettings } from './address-code.ts';
+import type { AddressSettings } from '../../core/one-time/address-code.ts';
 import { changeEmail } from './change-email.ts';
 import { changeProfile } from './change-profile.ts';
 import { deleteAccount } from './delete-account.ts';

@@ -13,8 +13,8 @@ import type { User } from '../../core/user/user.ts';
 import type { Statement } from '../../db/database.ts';
 import { canonicalEmail } from '../../lib/email-address.ts';
 import { Refusal } from '../../refusal.ts';
-import { PURPOSE, addressCode } from './address-code.ts';
-import type { AddressSettings } from './address-code.ts';
+import { ADDRESS_CODE, addressCode } from '../../core/one-time/address-code.ts';
+import type { AddressSettings } from '../../core/one-time/address-code.ts';
 import { userAfterChange } from './change-profile.ts';
 
 /**
@@ -26,7 +26,11 @@ export function resendEmailCode(kernel: Kernel, settings: AddressSettings) {
     const { pendingEmail: address } = context.principal.user;
     const canonical = address === null ? null : canonicalEmail(address);
     if (address === null || canonical === null) return;
-    const { statements } = await addressCode(kernel, context, settings, { address, canonical });
+    const { statements } = await addressCode(kernel, context, settings, {
+      userId: context.principal.user.id,
+      address,
+      canonical,
+    });
     await kernel.commit(context, statements);
   };
 }
@@ -44,8 +48,8 @@ export function verifyEmail(kernel: Kernel) {
   /** @throws {Refusal} invalid_code */
   const look = async (context: PrincipalContext, code: string): Promise<OneTime> => {
     const { id } = context.principal.user;
-    const newest = await oneTimes.findLatest(PURPOSE, id);
-    const tried = newest === null ? null : await oneTimes.countTry(PURPOSE, newest.id);
+    const newest = await oneTimes.findLatest(ADDRESS_CODE, id);
+    const tried = newest === null ? null : await oneTimes.countTry(ADDRESS_CODE, newest.id);
     const job = hashJob(context, hashShare('email_code', id));
     try {
       const { ok } = await kernel.passwordHasher.verify(tried?.codeHash ?? null, code, job);
@@ -91,7 +95,7 @@ export function verifyEmail(kernel: Kernel) {
     const now = kernel.clock.now();
     await kernel.commit(context, [
       spendOneTime(verified.id, now, 'invalid_code'),
-      verifyPendingEmail({ id, canonical, now }),
+      verifyPendingEmail({ id, canonical, now }, 'invalid_code'),
       forget,
       forgetAddress,
       ...afterChange(context, now),

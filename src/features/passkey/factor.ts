@@ -100,6 +100,7 @@ export function passkeyFactor(kernel: PasskeyKernel): Factor<PasskeyAnswer> {
     ...passkeyRecords(kernel),
     kind: 'device',
     demandsSecond: true,
+    comesFirst: true,
     attemptPurpose: 'unguessable_factor',
     answer: PasskeyAnswer,
     enrolled: (userId) => hasPasskey(db, userId),

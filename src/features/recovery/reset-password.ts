@@ -6,7 +6,8 @@ import type { OneTime } from '../../core/one-time/one-time.ts';
 import { findPassword, setPassword } from '../../core/password/credential.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { findUserById, notePasswordSet } from '../../core/user/user.ts';
-import { dropPendingAddress } from '../../core/user/pending-email.ts';
+import { dropPendingAddress, verifyPendingEmail } from '../../core/user/pending-email.ts';
+import type { Statement } from '../../db/database.ts';
 import { Refusal } from '../../refusal.ts';
 
 /** A reset link that is still good. */
@@ -19,6 +20,13 @@ async function findReset({ oneTimes }: Kernel, token: string): Promise<LiveReset
   const reset = await oneTimes.findByToken('password_reset', token);
   if (reset === null || reset.userId === null) throw new Refusal('token_spent_or_expired');
   return { ...reset, userId: reset.userId };
+}
+
+/** An invitation came to the address that the account is for, so that using it verifies it. */
+function invitedAddress({ userId, subject }: LiveReset, now: number): readonly Statement[] {
+  if (subject === null) return [];
+  const address = { id: userId, canonical: subject, now };
+  return [verifyPendingEmail(address, 'token_spent_or_expired')];
 }
 
 /** Asks whether a link is still good. Its function throws {Refusal} token_spent_or_expired. */
@@ -60,6 +68,7 @@ export function resetPassword(kernel: Kernel) {
       setPassword({ userId, passwordHash, now }),
       notePasswordSet(userId, now),
       voidOneTimes(userId, now),
+      ...invitedAddress(reset, now),
       ...dropPendingAddress(user, now),
       kernel.attempts.forgetPurpose(userId, 'password'),
       ...sessions.end({ kind: 'all', userId }, 'password_changed'),

@@ -1,16 +1,16 @@
 /** The code that verifies a pending address: its row, and the email that carries it. */
-import type { PrincipalContext } from '../../core/context.ts';
-import { minutesText } from '../../core/email/emails.ts';
-import type { RequestedEmail } from '../../core/email/emails.ts';
-import type { Kernel } from '../../core/kernel.ts';
-import { insertOneTime, newCode } from '../../core/one-time/issue.ts';
-import type { NewOneTime } from '../../core/one-time/issue.ts';
-import { CODE_TTL_MS } from '../../core/one-time/one-time.ts';
-import { hashJob, hashShare } from '../../core/password/passwords.ts';
-import { findUserBySignInName } from '../../core/user/user.ts';
+import type { Context } from '../context.ts';
+import { minutesText } from '../email/emails.ts';
+import type { RequestedEmail } from '../email/emails.ts';
+import type { Kernel } from '../kernel.ts';
+import { insertOneTime, newCode } from './issue.ts';
+import type { NewOneTime } from './issue.ts';
+import { CODE_TTL_MS } from './one-time.ts';
+import { hashJob, hashShare } from '../password/passwords.ts';
+import { findUserBySignInName } from '../user/user.ts';
 import type { Statement } from '../../db/database.ts';
 
-export const PURPOSE = 'email_verification';
+export const ADDRESS_CODE = 'email_verification';
 
 export interface AddressSettings {
   /** The page where users enter the code. */
@@ -20,6 +20,8 @@ export interface AddressSettings {
 }
 
 export interface PendingAddress {
+  /** Whose it is going to be. */
+  readonly userId: string;
   /** As it was typed. */
   readonly address: string;
   readonly canonical: string;
@@ -33,16 +35,15 @@ export interface PendingAddress {
  */
 export async function addressCode(
   kernel: Kernel,
-  context: PrincipalContext,
+  context: Context,
   { verifyUrl, linkTtlMs }: AddressSettings,
-  { address, canonical }: PendingAddress,
+  { userId, address, canonical }: PendingAddress,
 ): Promise<{ readonly statements: readonly Statement[]; readonly issued: NewOneTime }> {
-  const { user } = context.principal;
   const code = newCode(kernel.random);
-  const job = hashJob(context, hashShare('email_code', user.id));
+  const job = hashJob(context, hashShare('email_code', userId));
   const codeHash = await kernel.passwordHasher.hash(code, job);
   const owner = await findUserBySignInName(kernel.db, { kind: 'email', canonical });
-  const isTaken = owner !== null && owner.id !== user.id;
+  const isTaken = owner !== null && owner.id !== userId;
   const content: Pick<RequestedEmail, 'template' | 'values'> = isTaken
     ? { template: 'account_exists', values: { link: verifyUrl } }
     : {
@@ -59,8 +60,8 @@ export async function addressCode(
   });
   const issued: NewOneTime = {
     id: kernel.newId(),
-    purpose: PURPOSE,
-    userId: user.id,
+    purpose: ADDRESS_CODE,
+    userId,
     subject: canonical,
     token: null,
     codeHash,

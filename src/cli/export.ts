@@ -1,0 +1,55 @@
+/** `postern export` and `postern user export`: users, and everything about one. */
+import { once } from 'node:events';
+import { operatorContext } from '../core/context.ts';
+import { exportUser, exportUsers, note } from '../features/admin/export-users.ts';
+import type { Hashes } from '../features/admin/export-users.ts';
+import { EXIT } from './exit.ts';
+import { NAME, counted, withUser } from './on-user.ts';
+import { operatorLog } from './operator-log.ts';
+import { withDatabase } from './state.ts';
+import type { Verb, VerbCall } from './verb.ts';
+
+const WITH_HASHES = {
+  flags: '--with-hashes',
+  sentence: 'with password hashes, as they are stored: keep the result like the database itself',
+};
+
+const hashesOf = (call: VerbCall): Hashes =>
+  call.has('with-hashes') ? 'with_hashes' : 'without_hashes';
+
+export const exportAll: Verb = {
+  name: 'export',
+  summary:
+    'Prints every account as a line of JSON (NDJSON), oldest first; without passwords and second factors.',
+  examples: ['postern export > users.ndjson', 'postern export --with-hashes | gzip > users.gz'],
+  options: [WITH_HASHES],
+  run: (call) =>
+    withDatabase(call, async (db) => {
+      const { stdout } = call.context;
+      const hashes = hashesOf(call);
+      let count = 0;
+      for await (const line of exportUsers(db, hashes)) {
+        count += 1;
+        // A reader that is slower than the database must not fill the memory.
+        if (!stdout.write(line)) await once(stdout, 'drain');
+      }
+      note(operatorContext(operatorLog(call.context)), hashes);
+      call.output.progress(counted(count, 'account'));
+      return EXIT.done;
+    }),
+};
+
+export const userExport: Verb = {
+  name: 'user export',
+  summary:
+    'Prints everything that is kept about the user of an account as JSON, for a data request; no secret is in it.',
+  examples: ['postern user export ada > ada.json', 'postern user export ada --with-hashes | jq'],
+  arguments: [NAME],
+  options: [WITH_HASHES],
+  run: (call) =>
+    withUser(call, null, async ({ kernel }, user) => {
+      const context = operatorContext(operatorLog(call.context));
+      const all = await exportUser(kernel)(context, user, hashesOf(call));
+      call.output.answer(JSON.stringify(all, null, 2));
+    }),
+};

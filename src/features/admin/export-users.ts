@@ -1,0 +1,104 @@
+/**
+ * Exports: everything about one person, for a data request; and all users, a line each, for another
+ * service. No secret is in either; password hashes only where somebody asks for them.
+ */
+import type { Context } from '../../core/context.ts';
+import type { Kernel } from '../../core/kernel.ts';
+import { amrOf } from '../../core/factor/presented.ts';
+import type { ListedUser } from '../../core/user/search.ts';
+import type { Database } from '../../db/database.ts';
+import { rfc3339 } from '../../http/fields.ts';
+import { userDetailReply } from './replies.ts';
+import { showUser } from './show-user.ts';
+import { exportPage, hashesOf, oneTimesOf, sessionsOf } from './store.ts';
+
+export type Hashes = 'with_hashes' | 'without_hashes';
+
+const time = (milliseconds: number | null): string | null =>
+  milliseconds === null ? null : rfc3339(milliseconds);
+
+/** Everything that is kept about one person, as JSON. */
+export function exportUser(kernel: Kernel) {
+  const { db, clock } = kernel;
+  const show = showUser(kernel);
+  return async (
+    context: Context,
+    user: ListedUser,
+    hashes: Hashes,
+  ): Promise<Record<string, unknown>> => {
+    const { sessions: _, ...detail } = userDetailReply(await show(context, user));
+    const userId = user.id;
+    const sessions = await db.read(sessionsOf({ userId }));
+    const links = await db.read(oneTimesOf({ userId }));
+    const own = hashes === 'with_hashes' ? await db.read(hashesOf({ userId })) : [];
+    note(context, hashes, userId);
+    return {
+      exported_at: rfc3339(clock.now()),
+      ...detail,
+      sessions: sessions.map((session) => ({
+        id: session.id,
+        created_at: rfc3339(session.createdAt),
+        last_used_at: rfc3339(session.lastUsedAt),
+        expires_at: rfc3339(session.expiresAt),
+        ended_at: time(session.endedAt),
+        end_reason: session.endReason,
+        ip: session.ip,
+        user_agent: session.userAgent,
+        amr: amrOf(session.factors),
+      })),
+      codes_and_links: links.map((link) => ({
+        purpose: link.purpose,
+        subject: link.subject,
+        attempts: link.attempts,
+        created_at: rfc3339(link.createdAt),
+        expires_at: rfc3339(link.expiresAt),
+        spent_at: time(link.spentAt),
+      })),
+      ...(hashes === 'with_hashes' ? { password_hash: own[0]?.passwordHash ?? null } : {}),
+    };
+  };
+}
+
+export function note({ log }: Context, hashes: Hashes, userId?: string): void {
+  const about = userId === undefined ? {} : { 'user.id': userId };
+  const message = userId === undefined ? 'all accounts were exported' : 'an account was exported';
+  log.write('info', 'user.exported', message, { ...about, reason: hashes });
+}
+
+/** Users of one read: what is in memory at a time. */
+const PAGE = 500;
+
+/** Every user as a line of NDJSON, oldest first; those who register meanwhile come last. */
+export async function* exportUsers(
+  db: Pick<Database, 'read'>,
+  hashes: Hashes,
+): AsyncGenerator<string> {
+  let after = '';
+  for (;;) {
+    const rows = await db.read(exportPage({ after, limit: PAGE }));
+    for (const { user, passwordHash } of rows) {
+      after = user.id;
+      const line = lineOf(user, hashes === 'with_hashes' ? { password_hash: passwordHash } : {});
+      yield `${JSON.stringify(line)}\n`;
+    }
+    if (rows.length < PAGE) return;
+  }
+}
+
+function lineOf(user: ListedUser, secrets: Record<string, unknown>): Record<string, unknown> {
+  return {
+    id: user.id,
+    external_id: user.externalId,
+    username: user.username,
+    email: user.email,
+    pending_email: user.pendingEmail,
+    display_name: user.displayName,
+    user_metadata: user.userMetadata,
+    claims: user.claims,
+    disabled_at: time(user.disabledAt),
+    password_change_required_at: time(user.passwordChangeRequiredAt),
+    created_at: rfc3339(user.createdAt),
+    updated_at: rfc3339(user.updatedAt),
+    ...secrets,
+  };
+}

@@ -1,0 +1,35 @@
+/**
+ * The OpenAPI document of administration: one of its own, so that the public one says nothing of
+ * it, served to API keys of the scope `admin` alone (docs/openapi-admin.json is the same).
+ */
+import * as z from 'zod';
+import { openapi } from './openapi.ts';
+import type { DocumentInfo } from './openapi.ts';
+import type { Json } from './openapi-components.ts';
+import { apiKey, route } from './route.ts';
+import type { AnyRoute } from './route.ts';
+
+/** The routes with one more that answers the document of all of them; none without any. */
+export function withAdminOpenapi(
+  routes: readonly AnyRoute[],
+  info: DocumentInfo,
+): readonly AnyRoute[] {
+  if (routes.length === 0) return [];
+  let made: Json | undefined;
+  const own: AnyRoute = route({
+    method: 'get',
+    path: '/admin/openapi.json',
+    tag: 'Administration',
+    summary: 'The OpenAPI document of administration',
+    security: apiKey('admin'),
+    status: 200,
+    reply: z.record(z.string(), z.unknown()),
+    problems: [],
+    handle: (): Json => {
+      made ??= openapi(all, { ...info, title: `${info.title}: administration` });
+      return made;
+    },
+  });
+  const all: readonly AnyRoute[] = [...routes, own];
+  return all;
+}
