@@ -72,7 +72,7 @@ function emailLine(email: Detail['waiting_emails'][number]): string {
   return `${letter} to ${recipient}, ${state === 'dead' ? 'given up' : 'waits'}, tried ${attempts}${why}`;
 }
 
-const field = (name: string, value: string): string => `${name.padEnd(15)}${value}`;
+const field = (name: string, value: string): string => `${name.padEnd(17)}${value}`;
 
 /** Lines of one kind: the name stands beside the first. */
 const several = (name: string, values: readonly string[]): readonly string[] =>
@@ -83,9 +83,6 @@ function linesOf(shown: ShownUser, detail: Detail): readonly string[] {
   const pending = user.pendingEmail === null ? [] : [`${user.pendingEmail} (unverified)`];
   const addresses = [...(user.email === null ? [] : [user.email]), ...pending];
   const changed = detail.password_changed_at;
-  const factors = Object.entries(detail.factors).flatMap(([name, value]) =>
-    isEmpty(value) ? [] : [`${name} ${JSON.stringify(value)}`],
-  );
   return [
     field('user', `${nameOf(user)} (${user.id})`),
     ...(user.externalId === null ? [] : [field('external id', user.externalId)]),
@@ -97,13 +94,10 @@ function linesOf(shown: ShownUser, detail: Detail): readonly string[] {
       obstacles.length === 0 ? ['nothing is in the way'] : obstacles.map((name) => HELP[name]),
     ),
     field('password', changed === null ? 'none' : `set ${seconds(changed)}`),
-    ...several('factors', factors),
+    field('factors', shown.enrolled.join(', ') || 'none'),
     field('claims', JSON.stringify(detail.claims)),
     ...several('sessions', detail.sessions.map(sessionLine)),
     ...several('failed attempts', detail.failed_attempts.map(attemptLine)),
     ...several('emails', detail.waiting_emails.map(emailLine)),
   ];
 }
-
-const isEmpty = (value: unknown): boolean =>
-  value === null || value === 0 || (Array.isArray(value) && value.length === 0);

@@ -29,6 +29,7 @@ describe('GET /admin/users/{id}: why somebody can not sign in', () => {
       obstacles: [],
       disabled: false,
       mfa_enabled: false,
+      enrolled_factors: ['password'],
       failed_attempts: [],
       waiting_emails: [],
       factors: { totp: null, passkeys: [], recovery_codes_left: 0 },

@@ -123,6 +123,7 @@ const detailShape = {
   password_changed_at: timestamp.nullable().meta({ description: 'Null: there is no password.' }),
   mfa_enabled: z.boolean(),
   mfa_due_at: timestamp.nullable(),
+  enrolled_factors: z.array(z.string()).readonly(),
   sessions: z.array(SessionOfUserReply),
   failed_attempts: z.array(FailedAttempts),
   waiting_emails: z.array(WaitingEmailReply),
@@ -142,6 +143,7 @@ export function userDetailReply(shown: ShownUser): z.input<ReturnType<typeof use
     password_changed_at: time(shown.passwordChangedAt),
     mfa_enabled: shown.hasSecondFactor,
     mfa_due_at: time(user.mfaDueAt),
+    enrolled_factors: shown.enrolled,
     factors,
     sessions: shown.sessions.map(sessionOfUserReply),
     failed_attempts: shown.counters.map((counter) => ({

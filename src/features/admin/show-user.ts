@@ -3,6 +3,7 @@ import type { AttemptCounter } from '../../core/attempt/attempts.ts';
 import type { Context } from '../../core/context.ts';
 import { listWaiting } from '../../core/email/outbox.ts';
 import type { OutboxEntry } from '../../core/email/outbox.ts';
+import type { Factor } from '../../core/factor/factor.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { findPassword } from '../../core/password/credential.ts';
 import type { Session } from '../../core/session/session.ts';
@@ -26,6 +27,8 @@ export interface ShownUser {
   /** Null when there is no password. */
   readonly passwordChangedAt: number | null;
   readonly hasSecondFactor: boolean;
+  /** The names of the factors that the user has. */
+  readonly enrolled: readonly string[];
   /** The listing of each factor, as GET /me/factors has it. */
   readonly factors: Readonly<Record<string, unknown>>;
   readonly sessions: readonly Session[];
@@ -60,14 +63,12 @@ async function factorListings(
   return Object.assign({}, ...listings);
 }
 
-/** Whether a sign-in can begin: with a password, or a passkey. */
-async function hasFirstFactor(
-  { factors }: Pick<Kernel, 'factors'>,
+async function enrolledFactors(
+  { factors: { active } }: Pick<Kernel, 'factors'>,
   userId: string,
-): Promise<boolean> {
-  const first = factors.active.filter(({ comesFirst }) => comesFirst === true);
-  const enrolled = await Promise.all(first.map((factor) => factor.enrolled(userId)));
-  return enrolled.includes(true);
+): Promise<readonly Factor[]> {
+  const enrolled = await Promise.all(active.map((factor) => factor.enrolled(userId)));
+  return active.filter((_, at) => enrolled[at] === true);
 }
 
 /** Counters that stand before a sign-in; others stand before a change. */
@@ -96,23 +97,24 @@ function obstaclesOf(
 
 /** Looks a user up in whole. */
 export function showUser(kernel: Kernel) {
-  const { db, attempts, sessions, factors, mfa, clock } = kernel;
+  const { db, attempts, sessions, mfa, clock } = kernel;
   return async (_context: Context, user: ListedUser): Promise<ShownUser> => {
     const { id } = user;
-    const [password, live, counters, emails, listings, hasSecondFactor] = await Promise.all([
+    const [password, live, counters, emails, listings, enrolled] = await Promise.all([
       findPassword(db, id),
       sessions.list(id),
       attempts.ofUser(id),
       waitingEmails(kernel, user),
       factorListings(kernel, user),
-      factors.hasSecond(id),
+      enrolledFactors(kernel, id),
     ]);
+    const hasSecondFactor = enrolled.some(({ demandsSecond }) => demandsSecond);
     const isDue = user.mfaDueAt !== null && user.mfaDueAt <= clock.now();
     const obstacles = obstaclesOf(
       { user, counters },
       {
         name: user.email === null && user.username === null,
-        factor: !(await hasFirstFactor(kernel, id)),
+        factor: !enrolled.some(({ comesFirst }) => comesFirst === true),
         enrolment: mfa.required === 'all' && !hasSecondFactor && isDue,
       },
     );
@@ -122,6 +124,7 @@ export function showUser(kernel: Kernel) {
       obstacles,
       passwordChangedAt,
       hasSecondFactor,
+      enrolled: enrolled.map(({ name }) => name),
       factors: listings,
       sessions: live,
       counters,
