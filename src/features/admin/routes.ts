@@ -43,7 +43,10 @@ const UserQuery = z.strictObject({
     description: 'Exactly this address: its owner first, then users who claim it.',
   }),
   external_id: externalId.optional(),
-  disabled: z.enum(['true', 'false']).optional(),
+  disabled: z
+    .enum(['true', 'false'])
+    .optional()
+    .meta({ description: 'Only disabled users, or only others.' }),
   limit,
   cursor: z.string().max(1_024).optional().meta({ description: 'next_cursor of the page before.' }),
 });
