@@ -126,6 +126,8 @@ for (let from = 0; from < users; from += 5_000) {
   db.exec('COMMIT');
 }
 db.close();
+// Idle for longer than a connection is kept.
+agent.destroy();
 
 /** The cursor half way through a search. */
 const half = Math.floor(users / 2);

@@ -51,7 +51,7 @@ export const TEXTS: Readonly<Record<TemplateName, EmailText>> = {
       '[Choose a password]({{link}})',
       'If the link does not open, copy this code to where you are asked for it:',
       '{{token}}',
-      '> If you did not expect this, ignore this email: nobody can sign in to the account without it. Do not pass the link or the code on.',
+      '> If you are not the one whom this is for, ignore this email: nobody can sign in to the account without it. Do not pass the link or the code on.',
     ],
   },
   reset_password: {

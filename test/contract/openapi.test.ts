@@ -187,8 +187,8 @@ describe('a front-end that calls for its users', () => {
 });
 
 describe('a feature that is off', () => {
-  // The keys themselves are the command line's.
-  test.each(features.map(({ name }) => name).filter((name) => name !== 'api-key'))(
+  // Keys are the command line's alone, and administration has a document of its own.
+  test.each(features.map(({ name }) => name).filter((name) => !/^(?:api-key|admin)$/.test(name)))(
     '%s: no path in the document, 404 at each, and the others as before',
     async (name) => {
       const own = await createTestApp({

@@ -49,7 +49,7 @@ const BILLING = 'https://billing.example.com';
 let app: TestApp;
 let closed: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ config: `[audiences."${BILLING}"]\n` });
+  app = await createTestApp({ config: `[audiences."${BILLING}"]\n[admin]\nenabled = true\n` });
   closed = await createTestApp({
     config:
       '[registration]\nenabled = false\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n',
@@ -80,6 +80,13 @@ async function bytes(url: string, sent: string): Promise<Reply> {
   return { status, headers: new Headers(headers), body: JSON.parse(body) };
 }
 const refresh = (token: string) => app.call('POST', '/refresh', { body: { refresh_token: token } });
+
+/** Calls with a key of the scope admin. */
+const adminOf = async (name: string) => {
+  const { basic: headers } = await makeKey(app, name, { scopes: ['admin'] });
+  return (method: string, path: string, body?: object) =>
+    app.call(method, path, { headers, ...(body === undefined ? {} : { body }) });
+};
 
 /** How each code comes about. A code that stands in the catalogue and not here fails the test. */
 const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
@@ -113,6 +120,24 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
   insufficient_scope: async () => {
     const { basic } = await makeKey(app, 'events', { scopes: ['events'] });
     return postForm(app, '/introspect', { token: 'x' }, basic);
+  },
+  email_taken: async () => {
+    const admin = await adminOf('email-taken');
+    const email = 'taken@example.com';
+    const made = await admin('POST', '/admin/users', { username: 'email-taken' });
+    const change = { email, email_verified: true };
+    await admin('PATCH', `/admin/users/${made.body.id}`, change);
+    return admin('POST', '/admin/users', { email });
+  },
+  external_id_taken: async () => {
+    const admin = await adminOf('external-id-taken');
+    await admin('POST', '/admin/users', { username: 'sync-a', external_id: 'sync' });
+    return admin('POST', '/admin/users', { username: 'sync-b', external_id: 'sync' });
+  },
+  no_verified_address: async () => {
+    const { userId } = await app.register();
+    const admin = await adminOf('no-verified-address');
+    return admin('POST', `/admin/users/${userId}/password-reset`);
   },
   unauthorized_client: async () => {
     const { basic } = await makeKey(app, 'without-audiences');
