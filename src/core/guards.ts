@@ -10,5 +10,5 @@ export function guarded<Row>(statement: Statement<Row>, code: RefusalCode): Stat
 
 /** A statement whose list is refused with this code when a UNIQUE constraint refuses it. */
 export function unique<Row>(statement: Statement<Row>, code: RefusalCode): Statement<Row> {
-  return { ...statement, conflict: code };
+  return { conflict: code, ...statement };
 }
