@@ -19,7 +19,7 @@ const HTTP = [
 const SLOW = [
   'test/**/*.slow.test.ts',
   'test/e2e/**/*.test.ts',
-  'test/faults/{crash,disk,mail-crash,mfa-crash,timing}.test.ts',
+  'test/faults/{crash,disk,mail-crash,mfa-crash,migrate-crash,timing}.test.ts',
 ];
 
 export default defineConfig({

@@ -146,12 +146,26 @@ export function cpuOf(pid) {
  * @param {number} pid
  */
 export function rssOf(pid) {
+  return statusOf(pid, 'VmRSS');
+}
+
+/**
+ * The part of it that no file backs, in MB: what the process alone occupies.
+ *
+ * @param {number} pid
+ */
+export function anonymousOf(pid) {
+  return statusOf(pid, 'RssAnon');
+}
+
+/**
+ * @param {number} pid
+ * @param {string} name
+ */
+function statusOf(pid, name) {
   try {
-    return (
-      (Number(/^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) *
-        1024) /
-      1e6
-    );
+    const text = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return (Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm').exec(text)?.[1]) * 1024) / 1e6;
   } catch {
     return NaN;
   }

@@ -2,11 +2,11 @@
  * What one round measures, for each group of bars: the variants in turn, the one that they are
  * measured against before and after.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { startBetterAuth } from './better-auth.mjs';
-import { CAN_PIN, cpuOf, pin, rssOf, startChild } from './jobs.mjs';
+import { CAN_PIN, anonymousOf, cpuOf, pin, rssOf, startChild } from './jobs.mjs';
 import { formText, requestText } from './request.mjs';
 import {
   AUDIENCE,
@@ -29,7 +29,9 @@ const IN_FLIGHT = 64;
 const PROBE = { connections: 16, rate: 200 };
 /** A disk that flushes late, by strace. */
 const SLOW_DISK = { flushMs: 5, sessions: 64, verifyRate: 500 };
-const MS = { http: 1_500, hashing: 4_000, raw: 2_000, writes: 1_000, settle: 1_000, memory: 200 };
+const MS = { http: 1_500, hashing: 4_000, raw: 2_000, writes: 1_000, idle: 32_000, memory: 200 };
+/** Measured beside the bundle where it was built: `npm run build:binary`. */
+const BINARY = 'dist/postern';
 
 /**
  * @typedef {object} Measured
@@ -40,6 +42,33 @@ const MS = { http: 1_500, hashing: 4_000, raw: 2_000, writes: 1_000, settle: 1_0
  * @typedef {import('./load.mjs').Flow} Flow
  * @typedef {import('./load.mjs').LoadResult} LoadResult
  */
+
+/**
+ * Starts a program on a new database three times and once more on the first, which then rests until
+ * its threads have ended.
+ *
+ * @param {string} program
+ * @param {string} folder
+ */
+async function startAndRest(program, folder) {
+  const state = mkdtempSync(join(folder, 'start-'));
+  const startMs = [];
+  for (const cwd of [state, mkdtempSync(`${state}-`), mkdtempSync(`${state}-`)]) {
+    const service = await startService({ program, folder: cwd });
+    startMs.push(service.startMs);
+    await service.stop();
+  }
+  const again = await startService({ program, folder: state });
+  await wait(MS.idle);
+  const measured = {
+    startMs,
+    againMs: again.startMs,
+    rss: rssOf(again.pid),
+    anonymous: anonymousOf(again.pid),
+  };
+  await again.stop();
+  return measured;
+}
 
 /**
  * Starts everything that is measured.
@@ -324,20 +353,23 @@ export async function createBench({ folder, program, groups }) {
     },
 
     async start() {
-      const state = mkdtempSync(join(folder, 'start-'));
-      mkdirSync(state, { recursive: true });
-      const first = await startService({ program, folder: state });
-      await first.stop();
-      const again = await startService({ program, folder: state });
-      await wait(MS.settle);
-      const rssIdle = rssOf(again.pid);
-      await again.stop();
-      rmSync(state, { recursive: true });
-      const other = await startService({ program, folder: mkdtempSync(join(folder, 'start-')) });
-      await other.stop();
+      const bundle = await startAndRest(program, folder);
+      const binary = existsSync(BINARY) ? await startAndRest(BINARY, folder) : undefined;
+      const again = 'spawn to first answer on a database that is there, ms';
       return {
-        bars: { start: [first.startMs, other.startMs], rssIdle },
-        detail: { 'spawn to first answer on a database that is there, ms': again.startMs },
+        bars: {
+          start: bundle.startMs,
+          rssIdle: bundle.rss,
+          ...(binary && { startBinary: binary.startMs, rssIdleBinary: binary.rss }),
+        },
+        detail: {
+          [`${again}`]: bundle.againMs,
+          'private memory idle, MB': bundle.anonymous,
+          ...(binary && {
+            [`binary: ${again}`]: binary.againMs,
+            'binary: private memory idle, MB': binary.anonymous,
+          }),
+        },
       };
     },
 

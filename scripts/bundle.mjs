@@ -1,6 +1,6 @@
 /**
- * What the program is bundled from: `postern.mjs` and beside it the entries of the threads and the list
- * of common passwords. The native addons stay outside; they are found in node_modules.
+ * What the program is bundled from: `postern.mjs`, which starts `postern-program.mjs`, and beside them
+ * the entries of the threads and the list of common passwords. The native addons stay outside; they are found in node_modules.
  */
 import { copyFileSync, readFileSync } from 'node:fs';
 
@@ -26,7 +26,7 @@ export function bundles(outdir) {
   return [
     {
       ...common,
-      entryPoints: { postern: 'src/main.ts' },
+      entryPoints: { 'postern-program': 'src/main.ts' },
       outdir,
       // What is imported when it is needed (SMTP, WebAuthn) lies beside: half of the text, which an
       // idle process need not hold.
@@ -54,5 +54,6 @@ export function bundles(outdir) {
 
 /** @param {string} outdir */
 export function copyAssets(outdir) {
+  copyFileSync('packaging/start.mjs', `${outdir}/postern.mjs`);
   copyFileSync('src/core/password/common-passwords.bin', `${outdir}/common-passwords.bin`);
 }

@@ -51,7 +51,7 @@ const restarting = {
 const [program] = bundles(OUTDIR);
 const watching = await context({
   ...program,
-  entryPoints: { postern: 'src/main.ts', 'hash-lane': 'src/crypto/hash-lane.mjs' },
+  entryPoints: { 'postern-program': 'src/main.ts', 'hash-lane': 'src/crypto/hash-lane.mjs' },
   sourcemap: 'linked',
   plugins: [restarting],
 });

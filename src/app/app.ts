@@ -3,6 +3,8 @@ import { ConfigRefused } from '../config/fault.ts';
 import type { Config } from '../config/schema.ts';
 import { coreSweeps } from '../core/housekeeping.ts';
 import type { Kernel } from '../core/kernel.ts';
+import type { SealedColumn } from '../core/sealed-value/reseal.ts';
+import { coreSealedColumns } from '../core/sealed-value/core-columns.ts';
 import type { ScheduledSweep } from '../core/sweep.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { Courier } from '../delivery/courier.ts';
@@ -22,6 +24,8 @@ export interface RunningApp {
   readonly routes: readonly AnyRoute[];
   /** What housekeeping removes, of core and of the features. */
   readonly sweeps: readonly ScheduledSweep[];
+  /** Every column of sealed values. */
+  readonly sealed: readonly SealedColumn[];
   /** Waits for work that is under way and ends the threads; the database stays open. */
   close(): Promise<void>;
 }
@@ -105,6 +109,7 @@ export async function createApp(
     kernel,
     routes: parts.flatMap(({ routes }) => routes?.() ?? []),
     sweeps,
+    sealed: [...coreSealedColumns, ...parts.flatMap((part) => part.sealed ?? [])],
     close: async () => {
       stopBackground();
       await courier?.close();

@@ -116,7 +116,30 @@ export interface KernelOptions {
 export async function createKernel(
   config: Config,
   edge: Edge,
-  { tokenTypes, wakeCourier }: KernelOptions,
+  options: KernelOptions,
+): Promise<BuiltKernel> {
+  const passwordHasher = createHasher(config, edge);
+  try {
+    // One lane shows that they can load, while the rest is built; the others wait for work.
+    const [built] = await Promise.all([
+      buildKernel(config, edge, { ...options, passwordHasher }),
+      passwordHasher.ready(1),
+    ]);
+    return built;
+  } catch (error) {
+    await passwordHasher.close();
+    throw error;
+  }
+}
+
+async function buildKernel(
+  config: Config,
+  edge: Edge,
+  {
+    tokenTypes,
+    wakeCourier,
+    passwordHasher,
+  }: KernelOptions & { readonly passwordHasher: PasswordHasher },
 ): Promise<BuiltKernel> {
   const { db, clock, random, log, metrics = NO_METRICS } = edge;
   const { storage = createStorage({ clock, log }) } = edge;
@@ -180,8 +203,6 @@ export async function createKernel(
     audiences,
     statusLists,
   });
-  const passwordHasher = createHasher(config, edge);
-  await passwordHasher.ready();
   const freshForMs = config.sessions.fresh_for;
   const shared = {
     clock,

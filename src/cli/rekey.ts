@@ -1,4 +1,7 @@
-/** `postern rekey`: the database under another encryption key, or under its first one. */
+/**
+ * `postern rekey`: the database under another encryption key, or under its first one; stored secrets
+ * under another key-encryption key.
+ */
 import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readSecretText } from '../lib/secret-text.ts';
@@ -11,6 +14,7 @@ import { CliRefusal, EXIT, usageRefusal } from './exit.ts';
 import { giveToOwner } from './give-to-owner.ts';
 import { loadConfig } from './load-config.ts';
 import { createProgress } from './progress.ts';
+import { reseal } from './reseal.ts';
 import { refusing } from './state.ts';
 import { workFolder } from './work-folder.ts';
 import type { Verb, VerbCall } from './verb.ts';
@@ -20,17 +24,24 @@ const MIN_KEY_BYTES = 16;
 export const rekey: Verb = {
   name: 'rekey',
   summary:
-    'Encrypts the database with another key, or for the first time; the service must not run.',
+    'Encrypts the database with another key (the service must not run), or seals its secrets with another.',
   examples: [
     'postern rekey --new-key-file /etc/postern/database-key.new',
-    'postern rekey --decrypt --yes',
+    'postern rekey --key-encryption-key',
   ],
   options: [
     { flags: '--new-key-file <file>', sentence: 'holds the new database.encryption_key' },
     { flags: '--decrypt', sentence: 'store it without a key instead' },
+    {
+      flags: '--key-encryption-key',
+      sentence:
+        'instead, seal every stored secret with secrets.key_encryption_key; its former value is in secrets.previous_key_encryption_keys',
+    },
     { flags: '--yes', sentence: 'skip the confirmation' },
   ],
   run: async (call) => {
+    demandOneWay(call);
+    if (call.has('key-encryption-key')) return reseal(call);
     const { config } = loadConfig(call);
     const toKey = newKey(call);
     const file = await refusing(async () => databaseFile(config.database.url));
@@ -72,11 +83,19 @@ export const rekey: Verb = {
   },
 };
 
-/** @throws {CliRefusal} neither a key nor --decrypt, or one that can't be used */
+/** @throws {CliRefusal} none of the three ways, or several */
+function demandOneWay(call: VerbCall): void {
+  const ways = [call.text('new-key-file') !== undefined, call.has('decrypt')];
+  if ([...ways, call.has('key-encryption-key')].filter((isGiven) => isGiven).length !== 1)
+    throw usageRefusal(
+      'give one of --new-key-file, --decrypt and --key-encryption-key',
+      'postern rekey --help',
+    );
+}
+
+/** @throws {CliRefusal} a key that can't be used */
 function newKey(call: VerbCall): string | undefined {
   const path = call.text('new-key-file');
-  if ((path === undefined) === !call.has('decrypt'))
-    throw usageRefusal('give either --new-key-file or --decrypt', 'postern rekey --help');
   if (path === undefined) return undefined;
   let text: string;
   try {

@@ -3,6 +3,7 @@
  * queuing emails.
  */
 import { createApp } from '../app/app.ts';
+import type { RunningApp } from '../app/app.ts';
 import type { Kernel } from '../core/kernel.ts';
 import { createSystemRandom } from '../crypto/secret.ts';
 import { features } from '../features/index.ts';
@@ -23,7 +24,10 @@ export const SILENT: Log = {
  * Builds the app on the configured database, does the work, closes it. Emails are queued; the
  * running service sends them.
  */
-export function withApp<T>(call: VerbCall, work: (kernel: Kernel) => Promise<T>): Promise<T> {
+export function withApp<T>(
+  call: VerbCall,
+  work: (kernel: Kernel, app: RunningApp) => Promise<T>,
+): Promise<T> {
   return withDatabase(call, async (db, config) => {
     const keyBytes = keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line));
     const one = { ...config, password: { ...config.password, threads: 1 } };
@@ -43,7 +47,7 @@ export function withApp<T>(call: VerbCall, work: (kernel: Kernel) => Promise<T>)
       ),
     );
     try {
-      return await work(running.kernel);
+      return await work(running.kernel, running);
     } finally {
       await running.close();
     }

@@ -1,7 +1,8 @@
 /**
- * Worker threads for hashing: one per core, each computing synchronously at low priority. They are
- * separate from the libuv pool, where argon2 would delay signing, files and name resolution, and
- * they bound memory to lanes × cost.
+ * Worker threads for hashing: at most one per core, each computing synchronously at low priority.
+ * They are separate from the libuv pool, where argon2 would delay signing, files and name resolution,
+ * and they bound memory to lanes × cost. A lane takes 13 MB and 50 ms to start, so it is started when
+ * there is work for it, and ends when there was none for a while.
  */
 import { Worker } from 'node:worker_threads';
 import { workerEnvironment } from '../lib/worker-environment.ts';
@@ -35,23 +36,32 @@ export interface LaneReply {
 }
 
 export interface LanesOptions {
-  /** Number of worker threads. */
+  /** Largest number of worker threads. */
   threads: number;
   laneUrl: URL;
+  /** A lane without work for this long ends, in milliseconds. Default: 30 s. */
+  idleMs?: number;
   /** Called whenever a lane becomes free. */
   onFree: () => void;
 }
 
 export interface Lanes {
+  /** Lanes that compute. */
   readonly running: number;
+  /** Lanes that compute or wait for work. */
+  readonly started: number;
+  /** Whether a job would be computed at once. */
   readonly hasFree: boolean;
   /**
    * Runs jobs on one free lane, in order, and resolves when the last is done; a job that failed
    * says so in its reply. Rejects if no lane is free or the lane dies.
    */
   run(jobs: readonly LaneJob[]): Promise<readonly LaneReply[]>;
-  /** Resolves once every lane has loaded; rejects if one can't load (a broken installation). */
-  ready(): Promise<void>;
+  /**
+   * Starts lanes until this many run, and resolves once they have loaded; rejects if one can't (a
+   * broken installation).
+   */
+  ready(count: number): Promise<void>;
   /** Waits for running jobs, then ends the threads. */
   close(): Promise<void>;
 }
@@ -61,6 +71,8 @@ export interface Lanes {
  * again.
  */
 const RESPAWN_DELAY_MS = 1_000;
+/** Sign-ins that come less often each wait for a thread to start. */
+const IDLE_MS = 30_000;
 
 interface Running {
   resolve: (replies: readonly LaneReply[]) => void;
@@ -73,6 +85,28 @@ interface Lane {
   running: Running | undefined;
   /** The error that it died of, if known. */
   fault: unknown;
+  /** Ends it while it has no work. */
+  idle: NodeJS.Timeout | undefined;
+  readonly loading: PromiseWithResolvers;
+}
+
+/** As ES2024 has it; Node 20 has not. */
+interface PromiseWithResolvers {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+function withResolvers(): PromiseWithResolvers {
+  let resolve = (): void => undefined;
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<void>((done, fail) => {
+    resolve = done;
+    reject = fail;
+  });
+  // Nobody may be listening; that must not become an unhandled rejection.
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
 }
 
 /** Each further job in a batch needs this many more jobs waiting per lane. */
@@ -100,73 +134,88 @@ export function handful(waiting: number, usualMs: number): number {
   );
 }
 
-/** Starts the lanes. */
+/** Starts none: that is for {@link Lanes.run} and {@link Lanes.ready}. */
 export function createLanes(options: LanesOptions): Lanes {
+  const { threads, laneUrl, idleMs = IDLE_MS, onFree } = options;
   const lanes = new Set<Lane>();
   const idle: Lane[] = [];
   const drained: (() => void)[] = [];
   let isClosing = false;
   let running = 0;
-  let starting = options.threads;
-  let reportLoaded = (): void => undefined;
-  let reportBroken: (error: Error) => void = () => undefined;
-  const loaded = new Promise<void>((resolve, reject) => {
-    reportLoaded = resolve;
-    reportBroken = reject;
-  });
-  // Nobody may be listening; that must not become an unhandled rejection.
-  loaded.catch(() => undefined);
+  /** Places of lanes that died while loading, which stay empty for a while. */
+  let closedPlaces = 0;
 
-  function spawn(): void {
-    const worker = new Worker(options.laneUrl, {
+  const hasPlace = (): boolean => !isClosing && lanes.size + closedPlaces < threads;
+
+  function spawn(): Lane {
+    const worker = new Worker(laneUrl, {
       name: 'hash-lane',
       execArgv: [],
       env: workerEnvironment(),
       // A lane needs little heap.
       resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
     });
-    const lane: Lane = { worker, isReady: false, running: undefined, fault: undefined };
+    const lane: Lane = {
+      worker,
+      isReady: false,
+      running: undefined,
+      fault: undefined,
+      idle: undefined,
+      loading: withResolvers(),
+    };
     // Idle lanes don't keep the process alive; a running job does (see run), so that a CLI verb
     // gets its hash.
     worker.unref();
-    worker.on('message', (message: LaneReply[] | 'ready') =>
-      message === 'ready' ? loadedOne(lane) : finish(lane, message),
-    );
+    worker.on('message', (message: LaneReply[] | 'ready') => {
+      if (message !== 'ready') return finish(lane, message);
+      lane.isReady = true;
+      lane.loading.resolve();
+    });
     worker.on('error', (error) => (lane.fault = error));
     worker.on('exit', (code) => bury(lane, code));
     lanes.add(lane);
-    idle.push(lane);
+    return lane;
   }
 
-  function loadedOne(lane: Lane): void {
-    lane.isReady = true;
-    if (--starting === 0) reportLoaded();
+  function rest(lane: Lane): void {
+    idle.push(lane);
+    lane.idle = setTimeout(() => {
+      takeIdle(lane);
+      lanes.delete(lane);
+      void lane.worker.terminate();
+    }, idleMs).unref();
+  }
+
+  /** The one given, or the one that worked last, so that the others may end. */
+  function takeIdle(wanted?: Lane): Lane | undefined {
+    const at = wanted === undefined ? idle.length - 1 : idle.indexOf(wanted);
+    const [lane] = at < 0 ? [] : idle.splice(at, 1);
+    clearTimeout(lane?.idle);
+    return lane;
   }
 
   function finish(lane: Lane, replies: readonly LaneReply[]): void {
     const work = release(lane);
     lane.worker.unref();
-    idle.push(lane);
+    rest(lane);
     work?.resolve(replies);
-    options.onFree();
+    onFree();
   }
 
   function bury(lane: Lane, code: number): void {
-    lanes.delete(lane);
-    const at = idle.indexOf(lane);
-    if (at >= 0) idle.splice(at, 1);
+    // One that was ended is not there any more.
+    if (!lanes.delete(lane)) return;
+    takeIdle(lane);
     const error = new Error(`a hash lane died (exit ${code})`, { cause: lane.fault });
-    if (!lane.isReady) reportBroken(error);
+    lane.loading.reject(error);
     release(lane)?.reject(error);
     if (isClosing) return;
-    if (lane.isReady) replace();
-    else setTimeout(replace, RESPAWN_DELAY_MS).unref();
-  }
-
-  function replace(): void {
-    if (isClosing) return;
-    spawn();
-    options.onFree();
+    if (lane.isReady) return onFree();
+    closedPlaces += 1;
+    setTimeout(() => {
+      closedPlaces -= 1;
+      onFree();
+    }, RESPAWN_DELAY_MS).unref();
   }
 
   function release(lane: Lane): Running | undefined {
@@ -176,19 +225,21 @@ export function createLanes(options: LanesOptions): Lanes {
     return work;
   }
 
-  for (let n = 0; n < options.threads; n += 1) spawn();
-
   return {
     get running() {
       return running;
     },
 
+    get started() {
+      return lanes.size;
+    },
+
     get hasFree() {
-      return idle.length > 0;
+      return idle.length > 0 || hasPlace();
     },
 
     run(jobs) {
-      const lane = idle.pop();
+      const lane = takeIdle() ?? (hasPlace() ? spawn() : undefined);
       if (lane === undefined) return Promise.reject(new Error('no hash lane is free'));
       running += 1;
       lane.worker.ref();
@@ -198,12 +249,16 @@ export function createLanes(options: LanesOptions): Lanes {
       });
     },
 
-    ready: () => loaded,
+    async ready(count) {
+      while (lanes.size < count && hasPlace()) rest(spawn());
+      await Promise.all([...lanes].map(({ loading }) => loading.promise));
+    },
 
     async close() {
       isClosing = true;
       if (running > 0) await new Promise<void>((resolve) => drained.push(resolve));
-      await Promise.all([...lanes].map((lane) => lane.worker.terminate()));
+      for (const { idle } of lanes) clearTimeout(idle);
+      await Promise.all([...lanes].map(({ worker }) => worker.terminate()));
     },
   };
 }

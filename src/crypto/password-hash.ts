@@ -20,7 +20,7 @@ import type { HashContext, HashKind, PasswordHasher, Rejection } from './passwor
 import type { Argon2Cost } from './phc.ts';
 
 export interface PasswordHasherOptions extends Argon2Cost {
-  /** Number of worker threads; 0 means one per core. */
+  /** Largest number of worker threads; 0 means one per core. */
   threads: number;
   /** Maximum number of waiting entries; running ones are not counted. */
   queueLength: number;
@@ -55,7 +55,7 @@ interface Entry {
 }
 
 /**
- * Starts the lanes and returns the hasher.
+ * Returns the hasher; its lanes start when there is work, or by `ready`.
  *
  * @throws RangeError for a cost that argon2 or phc.ts does not take, or a pepper that is too short
  */
@@ -227,7 +227,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       return backlogMs();
     },
 
-    ready: () => lanes.ready(),
+    ready: (count = threads) => lanes.ready(Math.min(count, threads)),
 
     async close() {
       isClosed = true;

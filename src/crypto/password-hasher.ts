@@ -63,9 +63,10 @@ export interface PasswordHasher {
   /** How long the waiting entries will keep the lanes busy, in milliseconds. */
   readonly backlogMs: number;
   /**
-   * Resolves once the lanes have loaded; rejects if they can't, so that the start can report it.
+   * Starts this many lanes (default: all) and resolves once they have loaded; rejects if they can't,
+   * so that the start can report it.
    */
-  ready(): Promise<void>;
+  ready(count?: number): Promise<void>;
   /** Refuses waiting and new entries, lets running work end, and ends the threads. */
   close(): Promise<void>;
 }

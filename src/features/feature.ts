@@ -5,6 +5,7 @@
 import type { Config } from '../config/schema.ts';
 import type { Factor, FactorRecords } from '../core/factor/factor.ts';
 import type { Kernel } from '../core/kernel.ts';
+import type { SealedColumn } from '../core/sealed-value/reseal.ts';
 import type { ScheduledSweep } from '../core/sweep.ts';
 import type { AnyRoute } from '../http/route.ts';
 
@@ -15,6 +16,8 @@ export interface FeatureParts {
   /** What is left of a factor that is switched off. */
   readonly switchedOffFactor?: FactorRecords;
   readonly sweeps?: readonly ScheduledSweep[];
+  /** Its columns of sealed values, switched on or off. */
+  readonly sealed?: readonly SealedColumn[];
 }
 
 export interface FeatureDefinition<Settings> {

@@ -30,6 +30,7 @@ const CORE_NOUNS = [
   'limit',
   'one-time',
   'password',
+  'sealed-value',
   'session',
   'signing-key',
   'storage',

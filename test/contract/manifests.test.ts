@@ -123,10 +123,13 @@ test.each(['alerts.yaml', 'prometheus.yaml'])(
 
 test('Caddy and Traefik let no caller name somebody, and ask /verify', () => {
   expect(read('examples/caddy/Caddyfile')).toMatch(
-    /request_header -X-Auth-User[\s\S]*request_header -X-Auth-Email[\s\S]*forward_auth[\s\S]*uri \/verify/,
+    /request_header -X-Auth\*[\s\S]*request_header -X_Auth\*[\s\S]*forward_auth[\s\S]*uri \/verify/,
   );
   const { http } = parse(read('examples/traefik/dynamic.yaml'));
   const { verify, 'no-forged-identity': cleaned } = http.middlewares;
+  expect(http.middlewares['metadata-path'].replacePath.path).toBe(
+    '/.well-known/oauth-authorization-server',
+  );
   expect(http.routers.app.middlewares).toEqual(['no-forged-identity', 'verify']);
   expect(verify.forwardAuth.address).toMatch(/\/verify$/);
   expect(Object.keys(cleaned.headers.customRequestHeaders)).toEqual(

@@ -1,10 +1,27 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Refusal } from '../../src/refusal.ts';
 import { createLanes, handful } from '../../src/crypto/hash-lanes.ts';
 import { rig } from './hasher-rig.ts';
 
 const CTX = { account: 'ada', client: 'here' };
+const LANE = new URL('../../src/crypto/hash-lane.mjs', import.meta.url);
+
+/** A cheap job; with less than 8 bytes of salt, one that argon2 refuses. */
+const makeJob = (saltBytes: number) => ({
+  password: 'x',
+  check: null,
+  make: {
+    memoryKiB: 64,
+    passes: 1,
+    lanes: 1,
+    salt: new Uint8Array(saltBytes),
+    secret: null,
+    length: 32,
+  },
+  pad: null,
+});
+
 const FAILING_LANE = new URL('./failing-lane.mjs', import.meta.url);
 
 /** The code that a promise is refused with, or how it ended otherwise. */
@@ -162,25 +179,8 @@ describe('the queue in front', () => {
   });
 
   test('of those that a lane was given at once the one that fails fails alone', async () => {
-    const lanes = createLanes({
-      threads: 1,
-      laneUrl: new URL('../../src/crypto/hash-lane.mjs', import.meta.url),
-      onFree: () => undefined,
-    });
-    const make = (saltBytes: number) => ({
-      password: 'x',
-      check: null,
-      make: {
-        memoryKiB: 64,
-        passes: 1,
-        lanes: 1,
-        salt: new Uint8Array(saltBytes),
-        secret: null,
-        length: 32,
-      },
-      pad: null,
-    });
-    const replies = await lanes.run([make(16), make(4), make(16)]);
+    const lanes = createLanes({ threads: 1, laneUrl: LANE, onFree: () => undefined });
+    const replies = await lanes.run([makeJob(16), makeJob(4), makeJob(16)]);
     expect(replies.map(({ made, error }) => [made?.length ?? null, error === null])).toEqual([
       [32, true],
       [null, false],
@@ -225,6 +225,27 @@ describe('the lanes', () => {
   test('a lane that can not even load is told by ready, so that the start can say so', async () => {
     const { hasher } = rig({ laneUrl: new URL('./no-such-lane.mjs', import.meta.url) });
     await expect(hasher.ready()).rejects.toThrow(/^a hash lane died/);
+  });
+
+  test('lanes start when there is work, as many as it needs, and end when there is none', async () => {
+    const lanes = createLanes({ threads: 3, laneUrl: LANE, idleMs: 20, onFree: () => undefined });
+    expect([lanes.started, lanes.hasFree]).toEqual([0, true]);
+    const first = lanes.run([makeJob(16)]);
+    const second = lanes.run([makeJob(16)]);
+    expect([lanes.started, lanes.running, lanes.hasFree]).toEqual([2, 2, true]);
+    await Promise.all([first, second]);
+    await vi.waitFor(() => expect(lanes.started).toBe(0), { timeout: 10_000 });
+    expect((await lanes.run([makeJob(16)]))[0]?.made).toHaveLength(32);
+    await lanes.close();
+    await expect(lanes.run([makeJob(16)])).rejects.toThrow('no hash lane is free');
+  });
+
+  test('after a lane that could not load, its place stays empty for a while', async () => {
+    const laneUrl = new URL('./no-such-lane.mjs', import.meta.url);
+    const lanes = createLanes({ threads: 1, laneUrl, onFree: () => undefined });
+    await expect(lanes.run([makeJob(16)])).rejects.toThrow(/^a hash lane died/);
+    expect([lanes.started, lanes.hasFree]).toEqual([0, false]);
+    await lanes.close();
   });
 
   test.runIf(process.platform === 'linux')(

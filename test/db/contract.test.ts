@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { eq, sql } from 'drizzle-orm';
 import type { Statement } from '../../src/db/database.ts';
 import { guarded, prepare, query, raw } from '../../src/db/prepare.ts';
-import { addQuietly, addThing, names, newDatabase, thing } from './support.ts';
+import { DRIVERS, addQuietly, addThing, names, newDatabase, thing } from './support.ts';
 
 const rename = raw<{ id: number }>('UPDATE thing SET name = :to WHERE name = :from RETURNING id', [
   'id',
@@ -24,7 +24,7 @@ const bare = (sqlText: string, params: Statement['params']): Statement<unknown[]
   returns: true,
 });
 
-describe.each(['local', 'client', 'hrana'] as const)('%s', (driver) => {
+describe.each(DRIVERS)('%s', (driver) => {
   test('a list gives the rows of each statement in order, and none where nothing is returned', async () => {
     const db = await (await newDatabase(driver))();
     const results = await db.write([

@@ -13,6 +13,7 @@ import type { OpenDatabase, OpenOptions } from '../../src/db/open.ts';
 import { prepare, query, raw } from '../../src/db/prepare.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { startHranaServer } from './hrana-server.ts';
+import { SQLD, startLibsqlServer } from './libsql-server.ts';
 
 export const thing = sqliteTable('thing', {
   id: integer().primaryKey(),
@@ -65,13 +66,26 @@ export async function open(url: string, options: Partial<OpenOptions> = {}): Pro
   return db;
 }
 
-export type Driver = 'local' | 'client' | 'hrana';
+export type Driver = 'local' | 'client' | 'hrana' | 'sqld';
+
+/** The drivers, and a real server where there is one. */
+export const DRIVERS: readonly Driver[] = [
+  'local',
+  'client',
+  'hrana',
+  ...(SQLD === undefined ? [] : (['sqld'] as const)),
+];
 
 /** Gives a function that opens connections to one new database through this driver. */
 export async function newDatabase(driver: Driver): Promise<() => Promise<OpenDatabase>> {
   const path = join(temporaryDirectory(), 'test.db');
   if (driver === 'hrana') {
     const server = await startHranaServer(path);
+    onTestFinished(() => server.close());
+    return () => open(server.url);
+  }
+  if (driver === 'sqld') {
+    const server = await startLibsqlServer(temporaryDirectory());
     onTestFinished(() => server.close());
     return () => open(server.url);
   }

@@ -66,7 +66,7 @@ test('it asks, needs one of two options, a key that is one, and a service that i
   };
   expect(await refused([])).toEqual([
     2,
-    expect.stringContaining('either --new-key-file or --decrypt'),
+    expect.stringContaining('give one of --new-key-file, --decrypt and'),
   ]);
   expect(await refused(['--new-key-file', 'short'])).toEqual([
     1,

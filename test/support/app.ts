@@ -34,6 +34,7 @@ import { requestFields } from '../../src/lib/log.ts';
 import type { Log, LogFields, LogLevel } from '../../src/lib/log.ts';
 import type { Metrics } from '../../src/lib/metrics.ts';
 import { LIMITS_OFF } from './limits.mjs';
+import { startLibsqlServer } from '../db/libsql-server.ts';
 import { createGate } from './gate.ts';
 import { recordProblems } from './problem-coverage.ts';
 import { recordStatements } from './query-plans.ts';
@@ -142,6 +143,7 @@ export function testClock(): TestClock {
 
 /** The suite runs a second time over @libsql/client with this set. */
 const driver = process.env['POSTERN_TEST_DRIVER'] === 'client' ? 'client' : 'auto';
+const isOnServer = process.env['POSTERN_TEST_DRIVER'] === 'sqld';
 
 const commonPasswordBytes = readFileSync(
   new URL('../../src/core/password/common-passwords.bin', import.meta.url),
@@ -180,9 +182,10 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     enabled: () => true,
   };
   const storage = createStorage({ clock, log });
+  const libsqlServer = isOnServer ? await startLibsqlServer(join(directory, 'server')) : undefined;
   const db = await openDatabase({
     onStorage: (change) => storage.note(change),
-    url: `file:${join(directory, 'postern.db')}`,
+    url: libsqlServer?.url ?? `file:${join(directory, 'postern.db')}`,
     busyTimeoutMs: 5_000,
     driver,
     clock,
@@ -289,6 +292,8 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       return mine;
     },
     whileHashQueueIsFull: async (run) => {
+      // A lane that is started later would not be held.
+      await running.kernel.passwordHasher.ready();
       await gate.hold();
       const taken: Promise<unknown>[] = [];
       // Each from a place of its own: nobody has more than the one who comes next would have.
@@ -316,6 +321,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       await running.close();
       gate.close();
       await db.close();
+      await libsqlServer?.close();
       if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
     },
   };

@@ -3,7 +3,7 @@
  * algorithm, one number in memory for each client and limit. They bound what one client can cause;
  * attempt counters in the database bound what all of them can guess of one account.
  */
-import { LRUCache } from 'lru-cache';
+import { createGrowingLru } from '../../lib/growing-lru.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Rate } from '../../lib/rate.ts';
 import { Refusal } from '../../refusal.ts';
@@ -66,7 +66,7 @@ function sharesOf(name: LimitName, { count }: Rate, client: LimitedClient): read
 
 export function createLimits(clock: Clock, { rates, entries }: LimitPolicy): Limits {
   /** When each share would be whole again, monotonic milliseconds. */
-  const wholeAt = new LRUCache<string, number>({ max: entries });
+  const wholeAt = createGrowingLru<string, number>(entries);
 
   const take: Limits['take'] = (name, client) => {
     const rate = rates[name];

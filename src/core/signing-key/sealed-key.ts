@@ -81,7 +81,7 @@ export function createSealedKeys(
   };
 }
 
-const sealPurpose = (kid: string): string => `signing_key.private_sealed:${kid}`;
+export const sealPurpose = (kid: string): string => `signing_key.private_sealed:${kid}`;
 
 const ALGORITHMS: readonly JwsAlgorithm[] = [
   'ES256',

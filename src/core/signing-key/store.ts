@@ -1,6 +1,6 @@
 /** The rows of signing keys: read whole, added one at a time, withdrawn and never deleted. */
-import { eq, isNull, sql } from 'drizzle-orm';
-import { prepare, query } from '../../db/prepare.ts';
+import { and, eq, gt, isNull, sql } from 'drizzle-orm';
+import { given, prepare, query } from '../../db/prepare.ts';
 import { signingKey } from './tables.ts';
 
 export type SigningKeyRow = Readonly<typeof signingKey.$inferSelect>;
@@ -34,4 +34,21 @@ export const withdrawOthers = prepare(
     .where(
       sql`${eq(signingKey.purpose, sql.placeholder('purpose'))} and ${signingKey.kid} <> ${sql.placeholder('kid')} and ${isNull(signingKey.withdrawnAt)}`,
     ),
+);
+
+export const sealedPage = prepare(
+  query
+    .select({ key: signingKey.kid, sealed: signingKey.privateSealed })
+    .from(signingKey)
+    .where(gt(signingKey.kid, given('after')))
+    .orderBy(signingKey.kid)
+    .limit(sql.placeholder('limit')),
+);
+
+export const replaceSealed = prepare(
+  query
+    .update(signingKey)
+    .set({ privateSealed: given('sealed') })
+    .where(and(eq(signingKey.kid, given('key')), eq(signingKey.privateSealed, given('seen'))))
+    .returning({ kid: signingKey.kid }),
 );

@@ -5,6 +5,7 @@
  * before it, and the same session and status bit, so that a sign-out ends all of them.
  */
 import { Refusal, invalidRequest } from '../../refusal.ts';
+import type { InputFault } from '../../refusal.ts';
 import type { ApiKey } from '../api-key/api-key.ts';
 import type { ApiKeys } from '../api-key/api-keys.ts';
 import { isUserClaims } from './access-claims.ts';
@@ -158,20 +159,25 @@ function subjectOf(accessTokens: Pick<AccessTokens, 'inspect'>, token: string): 
   } catch (error) {
     if (!(error instanceof TokenRefused)) throw error;
     const detail = 'It is no access token of this service, or it has expired or was revoked.';
-    throw refusedSubject(error.fault, detail);
+    throw refusedSubject({ code: error.fault, detail });
   }
   if (isUserClaims(claims)) return claims;
-  throw refusedSubject('wrong_type', "Only a user's access token can be exchanged.");
+  throw refusedSubject({
+    code: 'wrong_type',
+    detail: "Only a user's access token can be exchanged.",
+  });
 }
 
-const refusedSubject = (code: string, detail: string): Refusal =>
-  invalidRequest({ pointer: '/subject_token', code, detail });
+const LOST_ACTOR = 'A service that acts in it has lost its API key.';
+
+const refusedSubject = (fault: Omit<InputFault, 'pointer'>): Refusal =>
+  invalidRequest({ pointer: '/subject_token', ...fault });
 
 /** @throws {Refusal} invalid_request: too many services act one behind the other */
 function actorOf({ id, name }: ApiKey, before: unknown): Actor {
   if (actorIds(before).length >= MAX_ACTORS) {
     const detail = `At most ${MAX_ACTORS} services may act for a user, one behind the other.`;
-    throw refusedSubject('too_many_actors', detail);
+    throw refusedSubject({ code: 'too_many_actors', detail });
   }
   return before === undefined ? { sub: id, name } : { sub: id, name, act: before };
 }
@@ -180,10 +186,7 @@ function actorOf({ id, name }: ApiKey, before: unknown): Actor {
 async function demandLiveActors(apiKeys: Pick<ApiKeys, 'find'>, act: unknown): Promise<void> {
   for (const id of actorIds(act)) {
     if ((await apiKeys.find(id)) === null)
-      throw refusedSubject(
-        'invalid_token',
-        'The service that it was made for has lost its API key.',
-      );
+      throw refusedSubject({ code: 'invalid', detail: LOST_ACTOR });
   }
 }
 

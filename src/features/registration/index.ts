@@ -1,6 +1,7 @@
 /** Registering an account: with a username, or with an email address alone. */
 import { feature } from '../feature.ts';
 import { registrationRoutes } from './routes.ts';
+import { sealedRegistrations } from './store.ts';
 import type { RegistrationSettings } from './settings.ts';
 
 export const registration = feature({
@@ -13,5 +14,8 @@ export const registration = feature({
     verifyUrl: mail.verify_url ?? `${server.public_url}/verify-address`,
     linkTtlMs: mail.link_ttl,
   }),
-  create: (kernel, settings) => ({ routes: () => registrationRoutes(kernel, settings) }),
+  create: (kernel, settings) => ({
+    routes: () => registrationRoutes(kernel, settings),
+    sealed: [sealedRegistrations],
+  }),
 });

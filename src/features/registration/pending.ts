@@ -21,7 +21,7 @@ export interface RegistrationContent {
   readonly userMetadata: JsonObject;
 }
 
-const sealPurpose = (id: string): string => `one_time.payload_sealed:${id}`;
+export const sealPurpose = (id: string): string => `one_time.payload_sealed:${id}`;
 
 export function sealContent({ sealer }: Kernel, id: string, content: RegistrationContent): string {
   return sealer.seal(sealPurpose(id), Buffer.from(JSON.stringify(content)));

@@ -21,4 +21,10 @@ export const sealPurpose = (userId: string): string => `totp.secret:${userId}`;
  * account, or not at all (G8, G9).
  */
 export const enrolmentPurpose = ({ user, session }: Principal): string =>
-  `totp.enrolment:${user.id}:${session.id}:${user.epoch}`;
+  enrolmentPlace({ userId: user.id, sessionId: session.id, epoch: user.epoch });
+
+export const enrolmentPlace = (to: {
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly epoch: number;
+}): string => `totp.enrolment:${to.userId}:${to.sessionId}:${to.epoch}`;

@@ -3,7 +3,7 @@ import { feature } from '../feature.ts';
 import type { TotpSettings } from './authenticators.ts';
 import { totpFactor, totpRecords } from './factor.ts';
 import { totpRoutes } from './routes.ts';
-import { enrolmentSweep } from './store.ts';
+import { enrolmentSweep, sealedSeeds } from './store.ts';
 
 export const totp = feature({
   name: 'totp',
@@ -14,12 +14,12 @@ export const totp = feature({
   }),
   secondFactor: { isUsable: ({ enabled }) => enabled, remedy: 'totp.enabled = true' },
   create: (kernel, settings) => {
-    const sweeps = [{ sweep: enrolmentSweep, keptMs: 0 }];
-    if (!settings.enabled) return { switchedOffFactor: totpRecords(kernel), sweeps };
+    const rows = { sweeps: [{ sweep: enrolmentSweep, keptMs: 0 }], sealed: sealedSeeds };
+    if (!settings.enabled) return { switchedOffFactor: totpRecords(kernel), ...rows };
     return {
       factor: totpFactor(kernel, settings),
       routes: () => totpRoutes(kernel, settings),
-      sweeps,
+      ...rows,
     };
   },
 });

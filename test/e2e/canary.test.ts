@@ -1,0 +1,225 @@
+/**
+ * Secrets are in no output (A05, A07, ASVS 13.3.1, 16.2.5): a service and every verb run with all
+ * secrets of the configuration planted, with what users type and are given, through good ends and
+ * bad ones; then all that was said, served, measured and logged is searched for them.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { VERBS } from '../../src/cli/index.ts';
+import { SETTINGS } from '../../src/config/schema.ts';
+import { freePort } from '../support/peers.ts';
+import {
+  ask,
+  environment,
+  eventually,
+  runProgram,
+  startServer,
+  whereIs,
+} from '../support/process.ts';
+import type { Run } from '../support/process.ts';
+
+const secret = (): string => `canary-${randomBytes(24).toString('base64url')}`;
+const key = (): string => randomBytes(32).toString('base64url');
+
+/** A value for each secret setting; a new one fails the test until it has one here. */
+const PLANTED: Readonly<Record<string, string>> = {
+  'database.encryption_key': secret(),
+  'secrets.key_encryption_key': key(),
+  'secrets.previous_key_encryption_keys': key(),
+  'tokens.shared_secret': key(),
+  'password.pepper': secret(),
+  'password.previous_peppers': secret(),
+  'mail.smtp.password': secret(),
+  'mail.webhook.secret': secret(),
+};
+/** Only for a database on a server. */
+const OF_A_SERVER = { 'database.auth_token': secret() };
+
+const envOf = (planted: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(planted).map(([name, value]) => [
+      `POSTERN_${name.replaceAll('.', '_').toUpperCase()}`,
+      value,
+    ]),
+  );
+
+/** As it is, and as an encoder might have written it. */
+function forms(text: string): readonly string[] {
+  const bytes = Buffer.from(text);
+  const decoded = Buffer.from(text, 'base64url');
+  return [
+    text,
+    bytes.toString('base64').replace(/=+$/, ''),
+    bytes.toString('hex'),
+    ...(text.startsWith('canary') ? [] : [decoded.toString('hex'), decoded.toString('base64')]),
+  ];
+}
+
+test('each secret setting is planted', () => {
+  const all = [...SETTINGS.values()].filter((setting) => setting.secret).map((one) => one.key);
+  expect(Object.keys({ ...PLANTED, ...OF_A_SERVER }).sort()).toEqual(all.sort());
+});
+
+test('no output holds a secret', { timeout: 180_000 }, async () => {
+  /** Where each thing was said. */
+  const said: [where: string, text: string][] = [];
+  const metricsPort = await freePort();
+  const planted = {
+    ...envOf(PLANTED),
+    POSTERN_TOKENS_ALGORITHM: 'HS256',
+    POSTERN_LOG_LEVEL: 'debug',
+    POSTERN_MAIL_TRANSPORTS: 'smtp,webhook',
+    POSTERN_MAIL_FROM: 'auth@example.com',
+    // Nobody answers at either.
+    POSTERN_MAIL_SMTP_HOST: '127.0.0.1',
+    POSTERN_MAIL_SMTP_PORT: '9',
+    POSTERN_MAIL_SMTP_USERNAME: 'mailer',
+    POSTERN_MAIL_SMTP_TLS: 'none',
+    POSTERN_MAIL_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
+    POSTERN_METRICS_LISTEN: `tcp://127.0.0.1:${metricsPort}`,
+  };
+  const server = await startServer({ env: planted });
+  const { directory } = server;
+  const env = environment(planted);
+
+  // What users type and are given.
+  const password = secret();
+  const wrong = secret();
+  const ada = await server.register('ada', password);
+  const typed = [password, wrong, ada.access, ada.refresh];
+  const note = async (reply: ReturnType<typeof server.call>): Promise<void> => {
+    const { status, body } = await reply;
+    said.push([`answer ${status}`, JSON.stringify(body ?? null)]);
+  };
+  await note(server.login('ada', wrong));
+  await note(server.call('POST', '/login', { body: { username: wrong, password: wrong } }));
+  await note(server.call('POST', '/register', { body: { email: 'b@example.com', password } }));
+  await note(server.call('POST', '/refresh', { body: { refresh_token: `${ada.refresh}x` } }));
+  await note(server.call('GET', `/me?access_token=${ada.access}`));
+  await note(server.call('GET', '/me', { headers: { authorization: `Basic ${wrong}` } }));
+  await note(server.call('POST', `/${wrong}`, { body: { [wrong]: wrong } }));
+  await note(server.call('GET', '/readyz'));
+  await eventually(
+    () => server.stdout().includes('"letter.') || server.stdout().includes('"mail.'),
+    30_000,
+  );
+
+  // Every verb that ends by itself, beside the service.
+  const verbs: readonly (readonly string[])[] = [
+    ['health'],
+    ['doctor'],
+    ['doctor', '--json'],
+    ['config', 'check'],
+    ['config', 'show'],
+    ['config', 'show', '--json'],
+    ['config', 'show', '--origin'],
+    ['config', 'show', '--diff'],
+    ['migrate'],
+    ['backup'],
+    ['rekey', '--key-encryption-key'],
+    ['rekey', '--new-key-file', 'missing', '--yes'],
+    ['restore', 'missing', '--yes'],
+    ['keys', 'list'],
+    ['keys', 'rotate'],
+    ['keys', 'export'],
+    ['incident', '--since', '1h', '--dry-run'],
+    ['incident', '--since', '1h', '--dry-run', '--json'],
+    ['user', 'create', 'eve', '--password-stdin'],
+    ['user', 'list'],
+    ['user', 'disable', 'ada'],
+    ['user', 'enable', 'ada'],
+    ['user', 'unlock', 'ada'],
+    ['user', 'expire-password', 'ada'],
+    ['user', 'remove-factors', 'ada', '--yes'],
+    ['user', 'renew-grace', 'ada'],
+    ['user', 'claims', 'ada'],
+    ['user', 'logout', 'ada', '--yes'],
+    ['apikey', 'list'],
+    ['apikey', 'revoke', 'nobody'],
+    ['outbox', 'list'],
+    ['outbox', 'retry'],
+    ['mail', 'test', 'to@example.com'],
+    ['breached', 'build', 'missing', '--out', 'filter'],
+    ['completion', 'bash'],
+    ['version'],
+    ['init'],
+  ];
+  const run = async (name: string, args: readonly string[], more = {}): Promise<Run> => {
+    const ended = await runProgram(args, {
+      directory,
+      env: { ...env, ...more },
+      stdin: `${password}\n`,
+    });
+    said.push([`${name}: ${args.join(' ')}`, ended.stdout + ended.stderr]);
+    return ended;
+  };
+  for (const args of verbs) await run('well', args);
+  const left = VERBS.map(({ name }) => name).filter(
+    (name) => !verbs.some((args) => args.join(' ').startsWith(name)),
+  );
+  // They run on, or print the secret that they made: that is their answer.
+  expect(left).toEqual(['serve', 'apikey create', 'kit serve']);
+
+  const { body } = await ask(whereIs(`http://127.0.0.1:${metricsPort}`), 'GET', '/metrics');
+  said.push(['metrics', String(body)]);
+  await server.stop();
+  said.push(['log', server.stdout() + server.stderr()]);
+
+  // What fails: another key, a key that is none, a secret where its path belongs, a broken file.
+  const others = Object.fromEntries(Object.keys(PLANTED).map((name) => [name, key()]));
+  const broken = join(directory, 'broken');
+  mkdirSync(broken);
+  writeFileSync(
+    join(broken, 'config.toml'),
+    Object.entries(PLANTED)
+      .map(([name, value]) => {
+        const at = name.lastIndexOf('.');
+        return `[${name.slice(0, at)}]\n${name.slice(at + 1)}s = "${value}"\n`;
+      })
+      .join(''),
+  );
+  const faults: readonly [string, Readonly<Record<string, string>>][] = [
+    [
+      'another database key',
+      envOf({ 'database.encryption_key': others['database.encryption_key'] ?? '' }),
+    ],
+    ['another key-encryption key', envOf({ 'secrets.key_encryption_key': key() })],
+    [
+      'too short',
+      envOf(Object.fromEntries(Object.keys(PLANTED).map((name) => [name, 'canary-x']))),
+    ],
+    [
+      'the secret for its path',
+      Object.fromEntries(
+        Object.entries(envOf(PLANTED)).map(([name, value]) => [`${name}_FILE`, value]),
+      ),
+    ],
+    [
+      'the secret in a URL',
+      { POSTERN_DATABASE_URL: `http://user:${password}@127.0.0.1:9/?authToken=${wrong}` },
+    ],
+    [
+      'a server that is not there',
+      {
+        POSTERN_DATABASE_URL: 'http://127.0.0.1:9',
+        POSTERN_DATABASE_ENCRYPTION_KEY: '',
+        ...envOf(OF_A_SERVER),
+      },
+    ],
+    ['a broken file', { POSTERN_CONFIG: join(broken, 'config.toml') }],
+  ];
+  for (const [name, more] of faults)
+    for (const args of [['serve'], ['doctor', '--json'], ['user', 'list'], ['config', 'show']])
+      await run(name, args, more);
+
+  const canaries = [...Object.values(PLANTED), ...Object.values(OF_A_SERVER), ...typed];
+  const found = said.flatMap(([where, text]) =>
+    canaries.flatMap((canary) =>
+      forms(canary).some((form) => text.includes(form)) ? [`${where}: ${canary}`] : [],
+    ),
+  );
+  expect(found).toEqual([]);
+  expect(said.every(([, text]) => text !== '')).toBe(true);
+});
