@@ -22,6 +22,9 @@ const SLOW = [
   'test/faults/{crash,disk,mail-crash,mfa-crash,migrate-crash,timing}.test.ts',
 ];
 
+/** What libraries bring along: `exclude` replaces the default, which names it. */
+const INSTALLED = '**/node_modules/**';
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -34,14 +37,18 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...HTTP, ...SLOW] },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [INSTALLED, ...HTTP, ...SLOW],
+        },
       },
       {
         extends: true,
         test: {
           name: 'http',
           include: HTTP,
-          exclude: SLOW,
+          exclude: [INSTALLED, ...SLOW],
         },
       },
       {
@@ -49,6 +56,7 @@ export default defineConfig({
         test: {
           name: 'slow',
           include: SLOW,
+          exclude: [INSTALLED],
           globalSetup: ['test/support/build.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -33,7 +33,7 @@ const AREAS = [
     file: 'register',
     title: 'Register',
     about:
-      'By username, or by e-mail address alone: then no account exists until the mailbox has shown its code.',
+      'By username, or by email address alone: then no account exists until the mailbox has shown its code.',
     routes: /^\w+ \/register/,
   },
   {
@@ -70,7 +70,7 @@ const AREAS = [
   },
   {
     file: 'email',
-    title: 'E-mail address',
+    title: 'Email address',
     about: 'A new address is pending until its code has come back by the same session.',
     routes: /^\w+ \/email/,
   },

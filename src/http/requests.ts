@@ -10,14 +10,23 @@ import { readTrace } from './trace.ts';
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** 96 random bits: what a counter would tell is how much traffic there is. */
-const REQUEST_ID_BYTES = 12;
+const REQUEST_ID_LENGTH = 16;
+/** As many random bytes as are drawn at once; three of them are four characters. */
+const DRAWN_BYTES = 3_072;
 
 /** Makes the reader of request ids: a caller's own if it has the form, else a random one. */
 export function requestIds(random: Random): (given: string | string[] | undefined) => string {
-  return (given) =>
-    typeof given === 'string' && REQUEST_ID.test(given)
-      ? given
-      : random.bytes(REQUEST_ID_BYTES).toString('base64url');
+  let drawn = '';
+  let used = 0;
+  const next = (): string => {
+    if (used === drawn.length) {
+      drawn = random.bytes(DRAWN_BYTES).toString('base64url');
+      used = 0;
+    }
+    used += REQUEST_ID_LENGTH;
+    return drawn.slice(used - REQUEST_ID_LENGTH, used);
+  };
+  return (given) => (typeof given === 'string' && REQUEST_ID.test(given) ? given : next());
 }
 
 const MAX_USER_AGENT = 256;

@@ -25,6 +25,7 @@ import { Exchange } from './exchange.ts';
 import type { ExchangeShared } from './exchange.ts';
 import { faultFields } from './faults.ts';
 import { readablePath, simplifyUrl } from './front-door.ts';
+import { headerShapes } from './header-shapes.ts';
 import { securityHeaders } from './headers.ts';
 import { OAUTH_ERROR_HEADERS } from './oauth-error.ts';
 import { serveRoute } from './operation.ts';
@@ -111,6 +112,7 @@ export function createServer(
     complete,
     problemHeaders: complete(PROBLEM_HEADERS),
     oauthHeaders: complete(OAUTH_ERROR_HEADERS),
+    shapes: headerShapes(),
     cors: createCors(settings.corsOrigins, settings.cookieOrigins),
     noteOrigin: corsNotice(ownOrigins(settings), log),
     clock: deps.clock,

@@ -8,32 +8,15 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { VERBS } from '../../src/cli/index.ts';
 import { parseConfig } from '../../src/config/parse.ts';
+import { dockerfileStages, textsOf } from '../support/dockerfile.ts';
+import type { Instruction } from '../support/dockerfile.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const about = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
-interface Instruction {
-  readonly name: string;
-  readonly text: string;
-}
-
-/** The stages, each from its FROM on. */
-const stages: Instruction[][] = [];
-for (const line of readFileSync(join(ROOT, 'Dockerfile'), 'utf8')
-  .replace(/^#.*\n/gm, '')
-  .replace(/\\\n\s*/g, ' ')
-  .split('\n')) {
-  const [, name, text] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
-  if (name === undefined || text === undefined) {
-    if (line.trim() !== '') throw new Error(`not an instruction: ${line}`);
-    continue;
-  }
-  if (name === 'FROM') stages.push([]);
-  stages.at(-1)?.push({ name, text });
-}
+const stages = dockerfileStages();
 const [build = [], final = []] = stages;
-const all = (stage: readonly Instruction[], name: string): string[] =>
-  stage.filter((one) => one.name === name).map(({ text }) => text);
+const all = textsOf;
 const only = (stage: readonly Instruction[], name: string): string => {
   const found = all(stage, name);
   expect([name, found.length]).toEqual([name, 1]);

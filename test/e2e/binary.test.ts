@@ -2,18 +2,12 @@
  * The single binary where nothing else is: an empty environment, a root directory that holds the C
  * library alone, folders that allow no programs. Run by `npm run test:binary`.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  symlinkSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { COMMAND, spawnProgram } from '../support/program.mjs';
+import { fillBareRoot } from '../support/bare-root.ts';
 import { PASSWORD, newDirectory, startServer } from '../support/process.ts';
 
 const [binary = '', ...rest] = COMMAND;
@@ -22,27 +16,10 @@ if (!isBinary) console.warn('not the single binary (npm run test:binary): its te
 
 /** Whether this user may change its root directory. */
 const mayChroot = process.getuid?.() === 0;
-const LIBRARIES = /^(?:libc|libm|libdl|libpthread|librt|libgcc_s|libstdc\+\+)\.so|^ld-linux/;
-
 /** A root directory with the program, what the C library consists of, and nothing else. */
 function bareRoot(): string {
   const root = newDirectory();
-  chmodSync(root, 0o755);
-  const put = (from: string, to: string): void => {
-    mkdirSync(dirname(join(root, to)), { recursive: true });
-    copyFileSync(from, join(root, to));
-  };
-  put(binary, binary);
-  const linked = execFileSync('ldd', [binary], { encoding: 'utf8' });
-  for (const [, path = ''] of linked.matchAll(/(\/\S+) \(0x/g)) {
-    expect(path.slice(path.lastIndexOf('/') + 1)).toMatch(LIBRARIES);
-    put(path, path);
-    // What the addons ask for besides; since glibc 2.34 it is empty.
-    if (path.endsWith('/libc.so.6')) {
-      const old = join(dirname(path), 'librt.so.1');
-      put(old, old);
-    }
-  }
+  fillBareRoot(root, binary, binary);
   // Not /tmp, where the checkout itself may be.
   mkdirSync(join(root, 'scratch'), { mode: 0o1777 });
   return root;
