@@ -36,7 +36,8 @@ export const REFUSALS = {
   mfa_enrolment_required:
     'A second factor is asked of everybody here, and the time to enrol one has passed. Those who run the service can grant another.',
   registration_closed: 'New accounts are not open for registration.',
-  origin_not_allowed: 'The refresh cookie is accepted from the configured origins alone.',
+  origin_not_allowed:
+    'This origin may not use the refresh cookie: cookies.allowed_origins does not list it.',
   not_found: 'There is nothing here.',
   method_not_allowed: 'The resource does not have this method; Allow names those it has.',
   request_timeout: 'The request did not come to its end in time.',

@@ -17,6 +17,7 @@ export function unique<Row>(
   code: RefusalCode,
   column?: string,
 ): Statement<Row> {
-  const on = column === undefined ? {} : { conflictOn: column };
-  return { ...statement, conflict: code, ...on };
+  return column === undefined
+    ? { conflict: code, ...statement }
+    : { conflict: code, conflictOn: column, ...statement };
 }

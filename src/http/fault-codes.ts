@@ -31,7 +31,7 @@ export const FAULT_CODES: Readonly<Record<string, FaultMeaning>> = {
     remedy: 'The detail says which.',
   },
   invalid_email: {
-    cause: 'The text is no e-mail address that can be written to.',
+    cause: 'The text is no email address that can be written to.',
     remedy: 'Send one address as local@domain, without a display name.',
   },
   invalid_username: {

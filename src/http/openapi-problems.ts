@@ -79,6 +79,7 @@ function exampleOf(code: RefusalCode): Json {
 
 /** What stands before every route alike, once for all of them. */
 const EVERYWHERE: readonly RefusalCode[] = [
+  'method_not_allowed',
   'request_timeout',
   'header_too_large',
   'internal_error',

@@ -3,7 +3,7 @@ import type { Json } from './openapi-components.ts';
 import type { AnyRoute } from './route.ts';
 
 const TAGS: Readonly<Record<string, string>> = {
-  Account: 'Registering, the profile, the e-mail address, the end of an account.',
+  Account: 'Registering, the profile, the email address, the end of an account.',
   'Sign-in': 'First and second factors, and presenting one again.',
   Sessions: 'Refresh tokens, signing out, the list of sessions.',
   Password: 'Checking, forgetting and setting a password.',

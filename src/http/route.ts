@@ -98,6 +98,8 @@ export interface RouteDefinition<
   readonly renewsDevice?: true;
   /** When true the body may be left out altogether, and stands as `{}` before the schema. */
   readonly bodyOptional?: true;
+  /** Whether the refresh cookie may stand for the token, for the document. */
+  readonly readsCookie?: true;
   readonly status: 200 | 201 | 202 | 204 | 302;
   /**
    * The JSON answer; parsed on the way out, so that a new column can't leak. Without one the answer
@@ -132,6 +134,7 @@ export interface Route {
   readonly limit?: LimitName;
   readonly renewsDevice?: true;
   readonly bodyOptional?: true;
+  readonly readsCookie?: true;
   readonly status: number;
   readonly reply?: z.ZodType;
   readonly accepted?: { readonly reply: z.ZodType; readonly when: (reply: unknown) => boolean };

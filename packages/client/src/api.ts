@@ -378,7 +378,7 @@ export interface Routes {
   };
   readonly 'POST /password/forgot': {
     readonly body: {
-      /** A username or a verified e-mail address. */
+      /** A username or a verified email address. */
       readonly username: string;
     };
     readonly reply: undefined;
@@ -398,7 +398,7 @@ export interface Routes {
   };
   readonly 'POST /login': {
     readonly body: {
-      /** A username or a verified e-mail address. */
+      /** A username or a verified email address. */
       readonly username: string;
       readonly password: string;
       /** Of an earlier sign-in on this device. */

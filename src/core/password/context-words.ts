@@ -4,7 +4,7 @@
  * passphrase may well contain a name. So the question asked here is what is left of a password once
  * every context word is taken out:
  *
- * - Words: user name, display name, local part and domain labels of the e-mail address, the
+ * - Words: user name, display name, local part and domain labels of the email address, the
  *   service's name, configured words; each whole and in its parts, from 3 characters on (2 in
  *   scripts with short words). Case, accents, compatibility forms and the usual look-alikes (`4`→a,
  *   `@`→a, `0`→o, `1`→i, `3`→e, `5`→s, `$`→s, `7`→t) make no difference.

@@ -94,7 +94,7 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
     // Before the token is spent: who is refused keeps it, for when there is another grace.
     if (mfa.required === 'all') await demandEnrolled(subject);
     const client = clientOf(context.requester);
-    const request = { ...subject, client, now: clock.now() };
+    const request = { client, now: clock.now(), ...subject };
     const rotation = await rotateSession(db, limits, request).catch((error: unknown) =>
       withoutWrite(error, request),
     );

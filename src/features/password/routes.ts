@@ -30,7 +30,7 @@ export interface PasswordSettings {
 }
 
 const signInMembers = {
-  username: nameText('name').meta({ description: 'A username or a verified e-mail address.' }),
+  username: nameText('name').meta({ description: 'A username or a verified email address.' }),
   password: passwordText(),
   device_token: tokenText()
     .optional()

@@ -23,7 +23,7 @@ export function recoveryRoutes(kernel: Kernel): readonly AnyRoute[] {
       security: 'public',
       body: z.strictObject({
         username: nameText('name').meta({
-          description: 'A username or a verified e-mail address.',
+          description: 'A username or a verified email address.',
         }),
       }),
       status: 202,

@@ -73,7 +73,7 @@ function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute
     tag: 'Account',
     summary: 'Create an account',
     description:
-      'With a username: 201, signed in; an e-mail address beside it is pending, and until it is verified it is no sign-in name, gets no reset email and reserves nothing. With an address alone: 202, the same for free and taken ones, and the account is made by /register/verify; user_metadata may then have 2048 bytes.',
+      'With a username: 201, signed in; an email address beside it is pending, and until it is verified it is no sign-in name, gets no reset email and reserves nothing. With an address alone: 202, the same for free and taken ones, and the account is made by /register/verify; user_metadata may then have 2048 bytes.',
     security: 'public',
     body: z.strictObject({
       username: nameText('name').optional().meta({
@@ -106,7 +106,7 @@ function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute
       if (email !== undefined) {
         return verificationRequired(await byEmail(context, { email, ...profile }));
       }
-      const detail = 'Send a username, or an e-mail address alone.';
+      const detail = 'Send a username, or an email address alone.';
       throw invalidRequest({ pointer: '/username', code: 'required', detail });
     },
   });
