@@ -84,6 +84,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     POSTERN_MAIL_SMTP_TLS: 'none',
     POSTERN_MAIL_DKIM_SELECTOR: 'postern',
     POSTERN_MAIL_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
+    POSTERN_ADMIN_ENABLED: 'true',
     POSTERN_METRICS_LISTEN: `tcp://127.0.0.1:${metricsPort}`,
   };
   const server = await startServer({ env: planted });
@@ -106,6 +107,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
   await note(server.call('GET', `/me?access_token=${ada.access}`));
   await note(server.call('GET', '/me', { headers: { authorization: `Basic ${wrong}` } }));
   await note(server.call('POST', `/${wrong}`, { body: { [wrong]: wrong } }));
+  await note(server.call('GET', '/admin/users', { headers: { 'postern-key': wrong } }));
   await note(server.call('GET', '/readyz'));
   await eventually(
     () => server.stdout().includes('"letter.') || server.stdout().includes('"mail.'),
@@ -142,6 +144,15 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     ['user', 'renew-grace', 'ada'],
     ['user', 'claims', 'ada'],
     ['user', 'logout', 'ada', '--yes'],
+    ['user', 'show', 'ada'],
+    ['user', 'show', 'ada', '--json'],
+    ['user', 'sessions', 'ada'],
+    ['user', 'set-email', 'ada', 'ada@example.com', '--yes'],
+    ['user', 'create', '--email', 'guest@example.com'],
+    ['user', 'reset-link', 'ada', '--yes'],
+    ['user', 'export', 'ada'],
+    ['export'],
+    ['user', 'delete', 'ada', '--yes'],
     ['apikey', 'list'],
     ['apikey', 'revoke', 'nobody'],
     ['outbox', 'list'],
