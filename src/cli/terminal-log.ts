@@ -32,7 +32,7 @@ interface Told {
 
 /** Control characters and line ends, which terminals obey (ASVS 16.4.1). */
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
-const visible = (text: string): string =>
+export const visible = (text: string): string =>
   text.replace(
     INVISIBLE,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -3,6 +3,7 @@ import { sessionOfUserReply, userDetailReply } from '../features/admin/replies.t
 import { showUser } from '../features/admin/show-user.ts';
 import type { ShownUser } from '../features/admin/show-user.ts';
 import { NAME, counted, nameOf, withUser } from './on-user.ts';
+import { visible } from './terminal-log.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb } from './verb.ts';
 
@@ -31,7 +32,7 @@ export const userShow: Verb = {
       const shown = await showUser(kernel)(context, user);
       const detail = userDetailReply(shown);
       if (call.has('json')) return call.output.answerJson(detail);
-      for (const line of linesOf(shown, detail)) call.output.answer(line);
+      for (const line of linesOf(shown, detail)) call.output.answer(visible(line));
     }),
 };
 
@@ -46,7 +47,7 @@ export const userSessions: Verb = {
       const sessions = (await kernel.sessions.list(user.id)).map(sessionOfUserReply);
       for (const session of sessions) {
         if (call.has('json')) call.output.answerJson(session);
-        else call.output.answer(sessionLine(session));
+        else call.output.answer(visible(sessionLine(session)));
       }
       if (!call.has('json')) call.output.progress(counted(sessions.length, 'session'));
     }),

@@ -47,6 +47,22 @@ export const RULES: readonly Rule[] = [
         : undefined,
   },
   {
+    keys: ['admin.listen'],
+    isWarning: true,
+    fault: ({ admin }) =>
+      admin.listen.some((address) => address.kind === 'tcp' && !isLoopbackHost(address.host))
+        ? 'admin.listen can be reached from other machines by plain http: who sees the traffic has the API keys. Write a loopback address or a Unix socket, and let a proxy add TLS.'
+        : undefined,
+  },
+  {
+    keys: ['admin.listen'],
+    isWarning: true,
+    fault: ({ admin }) =>
+      admin.listen.some((address) => address.kind === 'unix' && (address.mode & 0o002) !== 0)
+        ? 'A Unix socket of admin.listen can be used by every user of this machine. Write mode=0660.'
+        : undefined,
+  },
+  {
     keys: ['server.listen', 'server.public_url'],
     fault: ({ server }) =>
       server.public_url === ''

@@ -495,12 +495,19 @@ describe('warnings let it start', () => {
       /every user of this machine/,
     ],
     ['[database]\nurl = "http://sqld:8080"', /plain http/],
+    [
+      '[admin]\nenabled = true\nlisten = ["tcp://0.0.0.0:7402"]',
+      /who sees the traffic has the API keys/,
+    ],
+    ['[admin]\nenabled = true\nlisten = ["unix:/run/a.sock?mode=0666"]', /Write mode=0660/],
   ])('%j', (toml, expected) => {
     expect(parse(toml).warnings).toEqual([expect.stringMatching(expected)]);
   });
 
   it('the defaults give none', () => {
     expect(parse().warnings).toEqual([]);
+    const admin = '[admin]\nenabled = true\nlisten = ["tcp://127.0.0.1:7402", "unix:/run/a.sock"]';
+    expect(parse({ toml: admin }).warnings).toEqual([]);
   });
 });
 
