@@ -1,6 +1,7 @@
 /** Looking after users over HTTP: what each act does, to sessions too, and who did it in the log. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PASSWORD } from '../support/app.ts';
+import { changedWhileReading } from '../support/meanwhile.ts';
 import { codeAt } from '../support/mfa.ts';
 import { createAdminRig, linesOf } from './rig.ts';
 import type { AdminRig } from './rig.ts';
@@ -160,6 +161,34 @@ describe('POST /admin/users', () => {
     expect((await rig.admin('GET', `/admin/users/${body.id}`)).body.email_verified).toBe(false);
   });
 
+  test('an invited account that changes meanwhile is invited to nothing: 409 conflict', async () => {
+    const { body } = await rig.admin('POST', '/admin/users', { email: 'race@example.com' });
+    await rig.app.emails('race@example.com');
+    const path = `/admin/users/${body.id}`;
+    const meanwhile = { userId: body.id, table: 'password_credential' };
+    for (const send of [
+      () => rig.admin('POST', `${path}/password-reset`),
+      () => rig.admin('PATCH', path, { email: 'raced@example.com' }),
+    ]) {
+      const reply = await changedWhileReading(rig.app, meanwhile, send);
+      expect([reply.status, reply.body.code]).toEqual([409, 'conflict']);
+    }
+    expect(await rig.app.emails('race@example.com')).toEqual([]);
+    expect(await rig.app.emails('raced@example.com')).toEqual([]);
+    expect((await rig.admin('GET', path)).body.pending_email).toBe('race@example.com');
+  });
+
+  test('a disabled account that nobody has used yet gets another address and no invitation', async () => {
+    const { body } = await rig.admin('POST', '/admin/users', { email: 'off@example.com' });
+    const path = `/admin/users/${body.id}`;
+    await rig.admin('PATCH', path, { disabled: true });
+    const changed = await rig.admin('PATCH', path, { email: 'off2@example.com' });
+    expect([changed.status, changed.body.pending_email]).toEqual([200, 'off2@example.com']);
+    expect(await rig.app.emails('off2@example.com')).toEqual([]);
+    await rig.admin('PATCH', path, { disabled: false });
+    expect((await rig.admin('POST', `${path}/password-reset`)).body.sent).toBe('invitation');
+  });
+
   test('an invitation ends after admin.invitation_ttl, and can be sent once more', async () => {
     const { body } = await rig.admin('POST', '/admin/users', { email: 'late@example.com' });
     const token = (await rig.app.emails('late@example.com'))[0]?.values['token'];
@@ -284,6 +313,10 @@ describe('PATCH /admin/users/{id}', () => {
     expect((await rig.app.login('next@example.com')).status).toBe(200);
     expect((await patch({ email_verified: false })).body.errors[0].pointer).toBe('/email_verified');
     const other = await invitedUser('other@example.com');
+    const claimed = await rig.admin('PATCH', `/admin/users/${other}`, {
+      email: 'next@example.com',
+    });
+    expect(claimed.body.code).toBe('email_taken');
     const taken = { email: 'next@example.com', email_verified: true };
     expect((await rig.admin('PATCH', `/admin/users/${other}`, taken)).body.code).toBe(
       'email_taken',

@@ -60,7 +60,7 @@ export function actRoutes(kernel: Kernel, settings: AdminSettings): readonly Any
       security,
       status: 202,
       reply: z.object({ sent: z.enum(['reset', 'invitation']), to: z.string() }),
-      problems: ['not_found', 'account_disabled', 'no_verified_address'],
+      problems: ['not_found', 'account_disabled', 'no_verified_address', 'conflict'],
       handle: async (call) => {
         const user = await demandUser(kernel, call.params['id'] ?? '');
         const started = await reset(kernel.context(call), user, 'refuse');

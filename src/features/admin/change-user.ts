@@ -83,7 +83,7 @@ type StateEvent = 'user.disabled' | 'user.enabled' | 'password.expired';
  * Changes what is given, in one commit, and gives the user as it is then.
  *
  * Its function throws {Refusal} not_found, invalid_request, username_taken, email_taken,
- * external_id_taken, overloaded.
+ * external_id_taken, conflict, overloaded.
  */
 export function changeUser(kernel: Kernel, settings: AdminSettings) {
   return async (context: Context, id: string, change: UserChange): Promise<ListedUser> => {

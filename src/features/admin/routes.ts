@@ -165,7 +165,14 @@ function userRoutes(kernel: Kernel, settings: AdminSettings): readonly AnyRoute[
       }),
       status: 200,
       reply: ListedUserReply,
-      problems: ['not_found', 'username_taken', 'email_taken', 'external_id_taken', 'overloaded'],
+      problems: [
+        'not_found',
+        'username_taken',
+        'email_taken',
+        'external_id_taken',
+        'conflict',
+        'overloaded',
+      ],
       handle: async (call) => {
         const { body } = call;
         const changed = await change(kernel.context(call), call.params['id'] ?? '', {

@@ -21,8 +21,10 @@ export interface AddressChange {
 }
 
 /**
- * The statements of a change, for a commit that may hold more. @throws {Refusal} invalid_request,
- * email_taken, overloaded
+ * The statements of a change, for a commit that may hold more. The commit is refused with `conflict`
+ * when an invited account changed meanwhile.
+ *
+ * @throws {Refusal} invalid_request, email_taken, overloaded
  */
 export async function addressStatements(
   kernel: Kernel,
@@ -33,12 +35,16 @@ export async function addressStatements(
   const canonical = demandEmail(email);
   const { id } = user;
   const now = kernel.clock.now();
+  const owner = await findUserBySignInName(kernel.db, { kind: 'email', canonical });
+  if (owner !== null && owner.id !== id) throw new Refusal('email_taken');
   if (proof === 'vouched') return vouched(kernel, context, { user, email, canonical });
   const voided = keepNewest({ userId: id, purpose: ADDRESS_CODE, keep: 0, now });
   if (user.email !== null && canonicalEmail(user.email) === canonical)
     return [setPendingAddress({ id, email: null, canonical: null, now }), voided];
   const pending = setPendingAddress({ id, email, canonical, now });
   if (user.email === null && (await isUnclaimed(kernel, { ...user, pendingEmail: email }))) {
+    // A link for a disabled account would open nothing: it is invited once it is enabled.
+    if (user.disabledAt !== null) return [pending, voided];
     const invited = { ...user, pendingEmail: email };
     return [pending, voided, ...invite(kernel, context, settings, invited)];
   }
@@ -53,14 +59,12 @@ export async function addressStatements(
 }
 
 /** What replaces an address ends the sessions, as when its user does it (G9). */
-async function vouched(
-  { db, clock, sessions, emails }: Kernel,
+function vouched(
+  { clock, sessions, emails }: Kernel,
   context: Context,
   { user, email, canonical }: Pick<AddressChange, 'user' | 'email'> & { canonical: string },
-): Promise<readonly Statement[]> {
+): readonly Statement[] {
   const { id } = user;
-  const owner = await findUserBySignInName(db, { kind: 'email', canonical });
-  if (owner !== null && owner.id !== id) throw new Refusal('email_taken');
   const now = clock.now();
   const isOther = user.email === null || canonicalEmail(user.email) !== canonical;
   return [
@@ -79,7 +83,7 @@ async function vouched(
 /**
  * Sets the address of a user.
  *
- * Its function throws {Refusal} invalid_request, email_taken, not_found, overloaded.
+ * Its function throws {Refusal} invalid_request, email_taken, not_found, conflict, overloaded.
  */
 export function setEmail(kernel: Kernel, settings: AdminSettings) {
   return async (context: Context, change: AddressChange): Promise<void> => {
