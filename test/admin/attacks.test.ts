@@ -1,6 +1,7 @@
 /** Attacks on administration over HTTP: A01 to A03, mass assignment, keys of other scopes. */
 import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestApp } from '../support/app.ts';
 import type { SignedIn, TestApp } from '../support/app.ts';
@@ -280,6 +281,36 @@ describe('queries', () => {
       expect([reply.status, reply.body.code]).toEqual([400, 'malformed_request']);
     },
   );
+
+  test('whatever a query, an id or a body holds, no answer is a 5xx and nobody is changed', async () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 60 }),
+      fc.string({ unit: 'grapheme', maxLength: 60 }),
+      fc.constantFrom('\u{10ffff}', 'a\u{10ffff}', 'İ', 'ß', 'ﬁ', "' OR 1=1--", '__proto__'),
+      fc.string({ maxLength: 40 }).map((part) => Buffer.from(`id:${part}`).toString('base64url')),
+      fc.string({ maxLength: 9 }).map((part) => Buffer.from(`email:${part}`).toString('base64url')),
+    );
+    const encode = (value: string): string => encodeURIComponent(value.toWellFormed());
+    const name = fc.constantFrom('search', 'username', 'email', 'external_id', 'cursor', 'limit');
+    const member = fc.constantFrom('email', 'claims', 'external_id', 'username', 'user_metadata');
+    const value = fc.oneof(text, fc.jsonValue(), fc.constant({ a: 2 ** 60 }));
+    const before = (await rig.admin('GET', `/admin/users/${ada.userId}`)).body;
+    await fc.assert(
+      fc.asyncProperty(fc.tuple(name, text, member, value), async ([query, odd, key, given]) => {
+        const nobody = '01a1fe1f-4f57-71f1-8260-39b2a9e7b97e';
+        const replies = [
+          await rig.admin('GET', `/admin/users?${query}=${encode(odd)}`),
+          await rig.admin('GET', `/admin/users?search=a&${query}=${encode(odd)}`),
+          await rig.admin('GET', `/admin/users/${encode(odd) || 'x'}`),
+          await rig.admin('PATCH', `/admin/users/${nobody}`, { [key]: given }),
+        ];
+        return replies.every(({ status }) => status < 500);
+      }),
+      { numRuns: 300 },
+    );
+    const { updated_at: at } = (await rig.admin('GET', `/admin/users/${ada.userId}`)).body;
+    expect(at).toBe(before.updated_at);
+  });
 
   test("a search's wildcards are letters like others", async () => {
     for (const text of ['%25', '_', '*', 'a%25'])

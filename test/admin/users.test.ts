@@ -289,7 +289,7 @@ describe('PATCH /admin/users/{id}', () => {
     await rig.admin('POST', '/admin/users', { username: 'gus', external_id: 'g-1' });
     expect((await patch({ external_id: 'g-1' })).body.code).toBe('external_id_taken');
     expect((await patch({ claims: { sub: 'x' } })).body.errors).toEqual([
-      expect.objectContaining({ pointer: '/sub', code: 'registered_claim' }),
+      expect.objectContaining({ pointer: '/claims/sub', code: 'registered_claim' }),
     ]);
   });
 

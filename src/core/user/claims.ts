@@ -44,14 +44,18 @@ function isListOfNames(value: unknown): boolean {
   );
 }
 
-/** @throws {Refusal} invalid_request: with each fault */
-export function demandClaims(claims: JsonObject): JsonObject {
+/**
+ * @param at where the claims stand in the body (RFC 6901)
+ * @throws {Refusal} invalid_request: with each fault
+ */
+export function demandClaims(claims: JsonObject, at = ''): JsonObject {
   const faults = Object.entries(claims).flatMap(([name, value]) => faultOf(name, value) ?? []);
   const text = JSON.stringify(claims);
   if (Buffer.byteLength(text) > MAX_BYTES) {
     const detail = `Use at most ${MAX_BYTES} bytes of JSON for all claims together.`;
     faults.push({ pointer: '', code: 'too_long', detail });
   }
-  if (faults.length > 0) throw invalidRequest(...faults);
+  if (faults.length > 0)
+    throw invalidRequest(...faults.map((one) => ({ ...one, pointer: `${at}${one.pointer}` })));
   return claims;
 }

@@ -96,7 +96,7 @@ export function changeUser(kernel: Kernel, settings: AdminSettings) {
       usernameCanonical: username === undefined ? null : demandUsername(username),
       displayName,
       userMetadata: userMetadata ?? null,
-      claims: claims === undefined ? null : demandClaims(claims),
+      claims: claims === undefined ? null : demandClaims(claims, '/claims'),
       now,
     });
     const address = addressChange(user, change);

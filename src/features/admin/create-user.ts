@@ -50,7 +50,7 @@ export function createUser(kernel: Kernel, settings: AdminSettings) {
     }
     const usernameCanonical = username === null ? null : demandUsername(username);
     const pendingEmailCanonical = email === null ? null : demandEmail(email);
-    const claims = demandClaims(input.claims ?? {});
+    const claims = demandClaims(input.claims ?? {}, '/claims');
     await demandFree(kernel, {
       username: usernameCanonical,
       email: pendingEmailCanonical,

@@ -16,7 +16,7 @@ import { showUser } from './show-user.ts';
 const externalId = text({ min: 1, max: 255 }).meta({
   description: 'What another system calls the account; of one account at most.',
 });
-const claims = z.record(z.string(), z.unknown()).meta({
+const claims = metadata().meta({
   description:
     "What the user's access tokens carry besides, from the next sign-in or refresh on: roles, groups. Replaced as a whole.",
 });
