@@ -150,6 +150,7 @@ function operationId(route: AnyRoute): string {
 const IN_PATHS: Readonly<Record<string, string>> = {
   id: 'As the list of them has it.',
   session_id: 'As the list of sessions has it.',
+  email_id: 'As the list of emails has it.',
   kid: 'As in the header of a token.',
   n: 'The number of the list, from the uri of status.status_list.',
 };

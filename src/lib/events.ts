@@ -237,6 +237,10 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'An email was requested for a name without an account, or past the limits of its address; it was composed like others and sent to nobody.',
   },
+  'letter.cancelled': {
+    level: 'info',
+    sentence: 'An operator took an email back before it went out.',
+  },
   'letter.delayed': {
     level: 'warn',
     sentence: 'No transport accepted an email; it will be tried again.',

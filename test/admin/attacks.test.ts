@@ -23,7 +23,7 @@ const routes = (): { method: string; path: string }[] =>
     .filter(({ path }) => path.startsWith('/admin/'))
     .map(({ method, path }) => ({
       method: method.toUpperCase(),
-      path: path.replace('{id}', ada.userId).replace('{session_id}', ada.sessionId),
+      path: path.replace('{id}', ada.userId).replace(/\{(?:session|email)_id\}/, ada.sessionId),
     }));
 
 const call = (path: string, headers: Record<string, string>, method = 'GET') =>

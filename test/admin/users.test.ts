@@ -74,6 +74,23 @@ describe('GET /admin/users/{id}: why somebody can not sign in', () => {
     expect((await rig.admin('GET', `/admin/users/${made.id}/emails`)).body.emails).toEqual([]);
   });
 
+  test('an email that waits can be taken back, of its own user alone', async () => {
+    const { body: made } = await rig.admin('POST', '/admin/users', { email: 'oops@example.com' });
+    const { body: other } = await rig.admin('POST', '/admin/users', { username: 'oops' });
+    const list = `/admin/users/${made.id}/emails`;
+    const [{ id }] = (await rig.admin('GET', list)).body.emails;
+    expect((await rig.admin('DELETE', `/admin/users/${other.id}/emails/${id}`)).status).toBe(404);
+    expect((await rig.admin('DELETE', `${list}/${id}`)).status).toBe(204);
+    expect((await rig.admin('DELETE', `${list}/${id}`)).status).toBe(404);
+    expect((await rig.admin('GET', list)).body.emails).toEqual([]);
+    expect(await rig.app.emails('oops@example.com')).toEqual([]);
+    expect(lastLine('letter.cancelled')).toMatchObject({
+      'user.id': made.id,
+      letter: 'invitation',
+      'api_key.id': rig.key.id,
+    });
+  });
+
   test("what waits for an address's owner is not shown with those who only claim it", async () => {
     const owner = await invitedUser('owner@example.com');
     const mallory = await rig.app.register('mallory');
@@ -432,6 +449,7 @@ describe('what is done to a user', () => {
     ['GET', '/sessions'],
     ['DELETE', '/sessions/01a1fe1f-4f57-71f1-8260-39b2a9e7b97e'],
     ['GET', '/emails'],
+    ['DELETE', '/emails/01a1fe1f-4f57-71f1-8260-39b2a9e7b97e'],
   ])('%s %s of nobody is 404', async (method, path) => {
     const body = method === 'PATCH' ? {} : undefined;
     const id = '01a1fe1f-4f57-71f1-8260-39b2a9e7b97e';

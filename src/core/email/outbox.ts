@@ -8,6 +8,7 @@ import type { Sealer } from '../../crypto/seal.ts';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { RowOfColumns } from '../../db/prepare.ts';
+import { guarded } from '../guards.ts';
 import type { Sweep } from '../sweep.ts';
 import { DEFERRED } from './lanes.ts';
 import { outbox } from './tables.ts';
@@ -211,6 +212,18 @@ export async function listWaiting(
   recipientKey: string,
 ): Promise<readonly OutboxEntry[]> {
   return db.read(waitingFor({ recipientKey }));
+}
+
+const cancel = prepare(
+  query
+    .update(outbox)
+    .set({ ...erased, state: 'void' })
+    .where(and(eq(outbox.id, given('id')), unsent)),
+);
+
+/** The statement that erases an email that waits or was given up; refused with `not_found` if gone. */
+export function cancelEmail(id: string, now: number): Statement {
+  return guarded(cancel({ id, now }), 'not_found');
 }
 
 const retry = prepare(

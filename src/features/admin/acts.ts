@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Kernel } from '../../core/kernel.ts';
 import { apiKey, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
+import { cancelEmail } from './cancel-email.ts';
 import { demandUser } from './change-user.ts';
 import { endSession } from './end-session.ts';
 import {
@@ -88,6 +89,7 @@ export function actRoutes(kernel: Kernel, settings: AdminSettings): readonly Any
 
 export function listRoutes(kernel: Kernel): readonly AnyRoute[] {
   const end = endSession(kernel);
+  const cancel = cancelEmail(kernel);
   return [
     route({
       method: 'get',
@@ -132,6 +134,21 @@ export function listRoutes(kernel: Kernel): readonly AnyRoute[] {
         const user = await demandUser(kernel, call.params['id'] ?? '');
         return { emails: (await waitingEmails(kernel, user)).map(waitingEmailReply) };
       },
+    }),
+    route({
+      method: 'delete',
+      path: `${USER}/emails/{email_id}`,
+      tag,
+      summary: 'Take an email back that waits for a user',
+      description: 'Its link or code stays good. One that is being sent may still arrive.',
+      security,
+      status: 204,
+      problems: ['not_found'],
+      handle: (call) =>
+        cancel(kernel.context(call), {
+          userId: call.params['id'] ?? '',
+          emailId: call.params['email_id'] ?? '',
+        }),
     }),
   ];
 }
