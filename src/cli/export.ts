@@ -19,8 +19,10 @@ const hashesOf = (call: VerbCall): Hashes =>
 
 export const exportAll: Verb = {
   name: 'export',
-  summary:
-    'Prints every account as a line of JSON (NDJSON), oldest first; without passwords and second factors.',
+  summary: [
+    'Prints every account as a line of JSON (NDJSON), oldest first; without passwords and',
+    'second factors.',
+  ].join(' '),
   examples: ['postern export > users.ndjson', 'postern export --with-hashes | gzip > users.gz'],
   options: [WITH_HASHES],
   run: (call) =>
@@ -41,8 +43,10 @@ export const exportAll: Verb = {
 
 export const userExport: Verb = {
   name: 'user export',
-  summary:
-    'Prints everything that is kept about the user of an account as JSON, for a data request; no secret is in it.',
+  summary: [
+    'Prints everything that is kept about the user of an account as JSON, for a data request;',
+    'no secret is in it.',
+  ].join(' '),
   examples: ['postern user export ada > ada.json', 'postern user export ada --with-hashes | jq'],
   arguments: [NAME],
   options: [WITH_HASHES],

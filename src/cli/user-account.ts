@@ -7,8 +7,10 @@ import type { Verb } from './verb.ts';
 
 export const userDelete: Verb = {
   name: 'user delete',
-  summary:
-    'Deletes an account with everything that belongs to it: sessions, factors, links, waiting emails. It can not be undone.',
+  summary: [
+    'Deletes an account with everything that belongs to it: sessions, factors, links, waiting',
+    'emails. It can not be undone.',
+  ].join(' '),
   examples: [
     'postern user delete ada',
     'postern user delete 01a1fe1f-4f57-71f1-8260-39b2a9e7b97e --yes',
@@ -24,8 +26,10 @@ export const userDelete: Verb = {
 
 export const userResetLink: Verb = {
   name: 'user reset-link',
-  summary:
-    'Has the user of an account set a new password: a link goes to the verified address; without one it is printed, this once and alone, for you to hand over.',
+  summary: [
+    'Has the user of an account set a new password: a link goes to the verified address;',
+    'without one it is printed, this once and alone, for you to hand over.',
+  ].join(' '),
   examples: ['postern user reset-link ada', 'postern user reset-link ada --yes | qrencode -t utf8'],
   arguments: [NAME],
   options: [YES],
@@ -45,8 +49,10 @@ export const userResetLink: Verb = {
 
 export const userSetEmail: Verb = {
   name: 'user set-email',
-  summary:
-    'Sets the email address of an account: it is pending, a code goes there, and the former one is told. With --verified it counts at once, on your word, and every session ends.',
+  summary: [
+    'Sets the email address of an account: it is pending, a code goes there, and the former',
+    'one is told. With --verified it counts at once, on your word, and every session ends.',
+  ].join(' '),
   examples: [
     'postern user set-email ada ada@example.com',
     'postern user set-email ada ada@example.com --verified --yes',

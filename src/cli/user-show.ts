@@ -22,8 +22,10 @@ const HELP: Readonly<Record<ShownUser['obstacles'][number], string>> = {
 
 export const userShow: Verb = {
   name: 'user show',
-  summary:
-    'Shows everything about an account: its state and what keeps it from signing in, factors, sessions, failed attempts, waiting emails.',
+  summary: [
+    'Shows everything about an account: its state and what keeps it from signing in, factors,',
+    'sessions, failed attempts, waiting emails.',
+  ].join(' '),
   examples: ['postern user show ada', 'postern user show ada@example.com --json'],
   arguments: [NAME],
   options: [JSON_OPTION],

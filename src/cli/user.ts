@@ -31,8 +31,10 @@ function row(user: Row): Record<string, unknown> {
 
 export const userCreate: Verb = {
   name: 'user create',
-  summary:
-    'Creates an account, whether or not registration is open: with a password of your choice, or by an invitation to an email address, whose owner chooses one.',
+  summary: [
+    'Creates an account, whether or not registration is open: with a password of your choice,',
+    'or by an invitation to an email address, whose owner chooses one.',
+  ].join(' '),
   examples: [
     'postern user create --email ada@example.com',
     'pass show ada | postern user create --username ada --password-stdin',
@@ -41,8 +43,10 @@ export const userCreate: Verb = {
     { flags: '--username <name>', sentence: 'the name to sign in with' },
     {
       flags: '--email <address>',
-      sentence:
-        'an email address: alone, or with --invite, an invitation goes there; beside a password it is pending until it is verified',
+      sentence: [
+        'an email address: alone, or with --invite, an invitation goes there; beside a',
+        'password it is pending until it is verified',
+      ].join(' '),
     },
     {
       flags: '--invite',

@@ -1,6 +1,7 @@
 /**
  * Helping somebody back in: a link that sets a password, sent to the verified address, or printed
- * for an operator who hands it over. Whoever starts it learns no password and sets none (ASVS 6.4.6).
+ * for an operator who hands it over. Whoever starts it learns no password and sets none (ASVS
+ * 6.4.6).
  */
 import type { Context } from '../../core/context.ts';
 import { linkTo, minutesText } from '../../core/email/emails.ts';

@@ -17,8 +17,10 @@ const externalId = text({ min: 1, max: 255 }).meta({
   description: 'What another system calls the account; of one account at most.',
 });
 const claims = metadata().meta({
-  description:
-    "What the user's access tokens carry besides, from the next sign-in or refresh on: roles, groups. Replaced as a whole.",
+  description: [
+    "What the user's access tokens carry besides, from the next sign-in or refresh on: roles,",
+    'groups. Replaced as a whole.',
+  ].join(' '),
 });
 const displayName = text({ min: 1, max: 128 });
 
@@ -67,8 +69,11 @@ function collectionRoutes(kernel: Kernel, settings: AdminSettings): readonly Any
       path: '/admin/users',
       tag,
       summary: 'Find users',
-      description:
-        'One page: of all users, oldest first; or by search, external_id, username or email. With disabled a page may be shorter than its limit: go on until next_cursor is null. Users who are made meanwhile move nothing.',
+      description: [
+        'One page: of all users, oldest first; or by search, external_id, username or email.',
+        'With disabled a page may be shorter than its limit: go on until next_cursor is null.',
+        'Users who are made meanwhile move nothing.',
+      ].join(' '),
       security,
       query: UserQuery,
       status: 200,
@@ -93,8 +98,11 @@ function collectionRoutes(kernel: Kernel, settings: AdminSettings): readonly Any
       path: '/admin/users',
       tag,
       summary: 'Create a user',
-      description:
-        "Without a password, which is the user's own to choose: an invitation goes to email, and using it verifies the address. With a username alone, an operator prints a link on the machine (postern user reset-link).",
+      description: [
+        "Without a password, which is the user's own to choose: an invitation goes to email,",
+        'and using it verifies the address. With a username alone, an operator prints a link',
+        'on the machine (postern user reset-link).',
+      ].join(' '),
       security,
       body: z.strictObject({
         username: nameText('name').optional(),
@@ -133,8 +141,10 @@ function userRoutes(kernel: Kernel, settings: AdminSettings): readonly AnyRoute[
       path: USER,
       tag,
       summary: 'Get everything about a user',
-      description:
-        'State, factors, sessions, failed attempts and waiting emails; obstacles says why the user can not sign in.',
+      description: [
+        'State, factors, sessions, failed attempts and waiting emails; obstacles says why the',
+        'user can not sign in.',
+      ].join(' '),
       security,
       status: 200,
       reply: userDetailSchema(kernel.factors.active),
@@ -149,8 +159,13 @@ function userRoutes(kernel: Kernel, settings: AdminSettings): readonly AnyRoute[
       path: USER,
       tag,
       summary: 'Change a user',
-      description:
-        "All of it or nothing; what is left out stays. disabled and password_change_required end every session. A new email is pending, and its code goes there; with email_verified true it counts at once, on your word, and replacing one ends every session. claims and user_metadata are replaced as a whole; null removes display_name and external_id. The password is nobody's here to set.",
+      description: [
+        'All of it or nothing; what is left out stays. disabled and password_change_required',
+        'end every session. A new email is pending, and its code goes there; with',
+        'email_verified true it counts at once, on your word, and replacing one ends every',
+        'session. claims and user_metadata are replaced as a whole; null removes display_name',
+        "and external_id. The password is nobody's here to set.",
+      ].join(' '),
       security,
       body: z.strictObject({
         username: nameText('name').optional(),

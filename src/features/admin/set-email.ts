@@ -21,8 +21,8 @@ export interface AddressChange {
 }
 
 /**
- * The statements of a change, for a commit that may hold more. The commit is refused with `conflict`
- * when an invited account changed meanwhile.
+ * The statements of a change, for a commit that may hold more. The commit is refused with
+ * `conflict` when an invited account changed meanwhile.
  *
  * @throws {Refusal} invalid_request, email_taken, overloaded
  */
