@@ -3,11 +3,23 @@
  * it, served to API keys of the scope `admin` alone (docs/openapi-admin.json is the same).
  */
 import * as z from 'zod';
+import { isJsonObject } from '../lib/json.ts';
 import { openapi } from './openapi.ts';
 import type { DocumentInfo } from './openapi.ts';
 import type { Json } from './openapi-components.ts';
 import { apiKey, route } from './route.ts';
 import type { AnyRoute } from './route.ts';
+
+/** Without what only front-ends that call for their users need: nobody calls for operators. */
+function withoutCallers(document: Json): Json {
+  const { components } = document;
+  if (!isJsonObject(components)) return document;
+  const { parameters: _, responses, ...rest } = components;
+  const own = Object.entries(isJsonObject(responses) ? responses : {}).filter(
+    ([name]) => !name.startsWith('Caller'),
+  );
+  return { ...document, components: { ...rest, responses: Object.fromEntries(own) } };
+}
 
 /** The routes with one more that answers the document of all of them; none without any. */
 export function withAdminOpenapi(
@@ -26,7 +38,7 @@ export function withAdminOpenapi(
     reply: z.record(z.string(), z.unknown()),
     problems: [],
     handle: (): Json => {
-      made ??= openapi(all, { ...info, title: `${info.title}: administration` });
+      made ??= withoutCallers(openapi(all, { ...info, title: `${info.title}: administration` }));
       return made;
     },
   });
