@@ -1,4 +1,4 @@
-/** What the OpenAPI document says of front-ends that call for their users (http/on-behalf.ts). */
+/** The OpenAPI description of front-ends that call for their users (http/on-behalf.ts). */
 import type { RefusalCode } from '../refusal.ts';
 import { CALLER_PROBLEMS, mayBeOnBehalf } from './on-behalf.ts';
 import type { Json } from './openapi-components.ts';
@@ -29,7 +29,7 @@ export interface CallerPart {
   readonly problems: readonly RefusalCode[];
 }
 
-/** The headers and refusals that a route has in common with the others that users call. */
+/** The headers and refusals that every route for users has. */
 export function callerPart(security: Security): CallerPart {
   if (!mayBeOnBehalf(security)) return { parameters: [], problems: [] };
   return {

@@ -1,4 +1,4 @@
-/** What the OpenAPI document says of who may call. */
+/** The OpenAPI description of authentication. */
 import type { RefusalCode } from '../refusal.ts';
 import type { Security } from './route.ts';
 
@@ -36,7 +36,7 @@ export function securityProblems(security: Security): readonly RefusalCode[] {
   return security.fresh ? [...always, 'insufficient_user_authentication'] : always;
 }
 
-/** An API key comes in one of two ways, so there are two requirements of which one has to hold. */
+/** An API key can be sent in two ways, so there are two alternative requirements. */
 export function securityRequirement(security: Security): readonly object[] {
   if (security === 'public') return [];
   if (security.scheme === 'bearer') return [{ bearer: [] }];

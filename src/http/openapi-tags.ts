@@ -1,4 +1,4 @@
-/** The tags of the OpenAPI document, by which readers group its routes. */
+/** The tags of the OpenAPI document, which group its routes. */
 import type { Json } from './openapi-components.ts';
 import type { AnyRoute } from './route.ts';
 
@@ -12,7 +12,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Operations: 'Whether the service lives, and this document.',
 };
 
-/** The tags of these routes, those that are not ours without a description. */
+/** The tags of these routes; tags of a route from outside this program have no description. */
 export function tagsOf(routes: readonly AnyRoute[]): readonly Json[] {
   return [...new Set(routes.map(({ tag }) => tag))].map((name) => ({
     name,

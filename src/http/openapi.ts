@@ -1,6 +1,6 @@
 /**
- * The OpenAPI document, made of the route values: what a route takes, answers and refuses is what
- * the server runs, so the document can't say something else.
+ * The OpenAPI document, generated from the route values: the server runs the same values, so the
+ * document can't disagree with it.
  *
  * @see https://spec.openapis.org/oas/v3.1.1
  */
@@ -88,11 +88,11 @@ export interface DocumentInfo {
   readonly version: string;
   /** Becomes the document's server. */
   readonly issuer: string;
-  /** Names of the factors that are on. */
+  /** Names of the enabled factors. */
   readonly factors: readonly string[];
 }
 
-/** Says which factors there are: no schema knows, for a factor is a plug-in. */
+/** Lists the enabled factors: no static schema has them, because a factor is a plug-in. */
 function enumerateFactors(components: ReadonlyMap<string, unknown>, factors: readonly string[]) {
   for (const name of ['MfaRequired', 'Problem']) {
     const properties = memberOf(components.get(name), 'properties');
@@ -151,7 +151,7 @@ function operationId(route: AnyRoute): string {
     .join('');
 }
 
-/** What stands in paths. */
+/** Descriptions of path parameters. */
 const IN_PATHS: Readonly<Record<string, string>> = {
   id: 'As the list of them has it.',
   kid: 'As in the header of a token.',
@@ -281,7 +281,7 @@ function operationOf(
   };
 }
 
-/** The routes with one more that serves the document of all of them. */
+/** The routes, and one more that serves the document of all of them. */
 export function withOpenapi(routes: readonly AnyRoute[], info: DocumentInfo): readonly AnyRoute[] {
   const own = document({
     path: '/openapi.json',
@@ -290,7 +290,7 @@ export function withOpenapi(routes: readonly AnyRoute[], info: DocumentInfo): re
     contentType: 'application/json',
     maxAgeSeconds: 300,
     problems: [],
-    // Made when somebody asks: it takes longer than all the rest of a start.
+    // Built on the first request: it takes longer than the rest of the start.
     current: () => (made ??= jsonDocument(openapi(all, info))),
   });
   let made: DocumentBytes | undefined;

@@ -86,7 +86,7 @@ export const MfaRequiredReply = z
   })
   .meta({ id: 'MfaRequired' });
 
-/** A right first factor is a 200 whether or not a second one is due; `status` says which. */
+/** A correct first factor is a 200 whether or not a second one is due; `status` says which. */
 export const AuthenticationReply = z
   .discriminatedUnion('status', [AuthenticatedReply, MfaRequiredReply])
   .meta({ id: 'Authentication' });
