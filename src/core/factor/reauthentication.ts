@@ -1,5 +1,5 @@
 /**
- * Authenticating again within a session, and asking whether that was recent enough.
+ * Authenticating again within a session, and checking whether that was recent enough.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9470
  */
@@ -85,7 +85,7 @@ export function createReauthentication(deps: ReauthenticationDeps): Reauthentica
       }
       if (mfa.required === 'off' || acrOf(session.factors) === 'aal2') return;
       const own = await enrolled(user.id);
-      // Whose factors are all of one kind can't get higher.
+      // A user whose factors are all of one kind can't reach a higher level.
       if (new Set(own.map(({ kind }) => kind)).size < 2) return;
       throw insufficient(own.filter(({ kind }) => kind !== 'knowledge'));
     },
