@@ -21,8 +21,8 @@ export interface Committed {
 
 export interface Commit {
   /**
-   * Commits the statements, all or none, and resolves when they are durable. With a principal, its
-   * session has to be live still.
+   * Commits all of the statements or none, and resolves when they are durable. If the context has a
+   * principal, its session must still be live.
    *
    * @throws {Refusal} session_revoked, and the refusals of the guards; nothing was changed
    */
