@@ -206,8 +206,8 @@ export async function rotateSession(
 }
 
 /**
- * The same without a write: the live token stays as it is, its parent has its grace, and any other
- * generation is reuse that is yet to be noted.
+ * The same without a write: the live token is kept, its parent gets the grace, and any other
+ * generation is reuse, to be recorded later.
  */
 export async function readRotation(
   db: Pick<Database, 'read'>,

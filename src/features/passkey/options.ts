@@ -12,7 +12,7 @@ import { PASSKEY_CHALLENGE_TTL_SECONDS } from './challenge-token.ts';
 import { ALGORITHMS } from './authenticator-data.ts';
 import type { PasskeySettings } from './settings.ts';
 
-/** A credential as options name it. */
+/** A credential as the options list it. */
 export interface Descriptor {
   readonly id: string;
   readonly transports: readonly string[];
@@ -90,7 +90,7 @@ export function creationOptions(
     pubKeyCredParams: ALGORITHMS.map((alg) => ({ type: 'public-key', alg })),
     timeout: TIMEOUT_MS,
     excludeCredentials: exclude.map(describe),
-    // Discoverable, for a sign-in without a name finds no other.
+    // Discoverable, because a sign-in without a name finds no other.
     authenticatorSelection: {
       residentKey: 'required',
       requireResidentKey: true,

@@ -1,4 +1,4 @@
-/** The `[registration]` section: who may make an account. */
+/** The `[registration]` section: who may create an account. */
 import { boolean, integer, section } from '../../lib/setting.ts';
 
 export const registrationSection = section('New accounts.', {

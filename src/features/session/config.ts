@@ -1,6 +1,6 @@
 /**
  * The `[sessions]` and `[cookies]` sections: how long a sign-in lasts (D2, N6), and whether
- * browsers may hold it in a cookie.
+ * browsers may keep it in a cookie.
  */
 import { readOrigin } from '../../lib/origin.ts';
 import { boolean, duration, integer, list, section } from '../../lib/setting.ts';

@@ -1,5 +1,5 @@
 /**
- * The `[revocation]` section: how services that verify tokens themselves hear of ended sessions.
+ * The `[revocation]` section: how services that verify tokens themselves learn of ended sessions.
  */
 import { boolean, duration, section } from '../../lib/setting.ts';
 

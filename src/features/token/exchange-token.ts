@@ -1,4 +1,4 @@
-/** Token exchange: what a request may say (RFC 8693 §2.1), before the token itself is looked at. */
+/** Token exchange: checks the parameters (RFC 8693 §2.1) before the token itself. */
 import type { ApiKey } from '../../core/api-key/api-key.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
