@@ -1,4 +1,4 @@
-/** Builds the kernel, gives it to the features, and starts what runs beside requests. */
+/** Builds the kernel, creates the features with it, and starts the background work. */
 import { ConfigRefused } from '../config/fault.ts';
 import type { Config } from '../config/schema.ts';
 import { coreSweeps } from '../core/housekeeping.ts';
@@ -22,45 +22,48 @@ export interface RunningApp {
   readonly config: Config;
   readonly kernel: Kernel;
   readonly routes: readonly AnyRoute[];
-  /** What housekeeping removes, of core and of the features. */
+  /** The sweeps of core and of the features. */
   readonly sweeps: readonly ScheduledSweep[];
   /** Every column of sealed values. */
   readonly sealed: readonly SealedColumn[];
-  /** Waits for work that is under way and ends the threads; the database stays open. */
+  /** Waits for running work and ends the threads; the database stays open. */
   close(): Promise<void>;
 }
 
-/** Another process's writes are looked for this often: a file has a counter, a server is asked. */
+/**
+ * How often to check for writes of other processes: a local file has a change counter, a server
+ * must be queried.
+ */
 const FOLLOW_FILE_MS = 100;
 const FOLLOW_SERVER_MS = 1_000;
 const REMOTE = /^(?:libsql|https?|wss?):/i;
 
-/** Registers what a feature brings. */
+/** Registers what a feature returned. */
 function register({ factors }: Kernel, { factor, switchedOffFactor }: FeatureParts): void {
   if (factor !== undefined) factors.add(factor);
   if (switchedOffFactor !== undefined) factors.addSwitchedOff(switchedOffFactor);
 }
 
-/** The rules that `config check` knows too, for whoever made the configuration without it. */
+/** Repeats the rules of `config check`, for callers that built the configuration without it. */
 function demandPossible(config: Config, features: readonly Feature[]): void {
   const messages = featureRules(features).flatMap(({ fault }) => fault(config, () => true) ?? []);
   if (messages.length === 0) return;
   throw new ConfigRefused(messages.map((message) => ({ source: { kind: 'default' }, message })));
 }
 
-/** Users who have enrolled a factor that is switched off sign in without it: the log says so. */
+/** Logs that users have enrolled a factor that is switched off, and so sign in without it. */
 async function warnOfSwitchedOff({ factors, log }: Kernel): Promise<void> {
   for (const { name, section } of await factors.switchedOffInUse()) {
-    const message = `users have a ${name} and sign in without it: [${section}] is off, or server.public_url is no place for it`;
+    const message = `users have a ${name} and sign in without it: [${section}] is off, or it can't be used at server.public_url`;
     log.write('warn', 'factor.switched_off', message, { factor: name });
   }
 }
 
 /**
- * Builds the app on an open, migrated database. Features are created in their order, their factors
- * before their routes.
+ * Builds the app on an open, migrated database. Features are created in their order, all factors
+ * before the routes.
  *
- * @throws {ConfigRefused} the configuration demands what these features don't offer
+ * @throws {ConfigRefused} the configuration requires something that these features don't offer
  * @throws {KeysRefused} the stored signing keys can't be opened with this key-encryption key
  */
 export async function createApp(

@@ -1,4 +1,4 @@
-/** The service as a configuration makes it, on a database and a log that outlive it. */
+/** Builds the service from a configuration, on a database and a log that outlive it. */
 import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { createApp } from '../app/app.ts';
@@ -26,7 +26,7 @@ import { refusing } from './state.ts';
 import type { VerbCall } from './verb.ts';
 import { VERSION } from './version.ts';
 
-/** What stays when the configuration is read again. */
+/** What is kept when the configuration is reloaded. */
 export interface Lasting {
   readonly call: VerbCall;
   readonly db: OpenDatabase;
@@ -40,7 +40,7 @@ export interface Service {
   readonly http: HttpServer;
 }
 
-/** @throws {CliRefusal} a file or key that the configuration names is not there, or does not fit */
+/** @throws {CliRefusal} a file or key that the configuration names does not exist, or is invalid */
 export async function assemble(
   { call, db, storage, log, prometheus }: Lasting,
   config: Config,
@@ -76,7 +76,7 @@ export async function assemble(
   return { running, http: createServer(httpDeps(running), routes, onRequest) };
 }
 
-/** A server behind listeners that stay: the one that answers can be another from now on. */
+/** A server behind permanent listeners: a reload replaces the one that answers. */
 export interface SwappableServer extends ListeningServer {
   swap(next: HttpServer): void;
 }

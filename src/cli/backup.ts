@@ -30,7 +30,7 @@ export const backup: Verb = {
     {
       flags: '--recovery-key <file>',
       sentence:
-        'an RSA public key in PEM: keys are sealed to it, so that the archive alone opens nothing',
+        'an RSA public key in PEM: keys are sealed to it, so that the archive alone reveals nothing',
     },
     { flags: '--without-key', sentence: 'leave the key-encryption key out; keep it elsewhere' },
     JSON_OPTION,
@@ -92,7 +92,7 @@ function demandFolder(folder: string): void {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new CliRefusal(
       EXIT.failed,
-      `${folder} is no folder. Make it, or change --to. Nothing was written.`,
+      `${folder} is not a folder. Create it, or change --to. Nothing was written.`,
     );
 }
 
@@ -101,7 +101,7 @@ interface Keys {
   readonly parts: readonly { readonly name: string; readonly content: Buffer }[];
 }
 
-/** The keys as the archive holds them. */
+/** The keys as the archive contains them. */
 function keyParts(call: VerbCall, config: Config): Keys {
   const current = keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line));
   const text = Buffer.from(`${Buffer.from(current).toString('base64url')}\n`);
@@ -132,10 +132,10 @@ function sealedKeys(call: VerbCall, recovery: string, text: Buffer, { database }
 }
 
 const KEY_SENTENCES: Readonly<Record<Manifest['key'], string>> = {
-  file: 'It holds the key-encryption key: keep it as you keep the service.',
+  file: 'It contains the key-encryption key: protect it as you protect the service.',
   sealed: 'Its keys are sealed to the recovery key.',
   configured: 'The key-encryption key is not in it: keep secrets.key_encryption_key elsewhere.',
-  left_out: 'The key-encryption key is not in it: without that key it restores nothing.',
+  left_out: 'The key-encryption key is not in it: without that key it can not be restored.',
 };
 
 function report(call: VerbCall, to: string, manifest: Manifest): void {

@@ -1,4 +1,4 @@
-/** The database: whether it opens with its keys, its schema, its clock, emails that wait. */
+/** Checks of the database: whether its keys open it, its schema, its clock, waiting emails. */
 import { existsSync } from 'node:fs';
 import { outboxDepth } from '../core/email/outbox-depth.ts';
 import { latestSession } from '../core/session/count.ts';
@@ -47,7 +47,7 @@ export function databaseChecks(patient: Patient): readonly Check[] {
       if (active === undefined) return ok('the shared secret signs');
       const overdue = now() - active.activatesAt - config.tokens.key_rotation;
       return overdue > 86_400_000
-        ? warn('the signing key was to be replaced a day ago.', 'Run: postern keys rotate')
+        ? warn('the signing key has been due for rotation for a day.', 'Run: postern keys rotate')
         : ok(`${active.algorithm}, kid ${active.kid.slice(0, 4)}…`);
     }),
     looking('clock', async (db) => {
@@ -76,7 +76,7 @@ async function withOpened(
   { call, config, file }: Patient,
   look: (db: OpenDatabase) => Promise<Finding>,
 ): Promise<Finding> {
-  // Opening it would create it.
+  // Opening a missing file would create it.
   if (file !== null && !existsSync(file))
     return warn(`there is no database at ${file} yet.`, 'postern serve creates it.');
   const quiet = { ...call, output: { ...call.output, warn: () => undefined } };

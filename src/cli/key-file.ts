@@ -29,7 +29,7 @@ const MAKE_ONE = 'Make one with: openssl rand -base64 32';
 /**
  * The effective key-encryption key.
  *
- * @param first what to do where no key was made yet
+ * @param first what to do when no key exists yet
  * @throws {CliRefusal} there is none, or it is missing
  */
 export function keyEncryptionKey(
@@ -56,7 +56,7 @@ export function keyEncryptionKey(
         EXIT.failed,
         `there is no database at ${database} yet. postern serve creates it.`,
       );
-    orRefuse(() => create(path), `${path} can't be made`);
+    orRefuse(() => create(path), `${path} can't be created`);
   }
   if ((statSync(path).mode & 0o077) !== 0)
     warn(`${path} can be read by others. Run: chmod 600 ${path}`);

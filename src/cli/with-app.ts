@@ -13,7 +13,7 @@ import { keyEncryptionKey } from './key-file.ts';
 import { refusing, withDatabase } from './state.ts';
 import type { VerbCall } from './verb.ts';
 
-/** What a verb does is in its answer, not in a log. */
+/** The result of a verb is in its answer, not in a log. */
 export const SILENT: Log = {
   write: () => undefined,
   request: () => undefined,

@@ -1,6 +1,6 @@
 /**
- * The `[audiences."…"]` sections: services with tokens of their own (RFC 8707). Their names are the
- * operator's, so they can't be variables of the environment; they stand in the file alone.
+ * The `[audiences."…"]` sections: services with tokens of their own (RFC 8707). The operator
+ * chooses their names, so they can't be environment variables and must be in the file.
  */
 import { guess } from '../lib/guess.ts';
 import { settingRegistry } from '../lib/setting-registry.ts';
@@ -17,7 +17,7 @@ export interface ReadAudiences {
 
 export const NO_AUDIENCES: ReadAudiences = { audiences: new Map(), faults: [] };
 
-/** Where a key or a value stands in the file. */
+/** The position of a key or value in the file. */
 type Place = (name: string, of: 'key' | 'value') => Source;
 
 /** Reads the table `audiences` of a file. */
@@ -91,7 +91,7 @@ export function audiencesToml(audiences: ReadonlyMap<string, AudienceSettings>):
   ]);
 }
 
-/** What the example file and the reference page say of these sections. */
+/** The text of the example file and the reference page about these sections. */
 export function audienceLines(): readonly (readonly [name: string, text: string, value: string])[] {
   return Object.entries(audienceSchema.shape).map(([name, schema]) => {
     const meta = settingRegistry.get(schema);

@@ -7,14 +7,14 @@ import type { ListenAddress } from './listen-address.ts';
 export const metricsSection = section('Metrics for Prometheus (docs/metrics.md).', {
   listen: list({
     sentence:
-      'Addresses on which GET /metrics is answered, and nothing else; the addresses of server.listen never answer it.',
+      'Addresses that answer GET /metrics, and nothing else; the addresses of server.listen never answer it.',
     default: [],
     unit: '"tcp://127.0.0.1:7401" or "unix:/path?mode=0660&group=name"',
     read: readMetricsAddress,
   }),
 });
 
-/** A socket of systemd would be one of the service's own. */
+/** systemd passes only sockets of the service itself. */
 function readMetricsAddress(text: string): Reading<ListenAddress> {
   return text === 'systemd:'
     ? {

@@ -41,7 +41,7 @@ export function demandOrigin(origin: string | null, allowed: readonly string[]):
 
 /** The detail for a page whose browser would not store the cookie. */
 export const OTHER_SITE =
-  'The page and this service are different sites, so the browser does not keep the refresh cookie (SameSite=Strict). Use one host name for both (localhost and 127.0.0.1 are two) or subdomains of one domain, or leave "cookie" out.';
+  'The page and this service are different sites, so the browser does not store the refresh cookie (SameSite=Strict). Use one host name for both (localhost and 127.0.0.1 are two) or subdomains of one domain, or leave "cookie" out.';
 
 /**
  * Relies on Sec-Fetch-Site, which the browser sets, because a proxy may have rewritten Host.

@@ -51,7 +51,7 @@ export function tokenText(): z.ZodString {
   return z.string().superRefine((value, context) => {
     if (value.length === 0) return fault(context, 'too_short', 'The token is empty.');
     if (value.length > 16_384)
-      return fault(context, 'too_long', 'No token of this service is that long.');
+      return fault(context, 'too_long', 'This is longer than any token of this service.');
   });
 }
 
@@ -72,7 +72,7 @@ export function metadata(): z.ZodType<Record<string, unknown>> {
       return fault(
         context,
         'inexact_number',
-        'Write integers beyond ±9007199254740991, and numbers beyond a double, as texts.',
+        'Write integers beyond ±9007199254740991, and numbers beyond a double, as strings.',
       );
   });
 }
@@ -131,13 +131,13 @@ export function inputFaults(error: z.core.$ZodError): InputFault[] {
           faults.push({
             pointer: `${pointer}${pointerToken(key)}`,
             code: 'unknown_member',
-            detail: 'There is no such member here. Leave it out.',
+            detail: 'This route does not take such a member. Leave it out.',
           });
         break;
       case 'invalid_type':
         faults.push(
           issue.input === undefined
-            ? { pointer, code: 'required', detail: 'This is needed.' }
+            ? { pointer, code: 'required', detail: 'This is required.' }
             : { pointer, code: 'wrong_type', detail: `This has to be ${article(issue.expected)}.` },
         );
         break;
@@ -160,7 +160,7 @@ export function inputFaults(error: z.core.$ZodError): InputFault[] {
         faults.push({
           pointer,
           code: 'invalid',
-          detail: 'This does not fit; see /openapi.json for what does.',
+          detail: 'This is not valid here; see /openapi.json.',
         });
     }
   }

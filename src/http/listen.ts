@@ -164,7 +164,7 @@ function giveToGroup(path: string, group: number): void {
     chownSync(path, -1, group);
   } catch (cause) {
     throw new ListenRefused(
-      `${path} can't be given to group ${group}, of which this user is no member. Make it one, or change group= in server.listen (POSTERN_SERVER_LISTEN).`,
+      `${path} can't be given to group ${group}, of which this user is not a member. Make it one, or change group= in server.listen (POSTERN_SERVER_LISTEN).`,
       { cause },
     );
   }
@@ -196,7 +196,7 @@ function listenMessage(code: string | undefined, name: string): string {
     case 'EADDRNOTAVAIL':
       return `${name} is not an address of this machine. Change server.listen (POSTERN_SERVER_LISTEN).`;
     case 'ENOENT':
-      return `${name}: its folder does not exist. Make it, or change server.listen (POSTERN_SERVER_LISTEN).`;
+      return `${name}: its folder does not exist. Create it, or change server.listen (POSTERN_SERVER_LISTEN).`;
     default:
       return `${name} can't be listened on (${code ?? 'unknown error'}). Change server.listen (POSTERN_SERVER_LISTEN).`;
   }
@@ -253,7 +253,7 @@ function groupId(group: string): number {
     // falls through to the message
   }
   throw new ListenRefused(
-    `there is no group ${group}. Make it, or change group= in server.listen (POSTERN_SERVER_LISTEN).`,
+    `there is no group ${group}. Create it, or change group= in server.listen (POSTERN_SERVER_LISTEN).`,
   );
 }
 

@@ -11,7 +11,7 @@ export const CALLER_PARAMETERS = {
     required: false,
     schema: { type: 'string' },
     description:
-      'Of a server-rendered front-end that calls for its users: an API key of the scope caller, id:secret. Forwarded then counts from anywhere.',
+      'For a server-rendered front-end that calls for its users: an API key with the scope caller, as id:secret. Forwarded is then trusted from any address.',
   },
   Forwarded: {
     name: 'Forwarded',
@@ -20,7 +20,7 @@ export const CALLER_PARAMETERS = {
     schema: { type: 'string' },
     example: 'for=192.0.2.1',
     description:
-      'With Postern-Key: the address of the user (RFC 7239 section 5.2), one, for limits, sessions and the log.',
+      'With Postern-Key: the single address of the user (RFC 7239 section 5.2), used for limits, sessions and the log.',
   },
 };
 

@@ -3,13 +3,13 @@ import type { Json } from './openapi-components.ts';
 import type { AnyRoute } from './route.ts';
 
 const TAGS: Readonly<Record<string, string>> = {
-  Account: 'Registering, the profile, the e-mail address, the end of an account.',
-  'Sign-in': 'First and second factors, and presenting one again.',
+  Account: 'Registering, the profile, the email address, deleting an account.',
+  'Sign-in': 'First and second factors, and reauthentication.',
   Sessions: 'Refresh tokens, signing out, the list of sessions.',
-  Password: 'Checking, forgetting and setting a password.',
+  Password: 'Checking, resetting and changing a password.',
   Factors: 'Authenticator apps, passkeys, recovery codes.',
-  Services: 'For those who verify tokens: keys, metadata, introspection.',
-  Operations: 'Whether the service lives, and this document.',
+  Services: 'For services that verify tokens: keys, metadata, introspection.',
+  Operations: 'Health of the service, and this document.',
 };
 
 /** The tags of these routes; tags of a route from outside this program have no description. */

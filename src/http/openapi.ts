@@ -43,12 +43,12 @@ const ProblemSchema = z
     title: z.string(),
     status: z.number().int(),
     detail: z.string(),
-    code: z.string().meta({ description: 'Stable: what programs switch on.' }),
+    code: z.string().meta({ description: 'Stable; programs branch on it.' }),
     request_id: z.string(),
     errors: z
       .array(
         z.object({
-          pointer: z.string().meta({ description: 'RFC 6901, into the body.' }),
+          pointer: z.string().meta({ description: 'The place in the body (RFC 6901).' }),
           code: z.string(),
           detail: z.string(),
         }),
@@ -65,16 +65,16 @@ const ProblemSchema = z
       .meta({ description: 'With password_change_required: a link was sent instead.' }),
     factors: z.array(z.string()).optional().meta({
       description:
-        'With insufficient_user_authentication of a user who has a second factor: those that POST /reauthenticate would take.',
+        'With insufficient_user_authentication for a user who has a second factor: the factors that POST /reauthenticate accepts.',
     }),
     expires_in: z
       .number()
       .int()
       .optional()
-      .meta({ description: 'With password_change_required: seconds until reset_token ends.' }),
+      .meta({ description: 'With password_change_required: seconds until reset_token expires.' }),
     unknown_credential: z.object({ rpId: z.string(), credentialId: z.string() }).optional().meta({
       description:
-        'With invalid_credentials after a passkey that is not from here: the argument of PublicKeyCredential.signalUnknownCredential().',
+        'With invalid_credentials for a passkey that is unknown to this service: the argument of PublicKeyCredential.signalUnknownCredential().',
     }),
     reasons: z
       .array(z.string())
@@ -153,9 +153,9 @@ function operationId(route: AnyRoute): string {
 
 /** Descriptions of path parameters. */
 const IN_PATHS: Readonly<Record<string, string>> = {
-  id: 'As the list of them has it.',
-  kid: 'As in the header of a token.',
-  n: 'The number of the list, from the uri of status.status_list.',
+  id: 'An id from the list of these resources.',
+  kid: 'The kid in the header of a token.',
+  n: 'The number of the list, from the uri in status.status_list.',
 };
 
 function common(route: AnyRoute, shared: readonly Json[] = []): Json {
@@ -191,7 +191,7 @@ function documentOperation(route: Extract<AnyRoute, { kind: 'document' }>): Json
           },
         },
       },
-      304: { description: 'The caller has it already (If-None-Match).' },
+      304: { description: 'Not modified: the caller already has it (If-None-Match).' },
       ...problemResponses(route.problems),
       ...COMMON_REFERENCES,
     },
@@ -264,7 +264,7 @@ function operationOf(
         ? {}
         : {
             202: {
-              description: 'Accepted; the answer says what is next.',
+              description: 'Accepted; the answer says what to do next.',
               content: {
                 'application/json': {
                   schema: schema(route.accepted.reply, 'output'),

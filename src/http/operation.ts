@@ -197,7 +197,7 @@ function accessToken(exchange: Exchange): string {
 function checkedBody(route: Route, received: unknown, contentType: string | undefined): unknown {
   if (route.body === undefined) {
     if (received === undefined || isEmptyObject(received)) return undefined;
-    throw new Refusal('invalid_request', { detail: 'This takes no body, or {}.' });
+    throw new Refusal('invalid_request', { detail: 'This route takes no body, or {}.' });
   }
   if (received === undefined && route.bodyOptional !== true)
     throw new Refusal(contentType === undefined ? 'unsupported_media_type' : 'malformed_request', {

@@ -213,7 +213,7 @@ export function createServer(
       log.write(
         'error',
         'server.accept_failed',
-        'a connection could not be accepted; the listener goes on',
+        'a connection could not be accepted; the listener continues',
         exceptionFields(error),
       ),
   };

@@ -31,7 +31,7 @@ export interface CookiePolicy {
 /** The member of a sign-in's body that asks for the cookie. */
 export const cookieMember = z.boolean().optional().meta({
   description:
-    'True: the refresh token comes as a __Host-refresh cookie and not in the body. Needs cookies.enabled.',
+    'True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled.',
 });
 
 type Delivered = z.input<typeof AuthenticatedReply>;
@@ -100,7 +100,7 @@ export function demandCookies(
 ): void {
   if (asked !== true) return;
   if (!enabled) {
-    const detail = 'Cookies are off here: set cookies.enabled, or leave this out.';
+    const detail = 'Cookies are disabled on this service: set cookies.enabled, or leave this out.';
     throw invalidRequest({ pointer: '/cookie', code: 'not_enabled', detail });
   }
   demandOrigin(call.header('origin'), allowed_origins);

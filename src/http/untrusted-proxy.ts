@@ -25,7 +25,7 @@ export function untrustedProxyNotice(
     log.write(
       'warn',
       'proxy.untrusted',
-      'X-Forwarded-For came from an address that is not in server.trusted_proxies and was not believed: is it your proxy?',
+      'X-Forwarded-For came from an address that is not in server.trusted_proxies and was ignored: is it your proxy?',
       { 'client.address': address },
     );
   };

@@ -85,7 +85,7 @@ describe('signing in', () => {
     expect((await one.me()).mfa_enabled).toBe(true);
   });
 
-  test('by e-mail address: the code of the email signs in', async () => {
+  test('by email address: the code of the email signs in', async () => {
     const one = client();
     const email = 'client-mail@example.com';
     const begun = await one.register({ email, password: PASSWORD });

@@ -235,7 +235,7 @@ async function run({ pairs, seed, isFull, only, onCase }) {
         unknown: () => forgot(unknown()),
       },
       {
-        name: 'register by e-mail: a taken address / a free one',
+        name: 'register by email: a taken address / a free one',
         known: () => register(known()),
         unknown: () => register(unknown()),
       },

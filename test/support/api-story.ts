@@ -194,7 +194,7 @@ export async function tellStory(
   const grace = { email: 'grace@example.com', password: PASSWORD };
   const begun = await step({
     route: 'POST /register',
-    title: 'By e-mail address',
+    title: 'By email address',
     body: grace,
     status: 202,
   });
@@ -241,7 +241,7 @@ export async function tellStory(
   });
   await step({
     route: 'PATCH /me',
-    title: 'An e-mail address, pending until verified',
+    title: 'An email address, pending until verified',
     token,
     body: { email: 'ada@example.com' },
     status: 200,

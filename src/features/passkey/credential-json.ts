@@ -49,7 +49,7 @@ export type AttestationJson = z.output<typeof AttestationJson>;
 export const challengeIdText = z
   .string()
   .max(4_096, 'No challenge_id is that long.')
-  .meta({ description: 'From the answer that had the options.' });
+  .meta({ description: 'From the answer with the options.' });
 
 /** The id of a ceremony that was started, and the authenticator's answer. */
 export const PasskeyAnswer = z.strictObject({

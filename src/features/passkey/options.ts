@@ -50,7 +50,7 @@ export const RequestOptions = z
     timeout: z.number().int().meta({ description: 'Milliseconds.' }),
     allowCredentials: z
       .array(DescriptorSchema)
-      .meta({ description: 'Empty when the authenticator is to offer what it has.' }),
+      .meta({ description: 'Empty, so that the authenticator offers the passkeys that it has.' }),
     userVerification: userVerificationSchema,
   })
   .meta({ id: 'PublicKeyCredentialRequestOptionsJSON' });

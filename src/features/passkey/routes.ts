@@ -24,10 +24,10 @@ const name = text({ min: 1, max: 64 }).meta({ description: 'The name that its us
 
 const CreationReply = z
   .object({ challenge_id: z.string(), options: CreationOptions })
-  .meta({ id: 'PasskeyCreation', description: 'Good for five minutes and one answer.' });
+  .meta({ id: 'PasskeyCreation', description: 'Valid for five minutes and one answer.' });
 const RequestReply = z
   .object({ challenge_id: z.string(), options: RequestOptions })
-  .meta({ id: 'PasskeyRequest', description: 'Good for five minutes and one answer.' });
+  .meta({ id: 'PasskeyRequest', description: 'Valid for five minutes and one answer.' });
 
 function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
   const begin = beginAddingPasskey(kernel);
@@ -213,7 +213,7 @@ function endpointsRoute({ passkeys }: PasskeyKernel): AnyRoute {
   return document({
     path: '/.well-known/passkey-endpoints',
     tag: 'Services',
-    summary: 'Where users add and manage passkeys, for password managers',
+    summary: 'Get the pages where users add and manage passkeys, for password managers',
     description:
       'passkeys.enroll_url and passkeys.manage_url, if they are set. Password managers request this from the host passkeys.rp_id.',
     contentType: 'application/json',

@@ -34,7 +34,7 @@ const signInMembers = {
   password: passwordText(),
   device_token: tokenText()
     .optional()
-    .meta({ description: 'Of an earlier sign-in on this device.' }),
+    .meta({ description: 'From an earlier sign-in on this device.' }),
   resource: resourceMember,
   cookie: cookieMember,
 };
@@ -171,7 +171,7 @@ function changePageRoutes(page: string | undefined): readonly AnyRoute[] {
       method: 'get',
       path: '/.well-known/change-password',
       tag: 'Password',
-      summary: 'Leads password managers to the page that changes a password',
+      summary: 'Redirect password managers to the page that changes a password',
       security: 'public',
       status: 302,
       headers: { Location: 'server.change_password_url' },
