@@ -39,31 +39,47 @@ export interface CreateContext {
   (caller: Caller, audience?: Audience | null): Context;
 }
 
+/** A class, because a getter of an object literal costs each object a hidden class of its own. */
+class CallContext implements Context {
+  readonly requester: Requester;
+  readonly principal: Principal | null;
+  readonly apiKey: ApiKey | null;
+  readonly audience: Audience | null;
+  readonly log: Log;
+  readonly #caller: Caller;
+
+  constructor(caller: Caller, audience: Audience | null, log: Log) {
+    this.#caller = caller;
+    this.requester = caller.requester;
+    this.principal = caller.principal ?? null;
+    this.apiKey = caller.apiKey ?? null;
+    this.audience = audience;
+    this.log = log;
+  }
+
+  /** Asked for by few, and an AbortController costs as much as a signature by HMAC. */
+  get signal(): AbortSignal {
+    return this.#caller.signal;
+  }
+}
+
+function fieldsOf({ requester, principal, apiKey }: Caller): LogFields {
+  return {
+    request_id: requester.requestId,
+    'client.address': requester.ip,
+    ...requester.trace,
+    ...(principal === undefined
+      ? {}
+      : { 'user.id': principal.user.id, 'session.id': principal.session.id }),
+    ...(apiKey === undefined ? {} : { 'api_key.id': apiKey.id }),
+  };
+}
+
 export function contexts(log: Log): CreateContext {
   function create(caller: Caller & { readonly principal: Principal }): PrincipalContext;
   function create(caller: Caller, audience?: Audience | null): Context;
   function create(caller: Caller, audience: Audience | null = null): Context {
-    const { requester, principal, apiKey } = caller;
-    const fields: LogFields = {
-      request_id: requester.requestId,
-      'client.address': requester.ip,
-      ...requester.trace,
-      ...(principal === undefined
-        ? {}
-        : { 'user.id': principal.user.id, 'session.id': principal.session.id }),
-      ...(apiKey === undefined ? {} : { 'api_key.id': apiKey.id }),
-    };
-    return {
-      requester,
-      principal: principal ?? null,
-      apiKey: apiKey ?? null,
-      audience,
-      // Created on demand: few operations need it, and it costs as much as an HMAC.
-      get signal() {
-        return caller.signal;
-      },
-      log: withFields(log, fields),
-    };
+    return new CallContext(caller, audience, withFields(log, fieldsOf(caller)));
   }
   return create;
 }

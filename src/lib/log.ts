@@ -97,10 +97,12 @@ export interface Log {
 
 /** The same log with additional fields in each event. */
 export function withFields(log: Log, fields: LogFields): Log {
+  // Member by member, for there is one for each request: see the commit queue.
   return {
-    ...log,
     write: (level, event, message, more) =>
       log.write(level, event, message, { ...fields, ...more }),
+    request: (level, line) => log.request(level, line),
+    enabled: (level) => log.enabled(level),
   };
 }
 
