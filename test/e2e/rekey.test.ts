@@ -89,7 +89,7 @@ test('it asks, needs one of two options, a key that is one, and a service that i
   ]);
   expect(await refused(['--decrypt', '--yes'])).toEqual([
     1,
-    expect.stringContaining('has that key already'),
+    expect.stringContaining('already has that key'),
   ]);
   expect(Object.keys(fingerprint(join(directory, 'data')))).toEqual(Object.keys(before));
 });

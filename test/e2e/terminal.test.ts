@@ -147,7 +147,7 @@ describe('a start that fails says in one line what to do', () => {
       POSTERN_DATABASE_ENCRYPTION_KEY: 'another that is long enough',
     });
     expect([wrong.code, wrong.stderr.trim().split('\n').length]).toEqual([78, 1]);
-    expect(wrong.stderr).toContain('Is database.encryption_key the one it was made with?');
+    expect(wrong.stderr).toContain('Is database.encryption_key the one that it was created with?');
     const plain = await startServer();
     await plain.stop();
     const db = new Libsql(join(plain.directory, 'data/postern.db'));
