@@ -70,7 +70,7 @@ const AREAS = [
   },
   {
     file: 'email',
-    title: 'E-mail address',
+    title: 'Email address',
     about: 'A new address is pending until its code has come back by the same session.',
     routes: /^\w+ \/email/,
   },
@@ -146,6 +146,8 @@ function exampleText(example) {
 function caller(security) {
   const names = security.flatMap((one) => Object.keys(one));
   if (names.length === 0) return 'Anybody may call it.';
+  if (names.includes('refresh_cookie'))
+    return 'With the refresh token, in the body or as the cookie of cookie mode.';
   return names.includes('bearer')
     ? 'With an access token: `Authorization: Bearer ACCESS_TOKEN`.'
     : 'With an API key: HTTP Basic, or `Postern-Key`.';

@@ -37,7 +37,8 @@ export const REFUSALS = {
   mfa_enrolment_required:
     'A second factor is required, and the time to enrol one has passed. The operators of the service can extend it.',
   registration_closed: 'Registration is closed.',
-  origin_not_allowed: 'The refresh cookie is accepted only from the configured origins.',
+  origin_not_allowed:
+    'This origin may not use the refresh cookie: cookies.allowed_origins does not list it.',
   not_found: 'The resource was not found.',
   method_not_allowed: 'The resource does not have this method; Allow lists those that it has.',
   request_timeout: 'The request was not complete in time.',

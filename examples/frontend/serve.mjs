@@ -21,10 +21,17 @@ const bundle = await context({
     ),
   },
 });
-const { port } = await bundle.serve({
-  host: 'localhost',
-  port: Number(process.argv[2] ?? 5173),
-  servedir: here,
-  fallback: `${here}index.html`,
-});
-console.log(`http://localhost:${port}`);
+try {
+  const { port } = await bundle.serve({
+    host: 'localhost',
+    port: Number(process.argv[2] ?? 5173),
+    servedir: here,
+    fallback: `${here}index.html`,
+  });
+  console.log(`http://localhost:${port}`);
+} catch (error) {
+  console.error(
+    `${error instanceof Error ? error.message : error}\nAnother port: node examples/frontend/serve.mjs 3000`,
+  );
+  process.exit(1);
+}

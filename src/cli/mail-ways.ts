@@ -1,10 +1,10 @@
 /** The configured transports, in order, and the operator's own templates. */
-import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { TEMPLATES } from '../core/email/templates.ts';
 import type { TemplateName } from '../core/email/templates.ts';
+import { demandCertificate } from '../crypto/pem.ts';
 import { databaseFile } from '../db/open.ts';
 import { folderTransport } from '../delivery/eml-folder.ts';
 import type { FindTemplate, OwnTemplate } from '../delivery/templates.ts';
@@ -67,8 +67,7 @@ function certificates(path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {
     const pem = readFileSync(path, 'utf8');
-    // Throws for an invalid certificate; TLS would ignore it, and then refuse the server's.
-    new X509Certificate(pem);
+    demandCertificate(pem);
     return pem;
   } catch (cause) {
     throw new CliRefusal(

@@ -103,13 +103,19 @@ export function terminalLog(stdout: OutputStream, now: () => number = Date.now):
       const events = told?.events ?? [];
       const what = line.problem === undefined ? events : [...events, line.problem];
       const ms = `${line.durationMs < 100 ? line.durationMs.toFixed(1) : Math.round(line.durationMs)} ms`;
-      const [method, route] = [line.method.padEnd(7), (line.route || '(no route)').padEnd(32)];
+      const [method, route] = [line.method.padEnd(7), routeText(line).padEnd(32)];
       const before = `${time()} ${method} ${route} `;
       const after = ` ${ms.padStart(9)}  ${[user ?? '', what.join(' ')].filter((part) => part !== '').join('  ')}`;
       const rest = cut(after, columns - before.length - 3).trimEnd();
       stdout.write(`${before}${paint(statusColour(line.status), String(line.status))}${rest}\n`);
     },
   };
+}
+
+/** A preflight has no route; the request that it precedes has one. */
+function routeText({ route, method }: RequestLine): string {
+  if (route !== '') return route;
+  return method === 'OPTIONS' ? '(preflight)' : '(no route)';
 }
 
 /** The fields that distinguish events; ids and addresses are only in the JSON lines. */

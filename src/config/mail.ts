@@ -1,6 +1,5 @@
 /** The `[mail]` sections: sender, transports, limits. */
-import { createPrivateKey } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import { rsaKeyBits } from '../crypto/pem.ts';
 import { canonicalEmail } from '../lib/email-address.ts';
 import { readForeignSecret, readSecretText } from '../lib/secret-text.ts';
 import {
@@ -232,14 +231,9 @@ function readDomain(text: string): Reading<string> {
 /** RFC 8301 §3.2 demands 1024 bits and recommends 2048; receivers know RSA alone for sure. */
 function readDkimKey(text: string): Reading<string> {
   const remedy = 'Make one with: openssl genrsa -out dkim.pem 2048';
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(text);
-  } catch {
-    return { refusals: [{ problem: 'is no private key in PEM', remedy }] };
-  }
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  return key.asymmetricKeyType === 'rsa' && bits >= MIN_RSA_BITS
+  const bits = rsaKeyBits(text);
+  if (bits === null) return { refusals: [{ problem: 'is no private key in PEM', remedy }] };
+  return bits >= MIN_RSA_BITS
     ? { value: text }
     : { refusals: [{ problem: `is no RSA key of ${MIN_RSA_BITS} bits or more`, remedy }] };
 }

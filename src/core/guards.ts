@@ -13,5 +13,5 @@ export function guarded<Row>(statement: Statement<Row>, code: RefusalCode): Stat
 
 /** A statement whose violation of a UNIQUE constraint refuses the commit with this code. */
 export function unique<Row>(statement: Statement<Row>, code: RefusalCode): Statement<Row> {
-  return { ...statement, conflict: code };
+  return { conflict: code, ...statement };
 }

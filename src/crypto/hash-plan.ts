@@ -49,16 +49,16 @@ export function createHashPlan(options: HashPlanOptions): HashPlan {
     ]),
   );
   const dummy = {
-    ...input(random.bytes(SALT_BYTES)),
     expected: new Uint8Array(random.bytes(HASH_BYTES)),
+    ...input(random.bytes(SALT_BYTES)),
   };
 
   function input(salt: Uint8Array): Argon2Input {
     return {
-      ...cost,
       salt: new Uint8Array(salt),
       secret: pepper?.secret ?? null,
       length: HASH_BYTES,
+      ...cost,
     };
   }
 
@@ -105,12 +105,12 @@ export function createHashPlan(options: HashPlanOptions): HashPlan {
       }
       const { memoryKiB, passes, lanes, salt, hash } = phc;
       const paid = { memoryKiB, passes, lanes };
-      const check = { ...paid, salt, secret, length: hash.length, expected: hash };
+      const check = { salt, secret, length: hash.length, expected: hash, ...paid };
       if (isCurrent(phc)) return { job: { password, check, make: null, pad: null }, isReal: true };
       const make = input(random.bytes(SALT_BYTES));
       return { job: { password, check, make, pad: padding(phc) }, isReal: true };
     },
 
-    format: ({ salt }, hash) => formatPhc({ ...cost, keyId: pepper?.id ?? null, salt, hash }),
+    format: ({ salt }, hash) => formatPhc({ keyId: pepper?.id ?? null, salt, hash, ...cost }),
   };
 }

@@ -68,7 +68,7 @@ export function parsePhc(text: string): Phc | 'malformed' | 'cost' {
   const salt = decode(saltText);
   const hash = decode(hashText);
   if (salt === undefined || hash === undefined) return 'malformed';
-  return { ...cost, keyId: keyId ?? null, salt, hash };
+  return { keyId: keyId ?? null, salt, hash, ...cost };
 }
 
 /** Writes the stored form. */

@@ -170,9 +170,10 @@ function numberPlaceholders(sql: string): { text: string; names: string[] } {
  * Makes a list conditional on this statement: if it changes no row, the whole list is undone and
  * rejects with `NothingChanged` carrying `word`.
  *
- * @throws {Error} the statement only reads, so the condition could never hold
+ * @throws {Error} the statement only reads, so the condition could never hold; or it has a guard
  */
 export function guarded<Row>(statement: Statement<Row>, word: string): Statement<Row> {
   if (isRead(statement.sql)) throw new Error(`a guard must be a write: ${word}`);
-  return { ...statement, guard: word };
+  if (statement.guard !== undefined) throw new Error(`a second guard on one write: ${word}`);
+  return { guard: word, ...statement };
 }

@@ -196,7 +196,7 @@ function connectionFault(server: string, error: unknown): string | undefined {
   const code = 'code' in error ? error.code : '';
   const own = String('originalCode' in error ? error.originalCode : code);
   if (CERTIFICATE.test(own)) {
-    return `the certificate of ${server} could not be verified (${own}): check mail.smtp.host and the trusted certificates`;
+    return `the certificate of ${server} could not be verified (${own}): check mail.smtp.host, or name a private authority in mail.smtp.ca_file`;
   }
   if (own === 'ECONNREFUSED') return `${server} refused the connection: nothing listens there`;
   return undefined;

@@ -24,7 +24,7 @@ export function corsNotice(
     log.write(
       'warn',
       'cors.refused',
-      `a page of ${origin} called and its browser blocked the answer; if the page is yours, add the line: cors_origins = ["${origin}"] under [server]`,
+      `a page of ${origin} called and its browser blocked the answer; if the page is yours, add the line: cors_origins = ["${origin}"] under [server], or for cookie mode enabled = true and allowed_origins = ["${origin}"] under [cookies]`,
       { origin },
     );
   };

@@ -71,6 +71,7 @@ function exampleOf(code: RefusalCode): Json {
 
 /** The refusals that come before every route, documented once for all. */
 const EVERYWHERE: readonly RefusalCode[] = [
+  'method_not_allowed',
   'request_timeout',
   'header_too_large',
   'internal_error',

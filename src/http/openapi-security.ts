@@ -1,6 +1,7 @@
 /** The OpenAPI description of authentication. */
 import type { RefusalCode } from '../refusal.ts';
-import type { Security } from './route.ts';
+import { REFRESH_COOKIE } from './cookies.ts';
+import type { Route, Security } from './route.ts';
 
 export const SECURITY_SCHEMES = {
   bearer: {
@@ -21,6 +22,13 @@ export const SECURITY_SCHEMES = {
     name: 'Postern-Key',
     description: 'An API key as it was shown: id:secret.',
   },
+  refresh_cookie: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: REFRESH_COOKIE,
+    description:
+      'The refresh token in cookie mode (cookies.enabled): HttpOnly, SameSite=Strict, set by answers to requests with "cookie": true. Only from an Origin in cookies.allowed_origins.',
+  },
 };
 
 export function isFreshSecurity(security: Security): boolean {
@@ -37,8 +45,12 @@ export function securityProblems(security: Security): readonly RefusalCode[] {
 }
 
 /** An API key can be sent in two ways, so there are two alternative requirements. */
-export function securityRequirement(security: Security): readonly object[] {
-  if (security === 'public') return [];
+export function securityRequirement({
+  security,
+  readsCookie,
+}: Pick<Route, 'security' | 'readsCookie'>): readonly object[] {
+  // Without the cookie, the token is in the body.
+  if (security === 'public') return readsCookie === true ? [{ refresh_cookie: [] }, {}] : [];
   if (security.scheme === 'bearer') return [{ bearer: [] }];
   return [{ api_key_basic: [] }, { api_key_header: [] }];
 }

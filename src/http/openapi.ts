@@ -231,7 +231,7 @@ function operationOf(
             .join(' '),
         }
       : {}),
-    security: securityRequirement(route.security),
+    security: securityRequirement(route),
     ...(route.body === undefined
       ? {}
       : {

@@ -91,6 +91,8 @@ export interface RouteDefinition<
   readonly renewsDevice?: true;
   /** When true, the body may be absent, and the schema then gets `{}`. */
   readonly bodyOptional?: true;
+  /** Whether the refresh cookie may stand for the token, for the document. */
+  readonly readsCookie?: true;
   readonly status: 200 | 201 | 202 | 204 | 302;
   /**
    * The JSON answer; parsed before it is sent, so that a new column can't leak. Without it, the
@@ -122,6 +124,7 @@ export interface Route {
   readonly limit?: LimitName;
   readonly renewsDevice?: true;
   readonly bodyOptional?: true;
+  readonly readsCookie?: true;
   readonly status: number;
   readonly reply?: z.ZodType;
   readonly accepted?: { readonly reply: z.ZodType; readonly when: (reply: unknown) => boolean };

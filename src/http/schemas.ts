@@ -93,11 +93,8 @@ export const AuthenticationReply = z
 
 export const RecoveryCodesReply = z
   .object({
-    recovery_codes: z
-      .array(z.string())
-      .length(10)
-      .meta({
-        description: 'Shown only in this answer; each can be used once instead of a second factor.',
-      }),
+    recovery_codes: z.array(z.string()).length(10).meta({
+      description: 'Shown only in this answer; each can be used once instead of a second factor.',
+    }),
   })
   .meta({ id: 'RecoveryCodes' });

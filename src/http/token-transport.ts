@@ -75,8 +75,8 @@ export function deliver(
   };
   if (asked !== true) {
     return {
-      ...common,
       refresh_token: refreshToken,
+      ...common,
       ...(deviceToken === undefined ? {} : { device_token: deviceToken }),
     };
   }

@@ -100,7 +100,7 @@ export function withFields(log: Log, fields: LogFields): Log {
   // Member by member, for there is one for each request: see the commit queue.
   return {
     write: (level, event, message, more) =>
-      log.write(level, event, message, { ...fields, ...more }),
+      log.write(level, event, message, Object.assign({}, fields, more)),
     request: (level, line) => log.request(level, line),
     enabled: (level) => log.enabled(level),
   };

@@ -304,15 +304,17 @@ test('at most 5 kB gzipped, and no dependency', async () => {
   expect(gzipSync(outputFiles[0]?.contents ?? '').length).toBeLessThan(5_000);
 });
 
-test('README’s first example runs as it stands there', async () => {
+test('README’s examples run as they stand there, one after the other', async () => {
   const readme = readFileSync('packages/client/README.md', 'utf8');
-  const block = /<!-- run -->\n```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+  const blocks = [...readme.matchAll(/^```ts\n([\s\S]*?)```/gm)].map(([, text = '']) => text);
+  expect(blocks.length).toBe(readme.match(/^```\w/gm)?.length);
+  const block = blocks.join('\n');
   const { outputFiles } = await build({
     stdin: {
       contents: block
         .replace("'@postern/client'", "'./packages/client/src/index.ts'")
         .replaceAll('http://127.0.0.1:7400', app.url)
-        .concat('\nauth.close();\nexport { me, reply };\n'),
+        .concat('\nauth.close();\nexport { me, reply, sessions, otpauth_uri };\n'),
       resolveDir: process.cwd(),
       loader: 'ts',
     },
@@ -327,8 +329,11 @@ test('README’s first example runs as it stands there', async () => {
   vi.spyOn(console, 'log').mockReturnValue(undefined);
   try {
     const code = Buffer.from(outputFiles[0]?.contents ?? '').toString('base64');
-    const { me, reply } = await import(/* @vite-ignore */ `data:text/javascript;base64,${code}`);
+    const { me, reply, sessions, otpauth_uri } = await import(
+      /* @vite-ignore */ `data:text/javascript;base64,${code}`
+    );
     expect([me.username, reply.status]).toEqual(['ada', 204]);
+    expect([sessions.length, otpauth_uri]).toEqual([1, expect.stringMatching(/^otpauth:/)]);
   } finally {
     Date.now = now;
     vi.restoreAllMocks();

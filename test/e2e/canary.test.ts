@@ -3,7 +3,7 @@
  * secrets of the configuration planted, with what users type and are given, through good ends and
  * bad ones; then all that was said, served, measured and logged is searched for them.
  */
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -33,6 +33,9 @@ const PLANTED: Readonly<Record<string, string>> = {
   'password.previous_peppers': secret(),
   'mail.smtp.password': secret(),
   'mail.webhook.secret': secret(),
+  'mail.dkim.private_key': generateKeyPairSync('rsa', { modulusLength: 2048 })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString(),
 };
 /** Only for a database on a server. */
 const OF_A_SERVER = { 'database.auth_token': secret() };
@@ -47,6 +50,8 @@ const envOf = (planted: Readonly<Record<string, string>>): Record<string, string
 
 /** As it is, and as an encoder might have written it. */
 function forms(text: string): readonly string[] {
+  // A line of a PEM, in whatever way its line ends are written.
+  if (text.startsWith('-----BEGIN')) return text.split('\n').slice(1, 4);
   const bytes = Buffer.from(text);
   const decoded = Buffer.from(text, 'base64url');
   return [
@@ -77,6 +82,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     POSTERN_MAIL_SMTP_PORT: '9',
     POSTERN_MAIL_SMTP_USERNAME: 'mailer',
     POSTERN_MAIL_SMTP_TLS: 'none',
+    POSTERN_MAIL_DKIM_SELECTOR: 'postern',
     POSTERN_MAIL_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
     POSTERN_METRICS_LISTEN: `tcp://127.0.0.1:${metricsPort}`,
   };
@@ -141,6 +147,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     ['outbox', 'list'],
     ['outbox', 'retry'],
     ['mail', 'test', 'to@example.com'],
+    ['mail', 'show', '--last'],
     ['breached', 'build', 'missing', '--out', 'filter'],
     ['completion', 'bash'],
     ['version'],

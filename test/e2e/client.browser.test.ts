@@ -143,6 +143,26 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
     ).not.toContain('__Host-refresh');
   });
 
+  test('cookie mode across sites: the page is told why, instead of losing the cookie in silence', async () => {
+    const page = await open();
+    await server.register('across', PASSWORD);
+    // The page is on localhost, and calls an address: two sites, though of one machine.
+    const [status, detail] = await page.evaluate(
+      async ([url, password]) => {
+        const response = await fetch(`${url}/login`, {
+          method: 'POST',
+          credentials: 'include',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ username: 'across', password, cookie: true }),
+        });
+        const { detail: said } = (await response.json()) as { detail: string };
+        return [response.status, said] as const;
+      },
+      [server.url, PASSWORD] as const,
+    );
+    expect([status, detail]).toEqual([403, expect.stringContaining('are different sites')]);
+  });
+
   test.each(['bearer', 'cookie'] as const)(
     '%s, offline: the session is kept, and goes on when the network is back',
     async (mode) => {

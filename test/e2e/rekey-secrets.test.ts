@@ -156,7 +156,7 @@ test('every sealed value has the new key, after a kill -9 in the midst too (D01)
       .map((name) => readFileSync(join(mail, name), 'utf8'))
       .find((text) => text.includes(email)) ?? '';
   await eventually(() => letter() !== '', 90_000);
-  const [, code] = /Your code: (\S+)/.exec(letter()) ?? [];
+  const [, code] = /^Your code for .*:\n\n(\S+)$/m.exec(letter()) ?? [];
   const verified = await after.call('POST', '/register/verify', {
     body: { registration_id: pending.body.registration_id, code },
   });
@@ -192,6 +192,8 @@ test('a value of a key that is not configured is said, and left as it was', asyn
   });
   expect([refused.code, refused.stderr]).toEqual([
     78,
-    expect.stringContaining('Is secrets.key_encryption_key the one that the database was created with?'),
+    expect.stringContaining(
+      'Is secrets.key_encryption_key the one that the database was created with?',
+    ),
   ]);
 });

@@ -100,7 +100,15 @@ describe.skipIf(!existsSync(SCRIPT))('on a pseudo-terminal', () => {
     child.stdout.on('data', (chunk) => (said += String(chunk)));
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
     await eventually(() => said.includes('server.started'), 30_000);
-    expect(JSON.parse(said.split('\n')[0] ?? '')).toMatchObject({ event: 'server.started' });
+    const started = JSON.parse(said.split('\n')[0] ?? '');
+    expect(started).toMatchObject({ event: 'server.started' });
+    const where = { host: '127.0.0.1', port: Number(new URL(started.listen[0]).port) };
+    const body = { username: 'whoever', password: PASSWORD };
+    await ask(where, 'POST', '/register', { body });
+    await eventually(() => said.includes('http.request'), 30_000);
+    // Names of users are for the terminal: JSON lines go elsewhere, and have ids alone.
+    expect(said).toContain('sign_in.succeeded');
+    expect(said).not.toMatch(/whoever|user\.name/);
     child.stdin.write('\u0003');
     expect(await ended).toBe(0);
   });

@@ -502,7 +502,7 @@ describe('text of strangers (H14)', () => {
     }
   });
 
-  test('for people: one line, no colour but our own, and every odd value in quotes', () => {
+  test('for people: one line, no colour but our own, and every odd character escaped', () => {
     const chunks: string[] = [];
     const stdout = new Writable({
       write: (chunk, _encoding, done) => {
@@ -513,10 +513,8 @@ describe('text of strangers (H14)', () => {
     const log = createLogger({ level: 'info', pretty: true, stdout });
     for (const text of FORGERIES) {
       chunks.length = 0;
-      log.write('info', 'test.forged', 'a message', {
-        request_id: text,
-        'user_agent.original': text,
-      });
+      log.write('warn', 'test.forged', text, { request_id: text, reason: text });
+      log.write('info', 'test.forged', text, { request_id: 'a', 'user.name': text });
       log.request('info', {
         requestId: 'a',
         method: 'GET',
@@ -524,6 +522,7 @@ describe('text of strangers (H14)', () => {
         status: 200,
         ip: '::1',
         userAgent: text,
+        userName: text,
         durationMs: 1,
       });
       log.flush();

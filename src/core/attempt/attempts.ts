@@ -203,7 +203,7 @@ export function createAttempts(
     const values = valuesOf(key);
     const now = clock.now();
     const maxFailures = PURPOSES[key.purpose].locks ? limits.maxFailures : Number.MAX_SAFE_INTEGER;
-    const counting = count({ ...values, now, allowance, windowMs, waitMs, maxWaitMs, maxFailures });
+    const counting = count({ now, ...values, allowance, windowMs, waitMs, maxWaitMs, maxFailures });
     const [[counted]] = await db.write([counting], patienceMs);
     if (counted !== undefined) return counted.failures;
     const [row] = await db.read(look(values));
@@ -225,7 +225,7 @@ export function createAttempts(
         // Delete a counter that is back at zero (T16: strangers could fill the table).
         if (!isWrong) {
           const values = valuesOf(key);
-          await db.write([giveBack({ ...values, allowance }), forgetEmpty(values)]);
+          await db.write([giveBack({ allowance, ...values }), forgetEmpty(values)]);
         }
         throw error;
       }

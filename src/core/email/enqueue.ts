@@ -229,11 +229,14 @@ function valuesOf({ sealer, derivedKey }: OutboxKeys, email: NewEmail) {
   };
 }
 
-const waking = (statement: Statement): Statement => ({ ...statement, afterwards: 'wake_courier' });
+const waking = (statement: Statement): Statement => ({
+  afterwards: 'wake_courier',
+  ...statement,
+});
 
 /** The statement that writes a notice, to which no limit applies. */
 export function insertNotice(keys: OutboxKeys, email: NewEmail): Statement {
-  return waking(insert({ ...valuesOf(keys, email), limitGroup: '' }));
+  return waking(insert({ limitGroup: '', ...valuesOf(keys, email) }));
 }
 
 /**
@@ -246,7 +249,7 @@ export function insertSpacedNotice(
   email: NewEmail,
 ): Statement {
   const limitGroup = `notice ${email.template}`;
-  return waking(insertSpaced({ ...valuesOf(keys, email), intervalMs, limitGroup }));
+  return waking(insertSpaced({ intervalMs, limitGroup, ...valuesOf(keys, email) }));
 }
 
 /**

@@ -124,7 +124,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     });
     return {
       status: 'mfa_required',
-      challengeToken: deps.challengeTokens.mint({ ...challenge, id: newId() }),
+      challengeToken: deps.challengeTokens.mint({ id: newId(), ...challenge }),
       factors: due,
       expiresInSeconds: CHALLENGE_TTL_SECONDS,
     };
@@ -202,7 +202,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     });
     return {
       status: 'authenticated',
-      ...deps.issueTokens(context, user, { ...session, statusIndex }),
+      ...deps.issueTokens(context, user, { statusIndex, ...session }),
       deviceToken: deviceToken ?? deps.deviceTokens.mint(user),
       ...(dueAt === null ? {} : { mfaDueAt: dueAt }),
     };

@@ -45,7 +45,7 @@ export function withFactor(
   const merged = { factor: added.factor, kind: added.kind, amr };
   return [
     ...presented.filter((one) => one !== before),
-    isMultiFactor ? { ...merged, isMultiFactor } : merged,
+    isMultiFactor ? { isMultiFactor, ...merged } : merged,
   ];
 }
 

@@ -97,7 +97,7 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
     // Before the token is spent: a refused user keeps it, in case the grace is renewed.
     if (mfa.required === 'all') await demandEnrolled(subject);
     const client = clientOf(context.requester);
-    const request = { ...subject, client, now: clock.now() };
+    const request = { client, now: clock.now(), ...subject };
     const rotation = await rotateSession(db, limits, request).catch((error: unknown) =>
       withoutWrite(error, request),
     );

@@ -184,20 +184,20 @@ export async function rotateSession(
   const values = { sessionId, userId, generation, now, idleTtlMs };
   // The user is read in the same transaction, because a separate read would need another one.
   const [[advanced], [user = null]] = await db.write([
-    advance({ ...values, graceMs, client }),
+    advance({ graceMs, client, ...values }),
     userById({ id: userId }),
   ]);
   if (advanced !== undefined)
-    return { outcome: 'rotated', session: { ...advanced, id: sessionId }, user };
+    return { outcome: 'rotated', session: { id: sessionId, ...advanced }, user };
   const [row] = await db.read(live(values));
   const outcome = row === undefined ? null : graceOf(row, request, graceMs);
   if (row !== undefined && outcome !== null)
-    return { outcome, session: { ...row, id: sessionId }, user };
+    return { outcome, session: { id: sessionId, ...row }, user };
   // This database never issued a generation later than the live one: it was restored.
   const isRolledBack = row !== undefined && row.generation < generation;
   const reason = isRolledBack ? 'rolled_back' : 'token_reused';
   const [ended] = await db.write([
-    endReused({ ...values, reason }),
+    endReused({ reason, ...values }),
     revokeReused({ sessionId, now, reason, until: now + REVOCATION_KEPT_MS }),
   ]);
   if (ended.length > 0) return { outcome: reason === 'token_reused' ? 'reused' : reason };
@@ -220,7 +220,7 @@ export async function readRotation(
     const [fate] = await db.read(fateOf({ sessionId, userId }));
     return { outcome: 'refused', why: whyRefused(fate, now, idleTtlMs) };
   }
-  const session = { ...row, id: sessionId };
+  const session = { id: sessionId, ...row };
   if (row.generation === generation) return { outcome: 'kept', session, user: null };
   const outcome = graceOf(row, request, refreshGraceMs);
   return outcome === null ? { outcome: 'reused' } : { outcome, session, user: null };

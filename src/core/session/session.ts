@@ -169,10 +169,10 @@ export function endSessions(
   const { revoke, end } = ENDERS[kind];
   return [
     {
-      ...revoke({ ...values, until: now + REVOCATION_KEPT_MS }),
       afterwards: 'refresh_revocations',
+      ...revoke({ until: now + REVOCATION_KEPT_MS, ...values }),
     },
-    end({ ...values, now, reason }),
+    end({ now, reason, ...values }),
   ];
 }
 

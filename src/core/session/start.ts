@@ -168,7 +168,7 @@ export function renewSession(
 ): Statement<Session> {
   const values = { sessionId: renewed.id, userId: owner.id, epoch: owner.epoch, now };
   const code: RefusalCode = 'session_revoked';
-  return guarded(renew({ ...values, factors: JSON.stringify(factors) }), code);
+  return guarded(renew({ factors: JSON.stringify(factors), ...values }), code);
 }
 
 const setFactors = prepare(

@@ -77,6 +77,6 @@ export function userClaims(
   audience: Audience | null,
 ): Record<string, unknown> {
   const claims = operatorClaims(user.claims);
-  if (audience === null) return { ...profileClaims(own.profileClaims, user), ...claims };
-  return claimsFor(audience, { ...profileClaims(PROFILE, user), ...claims });
+  if (audience === null) return Object.assign(profileClaims(own.profileClaims, user), claims);
+  return claimsFor(audience, Object.assign(profileClaims(PROFILE, user), claims));
 }

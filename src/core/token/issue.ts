@@ -72,12 +72,12 @@ export function createIssue(deps: IssueDeps): IssueTokens {
       clientId: own.name,
       ttlMs: audience?.ttlMs ?? own.ttlMs,
       notAfter: session.expiresAt,
-      claims: {
-        ...sessionClaims({ sessionId, authTime, factors }),
-        ...(status === undefined ? {} : { status }),
-        ...(scope === '' ? {} : { scope }),
-        ...userClaims(user, own, audience),
-      },
+      claims: Object.assign(
+        sessionClaims({ sessionId, authTime, factors }),
+        status === undefined ? null : { status },
+        scope === '' ? null : { scope },
+        userClaims(user, own, audience),
+      ),
     });
     return {
       accessToken: token,

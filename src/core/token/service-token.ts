@@ -75,7 +75,7 @@ export function createServiceTokens(deps: ServiceTokenDeps): ServiceTokens {
         notAfter: endOf(key),
         claims: { ...withScope(granted), ...operatorClaims(key.claims) },
       });
-      return { ...minted, scope: granted };
+      return { scope: granted, ...minted };
     },
 
     exchange: async (key, subjectToken, { resource, scope }) => {
@@ -94,13 +94,13 @@ export function createServiceTokens(deps: ServiceTokenDeps): ServiceTokens {
         ttlMs: Math.min(audience.ttlMs, LONGEST_EXCHANGED_MS),
         notAfter: Math.min(subject.exp * 1000, endOf(key)),
         claims: {
+          act,
           ...Object.fromEntries(kept.map((name) => [name, subject[name]])),
           ...withScope(granted),
-          act,
           ...claimsFor(audience, carriedClaims(subject)),
         },
       });
-      return { ...minted, scope: granted };
+      return { scope: granted, ...minted };
     },
   };
 }

@@ -21,8 +21,8 @@ export function passwordFactor({ db, passwords }: Kernel): Factor<string> {
       const share = hashShare('password', user.id);
       const right = await passwords.look(context, user, password, share);
       return {
-        ...PRESENTED_PASSWORD,
         user,
+        ...PRESENTED_PASSWORD,
         mustChange: right.isTooOld,
         effects: right.upgrade,
       };

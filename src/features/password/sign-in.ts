@@ -95,8 +95,8 @@ export function signIn(kernel: Kernel) {
     );
     const { value, forget } = made;
     const first: VerifiedFactor = {
-      ...PRESENTED_PASSWORD,
       user: value.user,
+      ...PRESENTED_PASSWORD,
       effects: [forget, ...value.upgrade, ...notice(context, made)],
       mustChange: value.isTooOld,
       device,

@@ -52,6 +52,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
         cookie: cookieMember,
       }),
       bodyOptional: true,
+      readsCookie: true,
       status: 200,
       reply: AuthenticatedReply,
       problems: [
@@ -87,6 +88,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
       security: 'public',
       body: z.strictObject({ refresh_token: tokenText().optional() }),
       bodyOptional: true,
+      readsCookie: true,
       status: 204,
       problems: ['invalid_token', 'refresh_cookie_missing', 'origin_not_allowed', 'overloaded'],
       handle: async (call) => {

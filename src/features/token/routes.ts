@@ -79,7 +79,7 @@ export function tokenRoutes(kernel: Kernel): readonly AnyRoute[] {
           actorToken: body.actor_token,
           audience: body.audience,
         });
-        return { ...replyOf(exchanged), issued_token_type: ACCESS_TOKEN } as const;
+        return { issued_token_type: ACCESS_TOKEN, ...replyOf(exchanged) } as const;
       },
     }),
   ];
