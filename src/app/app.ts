@@ -38,8 +38,13 @@ const FOLLOW_FILE_MS = 100;
 const FOLLOW_SERVER_MS = 1_000;
 const REMOTE = /^(?:libsql|https?|wss?):/i;
 
-/** Registers what a feature returned. */
-function register({ factors }: Kernel, { factor, switchedOffFactor }: FeatureParts): void {
+/** Registers what a feature returned. @throws {Error} its declaration and its factor disagree */
+function register({ factors }: Kernel, feature: Feature, parts: FeatureParts): void {
+  const { factor, switchedOffFactor } = parts;
+  if (factor?.demandsSecond === true && feature.secondFactor === undefined)
+    throw new Error(`feature ${feature.name}: a factor that demands a second needs secondFactor`);
+  if (feature.secondFactor && factor === undefined && switchedOffFactor === undefined)
+    throw new Error(`feature ${feature.name}: switched off, it must return switchedOffFactor`);
   if (factor !== undefined) factors.add(factor);
   if (switchedOffFactor !== undefined) factors.addSwitchedOff(switchedOffFactor);
 }
@@ -90,7 +95,7 @@ export async function createApp(
   }
   const parts = features.map((feature) => {
     const created = feature.create(kernel, config);
-    register(kernel, created);
+    register(kernel, feature, created);
     return created;
   });
   await warnOfSwitchedOff(kernel);
