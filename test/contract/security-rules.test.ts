@@ -245,9 +245,7 @@ describe('cryptography in the source', () => {
       'verify crypto',
     ]);
     expect(
-      sources.filter(
-        ({ text }) => /from '(?:node:)?crypto'/.test(text) && /import \* as/.test(text),
-      ),
+      sources.filter(({ text }) => /import (?:\* as )?\w+ from '(?:node:)?crypto'/.test(text)),
     ).toEqual([]);
   });
 
