@@ -41,7 +41,7 @@ function errorsPage(): string {
   );
   return [
     '# Errors\n',
-    'Every refusal is `application/problem+json` (RFC 9457). Programs switch on `code`, which is stable; `detail` is for people and may change. `request_id` finds the line in the log.',
+    'Every refusal is `application/problem+json` (RFC 9457). Programs switch on `code`, which is stable; `detail` is for people and may change. `request_id` identifies the line in the log.',
     'With `invalid_request`, `errors` names each fault: a `pointer` into the body (RFC 6901), a `code` and a sentence. `Retry-After` (seconds) comes with 429 and 503.\n',
     'Every problem has `type`, `title`, `status`, `detail`, `code` and `request_id`; additional members of a problem are listed under its heading.\n',
     ...codes,
@@ -59,7 +59,7 @@ function eventsPage(): string {
   );
   return [
     '# Log events\n',
-    "One JSON object a line on stdout, and nowhere else. `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `message`, `request_id`; then the event's fields, under OpenTelemetry\u2019s attribute names: `user.id`, `session.id`, `client.address`, `http.route`, `error.type` (a [problem code](errors.md)), `exception.*`. Fields come from an allow-list: no password, token, code, key or email content is ever among them.\n",
+    "One JSON object per line on stdout, and nowhere else. `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `message`, `request_id`; then the event's fields, under OpenTelemetry\u2019s attribute names: `user.id`, `session.id`, `client.address`, `http.route`, `error.type` (a [problem code](errors.md)), `exception.*`. Fields come from an allow-list: no password, token, code, key or email content is ever among them.\n",
     '`event` is stable, use it for alerts; `message` is for people and may change.\n',
     '| event | level | |\n| --- | --- | --- |',
     ...rows,

@@ -79,7 +79,8 @@ export const mailSection = section('Emails: sender, transports, limits.', {
     max: 1_000_000,
   }),
   link_ttl: duration({
-    sentence: 'How long a link in an email is valid; the code beside it expires after 10 minutes.',
+    sentence:
+      'How long a link in an email is valid; a code in the same email expires after 10 minutes.',
     default: '1h',
     min: '5m',
     max: '1d',

@@ -188,7 +188,7 @@ export const tokensSection = section('Access tokens and the keys that sign them.
     max: '15m',
   }),
   profile_claims: list({
-    sentence: 'Claims about the user in access tokens, beside `sub`.',
+    sentence: 'Claims about the user in access tokens, besides `sub`.',
     default: [],
     unit: PROFILE_CLAIMS.join(', '),
     read: readProfileClaim,
