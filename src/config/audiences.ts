@@ -9,6 +9,7 @@ import type { AudienceSettings } from './audience-settings.ts';
 import { formatRaw, explainRefused } from './fault.ts';
 import type { ConfigFault, Source } from './fault.ts';
 import { formatDuration } from '../lib/duration.ts';
+import { isTable } from './toml-table.ts';
 
 export interface ReadAudiences {
   readonly audiences: ReadonlyMap<string, AudienceSettings>;
@@ -71,12 +72,6 @@ function isAudienceName(name: string): boolean {
     name.length <= 200 &&
     /^[a-z][a-z0-9+.-]*:[\x21\x23-\x5b\x5d-\x7e]+$/.test(name) &&
     !name.includes('#')
-  );
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
   );
 }
 
