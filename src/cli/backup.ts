@@ -9,7 +9,7 @@ import { PARTS, fileDigest, writeArchive } from './backup-archive.ts';
 import type { Manifest, Part } from './backup-archive.ts';
 import { markBackup } from './backup-mark.ts';
 import { sha256Hex } from '../crypto/digest.ts';
-import { CliRefusal, EXIT } from './exit.ts';
+import { CliRefusal, EXIT, missingDatabase } from './exit.ts';
 import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
 import { createProgress } from './progress.ts';
@@ -44,11 +44,7 @@ export const backup: Verb = {
         EXIT.failed,
         'the database is on a server, which has its own backups. Keep secrets.key_encryption_key with them.',
       );
-    if (!existsSync(file))
-      throw new CliRefusal(
-        EXIT.failed,
-        `there is no database at ${file} yet. postern serve creates it.`,
-      );
+    if (!existsSync(file)) throw missingDatabase(file);
     const now = clock.now();
     const stamp = new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
     const to = resolve(cwd, call.text('to') ?? `postern-${stamp}.tar`);

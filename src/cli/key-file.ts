@@ -20,7 +20,7 @@ import type { Config } from '../config/schema.ts';
 import { parseSealKey } from '../crypto/seal.ts';
 import { databaseFile } from '../db/open.ts';
 import { createSystemRandom } from '../crypto/secret.ts';
-import { CliRefusal, EXIT } from './exit.ts';
+import { CliRefusal, EXIT, missingDatabase } from './exit.ts';
 
 export const KEY_FILE = 'key-encryption.key';
 
@@ -51,11 +51,7 @@ export function keyEncryptionKey(
         EXIT.config,
         `${path} is missing, but ${database} was created with it. Restore it from the backup, or set secrets.key_encryption_key_file. Nothing was changed.`,
       );
-    if (first === 'refuse')
-      throw new CliRefusal(
-        EXIT.failed,
-        `there is no database at ${database} yet. postern serve creates it.`,
-      );
+    if (first === 'refuse') throw missingDatabase(database);
     orRefuse(() => create(path), `${path} can't be created`);
   }
   if ((statSync(path).mode & 0o077) !== 0)

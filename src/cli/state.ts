@@ -9,7 +9,7 @@ import { DatabaseBusy, DatabaseRefused, StorageUnavailable } from '../db/databas
 import { databaseFile, openDatabase } from '../db/open.ts';
 import type { OpenDatabase, OpenOptions } from '../db/open.ts';
 import { existsSync } from 'node:fs';
-import { CliRefusal, EXIT } from './exit.ts';
+import { CliRefusal, EXIT, missingDatabase } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
@@ -126,11 +126,7 @@ export async function withDatabase<T>(
 ): Promise<T> {
   const { config } = loadConfig(call);
   const file = await refusing(async () => databaseFile(config.database.url));
-  if (file !== null && !existsSync(file))
-    throw new CliRefusal(
-      EXIT.failed,
-      `there is no database at ${file} yet. postern serve creates it.`,
-    );
+  if (file !== null && !existsSync(file)) throw missingDatabase(file);
   const db = await openState(config, call);
   try {
     const pending = await refusing(() => db.pendingMigrations());
