@@ -22,7 +22,7 @@ import { keyEncryptionKey } from './key-file.ts';
 import type { RunningLog } from './logger.ts';
 import { mailTransports, ownTemplates } from './mail-ways.ts';
 import { watchBackups } from './serve-metrics.ts';
-import { refusing } from './state.ts';
+import { mapDatabaseErrors } from './state.ts';
 import type { VerbCall } from './verb.ts';
 import { VERSION } from './version.ts';
 
@@ -63,7 +63,7 @@ export async function assemble(
     ...(prometheus === undefined ? {} : { metrics: prometheus.metrics }),
     ...breachedFilter(config),
   };
-  const running = await refusing(() => createApp(config, edge, features));
+  const running = await mapDatabaseErrors(() => createApp(config, edge, features));
   prometheus?.observe(metricSources(running.kernel, config, watchBackups(db)));
   const { name, public_url } = config.server;
   const routes = withOpenapi(running.routes, {

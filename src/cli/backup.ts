@@ -13,7 +13,7 @@ import { CliRefusal, EXIT, missingDatabase } from './exit.ts';
 import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
 import { createProgress } from './progress.ts';
-import { refusing } from './state.ts';
+import { mapDatabaseErrors } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb, VerbCall } from './verb.ts';
 import { VERSION } from './version.ts';
@@ -38,7 +38,7 @@ export const backup: Verb = {
   run: async (call) => {
     const { config } = loadConfig(call);
     const { cwd, clock } = call.context;
-    const file = await refusing(async () => databaseFile(config.database.url));
+    const file = await mapDatabaseErrors(async () => databaseFile(config.database.url));
     if (file === null)
       throw new CliRefusal(
         EXIT.failed,
@@ -55,9 +55,11 @@ export const backup: Verb = {
       const copy = join(work, PARTS.database);
       const progress = createProgress(call, 'copying');
       const encryptionKey = config.database.encryption_key;
-      await refusing(() => snapshot({ path: file, encryptionKey, copy, onProgress: progress }));
+      await mapDatabaseErrors(() =>
+        snapshot({ path: file, encryptionKey, copy, onProgress: progress }),
+      );
       progress.end();
-      await refusing(async () => settleCopy(copy, encryptionKey));
+      await mapDatabaseErrors(async () => settleCopy(copy, encryptionKey));
       const manifest: Manifest = {
         format: 1,
         postern: VERSION,
@@ -73,7 +75,7 @@ export const backup: Verb = {
         ...keys.parts,
         { name: PARTS.database, content: { path: copy } },
       ];
-      await refusing(async () => writeArchive(to, parts, now));
+      await mapDatabaseErrors(async () => writeArchive(to, parts, now));
       markBackup(file, now);
       report(call, to, manifest);
       return EXIT.done;

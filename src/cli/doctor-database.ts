@@ -10,7 +10,7 @@ import type { OpenDatabase } from '../db/open.ts';
 import { fail, ok, warn } from './doctor-finding.ts';
 import type { Check, Finding, Patient } from './doctor-finding.ts';
 import { keyEncryptionKey } from './key-file.ts';
-import { openState, refusing } from './state.ts';
+import { openState, mapDatabaseErrors } from './state.ts';
 
 const SKEW_MS = 60_000;
 const MAIL_AGE_MS = 15 * 60_000;
@@ -25,7 +25,7 @@ export function databaseChecks(patient: Patient): readonly Check[] {
   return [
     looking('database-opens', async (db) => ok(db.location)),
     looking('schema', async (db) => {
-      const pending = await refusing(() => db.pendingMigrations());
+      const pending = await mapDatabaseErrors(() => db.pendingMigrations());
       return pending.length === 0
         ? ok('up to date')
         : warn(
@@ -40,7 +40,9 @@ export function databaseChecks(patient: Patient): readonly Check[] {
       const sealer = createSealer({ current, previous }, random);
       const { clock } = call.context;
       const deps = { db, sealer, clock, random };
-      const keys = await refusing(() => createSigningKeys(deps, signingKeyPolicy(config), 'look'));
+      const keys = await mapDatabaseErrors(() =>
+        createSigningKeys(deps, signingKeyPolicy(config), 'look'),
+      );
       const active = keys
         .list()
         .find(({ purpose, state }) => purpose === 'access' && state === 'active');

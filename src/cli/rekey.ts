@@ -15,7 +15,7 @@ import { giveToOwner } from './give-to-owner.ts';
 import { loadConfig } from './load-config.ts';
 import { createProgress } from './progress.ts';
 import { reseal } from './reseal.ts';
-import { refusing } from './state.ts';
+import { mapDatabaseErrors } from './state.ts';
 import { workFolder } from './work-folder.ts';
 import type { Verb, VerbCall } from './verb.ts';
 
@@ -44,7 +44,7 @@ export const rekey: Verb = {
     if (call.has('key-encryption-key')) return reseal(call);
     const { config } = loadConfig(call);
     const toKey = newKey(call);
-    const file = await refusing(async () => databaseFile(config.database.url));
+    const file = await mapDatabaseErrors(async () => databaseFile(config.database.url));
     if (file === null || !existsSync(file))
       throw new CliRefusal(
         EXIT.failed,
@@ -53,7 +53,7 @@ export const rekey: Verb = {
     const fromKey = config.database.encryption_key;
     if (fromKey === toKey)
       throw new CliRefusal(EXIT.failed, 'the database already has that key. Nothing was changed.');
-    if (!(await refusing(async () => isUnused(file, fromKey))))
+    if (!(await mapDatabaseErrors(async () => isUnused(file, fromKey))))
       throw new CliRefusal(
         EXIT.failed,
         `a process has ${file} open. Stop the service first. Nothing was changed.`,
@@ -63,9 +63,11 @@ export const rekey: Verb = {
     try {
       const to = join(work, 'postern.db');
       const progress = createProgress(call, 'encrypting');
-      await refusing(() => reEncrypt({ from: file, fromKey, to, toKey, onProgress: progress }));
+      await mapDatabaseErrors(() =>
+        reEncrypt({ from: file, fromKey, to, toKey, onProgress: progress }),
+      );
       progress.end();
-      await refusing(async () => settleCopy(to, toKey));
+      await mapDatabaseErrors(async () => settleCopy(to, toKey));
       const kept = `${file}.before-rekey`;
       rmSync(kept, { force: true });
       linkSync(file, kept);

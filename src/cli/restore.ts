@@ -28,7 +28,7 @@ import { CliRefusal, EXIT } from './exit.ts';
 import { giveToOwner } from './give-to-owner.ts';
 import { KEY_FILE } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
-import { refusing } from './state.ts';
+import { mapDatabaseErrors } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
 import { workFolder } from './work-folder.ts';
 import type { Verb, VerbCall } from './verb.ts';
@@ -56,7 +56,7 @@ export const restore: Verb = {
     const { config } = loadConfig(call);
     const [given = ''] = call.arguments;
     const archive = resolve(call.context.cwd, given);
-    const file = await refusing(async () => databaseFile(config.database.url));
+    const file = await mapDatabaseErrors(async () => databaseFile(config.database.url));
     if (file === null)
       throw new CliRefusal(EXIT.failed, 'the database is on a server: restore it there.');
     if (!existsSync(archive))
@@ -194,7 +194,7 @@ async function verified(
 ): Promise<number> {
   const { clock } = call.context;
   const url = `file:${read.database}`;
-  return refusing(async () => {
+  return mapDatabaseErrors(async () => {
     settleCopy(read.database, encryptionKey);
     const db = await openDatabase({
       url,

@@ -21,7 +21,7 @@ export async function openState(
   call: VerbCall,
   options: Pick<OpenOptions, 'flush' | 'onStorage' | 'onCommit' | 'checkpointLaneUrl'> = {},
 ): Promise<OpenDatabase> {
-  return refusing(() =>
+  return mapDatabaseErrors(() =>
     openDatabase({
       url: config.database.url,
       encryptionKey: config.database.encryption_key,
@@ -35,7 +35,7 @@ export async function openState(
 }
 
 /** Turns a database's refusal into a CLI refusal with the same sentence. */
-export async function refusing<T>(work: () => Promise<T>): Promise<T> {
+export async function mapDatabaseErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -125,17 +125,17 @@ export async function withDatabase<T>(
   work: (db: OpenDatabase, config: Config) => Promise<T>,
 ): Promise<T> {
   const { config } = loadConfig(call);
-  const file = await refusing(async () => databaseFile(config.database.url));
+  const file = await mapDatabaseErrors(async () => databaseFile(config.database.url));
   if (file !== null && !existsSync(file)) throw missingDatabase(file);
   const db = await openState(config, call);
   try {
-    const pending = await refusing(() => db.pendingMigrations());
+    const pending = await mapDatabaseErrors(() => db.pendingMigrations());
     if (pending.length > 0)
       throw new CliRefusal(
         EXIT.failed,
         `${db.location} has not been migrated. Run: postern migrate`,
       );
-    return await refusing(() => work(db, config));
+    return await mapDatabaseErrors(() => work(db, config));
   } finally {
     await db.close();
   }
