@@ -129,3 +129,9 @@ describe('a feature whose factor can not work as declared does not start', () =>
     );
   });
 });
+
+test('recovery codes are created after every factor that they can replace: they ask which there are', () => {
+  const names = features.map(({ name }) => name);
+  const last = features.findLastIndex(({ secondFactor }) => secondFactor !== undefined);
+  expect(names.indexOf('recovery-code')).toBeGreaterThan(last);
+});
