@@ -73,7 +73,12 @@ export function createCommit(deps: CommitDeps): Commit {
     }
     const has = (wanted: Statement['afterwards']): boolean =>
       statements.some(({ afterwards }) => afterwards === wanted);
-    if (has('refresh_revocations')) await refreshRevocations();
+    // Most sign-ins end no session, and their statement says so.
+    const endsSessions = statements.some(
+      ({ afterwards, returns }, at) =>
+        afterwards === 'refresh_revocations' && !(returns && results[at]?.length === 0),
+    );
+    if (endsSessions) await refreshRevocations();
     if (has('wake_courier')) wakeCourier();
     if (has('forget_api_keys')) deps.forgetApiKeys?.();
     return {

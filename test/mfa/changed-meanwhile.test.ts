@@ -22,6 +22,19 @@ test('removing the authenticator app: 409 conflict, and it stays', async () => {
   expect((await app.call('GET', '/me/factors', { token })).body.totp).not.toBeNull();
 });
 
+test('confirming an authenticator app: 409 conflict, and there is none', async () => {
+  const { userId, access: token } = await app.register();
+  const { secret } = (await app.call('POST', '/me/totp', { token })).body;
+  const reply = await changedWhileReading(app, { userId, table: 'totp_enrolment' }, () =>
+    app.call('POST', '/me/totp/confirm', {
+      token,
+      body: { code: codeAt(secret, app.clock.now()) },
+    }),
+  );
+  expect([reply.status, reply.body.code]).toEqual([409, 'conflict']);
+  expect((await app.call('GET', '/me/factors', { token })).body.totp).toBeNull();
+});
+
 test('removing a passkey: 409 conflict, and it stays', async () => {
   const user = await app.register();
   const { id } = await addPasskey(app, user);
