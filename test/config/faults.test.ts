@@ -504,7 +504,7 @@ describe('warnings let it start', () => {
   });
 });
 
-describe('all faults are told at once', () => {
+describe('all faults are reported at once', () => {
   it('sorted: the file by line, then variables, then flags', () => {
     const places = refusal({
       toml: '[tokens]\nalgorithm = 1\nnope = 1\n[server]\nhsts = 1\nlisten = ["a", "b"]\n',

@@ -51,7 +51,7 @@ describe('a new factor', () => {
     expect((await again({ badge: NUMBER })).status).toBe(200);
   });
 
-  test('stands in /openapi.json, at each route that takes factors', async () => {
+  test('is in /openapi.json, at each route that takes factors', async () => {
     const { body } = await app.call('GET', '/openapi.json');
     const text = JSON.stringify(body.paths);
     expect(text.match(/The number on the badge\./g)).toHaveLength(2);

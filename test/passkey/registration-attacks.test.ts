@@ -227,7 +227,7 @@ describe('W06: credential ids', () => {
     expect(replies.filter(({ body }) => body.code === 'passkey_registered')).toHaveLength(49);
   });
 
-  test('of two passkeys of one user at once, one is added; the other is told that the account changed', async () => {
+  test('of two passkeys of one user at once, one is added; the other is refused because the account changed', async () => {
     const codes = await untilConflict(async () => {
       const ada = await app.register();
       const begun = await Promise.all([

@@ -181,7 +181,7 @@ describe('after the password', () => {
     expect(codes).toEqual(new Set(['invalid_credentials', 'too_many_attempts']));
   });
 
-  test('a passkey of a user without any is asked for by nobody', async () => {
+  test('a user without a passkey is never asked for one', async () => {
     const user = await app.register();
     const { status, body } = await app.call('POST', '/reauthenticate/passkey/options', {
       token: user.access,
