@@ -415,7 +415,7 @@ describe('E04: names and credentials', () => {
     read.mockRestore();
   });
 
-  test('a name and an address of one account are not told to belong together', async () => {
+  test('nothing reveals that a name and an address belong to one account', async () => {
     const user = await app.register();
     const email = `${user.username}@example.com`;
     await app.db.write([

@@ -232,7 +232,7 @@ describe('within a session', () => {
 });
 
 describe('policies', () => {
-  test('required = off: a passkey without verification is a way in by itself, at aal1', async () => {
+  test('required = off: a passkey without user verification signs in without another factor, at aal1', async () => {
     const own = await createTestApp({ config: '[mfa]\nrequired = "off"\n' });
     const user = await own.register();
     const { made } = await addPasskey(own, user);
