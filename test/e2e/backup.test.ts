@@ -260,11 +260,11 @@ describe('restoring', () => {
     [
       'a byte of the key altered',
       (b) => flipped(b, b.indexOf('key-encryption.key\0') + 520),
-      /key-encryption\.key in it is not what/,
+      /key-encryption\.key in it does not match/,
     ],
     ['cut off', (b) => b.subarray(0, b.length - 50_000), /truncated/],
     ['empty', () => Buffer.alloc(0), /truncated/],
-    ['something else', () => Buffer.alloc(4_096, 'nonsense'), /no archive/],
+    ['something else', () => Buffer.alloc(4_096, 'nonsense'), /not an archive/],
     [
       'a name that leads elsewhere',
       (b) => renamed(b, 'key-encryption.key', '../../etc/key.key'),
