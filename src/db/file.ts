@@ -108,7 +108,7 @@ function makeDirectory(directory: string): void {
     mkdirSync(directory, { mode: 0o700 });
   } catch (cause) {
     if (reason(cause) === 'EEXIST') return;
-    throw new DatabaseRefused(`${directory} can't be made: ${reason(cause)}.`, { cause });
+    throw new DatabaseRefused(`${directory} can't be created: ${reason(cause)}.`, { cause });
   }
 }
 
@@ -121,7 +121,7 @@ function make(path: string): PreparedFile {
   } catch (cause) {
     if (reason(cause) === 'EEXIST' && look(path)?.isFile() === true)
       return { isNew: true, warnings: [] };
-    throw new DatabaseRefused(`${path} can't be made: ${reason(cause)}.`, { cause });
+    throw new DatabaseRefused(`${path} can't be created: ${reason(cause)}.`, { cause });
   }
   return { isNew: true, warnings: [] };
 }

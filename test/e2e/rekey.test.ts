@@ -70,7 +70,7 @@ test('it asks, needs one of two options, a key that is one, and a service that i
   ]);
   expect(await refused(['--new-key-file', 'short'])).toEqual([
     1,
-    expect.stringContaining('no key of at least 16 bytes'),
+    expect.stringContaining('does not contain a key of at least 16 bytes'),
   ]);
   expect(await refused(['--new-key-file', 'missing'])).toEqual([
     1,

@@ -142,7 +142,7 @@ describe('a start that fails says in one line what to do', () => {
     chmodSync(directory, 0o555);
     const { code, stderr } = await start(directory, {}, UNPRIVILEGED);
     expect(code).toBe(78);
-    expect(stderr.trim().split('\n')).toEqual([expect.stringMatching(/can't be made: EACCES/)]);
+    expect(stderr.trim().split('\n')).toEqual([expect.stringMatching(/can't be created: EACCES/)]);
     chmodSync(directory, 0o755);
   });
 
