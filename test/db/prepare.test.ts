@@ -1,7 +1,7 @@
 /** What a prepared query turns into. */
 import { asc, eq, inArray, sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
-import { guarded, prepare, query, raw } from '../../src/db/prepare.ts';
+import { given, guarded, prepare, prepareUpdateOfOne, query, raw } from '../../src/db/prepare.ts';
 import { addThing, thing } from './support.ts';
 
 test('a drizzle query becomes SQL once, its placeholders values of their columns', () => {
@@ -91,4 +91,15 @@ test('a guard is a write and nothing else', () => {
 
 test('a query that is awaited instead of prepared says so', async () => {
   await expect(query.select().from(thing)).rejects.toThrow();
+});
+
+test('an update of one row is an UPDATE with RETURNING; a write has one guard', () => {
+  expect(() => prepareUpdateOfOne(query.select().from(thing))({})).toThrow('UPDATE');
+  expect(() => prepareUpdateOfOne(query.delete(thing).returning())({})).toThrow('UPDATE');
+  const rename = query.update(thing).set({ name: given('name') });
+  expect(() => prepareUpdateOfOne(rename)({ name: 'ada' })).toThrow('UPDATE');
+  const one = prepareUpdateOfOne(rename.returning())({ name: 'ada' });
+  expect([one.atMostOne, one.returns]).toEqual([true, true]);
+  expect(guarded(one, 'first').guard).toBe('first');
+  expect(() => guarded(guarded(one, 'first'), 'second')).toThrow('second guard');
 });
