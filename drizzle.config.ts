@@ -1,6 +1,6 @@
 /**
- * `npm run db:generate` turns `src/db/schema.ts` and the slices' tables into SQL migrations, and
- * embeds them.
+ * `npm run db:generate -- --name WHAT` turns the `tables.ts` of core and of the features into an SQL
+ * migration, and embeds it into src/db/migrations.ts.
  */
 import { defineConfig } from 'drizzle-kit';
 

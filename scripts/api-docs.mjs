@@ -33,7 +33,7 @@ const AREAS = [
     file: 'register',
     title: 'Register',
     about:
-      'By username, or by email address alone: then no account exists until the mailbox has shown its code.',
+      'With a username, or with only an email address: then the account is created once its code was entered.',
     routes: /^\w+ \/register/,
   },
   {

@@ -1,6 +1,6 @@
 /**
- * Refusals. A Refusal carries the public truth (RFC 9457): a stable `code` that programs switch on
- * and a `detail` for people. What really happened goes into `cause`, which is logged with the
+ * Refusals. A Refusal has the public part of an error (RFC 9457): a stable `code` that programs
+ * branch on and a `detail` for people. The actual reason is in `cause`, which is logged with the
  * request id and never sent.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9457
@@ -11,58 +11,60 @@ export const REFUSALS = {
   malformed_request: 'The request could not be read.',
   invalid_credentials: 'The name or the password is wrong.',
   invalid_token: 'The token is not valid here.',
-  refresh_token_expired: 'The session has reached the end of its life. Sign in again.',
+  refresh_token_expired: 'The session has expired. Sign in again.',
   refresh_token_reused:
     'The refresh token was used before, so the session was ended. Sign in again.',
   refresh_cookie_missing:
-    'No refresh token came: no cookie, and none in the body or as Authorization. Sign in again.',
+    'The request has no refresh token: no cookie, and none in the body or in Authorization. Sign in again.',
   session_revoked: 'The session has ended. Sign in again.',
   invalid_api_key:
     'The API key is wrong, expired or revoked. Send it as HTTP Basic (id and secret), or as Postern-Key: id:secret.',
-  invalid_target: 'There is no such resource here, or the caller may not have tokens for it.',
-  invalid_scope: 'The resource does not have this scope, or the token may not be given it.',
+  invalid_target: 'This resource does not exist, or the caller may not get tokens for it.',
+  invalid_scope: 'The resource does not have this scope, or the token may not get it.',
   unauthorized_client: 'The API key may not use this grant.',
   unsupported_grant_type: 'The grant types are client_credentials and token exchange (RFC 8693).',
-  unsupported_token_type: 'A token of this kind can not be revoked; it ends by itself.',
-  insufficient_scope: 'The API key lacks the scope that this needs.',
+  unsupported_token_type: 'A token of this kind can not be revoked; it expires by itself.',
+  insufficient_scope: 'The API key lacks the scope that this route needs.',
   insufficient_user_authentication:
     'Authenticate again with POST /reauthenticate, then repeat the request.',
-  invalid_code: 'The code is wrong, spent, too old, or was tried too often. Ask for a new one.',
+  invalid_code:
+    'The code is wrong, already used or expired, or had too many wrong tries. Request a new one.',
   token_spent_or_expired:
-    'The link was used, is too old, or was replaced by a newer one. Ask for a new one.',
+    'The link was already used, has expired, or was replaced by a newer one. Request a new one.',
   account_disabled: 'The account is disabled.',
   password_change_required:
-    'The password has to be changed: set a new one with POST /password/reset and reset_token, or, where email_sent is true, by the link that was sent to the verified address. Then sign in with it.',
+    'The password must be changed: set a new one with POST /password/reset and reset_token, or, if email_sent is true, with the link that was sent to the verified address. Then sign in with it.',
   mfa_enrolment_required:
-    'A second factor is asked of everybody here, and the time to enrol one has passed. Those who run the service can grant another.',
-  registration_closed: 'New accounts are not open for registration.',
+    'A second factor is required, and the time to enrol one has passed. The operators of the service can extend it.',
+  registration_closed: 'Registration is closed.',
   origin_not_allowed:
     'This origin may not use the refresh cookie: cookies.allowed_origins does not list it.',
-  not_found: 'There is nothing here.',
-  method_not_allowed: 'The resource does not have this method; Allow names those it has.',
-  request_timeout: 'The request did not come to its end in time.',
+  not_found: 'The resource was not found.',
+  method_not_allowed: 'The resource does not have this method; Allow lists those that it has.',
+  request_timeout: 'The request was not complete in time.',
   username_taken: 'The username is taken. Choose another.',
   email_taken: 'The address belongs to another account, which verified it.',
   external_id_taken: 'Another account has this external_id.',
   no_verified_address:
     'The account has no verified address that a link could be sent to. An operator can print one on the machine: postern user reset-link.',
   no_second_factor:
-    'Recovery codes stand in for a second factor, and the account has none. Enrol one first.',
-  last_sign_in_method: 'Without it nobody could sign in to the account. Add another way first.',
-  last_second_factor: 'A second factor is asked of everybody here. Add another one first.',
-  passkey_registered: 'This passkey is registered here already. Use another authenticator.',
-  too_many_passkeys: 'The account has as many passkeys as it may have. Remove one first.',
-  conflict: 'The account changed meanwhile. Read it again and repeat the request.',
+    'Recovery codes replace a lost second factor, and the account has none. Enrol one first.',
+  last_sign_in_method:
+    'Without it nobody could sign in to the account. Add another way to sign in first.',
+  last_second_factor: 'A second factor is required. Add another one first.',
+  passkey_registered: 'This passkey is already registered. Use another authenticator.',
+  too_many_passkeys: 'The account has the maximum number of passkeys. Remove one first.',
+  conflict: 'The account was changed meanwhile. Read it again and repeat the request.',
   content_too_large: 'The body may have at most 65536 bytes.',
   unsupported_media_type: 'Send application/json in UTF-8, without content encoding.',
-  invalid_request: 'The request does not fit; errors names each fault.',
+  invalid_request: 'The request is invalid; errors lists each fault.',
   too_many_attempts: 'Too many attempts. Retry-After says when to try again.',
   rate_limited: 'Too many requests from one client. Retry-After says when to try again.',
   header_too_large: 'The request line and its headers may have at most 16384 bytes.',
-  internal_error: 'Something went wrong here. The request id finds it in the log.',
-  overloaded: 'Too busy to take this now. Retry-After says when to try again.',
+  internal_error: 'An unexpected error occurred. The log has its details under the request id.',
+  overloaded: 'The service is too busy. Retry-After says when to try again.',
   storage_unavailable:
-    'Nothing can be stored now, so nothing was changed. Retry-After says when to try again.',
+    'The database takes no writes at present, so nothing was changed. Retry-After says when to try again.',
   not_ready: 'The service is not ready.',
 } as const satisfies Record<string, string>;
 
@@ -89,7 +91,7 @@ export interface RefusalOptions {
   errors?: readonly InputFault[];
   /** Whole seconds after which a retry makes sense; becomes `Retry-After`. */
   retryAfterSeconds?: number;
-  /** For `insufficient_user_authentication`: the age in seconds that would do (RFC 9470 §3). */
+  /** For `insufficient_user_authentication`: the maximum age in seconds (RFC 9470 §3). */
   maxAgeSeconds?: number;
   /**
    * For `insufficient_user_authentication`: the level that is needed, when it is the level (RFC

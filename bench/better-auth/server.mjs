@@ -1,5 +1,5 @@
 /**
- * better-auth as its documentation sets it up: e-mail and password, SQLite by better-sqlite3, the
+ * better-auth as its documentation sets it up: email and password, SQLite by better-sqlite3, the
  * JWT plugin, behind Hono. It hashes by @node-rs/argon2 at the cost that the service has (through
  * the hooks of its `password` option), signs ES256 as the service does, and its database flushes as
  * the service's does. Its rate limits are off, since one address sends everything here; it logs

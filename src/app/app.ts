@@ -1,4 +1,4 @@
-/** Builds the kernel, gives it to the features, and starts what runs beside requests. */
+/** Builds the kernel, creates the features with it, and starts the background work. */
 import { ConfigRefused } from '../config/fault.ts';
 import type { Config } from '../config/schema.ts';
 import { coreSweeps } from '../core/housekeeping.ts';
@@ -24,45 +24,53 @@ export interface RunningApp {
   readonly routes: readonly AnyRoute[];
   /** Those under /admin; none where administration over HTTP is off. */
   readonly adminRoutes: readonly AnyRoute[];
-  /** What housekeeping removes, of core and of the features. */
+  /** The sweeps of core and of the features. */
   readonly sweeps: readonly ScheduledSweep[];
   /** Every column of sealed values. */
   readonly sealed: readonly SealedColumn[];
-  /** Waits for work that is under way and ends the threads; the database stays open. */
+  /** Waits for running work and ends the threads; the database stays open. */
   close(): Promise<void>;
 }
 
-/** Another process's writes are looked for this often: a file has a counter, a server is asked. */
+/**
+ * How often to check for writes of other processes: a local file has a change counter, a server
+ * must be queried.
+ */
 const FOLLOW_FILE_MS = 100;
 const FOLLOW_SERVER_MS = 1_000;
 const REMOTE = /^(?:libsql|https?|wss?):/i;
 
-/** Registers what a feature brings. */
-function register({ factors }: Kernel, { factor, switchedOffFactor }: FeatureParts): void {
+/** Registers what a feature returned. @throws {Error} its declaration and its factor disagree */
+function register({ factors }: Kernel, feature: Feature, parts: FeatureParts): void {
+  const { factor, switchedOffFactor } = parts;
+  if (factor?.demandsSecond === true && feature.secondFactor === undefined)
+    throw new Error(`feature ${feature.name}: a factor that demands a second needs secondFactor`);
+  if (feature.secondFactor && factor === undefined && switchedOffFactor === undefined)
+    throw new Error(`feature ${feature.name}: switched off, it must return switchedOffFactor`);
   if (factor !== undefined) factors.add(factor);
   if (switchedOffFactor !== undefined) factors.addSwitchedOff(switchedOffFactor);
 }
 
-/** The rules that `config check` knows too, for whoever made the configuration without it. */
+/** Repeats the rules of `config check`, for callers that built the configuration without it. */
 function demandPossible(config: Config, features: readonly Feature[]): void {
   const messages = featureRules(features).flatMap(({ fault }) => fault(config, () => true) ?? []);
   if (messages.length === 0) return;
   throw new ConfigRefused(messages.map((message) => ({ source: { kind: 'default' }, message })));
 }
 
-/** Users who have enrolled a factor that is switched off sign in without it: the log says so. */
+/** Logs that users have enrolled a factor that is switched off, and so sign in without it. */
 async function warnOfSwitchedOff({ factors, log }: Kernel): Promise<void> {
   for (const { name, section } of await factors.switchedOffInUse()) {
-    const message = `users have a ${name} and sign in without it: [${section}] is off, or server.public_url is no place for it`;
+    const message = `users have a ${name} and sign in without it: [${section}] is off, or it can't be used at server.public_url`;
     log.write('warn', 'factor.switched_off', message, { factor: name });
   }
 }
 
 /**
- * Builds the app on an open, migrated database. Features are created in their order, their factors
- * before their routes.
+ * Builds the app on an open, migrated database. Features are created in their order, all factors
+ * before the routes.
  *
- * @throws {ConfigRefused} the configuration demands what these features don't offer
+ * @throws {ConfigRefused} the configuration requires something that these features don't offer
  * @throws {KeysRefused} the stored signing keys can't be opened with this key-encryption key
  */
 export async function createApp(
@@ -89,7 +97,7 @@ export async function createApp(
   }
   const parts = features.map((feature) => {
     const created = feature.create(kernel, config);
-    register(kernel, created);
+    register(kernel, feature, created);
     return created;
   });
   await warnOfSwitchedOff(kernel);

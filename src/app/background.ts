@@ -1,4 +1,4 @@
-/** What runs beside requests: following what other processes wrote, and removing what is over. */
+/** Background work: following the writes of other processes, and removing expired rows. */
 import { housekeep } from '../core/housekeeping.ts';
 import type { Revocations } from '../core/session/revocation.ts';
 import type { SigningKeys } from '../core/signing-key/signing-key.ts';
@@ -18,11 +18,11 @@ export interface BackgroundDeps {
   readonly signingKeys: SigningKeys;
   readonly revocations: Revocations;
   readonly sweeps: readonly ScheduledSweep[];
-  /** How often another process's writes are looked for, milliseconds. */
+  /** How often to check for writes of other processes, milliseconds. */
   readonly followMs: number;
 }
 
-/** Starts both; failures are logged and tried again. The function that it gives ends them. */
+/** Starts both; failures are logged and retried. The returned function stops them. */
 export function startBackground(deps: BackgroundDeps): () => void {
   const { db, log, signingKeys, revocations } = deps;
   const stopping = new AbortController();
@@ -41,7 +41,7 @@ export function startBackground(deps: BackgroundDeps): () => void {
       log.write(
         'error',
         'database.unreadable',
-        'what other processes wrote could not be read; it is tried again',
+        'changes by other processes could not be read; it will be tried again',
         exceptionFields(error),
       );
     } finally {
@@ -56,12 +56,12 @@ export function startBackground(deps: BackgroundDeps): () => void {
       await signingKeys.ensureNext();
       await housekeep(deps, deps.sweeps, stopping.signal);
     } catch (error) {
-      // Of two processes that make the next key, the UNIQUE index lets one through.
+      // If two processes create the next key, the UNIQUE index accepts one.
       if (stopping.signal.aborted || error instanceof UniqueViolation) return;
       log.write(
         'error',
         'housekeeping.failed',
-        'expired rows were not removed; it is tried again',
+        'expired rows could not be removed; it will be tried again',
         exceptionFields(error),
       );
     }

@@ -1,6 +1,6 @@
 /**
- * Counts events where they are logged, whatever the level of the log: what happened is said once.
- * The names are those of lib/events.ts.
+ * Counts events as they are logged, whatever the log level, so that no event needs a second call
+ * for metrics. The names are those of lib/events.ts.
  */
 import type { Log, LogFields } from '../lib/log.ts';
 import type { Metrics } from '../lib/metrics.ts';

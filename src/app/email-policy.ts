@@ -1,4 +1,4 @@
-/** What the configuration says of requested emails and of the links in them. */
+/** The limits of requested emails and the lifetime of their links, from the configuration. */
 import type { Config } from '../config/schema.ts';
 import type { EmailLimits } from '../core/email/enqueue.ts';
 import type { ResetLinkSettings } from '../core/password/reset-link.ts';

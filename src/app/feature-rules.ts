@@ -1,11 +1,11 @@
-/** Rules about settings that only the list of features can decide. */
+/** Configuration rules that depend on the list of features. */
 import type { Config } from '../config/schema.ts';
 import type { Rule } from '../config/rule.ts';
 import type { Feature } from '../features/feature.ts';
 
 /**
- * Whoever demands a second factor of everybody has to offer one: after the grace nobody could sign
- * in otherwise.
+ * If a second factor is required of everybody, users must be able to enrol one: otherwise nobody
+ * could sign in after the grace.
  */
 function missingSecondFactor(config: Config, features: readonly Feature[]): string | undefined {
   if (config.mfa.required !== 'all' || config.server.public_url === '') return undefined;

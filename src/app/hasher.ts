@@ -1,4 +1,4 @@
-/** The password hasher as it is configured, and what it tells an operator. */
+/** Builds the password hasher from the configuration, and logs refused hashes. */
 import type { Config } from '../config/schema.ts';
 import { createPasswordHasher } from '../crypto/password-hash.ts';
 import type { StoredRefusal } from '../crypto/password-hash.ts';
@@ -13,21 +13,21 @@ export interface HasherEdge {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Where to report what is measured; without it, nowhere. */
+  /** Where to report measurements; optional. */
   readonly metrics?: Metrics;
-  /** Where the hash lanes' program is, when it is not beside this one. */
+  /** The path of the hash lanes' program, if it is not beside this one. */
   readonly laneUrl?: URL;
 }
 
-/** At most one line for each reason in this time: a lost pepper refuses every sign-in. */
+/** At most one line per reason in this time: a lost pepper refuses every sign-in. */
 const REPORT_INTERVAL_MS = 60_000;
 
-/** What a stored hash that can't be compared tells an operator. */
+/** The log messages for stored hashes that can't be compared. */
 const UNUSABLE: Readonly<Record<StoredRefusal, string>> = {
   unknown_pepper:
     'stored password hashes were made with a pepper that is not configured: set password.pepper, or add it to password.previous_peppers',
-  cost: 'a stored password hash asks for more memory or passes than is ever allowed here: it is refused as a wrong password',
-  malformed: 'a stored password hash can not be read: it is refused as a wrong password',
+  cost: 'a stored password hash needs more memory or passes than is allowed: it is refused like a wrong password',
+  malformed: 'a stored password hash can not be parsed: it is refused like a wrong password',
 };
 
 function reportUnusable(log: Log, clock: Clock): (reason: StoredRefusal) => void {

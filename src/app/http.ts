@@ -1,4 +1,4 @@
-/** What HTTP is given of the app: capabilities, and what the configuration says of it. */
+/** Builds the HTTP server's options from the app and the configuration. */
 import type { Config } from '../config/schema.ts';
 import { deviceGiver } from '../http/device.ts';
 import type { ListenLimits } from '../http/listen.ts';
@@ -9,7 +9,7 @@ import { bearerAuthentication } from '../http/security.ts';
 import type { HttpDeps } from '../http/server.ts';
 import type { RunningApp } from './app.ts';
 
-/** What the configuration says of connections. */
+/** The limits of connections, from the configuration. */
 export function listenLimits({ server }: Pick<Config, 'server'>): ListenLimits {
   return {
     headerTimeoutMs: server.header_timeout,

@@ -1,4 +1,4 @@
-/** Builds the kernel out of the configuration and what only the process edge can give. */
+/** Builds the kernel from the configuration and the process edge. */
 import type { Config } from '../config/schema.ts';
 import { createApiKeys } from '../core/api-key/api-keys.ts';
 import { createAttempts } from '../core/attempt/attempts.ts';
@@ -50,25 +50,25 @@ import { createHasher } from './hasher.ts';
 import { attemptLimits, limitPolicy, sessionLimits, signingKeyPolicy } from './policies.ts';
 import { audiencesOf, statusListsOf } from './tokens.ts';
 
-/** What only the process edge can give. */
+/** The inputs that only the process edge can provide. */
 export interface Edge {
   readonly db: OpenDatabase;
-  /** Told by the database of lost writes; without it, they are never known to be lost. */
+  /** Called by the database when writes fail; without it, failed writes are not tracked. */
   readonly storage?: Storage;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Where to report what is measured; without it, nowhere. */
+  /** Where to report measurements; optional. */
   readonly metrics?: Metrics;
-  /** 32 bytes that seal what is in the database. */
+  /** The key-encryption key, 32 bytes. */
   readonly keyEncryptionKey: Uint8Array;
-  /** The list of common passwords, as built. */
+  /** The list of common passwords, as built by its script. */
   readonly commonPasswordBytes: Uint8Array;
-  /** The filter of breached passwords, when there is one. */
+  /** The filter of breached passwords, if configured. */
   readonly breachedBytes?: Buffer;
-  /** Where the hash lanes' program is, when it is not beside this one. */
+  /** The path of the hash lanes' program, if it is not beside this one. */
   readonly laneUrl?: URL;
-  /** How emails go out; without it they stay in the outbox. */
+  /** How emails are sent; without it they stay in the outbox. */
   readonly mail?: {
     readonly transports: readonly Transport[];
     readonly findTemplate: FindTemplate;
@@ -96,7 +96,7 @@ function passwordsOf(config: Config, edge: Edge, hasher: PasswordHasher): Passwo
   });
 }
 
-/** The kernel, and the parts of it that features are not given. */
+/** The kernel, and the parts of it that features don't get. */
 export interface BuiltKernel {
   readonly kernel: Kernel;
   readonly revocations: Revocations;
@@ -120,7 +120,8 @@ export async function createKernel(
 ): Promise<BuiltKernel> {
   const passwordHasher = createHasher(config, edge);
   try {
-    // One lane shows that they can load, while the rest is built; the others wait for work.
+    // Start one lane now, to show that lanes can load while the rest is built; the others start on
+    // demand.
     const [built] = await Promise.all([
       buildKernel(config, edge, { ...options, passwordHasher }),
       passwordHasher.ready(1),
@@ -177,8 +178,8 @@ async function buildKernel(
     { db, clock, onThrottled: metrics.throttled },
     attemptLimits(config),
   );
-  // Whoever can't write must not be started: sign-ins would fail one by one instead of the start.
-  // After the keys, for a refusal of theirs says that nothing was changed.
+  // Fail the start if the database takes no writes, instead of failing each sign-in. After the
+  // keys, because their refusal says that nothing was changed.
   await commit.inAnySession([attempts.probe()]);
   const emails = createEmails({
     clock,

@@ -1,11 +1,11 @@
-/** Where the gauges come from: asked when somebody reads the metrics. */
+/** The sources of the gauges, read when the metrics are requested. */
 import type { Config } from '../config/schema.ts';
 import { outboxDepth } from '../core/email/outbox-depth.ts';
 import type { Kernel } from '../core/kernel.ts';
 import { countSessions } from '../core/session/count.ts';
 import type { MetricSources } from './prometheus.ts';
 
-/** Counting goes over an index of all sessions. */
+/** Counting scans an index of all sessions. */
 const COUNT_EVERY_MS = 60_000;
 
 export function metricSources(

@@ -1,18 +1,16 @@
-/** What the configuration says of the parts of the core, in their own words. */
+/** Converts the configuration to the settings of core modules. */
 import type { Config } from '../config/schema.ts';
 import type { AttemptLimits } from '../core/attempt/attempts.ts';
 import type { LimitPolicy } from '../core/limit/limits.ts';
 import type { SessionLimits } from '../core/session/session.ts';
 import type { SigningKeyPolicy } from '../core/signing-key/signing-key.ts';
 
-/**
- * The longest that tokens.access_ttl may be, so that a shorter one orphans no token that is out.
- */
+/** The maximum of tokens.access_ttl, so that shortening it does not orphan issued tokens. */
 const LONGEST_ACCESS_MS = 15 * 60_000;
-/** How long a superseded key verifies beyond its tokens' life, for clocks that differ. */
+/** How long a superseded key still verifies after its last token expired, for clock differences. */
 const LEEWAY_MS = 60_000;
 
-/** What the configuration says of signing keys. */
+/** The settings of signing keys. */
 export function signingKeyPolicy(
   { tokens, sessions }: Config,
   internalTokenTypes: readonly string[] = [],
@@ -30,7 +28,7 @@ export function signingKeyPolicy(
   };
 }
 
-/** What the configuration says of attempt counters. */
+/** The settings of attempt counters. */
 export function attemptLimits({ throttle }: Pick<Config, 'throttle'>): AttemptLimits {
   return {
     allowance: throttle.attempts,
@@ -41,7 +39,7 @@ export function attemptLimits({ throttle }: Pick<Config, 'throttle'>): AttemptLi
   };
 }
 
-/** What the configuration says of limits per client. */
+/** The settings of the limits per client. */
 export function limitPolicy({ limits }: Config): LimitPolicy {
   const { entries, fields: _, ...rates } = limits;
   return { rates, entries };

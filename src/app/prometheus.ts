@@ -1,6 +1,6 @@
 /**
- * Metrics for Prometheus, by prom-client: a registry of its own for each app. Children of labelled
- * metrics are kept, because looking one up costs more than counting.
+ * Metrics for Prometheus, by prom-client, with a registry for each app. Labelled children are
+ * cached, because looking one up costs more than counting.
  *
  * @see https://github.com/siimon/prom-client
  */
@@ -8,7 +8,7 @@ import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { METRICS } from '../lib/metrics.ts';
 import type { MetricMeaning, MetricName, Metrics } from '../lib/metrics.ts';
 
-/** What is asked when the metrics are, beside what the program reports by itself. */
+/** The gauges that are read when the metrics are requested, besides the counters of the program. */
 export interface MetricSources {
   hashQueue(): { readonly depth: number; readonly rejectedBy: Readonly<Record<string, number>> };
   outbox(): Promise<{
@@ -25,22 +25,22 @@ export interface MetricSources {
 export interface Prometheus {
   readonly metrics: Metrics;
   readonly contentType: string;
-  /** Tells where the gauges come from, once the app is built. */
+  /** Sets the sources of the gauges, once the app is built. */
   observe(sources: MetricSources): void;
-  /** The exposition format; a source that fails leaves its metric as it was. */
+  /** The exposition format; a source that fails leaves its metric unchanged. */
   text(): Promise<string>;
 }
 
 export interface PrometheusOptions {
   readonly version: string;
   readonly nodeVersion: string;
-  /** Told of a source that failed. */
+  /** Called with the error of a source that failed. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Loaded when metrics are asked for: an app without them need not hold the library. */
+/** Loaded on demand: an app without metrics does not load the library. */
 export async function createPrometheus(options: PrometheusOptions): Promise<Prometheus> {
-  // CommonJS: bundled by itself it has nothing but its default export.
+  // CommonJS: when bundled, it has only a default export.
   const { default: client } = await import('prom-client');
   const registry = new client.Registry();
   client.collectDefaultMetrics({ register: registry });
@@ -56,7 +56,7 @@ export async function createPrometheus(options: PrometheusOptions): Promise<Prom
     made.gauges.postern_hash_queue_depth.set(depth);
     for (const [reason, count] of Object.entries(rejectedBy)) {
       const before = refused.get(reason) ?? 0;
-      // Fewer than before: another app counts now.
+      // The count dropped: another app counts now.
       made.counters.postern_hash_rejected_total.inc(
         { reason },
         count < before ? count : count - before,
@@ -142,7 +142,7 @@ function makeMetrics(client: typeof import('prom-client'), registry: Registry): 
   };
 }
 
-/** A function that keeps what it made for each key: the labels come from closed lists. */
+/** Caches the results of a function; its keys come from closed lists. */
 function kept<Child>(make: (...labels: readonly string[]) => Child) {
   const children = new Map<string, Child>();
   return (...labels: readonly string[]): Child => {

@@ -1,4 +1,4 @@
-/** What the configuration says of tokens: their audiences, and the lists of ended sessions. */
+/** Token audiences and status lists, from the configuration. */
 import type { Config } from '../config/schema.ts';
 import { createAudiences } from '../core/token/audience.ts';
 import type { Audiences } from '../core/token/audience.ts';

@@ -1,4 +1,4 @@
-/** What `serve` says when it is ready: a few lines on a terminal, one JSON line elsewhere. */
+/** What `serve` prints when it is ready: a few lines on a terminal, one JSON line elsewhere. */
 import { relative } from 'node:path';
 import type { RunningApp } from '../app/app.ts';
 import type { OpenDatabase } from '../db/open.ts';

@@ -1,6 +1,8 @@
 /**
- * `postern apikey create|list|revoke`: keys for sibling services. They work beside a running
- * service, which knows of them from its next request on.
+ * `postern apikey create
+ * list
+ * revoke`: keys for sibling services. They work beside a running service, which uses the change
+ * from its next request on.
  */
 import { isLiveKey, listApiKeys } from '../core/api-key/api-key.ts';
 import type { ApiKey } from '../core/api-key/api-key.ts';
@@ -50,7 +52,7 @@ function row(key: ApiKey, now: number): Record<string, unknown> {
   };
 }
 
-/** What the operations need of a kernel, on an open database. */
+/** The parts of a kernel that the operations need, on an open database. */
 function operatorKernel(call: VerbCall, db: Database) {
   const { clock } = call.context;
   const commit = createCommit({
@@ -74,7 +76,7 @@ function scopesOf(call: VerbCall): readonly ApiKeyScope[] {
 
 const LONGEST_MS = 3_650 * 86_400_000;
 
-/** Null for never, which has to be said. */
+/** Null for never, which must be given explicitly. */
 function lifetimeOf(call: VerbCall): number | null {
   const text = call.text('expires');
   if (text === undefined) return DEFAULT_LIFETIME_MS;
@@ -90,13 +92,12 @@ function lifetimeOf(call: VerbCall): number | null {
 
 export const apikeyCreate: Verb = {
   name: 'apikey create',
-  summary:
-    'Creates an API key and prints it, this once: id and secret with a colon between, as curl -u takes them.',
+  summary: 'Creates an API key and prints it, only this once, as id:secret, which curl -u takes.',
   examples: [
     'postern apikey create billing --scope introspect > billing.key',
     'postern apikey create gateway --scope exchange --may-exchange-to https://billing.example.com --expires 30d',
   ],
-  arguments: [{ name: '<name>', sentence: 'what it is for, such as the name of the service' }],
+  arguments: [{ name: '<name>', sentence: 'its purpose, such as the name of the service' }],
   options: [
     {
       flags: '--scope <scope>',
@@ -105,17 +106,17 @@ export const apikeyCreate: Verb = {
     },
     {
       flags: '--expires <duration>',
-      sentence: 'when it ends by itself: a duration, or never',
+      sentence: 'when it expires: a duration, or never',
       default: formatDuration(DEFAULT_LIFETIME_MS),
     },
     {
       flags: '--audience <audience>',
-      sentence: 'an audience that it may get tokens of its own for; may be repeated',
+      sentence: 'an audience for which it may get tokens of its own; may be repeated',
       isRepeatable: true,
     },
     {
       flags: '--may-exchange-to <audience>',
-      sentence: "an audience that it may exchange users' tokens for; may be repeated",
+      sentence: "an audience for which it may exchange users' tokens; may be repeated",
       isRepeatable: true,
       default: 'none',
     },
@@ -184,7 +185,7 @@ export const apikeyRevoke: Verb = {
   arguments: [{ name: '<key>', sentence: 'the name or the id of the key' }],
   options: [YES],
   run: async (call) => {
-    await confirm(call, 'Whoever uses the key is refused from now on.');
+    await confirm(call, 'Every request with the key will be refused from now on.');
     return withDatabase(call, async (db) => {
       const revoke = revokeApiKey(operatorKernel(call, db));
       try {

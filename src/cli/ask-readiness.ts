@@ -1,11 +1,11 @@
-/** Asks a running service whether it is ready, at the first address of its own. */
+/** Asks a running service whether it is ready, at the first of its listeners. */
 import { request } from 'node:http';
 import type { ListenAddress } from '../config/listen-address.ts';
 
 const TIMEOUT_MS = 3_000;
 const MAX_BYTES = 65_536;
 
-/** Where systemd's socket unit puts its socket, when `server.listen` has `systemd:` alone. */
+/** The socket of systemd's socket unit, when `server.listen` has only `systemd:`. */
 const SYSTEMD_SOCKET = '/run/postern/postern.sock';
 
 export type Readiness =
@@ -13,7 +13,7 @@ export type Readiness =
   | { readonly kind: 'not_ready'; readonly reasons: readonly string[] }
   | { readonly kind: 'no_answer'; readonly why: string };
 
-/** @param socket of systemd, when it is elsewhere */
+/** @param socket the path of systemd's socket, if it is elsewhere */
 export function askReadiness(
   listen: readonly ListenAddress[],
   socket: string = SYSTEMD_SOCKET,
@@ -40,7 +40,7 @@ export function askReadiness(
   });
 }
 
-/** What /readyz said; its reasons are words of a closed list. */
+/** The answer of /readyz; its reasons are words of a closed list. */
 function readinessOf(status: number, text: string): Readiness {
   if (status === 200) return { kind: 'ready' };
   const reasons = [...text.matchAll(/"([a-z_]+)"/g)].map(([, word = '']) => word);

@@ -1,4 +1,4 @@
-/** The service as a configuration makes it, on a database and a log that outlive it. */
+/** Builds the service from a configuration, on a database and a log that outlive it. */
 import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { createApp } from '../app/app.ts';
@@ -21,11 +21,11 @@ import { keyEncryptionKey } from './key-file.ts';
 import type { RunningLog } from './logger.ts';
 import { mailTransports, ownTemplates } from './mail-ways.ts';
 import { watchBackups } from './serve-metrics.ts';
-import { refusing } from './state.ts';
+import { mapDatabaseErrors } from './state.ts';
 import type { VerbCall } from './verb.ts';
 import { VERSION } from './version.ts';
 
-/** What stays when the configuration is read again. */
+/** What is kept when the configuration is reloaded. */
 export interface Lasting {
   readonly call: VerbCall;
   readonly db: OpenDatabase;
@@ -43,7 +43,7 @@ export interface Service {
   readonly admin: HttpServer;
 }
 
-/** @throws {CliRefusal} a file or key that the configuration names is not there, or does not fit */
+/** @throws {CliRefusal} a file or key that the configuration names does not exist, or is invalid */
 export async function assemble(
   { call, db, storage, log, prometheus, administration }: Lasting,
   config: Config,
@@ -66,7 +66,7 @@ export async function assemble(
     ...(prometheus === undefined ? {} : { metrics: prometheus.metrics }),
     ...breachedFilter(config),
   };
-  const running = await refusing(() => createApp(config, edge, features));
+  const running = await mapDatabaseErrors(() => createApp(config, edge, features));
   prometheus?.observe(metricSources(running.kernel, config, watchBackups(db)));
   const { routes, adminRoutes } = servedRoutes(running, { version: VERSION, administration });
   const onRequest = prometheus === undefined ? {} : { onRequest: prometheus.metrics.request };
@@ -78,7 +78,7 @@ export async function assemble(
   };
 }
 
-/** A server behind listeners that stay: the one that answers can be another from now on. */
+/** A server behind permanent listeners: a reload replaces the one that answers. */
 export interface SwappableServer extends ListeningServer {
   swap(next: HttpServer): void;
 }

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { getAsset, getRawAsset, isSea } from 'node:sea';
 
-/** Bytes that are read and never written to: in the single binary they are the program itself. */
+/** Bytes that are only read: in the single binary they are part of the program itself. */
 export function asset(name: string): Uint8Array {
   if (isSea()) return new Uint8Array(getRawAsset(name));
   const beside = new URL(`./${name}`, import.meta.url);
@@ -13,13 +13,16 @@ export function asset(name: string): Uint8Array {
   );
 }
 
-/** Where the hash lanes' program is, when it is no file: a worker takes a module from its URL. */
+/**
+ * The location of the hash lanes' program, when it is not a file: a worker loads a module from its
+ * URL.
+ */
 export function laneAsset(): { laneUrl?: URL } {
   const laneUrl = moduleAsset('hash-lane.mjs');
   return laneUrl === undefined ? {} : { laneUrl };
 }
 
-/** The same of the checkpoint thread's. */
+/** The same for the checkpoint thread's program. */
 export function checkpointAsset(): { checkpointLaneUrl?: URL } {
   const checkpointLaneUrl = moduleAsset('checkpoint-lane.mjs');
   return checkpointLaneUrl === undefined ? {} : { checkpointLaneUrl };

@@ -1,4 +1,7 @@
-/** The archive of a backup: what is in it, written whole or not at all, read with its checksums. */
+/**
+ * The archive of a backup: its parts, written completely or not at all, and verified with
+ * checksums.
+ */
 import {
   closeSync,
   fstatSync,
@@ -28,13 +31,13 @@ export const Manifest = z.object({
   postern: z.string(),
   created_at: z.iso.datetime(),
   database: z.object({ encrypted: z.boolean(), bytes: z.int(), sha256: z.string() }),
-  /** Where the key-encryption key is: in the archive, sealed in it, or where it was configured. */
+  /** The source of the key-encryption key: in the archive, sealed in it, or the configuration. */
   key: z.enum(['file', 'sealed', 'configured', 'left_out']),
   sha256: z.record(z.string(), z.string()),
 });
 export type Manifest = z.output<typeof Manifest>;
 
-/** A part: bytes, or a file to be read in. */
+/** A part: bytes, or a file to read. */
 export interface Part {
   readonly name: string;
   readonly content: Uint8Array | { readonly path: string };
@@ -59,13 +62,13 @@ function* chunksOf(file: number, from: number, length: number): Generator<Buffer
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   for (let at = 0; at < length; ) {
     const bytes = readSync(file, chunk, 0, Math.min(CHUNK_BYTES, length - at), from + at);
-    if (bytes === 0) throw new TypeError('the archive is cut off');
+    if (bytes === 0) throw new TypeError('the archive is truncated');
     yield chunk.subarray(0, bytes);
     at += bytes;
   }
 }
 
-/** Writes the archive under its name only when it is whole and on the disk. */
+/** Writes the archive, and gives it its name only when it is complete and flushed. */
 export function writeArchive(path: string, parts: readonly Part[], now: number): void {
   const mtime = Math.floor(now / 1000);
   const file = openSync(`${path}.part`, 'w', 0o600);
@@ -112,14 +115,14 @@ export interface ReadArchive {
   readonly manifest: Manifest;
   /** The small parts. */
   readonly small: ReadonlyMap<string, Buffer>;
-  /** Where the database was unpacked to. */
+  /** The path of the unpacked database. */
   readonly database: string;
 }
 
 /**
  * Unpacks an archive into a folder and compares every checksum.
  *
- * @throws {TypeError} it is cut off, altered or none
+ * @throws {TypeError} it is truncated, altered or not an archive
  */
 export function readArchive(path: string, folder: string): ReadArchive {
   const unpacked: Unpacked = {
@@ -150,12 +153,12 @@ interface Unpacked {
   readonly database: string;
 }
 
-/** Nothing is unpacked under a name that the archive chose. */
+/** No file name of the archive is used as a path. */
 function readEntry(file: number, from: number, { name, size }: TarEntry, to: Unpacked): void {
   const isDatabase = name === PARTS.database;
   const isKnown = KNOWN.includes(name) && !to.digests.has(name);
   if (!isKnown || (!isDatabase && size > MAX_SMALL_BYTES))
-    throw new TypeError('it holds something that no backup has');
+    throw new TypeError('it contains a file that no backup has');
   const hash = createDigest();
   if (!isDatabase) {
     const content = Buffer.concat(
@@ -184,7 +187,7 @@ function checkedManifest(
 ): Manifest {
   const text = small.get(PARTS.manifest)?.toString('utf8');
   if (text === undefined || !digests.has(PARTS.database))
-    throw new TypeError('it is no backup of postern');
+    throw new TypeError('it is not a backup of postern');
   let manifest: Manifest;
   try {
     manifest = Manifest.parse(JSON.parse(text));
@@ -197,8 +200,8 @@ function checkedManifest(
   };
   for (const [name, digest] of digests)
     if (name !== PARTS.manifest && expected[name] !== digest)
-      throw new TypeError(`${name} in it is not what its manifest says`);
+      throw new TypeError(`${name} in it does not match its manifest`);
   for (const name of Object.keys(expected))
-    if (!digests.has(name)) throw new TypeError(`${name} is missing in it`);
+    if (!digests.has(name)) throw new TypeError(`${name} is missing from it`);
   return manifest;
 }

@@ -1,4 +1,4 @@
-/** When a database was last backed up: a file beside it, which backups themselves don't carry. */
+/** When a database was last backed up: a file beside it, which backups don't include. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const markOf = (database: string): string => `${database}-last-backup`;
@@ -8,7 +8,7 @@ export function markBackup(database: string, now: number): void {
   writeFileSync(markOf(database), `${new Date(now).toISOString()}\n`, { mode: 0o600 });
 }
 
-/** Milliseconds; null if there was none. */
+/** Milliseconds; null if there was no backup. */
 export function lastBackup(database: string): number | null {
   try {
     const at = Date.parse(readFileSync(markOf(database), 'utf8').trim());

@@ -9,11 +9,11 @@ import { PARTS, fileDigest, writeArchive } from './backup-archive.ts';
 import type { Manifest, Part } from './backup-archive.ts';
 import { markBackup } from './backup-mark.ts';
 import { sha256Hex } from '../crypto/digest.ts';
-import { CliRefusal, EXIT } from './exit.ts';
+import { CliRefusal, EXIT, missingDatabase } from './exit.ts';
 import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
 import { createProgress } from './progress.ts';
-import { refusing } from './state.ts';
+import { mapDatabaseErrors } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb, VerbCall } from './verb.ts';
 import { VERSION } from './version.ts';
@@ -30,7 +30,7 @@ export const backup: Verb = {
     {
       flags: '--recovery-key <file>',
       sentence:
-        'an RSA public key in PEM: keys are sealed to it, so that the archive alone opens nothing',
+        'an RSA public key in PEM: keys are sealed to it, so that the archive alone reveals nothing',
     },
     { flags: '--without-key', sentence: 'leave the key-encryption key out; keep it elsewhere' },
     JSON_OPTION,
@@ -38,17 +38,13 @@ export const backup: Verb = {
   run: async (call) => {
     const { config } = loadConfig(call);
     const { cwd, clock } = call.context;
-    const file = await refusing(async () => databaseFile(config.database.url));
+    const file = await mapDatabaseErrors(async () => databaseFile(config.database.url));
     if (file === null)
       throw new CliRefusal(
         EXIT.failed,
         'the database is on a server, which has its own backups. Keep secrets.key_encryption_key with them.',
       );
-    if (!existsSync(file))
-      throw new CliRefusal(
-        EXIT.failed,
-        `there is no database at ${file} yet. postern serve creates it.`,
-      );
+    if (!existsSync(file)) throw missingDatabase(file);
     const now = clock.now();
     const stamp = new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
     const to = resolve(cwd, call.text('to') ?? `postern-${stamp}.tar`);
@@ -59,9 +55,11 @@ export const backup: Verb = {
       const copy = join(work, PARTS.database);
       const progress = createProgress(call, 'copying');
       const encryptionKey = config.database.encryption_key;
-      await refusing(() => snapshot({ path: file, encryptionKey, copy, onProgress: progress }));
+      await mapDatabaseErrors(() =>
+        snapshot({ path: file, encryptionKey, copy, onProgress: progress }),
+      );
       progress.end();
-      await refusing(async () => settleCopy(copy, encryptionKey));
+      await mapDatabaseErrors(async () => settleCopy(copy, encryptionKey));
       const manifest: Manifest = {
         format: 1,
         postern: VERSION,
@@ -77,7 +75,7 @@ export const backup: Verb = {
         ...keys.parts,
         { name: PARTS.database, content: { path: copy } },
       ];
-      await refusing(async () => writeArchive(to, parts, now));
+      await mapDatabaseErrors(async () => writeArchive(to, parts, now));
       markBackup(file, now);
       report(call, to, manifest);
       return EXIT.done;
@@ -92,7 +90,7 @@ function demandFolder(folder: string): void {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new CliRefusal(
       EXIT.failed,
-      `${folder} is no folder. Make it, or change --to. Nothing was written.`,
+      `${folder} is not a folder. Create it, or change --to. Nothing was written.`,
     );
 }
 
@@ -101,7 +99,7 @@ interface Keys {
   readonly parts: readonly { readonly name: string; readonly content: Buffer }[];
 }
 
-/** The keys as the archive holds them. */
+/** The keys as the archive contains them. */
 function keyParts(call: VerbCall, config: Config): Keys {
   const current = keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line));
   const text = Buffer.from(`${Buffer.from(current).toString('base64url')}\n`);
@@ -132,10 +130,10 @@ function sealedKeys(call: VerbCall, recovery: string, text: Buffer, { database }
 }
 
 const KEY_SENTENCES: Readonly<Record<Manifest['key'], string>> = {
-  file: 'It holds the key-encryption key: keep it as you keep the service.',
+  file: 'It contains the key-encryption key: protect it as you protect the service.',
   sealed: 'Its keys are sealed to the recovery key.',
   configured: 'The key-encryption key is not in it: keep secrets.key_encryption_key elsewhere.',
-  left_out: 'The key-encryption key is not in it: without that key it restores nothing.',
+  left_out: 'The key-encryption key is not in it: without that key it can not be restored.',
 };
 
 function report(call: VerbCall, to: string, manifest: Manifest): void {

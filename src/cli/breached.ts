@@ -79,7 +79,7 @@ async function readKeys(
     }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      throw new CliRefusal(EXIT.failed, `${list} is not there.`);
+      throw new CliRefusal(EXIT.failed, `${list} does not exist.`);
     throw error;
   }
   if (keys.count === 0)
@@ -88,7 +88,8 @@ async function readKeys(
 }
 
 /**
- * Keys in one typed array, which doubles when it is full: an array of bigints takes ten times it.
+ * Keys in one typed array, which doubles when it is full: an array of bigints would take ten times
+ * the memory.
  */
 class KeyList {
   #keys = new BigUint64Array(1 << 20);
@@ -107,7 +108,7 @@ class KeyList {
     this.#keys[this.#count++] = key;
   }
 
-  /** Sorts in place; of the result only the first `count` keys are meant. */
+  /** Sorts in place; only the first `count` keys of the result are used. */
   sortDistinct(): { keys: BigUint64Array; count: number } {
     const keys = this.#keys.subarray(0, this.#count).sort();
     let distinct = Math.min(1, keys.length);

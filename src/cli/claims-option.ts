@@ -1,5 +1,6 @@
 /**
- * Claims as options: `--set 'roles=["admin"]'`, the value as JSON; a bare word stands for a text.
+ * Claims as options: `--set 'roles=["admin"]'`, the value as JSON; a bare word is taken as a
+ * string.
  */
 import { JsonError, parseJson } from '../lib/json.ts';
 import type { JsonObject } from '../lib/json.ts';
@@ -10,7 +11,7 @@ import type { VerbCall } from './verb.ts';
 const MAX_DEPTH = 6;
 const BARE_WORD = /^[A-Za-z][A-Za-z0-9_.:/@-]*$/;
 
-/** The claims of a repeatable option. @throws {CliRefusal} */
+/** The claims in a repeatable option. @throws {CliRefusal} */
 export function claimsOption(call: VerbCall, option: string): JsonObject {
   const claims = call.texts(option).map((text): [string, unknown] => {
     const equals = text.indexOf('=');
@@ -32,7 +33,7 @@ function parseValue(text: string, option: string): unknown {
   }
 }
 
-/** A refusal of the core in an operator's words. */
+/** A refusal of the core, worded for an operator. */
 export function explainRefusal(error: unknown): unknown {
   if (!(error instanceof Refusal)) return error;
   const faults = error.options.errors ?? [];

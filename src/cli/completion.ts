@@ -1,4 +1,8 @@
-/** `postern completion bash|zsh|fish`: completion scripts, made of the command tree. */
+/**
+ * `postern completion bash
+ * zsh
+ * fish`: completion scripts, generated from the command tree.
+ */
 import { CliRefusal, EXIT } from './exit.ts';
 import { COMMON_OPTIONS, longName, takesValue } from './verb.ts';
 import type { Verb, VerbOption } from './verb.ts';
@@ -51,11 +55,11 @@ const firstWords = (verbs: readonly Verb[]): readonly string[] => [
   ...new Set(verbs.map(({ name }) => name.split(' ')[0] ?? '')),
 ];
 
-/** The words that may follow a first word, when it is a noun. */
+/** The second words after a first word that is a noun. */
 const secondWords = (verbs: readonly Verb[], first: string): readonly string[] =>
   verbs.flatMap(({ name }) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []));
 
-/** The words that an argument may be, when its sentence lists them. */
+/** The words allowed for an argument, when its sentence lists them. */
 const argumentWords = (verb: Verb): readonly string[] => {
   const sentence = verb.arguments?.[0]?.sentence ?? '';
   return /^[a-z]+(?:, [a-z]+)+$/.test(sentence) ? sentence.split(', ') : [];
@@ -83,7 +87,7 @@ ${cases.join('\n')}
 complete -o default -F _postern postern`;
 }
 
-/** A text within single quotes, and without what zsh's specifications give a meaning. */
+/** A text for single quotes, without the characters that are special in zsh's specifications. */
 const quoted = (text: string): string => text.replaceAll("'", "'\\''");
 const plain = (text: string): string => quoted(text).replace(/[[\]:]/g, ' ');
 

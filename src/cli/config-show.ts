@@ -7,7 +7,7 @@ import type { Verb } from './verb.ts';
 
 export const configShow: Verb = {
   name: 'config show',
-  summary: 'Prints the settings that are in force; secrets as [set].',
+  summary: 'Prints the effective settings; secrets as [set].',
   examples: ['postern config show --origin', 'postern config show --json'],
   options: [
     { flags: '--origin', sentence: 'say which file, variable or flag set each' },

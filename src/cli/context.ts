@@ -30,6 +30,6 @@ export interface CliContext {
    * ENOENT
    */
   readonly readFile: (path: string) => SecretFile;
-  /** Ends the process at once, when the reader of its output has gone. */
+  /** Ends the process at once, when the reader of its output has closed the pipe. */
   readonly exit: (code: number) => void;
 }

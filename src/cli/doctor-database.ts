@@ -1,4 +1,4 @@
-/** The database: whether it opens with its keys, its schema, its clock, emails that wait. */
+/** Checks of the database: whether its keys open it, its schema, its clock, waiting emails. */
 import { existsSync } from 'node:fs';
 import { outboxDepth } from '../core/email/outbox-depth.ts';
 import { latestSession } from '../core/session/count.ts';
@@ -10,7 +10,7 @@ import type { OpenDatabase } from '../db/open.ts';
 import { fail, ok, warn } from './doctor-finding.ts';
 import type { Check, Finding, Patient } from './doctor-finding.ts';
 import { keyEncryptionKey } from './key-file.ts';
-import { openState, refusing } from './state.ts';
+import { openState, mapDatabaseErrors } from './state.ts';
 
 const SKEW_MS = 60_000;
 const MAIL_AGE_MS = 15 * 60_000;
@@ -25,7 +25,7 @@ export function databaseChecks(patient: Patient): readonly Check[] {
   return [
     looking('database-opens', async (db) => ok(db.location)),
     looking('schema', async (db) => {
-      const pending = await refusing(() => db.pendingMigrations());
+      const pending = await mapDatabaseErrors(() => db.pendingMigrations());
       return pending.length === 0
         ? ok('up to date')
         : warn(
@@ -40,14 +40,16 @@ export function databaseChecks(patient: Patient): readonly Check[] {
       const sealer = createSealer({ current, previous }, random);
       const { clock } = call.context;
       const deps = { db, sealer, clock, random };
-      const keys = await refusing(() => createSigningKeys(deps, signingKeyPolicy(config), 'look'));
+      const keys = await mapDatabaseErrors(() =>
+        createSigningKeys(deps, signingKeyPolicy(config), 'look'),
+      );
       const active = keys
         .list()
         .find(({ purpose, state }) => purpose === 'access' && state === 'active');
       if (active === undefined) return ok('the shared secret signs');
       const overdue = now() - active.activatesAt - config.tokens.key_rotation;
       return overdue > 86_400_000
-        ? warn('the signing key was to be replaced a day ago.', 'Run: postern keys rotate')
+        ? warn('the signing key has been due for rotation for a day.', 'Run: postern keys rotate')
         : ok(`${active.algorithm}, kid ${active.kid.slice(0, 4)}…`);
     }),
     looking('clock', async (db) => {
@@ -76,7 +78,7 @@ async function withOpened(
   { call, config, file }: Patient,
   look: (db: OpenDatabase) => Promise<Finding>,
 ): Promise<Finding> {
-  // Opening it would create it.
+  // Opening a missing file would create it.
   if (file !== null && !existsSync(file))
     return warn(`there is no database at ${file} yet.`, 'postern serve creates it.');
   const quiet = { ...call, output: { ...call.output, warn: () => undefined } };

@@ -1,4 +1,4 @@
-/** What `postern doctor` looks at, and what it finds. */
+/** The checks of `postern doctor`, and their results. */
 import type { LoadedConfig } from './load-config.ts';
 import type { VerbCall } from './verb.ts';
 
@@ -13,13 +13,13 @@ export interface Finding {
 export interface Check {
   /** Kebab case, stable. */
   readonly name: string;
-  /** Whatever it throws is a finding too. */
+  /** An exception counts as a failed check too. */
   readonly look: () => Finding | Promise<Finding>;
 }
 
 export interface Patient extends LoadedConfig {
   readonly call: VerbCall;
-  /** The database's file; null for a server. */
+  /** The database's file; null for a database on a server. */
   readonly file: string | null;
 }
 

@@ -1,4 +1,6 @@
-/** The machine: modes of files, the disk's flush and space, memory, descriptors. */
+/**
+ * Checks of the machine: file modes, flush time and free space of the disk, memory, descriptors.
+ */
 import {
   closeSync,
   existsSync,
@@ -23,7 +25,7 @@ const FEW_BYTES = 1_024 * MIB;
 const FLUSHES = 20;
 const SLOW_FLUSH_MS = 10;
 const BACKUP_AGE_MS = 2 * 86_400_000;
-/** Beside connections: files, the database, libraries. */
+/** Descriptors besides connections: files, the database, libraries. */
 const OTHER_DESCRIPTORS = 64;
 
 export function hostChecks(patient: Patient): readonly Check[] {
@@ -53,7 +55,7 @@ export function hostChecks(patient: Patient): readonly Check[] {
 
 function mode(path: string, forbidden: number, wanted: string, what: string): Finding {
   const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return warn(`${path} is not there yet.`, 'postern serve creates it.');
+  if (stats === undefined) return warn(`${path} does not exist yet.`, 'postern serve creates it.');
   const bits = stats.mode & 0o777;
   const shown = bits.toString(8).padStart(4, '0');
   return (bits & forbidden) === 0
@@ -71,9 +73,10 @@ function freeSpace(folder: string): Finding {
   return free < FEW_BYTES ? warn(`${fact}.`, remedy) : ok(fact);
 }
 
-/** How long a small write takes to reach the disk: every commit waits for that. */
+/** The time to flush a small write: every commit waits for it. */
 function diskFlush(folder: string): Finding {
-  if (!existsSync(folder)) return warn(`${folder} is not there yet.`, 'postern serve creates it.');
+  if (!existsSync(folder))
+    return warn(`${folder} does not exist yet.`, 'postern serve creates it.');
   const aside = mkdtempSync(join(folder, '.postern-doctor-'));
   try {
     const file = openSync(join(aside, 'flush'), 'w', 0o600);
@@ -101,10 +104,10 @@ function diskFlush(folder: string): Finding {
 function backup(file: string, now: number): Finding {
   const at = lastBackup(file);
   if (at === null) return warn('there is no backup yet.', 'Run: postern backup (docs/backup.md)');
-  const fact = `the last backup is of ${new Date(at).toISOString()}`;
+  const fact = `the last backup was made at ${new Date(at).toISOString()}`;
   return now - at <= BACKUP_AGE_MS
     ? ok(fact)
-    : warn(`${fact}.`, 'Run: postern backup, and see what should have.');
+    : warn(`${fact}.`, 'Run: postern backup, and find out why the scheduled backup did not run.');
 }
 
 function hugePages(): Finding {

@@ -1,4 +1,4 @@
-/** What lies outside: the service's own answer, the public address, the mail server. */
+/** Checks beyond this machine: the service's own answer, the public address, the mail server. */
 import { DeliveryError } from '../delivery/transport.ts';
 import { askReadiness } from './ask-readiness.ts';
 import { fail, ok, warn } from './doctor-finding.ts';
@@ -29,7 +29,10 @@ async function running({ config }: Patient): Promise<Finding> {
       );
 }
 
-/** Whether siblings reach the keys at the issuer's address, and whether they are ours. */
+/**
+ * Whether siblings can fetch the keys at the issuer's address, and whether they are this service's
+ * keys.
+ */
 async function publicUrl({ config, call }: Patient): Promise<Finding> {
   const url = `${config.server.public_url}/.well-known/jwks.json`;
   let text: string;
@@ -82,7 +85,7 @@ function mailChecks({ config, call }: Patient): readonly Check[] {
         name: 'mail',
         look: () =>
           warn(
-            `emails are written into ${mailFolder(config)} and sent to nobody.`,
+            `emails are only written into ${mailFolder(config)} and not sent.`,
             'Set mail.transports.',
           ),
       },
@@ -91,9 +94,9 @@ function mailChecks({ config, call }: Patient): readonly Check[] {
     name: `mail-${transport.name}`,
     look: async () => {
       try {
-        if (transport.check === undefined) return ok('tried by postern mail test');
+        if (transport.check === undefined) return ok('use postern mail test to check it');
         await transport.check();
-        return ok('the server takes emails from here');
+        return ok('the mail server accepts emails');
       } catch (error) {
         if (!(error instanceof DeliveryError)) throw error;
         return fail(`${error.message}.`, 'Emails wait in the outbox meanwhile.');

@@ -1,5 +1,5 @@
 /**
- * `postern doctor`: looks at what the service needs, one line a check, and changes nothing. Every
+ * `postern doctor`: checks what the service needs, one line per check, and changes nothing. Every
  * check runs, whatever the others found.
  */
 import { ConfigRefused } from '../config/fault.ts';
@@ -54,14 +54,14 @@ async function* examine(call: VerbCall): AsyncGenerator<Examined> {
   for (const { name, look } of checks) yield { name, finding: await lookSafely(look) };
 }
 
-/** Others can read a secret: a warning at the start, but a fault of the machine. */
+/** Others can read a secret: only a warning at start, but a failed check here. */
 const EXPOSED = /every user of this machine can read|can be read by every user/;
 
 function* configFindings({ path, warnings }: LoadedConfig): Generator<Examined> {
   const exposed = warnings.filter((line) => EXPOSED.test(line));
   for (const fact of exposed) yield { name: 'secrets-readable', finding: { status: 'fail', fact } };
   if (exposed.length === 0)
-    yield { name: 'secrets-readable', finding: { status: 'ok', fact: 'by nobody else' } };
+    yield { name: 'secrets-readable', finding: { status: 'ok', fact: 'only by their owner' } };
   for (const fact of warnings.filter((line) => !EXPOSED.test(line)))
     yield { name: 'config', finding: { status: 'warn', fact } };
   yield { name: 'config', finding: { status: 'ok', fact: path ?? 'defaults' } };

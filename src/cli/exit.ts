@@ -29,3 +29,9 @@ export class CliRefusal extends Error {
 export function usageRefusal(message: string, see: string): CliRefusal {
   return new CliRefusal(EXIT.usage, `${message}\nsee: ${see}`);
 }
+
+/** A verb needs a database, and this file does not exist. */
+export function missingDatabase(file: string): CliRefusal {
+  const message = `there is no database at ${file} yet. postern serve creates it.`;
+  return new CliRefusal(EXIT.failed, message);
+}

@@ -1,4 +1,4 @@
-/** What root writes belongs to whoever the folder belongs to: the service. */
+/** Gives files that root wrote to the owner of their folder, which is the service's user. */
 import { chownSync, existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 

@@ -1,6 +1,6 @@
 /**
- * `postern incident`: what to do when keys or sessions may be in wrong hands, in one step. Shows
- * whom it affects before anything is done.
+ * `postern incident`: the response when keys or sessions may be compromised, in one step. Shows the
+ * affected users before it changes anything.
  */
 import { createSigningKeys } from '../core/signing-key/signing-key.ts';
 import { signingKeyPolicy } from '../app/policies.ts';
@@ -32,7 +32,7 @@ export const incident: Verb = {
       flags: '--since <time>',
       sentence: 'when it began: RFC 3339, or how long ago, such as 90m, 2h, 3d',
     },
-    { flags: '--dry-run', sentence: 'show whom it affects and change nothing' },
+    { flags: '--dry-run', sentence: 'show the affected users and change nothing' },
     { flags: '--yes', sentence: 'skip the confirmation' },
     JSON_OPTION,
   ],
@@ -65,7 +65,7 @@ const AGO = /^(\d{1,4})([mhd])$/;
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
 
-/** @throws {CliRefusal} it is no time, or one to come */
+/** @throws {CliRefusal} it is not a time, or is in the future */
 function sinceOf(call: VerbCall): number {
   const text = call.text('since') ?? '';
   const now = call.context.clock.now();
@@ -116,7 +116,7 @@ async function act(call: VerbCall, { db, config, since }: Acting) {
   const random = createSystemRandom();
   const sealer = createSealer({ current, previous }, random);
   const deps = { db, sealer, clock, random };
-  // The key first: whoever holds the old one could make tokens for sessions that live.
+  // The key first: with the old one, an attacker could forge tokens of live sessions.
   const keys = await createSigningKeys(deps, signingKeyPolicy(config), 'look');
   const kid =
     config.tokens.algorithm === 'HS256' ? null : await keys.rotate('access', 0, { withdraw: true });

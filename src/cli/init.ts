@@ -1,4 +1,4 @@
-/** `postern init`: a commented configuration and secret files, where there are none. */
+/** `postern init`: writes a commented configuration and secret files, if there are none. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { exampleConfig } from '../config/example.ts';
@@ -7,7 +7,7 @@ import { CliRefusal, EXIT } from './exit.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb } from './verb.ts';
 
-/** Secrets that a service should have from its first day: setting, file, sentence. */
+/** Secrets that a service should have from the start: setting, file, sentence. */
 const SECRETS = [
   ['secrets', 'key_encryption_key_file', 'key-encryption-key'],
   ['password', 'pepper_file', 'pepper'],

@@ -20,7 +20,7 @@ import type { Config } from '../config/schema.ts';
 import { parseSealKey } from '../crypto/seal.ts';
 import { databaseFile } from '../db/open.ts';
 import { createSystemRandom } from '../crypto/secret.ts';
-import { CliRefusal, EXIT } from './exit.ts';
+import { CliRefusal, EXIT, missingDatabase } from './exit.ts';
 
 export const KEY_FILE = 'key-encryption.key';
 
@@ -29,7 +29,7 @@ const MAKE_ONE = 'Make one with: openssl rand -base64 32';
 /**
  * The effective key-encryption key.
  *
- * @param first what to do where no key was made yet
+ * @param first what to do when no key exists yet
  * @throws {CliRefusal} there is none, or it is missing
  */
 export function keyEncryptionKey(
@@ -51,12 +51,8 @@ export function keyEncryptionKey(
         EXIT.config,
         `${path} is missing, but ${database} was created with it. Restore it from the backup, or set secrets.key_encryption_key_file. Nothing was changed.`,
       );
-    if (first === 'refuse')
-      throw new CliRefusal(
-        EXIT.failed,
-        `there is no database at ${database} yet. postern serve creates it.`,
-      );
-    orRefuse(() => create(path), `${path} can't be made`);
+    if (first === 'refuse') throw missingDatabase(database);
+    orRefuse(() => create(path), `${path} can't be created`);
   }
   if ((statSync(path).mode & 0o077) !== 0)
     warn(`${path} can be read by others. Run: chmod 600 ${path}`);

@@ -103,7 +103,7 @@ export const keysRotate: Verb = {
 
 export const keysExport: Verb = {
   name: 'keys export',
-  summary: 'Prints the public keys, as PEM for HAProxy and the like or as a JWKS.',
+  summary: 'Prints the public keys, as PEM for HAProxy and similar programs, or as a JWKS.',
   examples: ['postern keys export --pem > postern.pem', 'postern keys export --jwks'],
   options: [
     { flags: '--pem', sentence: 'SPKI PEM of the key that signs' },

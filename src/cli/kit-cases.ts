@@ -1,11 +1,11 @@
-/** The tokens of the conformance kit, each with what a verifier has to say of it. */
+/** The tokens of the conformance kit, each with the expected verdict of a verifier. */
 import { sharedSecretKey } from '../crypto/signing-keys.ts';
 import { signBytes } from '../crypto/jws-signature.ts';
 import type { JwsKey } from '../crypto/jws.ts';
 import { KIT_AUDIENCE } from './kit-issuer.ts';
 import type { KitIssuer, TokenShape } from './kit-issuer.ts';
 
-/** `either`: a verifier may allow for clocks that differ, or not. */
+/** `either`: a verifier may tolerate clock differences, or not. */
 export type Verdict = 'accept' | 'refuse' | 'either';
 
 export interface KitCase {

@@ -1,6 +1,6 @@
 /**
- * The issuer that `postern kit serve` plays: keys, a JWKS, a status list and tokens of any shape,
- * good and bad. It knows no account and is good for nothing but tests of verifiers.
+ * The issuer of `postern kit serve`: keys, a JWKS, a status list and tokens of any kind, valid and
+ * invalid. It has no accounts and only serves to test verifiers.
  */
 import { deflateSync } from 'node:zlib';
 import { signBytes } from '../crypto/jws-signature.ts';
@@ -12,7 +12,7 @@ import type { Random } from '../lib/id.ts';
 
 export const KIT_AUDIENCE = 'https://api.example.com';
 
-/** Seconds for which a verifier may keep the status list. */
+/** Seconds for which a verifier may cache the status list. */
 export const KIT_TTL_SECONDS = 1;
 
 const LIST_SIZE = 4_096;
@@ -21,13 +21,13 @@ const LIST_SECONDS = 300;
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What differs from a good token. */
+/** The differences from a valid token. */
 export interface TokenShape {
   readonly header?: Json;
-  /** Members that are undefined are left out. */
+  /** Undefined members are omitted. */
   readonly claims?: Json;
   readonly key?: JwsKey;
-  /** Given the signing input; by default a signature of the key. */
+  /** Called with the signing input; by default it signs with the key. */
   readonly signature?: (input: string) => string;
 }
 
@@ -36,13 +36,13 @@ export interface KitIssuer {
   readonly now: () => number;
   /** The key that signs. */
   signer(): JwsKey;
-  /** A key that is published nowhere, under the id of the one that signs. */
+  /** A key that is not published, with the id of the one that signs. */
   readonly stranger: JwsKey;
   readonly signerPem: () => string;
   token(shape?: TokenShape): string;
   statusToken(): string;
   jwks(): Json;
-  /** From now on a new key signs; the old one stays published. */
+  /** A new key signs from now on; the old one stays published. */
   rotate(): Promise<void>;
   revoke(index: number): void;
 }

@@ -1,4 +1,6 @@
-/** The HTTP side of the conformance kit: the issuer's documents, a manifest, and a few switches. */
+/**
+ * The HTTP server of the conformance kit: the issuer's documents, a manifest, and a few controls.
+ */
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock } from '../lib/clock.ts';
@@ -18,7 +20,10 @@ export interface KitOptions {
   readonly random: Random;
 }
 
-/** The bits that POST /kit/revoke/N sets: each manifest has one of its own, to be played often. */
+/**
+ * The bits that POST /kit/revoke/N sets: each manifest gets its own, so that the kit can be run
+ * repeatedly.
+ */
 const FIRST_LATE_INDEX = 2;
 const LATE_INDICES = 4_000;
 
@@ -37,7 +42,7 @@ interface Reply {
   readonly body?: unknown;
 }
 
-/** What a verifier is tried with, step by step; docs/verify-a-token.md explains it. */
+/** The steps by which a verifier is tested; docs/verify-a-token.md explains them. */
 function scenarios(kit: KitIssuer, lateIndex: number): readonly unknown[] {
   const good = kit.token();
   const late = kit.token({
@@ -167,7 +172,7 @@ function handlers(kit: KitIssuer, state: State): ReadonlyMap<string, Handler> {
   ]);
 }
 
-/** Which bit a request sets; null when it is no such request. */
+/** The bit that a request sets; null for any other request. */
 function lateIndexOf(request: string): number | null {
   const [, digits] = /^POST \/kit\/revoke\/(\d{1,4})$/.exec(request) ?? [];
   const index = Number(digits);
@@ -189,7 +194,7 @@ function send(response: ServerResponse, { status, type, maxAge, body }: Reply): 
   response.end(typeof body === 'string' || body === undefined ? body : JSON.stringify(body));
 }
 
-/** Listens on this machine alone. @throws the system's error when the port is taken */
+/** Listens on loopback only. @throws the system's error when the port is in use */
 export async function startKit({ port, clock, random }: KitOptions): Promise<RunningKit> {
   let find: (name: string) => Handler | undefined = () => undefined;
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {

@@ -16,7 +16,7 @@ function portOf(call: VerbCall): number {
 export const kitServe: Verb = {
   name: 'kit serve',
   summary:
-    'Plays an issuer with good and bad tokens on this machine, so that a verifier in any language can be tested: see docs/verify-a-token.md.',
+    'Runs a local issuer of valid and invalid tokens, to test a verifier in any language: see docs/verify-a-token.md.',
   examples: [
     'postern kit serve',
     'postern kit serve --port 7411 & curl http://127.0.0.1:7411/manifest.json',

@@ -1,22 +1,22 @@
 /**
- * Lines on their way to the log, as bytes: kept as strings until they are written, the garbage
- * collector would copy each of them.
+ * Buffers log lines as bytes: the garbage collector would copy each line if they were kept as
+ * strings until they are written.
  */
 export interface LineBuffer {
-  /** Adds text; what does not fit any more is handed on first. */
+  /** Adds text; flushes first if it does not fit. */
   add(text: string): void;
-  /** Hands on what is there. */
+  /** Flushes the buffer. */
   pass(): void;
 }
 
-/** An UTF-16 unit takes at most so many bytes of UTF-8. */
+/** Maximum number of UTF-8 bytes of a UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 3;
 
 /**
- * Gathers text as UTF-8 in one buffer.
+ * Collects text as UTF-8 in one buffer.
  *
- * @param size bytes that are gathered at most
- * @param write is given bytes of its own
+ * @param size maximum number of bytes in the buffer
+ * @param write gets a copy of the bytes
  */
 export function createLineBuffer(size: number, write: (bytes: Buffer) => void): LineBuffer {
   const buffer = Buffer.allocUnsafeSlow(size);

@@ -15,10 +15,10 @@ export interface LoadedConfig extends ParsedConfig {
 }
 
 /**
- * Reads the effective configuration: file, environment, and the verb's options that stand for
+ * Reads the effective configuration: file, environment, and the verb's options that override
  * settings.
  *
- * @throws {ConfigRefused} which the program prints and turns into exit code 78
+ * @throws {ConfigRefused} the program prints it and exits with 78
  */
 export function loadConfig(call: VerbCall): LoadedConfig {
   const { env, readFile } = call.context;

@@ -1,7 +1,7 @@
 /**
- * The log of a running service: pino's JSON lines, or a line a request on a terminal. pino is as fast
- * as hand-written JSON and its escaping is well tested. Its transports are not used (threads loaded
- * by path). A log that can't be written stops nothing (G12).
+ * The log of a running service: pino's JSON lines, or one line per request on a terminal. pino is
+ * as fast as hand-written JSON and its escaping is well tested. Its transports are not used (they
+ * are threads loaded by path). A failure to write the log stops nothing (G12).
  */
 import pino from 'pino';
 import type { DestinationStream } from 'pino';
@@ -31,7 +31,7 @@ export function createLogger(options: {
   level: LogLevel;
   pretty: boolean;
   stdout: OutputStream;
-  /** Translates a stack to the files of src/. */
+  /** Translates a stack trace to the files of src/. */
   mapStack?: (stack: string) => string;
 }): RunningLog {
   const { mapStack = (stack) => stack } = options;
@@ -49,7 +49,7 @@ export function createLogger(options: {
   file.on('error', () => undefined);
   const texts: LineTexts = { isoNow: isoClock(), agentText: agentTexts(), mapped };
   const lines = createLineBuffer(GATHER_BYTES, (bytes) => {
-    // Its types know strings alone, but bytes are what it takes in this mode.
+    // Its types only have strings, but in this mode it passes bytes.
     Reflect.apply(file.write, file, [bytes]);
   });
   const destination: DestinationStream = { write: (line) => lines.add(visible(line)) };
@@ -158,7 +158,7 @@ function agentTexts(): (agent: string | null) => string {
   };
 }
 
-/** What a line is written with; each log has its own. */
+/** The state of one log. */
 interface LineTexts {
   readonly isoNow: () => string;
   readonly agentText: (agent: string | null) => string;

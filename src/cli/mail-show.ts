@@ -1,4 +1,4 @@
-/** `postern mail show`: the emails that were written to the folder, for those who develop. */
+/** `postern mail show`: the emails in the folder, for developers. */
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CliRefusal, EXIT } from './exit.ts';
@@ -24,7 +24,7 @@ export const mailShow: Verb = {
   summary: 'Shows emails that were written to the folder mail.file.dir: their text, their link.',
   examples: ['postern mail show --last', 'postern mail show --json'],
   arguments: [{ name: '[id]', sentence: 'the id of one email; default: a line for each' }],
-  options: [{ flags: '--last', sentence: 'the newest one, whole' }, JSON_OPTION],
+  options: [{ flags: '--last', sentence: 'the whole newest email' }, JSON_OPTION],
   run: (call) => {
     const folder = mailFolder(loadConfig(call).config);
     const emails = emailsOf(folder);

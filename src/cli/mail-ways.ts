@@ -1,4 +1,4 @@
-/** The configured ways to send emails: transports in order, and the operator's own templates. */
+/** The configured transports, in order, and the operator's own templates. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
@@ -62,7 +62,7 @@ function dkimOf({ mail, 'mail.dkim': dkim }: Config): DkimOptions | undefined {
   return { selector, domain, privateKey };
 }
 
-/** @throws {CliRefusal} the file is not there, or holds no certificate */
+/** @throws {CliRefusal} the file does not exist, or contains no certificate */
 function certificates(path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {
@@ -78,7 +78,7 @@ function certificates(path: string | undefined): string | undefined {
   }
 }
 
-/** The transports as the first lines at the start show them. */
+/** The transports as printed at the start. */
 export function describeMail(config: Config): string {
   return config.mail.transports.map((way) => describeWay(way, config)).join(', ');
 }
@@ -105,7 +105,7 @@ export function ownTemplates(folder: string | undefined): FindTemplate {
   if (!existsSync(folder))
     throw new CliRefusal(
       EXIT.config,
-      `${folder} is not there. Make it, or change mail.templates_dir.`,
+      `${folder} does not exist. Create it, or change mail.templates_dir.`,
     );
   const found = new Map<string, OwnTemplate>();
   for (const locale of readdirSync(folder, { withFileTypes: true })) {
@@ -116,7 +116,10 @@ export function ownTemplates(folder: string | undefined): FindTemplate {
   return (template, locale) => found.get(`${locale}/${template}`) ?? null;
 }
 
-/** The templates of one locale. @throws {CliRefusal} a file is none, or has no text beside it */
+/**
+ * The templates of one locale. @throws {CliRefusal} a file is not a template, or its .txt file is
+ * missing
+ */
 function* templatesIn(folder: string): Generator<[TemplateName, OwnTemplate]> {
   for (const file of readdirSync(folder)) {
     const [, name, ending] = /^([a-z_]+)\.(txt|html)$/.exec(file) ?? [];
@@ -130,7 +133,7 @@ function* templatesIn(folder: string): Generator<[TemplateName, OwnTemplate]> {
     else if (!existsSync(join(folder, `${template}.txt`)))
       throw new CliRefusal(
         EXIT.config,
-        `${join(folder, file)} has no ${template}.txt beside it, which holds the subject and the plain text.`,
+        `${join(folder, file)} has no ${template}.txt beside it, which contains the subject and the plain text.`,
       );
   }
 }

@@ -1,11 +1,12 @@
 /**
- * The manual page postern(1) as roff, made of the command tree: docs/postern.1, for the packages.
+ * The manual page postern(1) as roff, generated from the command tree: docs/postern.1, for the
+ * packages.
  */
 import { EXIT_CODES, optionText, verbOptions } from './help.ts';
 import type { Verb } from './verb.ts';
 import { VERSION } from './version.ts';
 
-/** Roff gives a backslash, a leading dot or apostrophe, and a hyphen meanings of their own. */
+/** In roff, a backslash, a leading dot or apostrophe, and a hyphen are special. */
 function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')

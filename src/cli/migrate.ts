@@ -9,7 +9,7 @@ import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
-import { openState, refusing } from './state.ts';
+import { openState, mapDatabaseErrors } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb } from './verb.ts';
 
@@ -31,7 +31,7 @@ export const migrate: Verb = {
         call.output.answer(`${dry ? 'would apply' : 'applied'} ${tags.length}: ${tags.join(', ')}`);
       return EXIT.done;
     };
-    const file = await refusing(async () => databaseFile(config.database.url));
+    const file = await mapDatabaseErrors(async () => databaseFile(config.database.url));
     if (dry && file !== null && !existsSync(file))
       return answer(
         migrations.map(({ tag }) => tag),
@@ -43,7 +43,7 @@ export const migrate: Verb = {
     const db = await openState(config, call);
     try {
       return answer(
-        await refusing(() => (dry ? db.pendingMigrations() : db.migrate())),
+        await mapDatabaseErrors(() => (dry ? db.pendingMigrations() : db.migrate())),
         db.location,
       );
     } finally {

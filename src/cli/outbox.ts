@@ -1,6 +1,6 @@
 /**
- * `postern outbox list|retry`, `postern mail test`: emails that wait, emails that were given up,
- * and whether sending works.
+ * `postern outbox list
+ * retry`, `postern mail test`: waiting emails, given-up emails, and whether sending works.
  */
 import { canonicalEmail } from '../lib/email-address.ts';
 import { listOutbox, retryOutbox } from '../core/email/outbox.ts';
@@ -68,7 +68,7 @@ export const outboxRetry: Verb = {
       if (id !== '' && count === 0)
         throw new CliRefusal(
           EXIT.failed,
-          'there is no such email that can still be sent. postern outbox list shows them.',
+          'no email with this id can still be sent. postern outbox list shows those that can.',
         );
       if (call.has('json')) call.output.answerJson({ count });
       else

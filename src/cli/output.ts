@@ -21,8 +21,8 @@ export interface Output {
 }
 
 /**
- * Creates the output of one run. When the reader of stdout has gone (`postern … | head`), the
- * process ends quietly.
+ * Creates the output of one run. When the reader of stdout closes the pipe (`postern …
+ * head`), the process ends without an error.
  */
 export function createOutput({
   stdout,
@@ -36,7 +36,7 @@ export function createOutput({
     });
   };
   onGone(stdout, () => exit(0));
-  // If nobody reads the progress, the work and its exit code are still wanted.
+  // If nobody reads the progress, the work and its exit code still matter.
   onGone(stderr, () => undefined);
   const line = (stream: OutputStream, text: string): void => {
     stream.write(text.endsWith('\n') ? text : `${text}\n`);

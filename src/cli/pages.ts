@@ -1,4 +1,4 @@
-/** Generates the pages of docs/ that describe the code; a test compares them. */
+/** Generates the pages of docs/ that describe the code; a test compares them with the code. */
 import { EVENTS } from '../lib/events.ts';
 import { METRICS } from '../lib/metrics.ts';
 import type { MetricMeaning } from '../lib/metrics.ts';
@@ -41,9 +41,9 @@ function errorsPage(): string {
   );
   return [
     '# Errors\n',
-    'Every refusal is `application/problem+json` (RFC 9457). Programs switch on `code`, which is stable; `detail` is for people and may change. `request_id` finds the line in the log.',
+    'Every refusal is `application/problem+json` (RFC 9457). Programs switch on `code`, which is stable; `detail` is for people and may change. `request_id` identifies the line in the log.',
     'With `invalid_request`, `errors` names each fault: a `pointer` into the body (RFC 6901), a `code` and a sentence. `Retry-After` (seconds) comes with 429 and 503.\n',
-    'Every problem has `type`, `title`, `status`, `detail`, `code` and `request_id`; what single ones have besides stands under their heading.\n',
+    'Every problem has `type`, `title`, `status`, `detail`, `code` and `request_id`; additional members of a problem are listed under its heading.\n',
     ...codes,
     '## Codes of errors[]\n',
     'Inside `invalid_request`, and in `errors` of `POST /password/check`.\n',
@@ -59,7 +59,7 @@ function eventsPage(): string {
   );
   return [
     '# Log events\n',
-    "One JSON object a line on stdout, and nowhere else. `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `message`, `request_id`; then the event's fields, under OpenTelemetry\u2019s attribute names: `user.id`, `session.id`, `client.address`, `http.route`, `error.type` (a [problem code](errors.md)), `exception.*`. Fields come from an allow-list: no password, token, code, key or email content is ever among them.\n",
+    "One JSON object per line on stdout, and nowhere else. `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `message`, `request_id`; then the event's fields, under OpenTelemetry\u2019s attribute names: `user.id`, `session.id`, `client.address`, `http.route`, `error.type` (a [problem code](errors.md)), `exception.*`. Fields come from an allow-list: no password, token, code, key or email content is ever among them.\n",
     '`event` is stable, use it for alerts; `message` is for people and may change.\n',
     '| event | level | |\n| --- | --- | --- |',
     ...rows,
@@ -76,13 +76,13 @@ function metricsPage(): string {
   });
   return [
     '# Metrics\n',
-    'With `metrics.listen = ["tcp://127.0.0.1:7401"]` the service answers `GET /metrics` there in the format of Prometheus, and nothing else; its own addresses never do. Without it nothing is measured.\n',
+    'With `metrics.listen = ["tcp://127.0.0.1:7401"]` the service answers `GET /metrics` there, and nothing else, in the format of Prometheus; the addresses of `server.listen` never answer it. Without this setting nothing is measured.\n',
     '```sh\ncurl -s http://127.0.0.1:7401/metrics\n```\n',
-    'Labels come from closed lists: no id, address, name or path of a request is ever one. Times are in seconds. Names follow SemVer. A dashboard and alert rules: [examples/grafana](../examples/grafana/README.md).\n',
+    'Labels come from closed lists, and are never an id, address, name or path of a request. Times are in seconds. Names follow SemVer. A dashboard and alert rules: [examples/grafana](../examples/grafana/README.md).\n',
     '| metric | type | | labels |\n| --- | --- | --- | --- |',
     ...rows,
     '',
-    'Besides, `process_*` (CPU, memory, descriptors, start) and `nodejs_*` (event-loop delay, garbage collection, heap) as prom-client names them.\n',
+    'In addition, `process_*` (CPU, memory, descriptors, start) and `nodejs_*` (event-loop delay, garbage collection, heap) as prom-client names them.\n',
   ].join('\n');
 }
 

@@ -1,16 +1,13 @@
 /**
- * What a running service shares with its system: signals, systemd's sockets and notices, last
- * resorts.
+ * The connection of a running service to the system: signals, systemd's sockets and notifications,
+ * handlers of uncaught errors.
  */
 import { execFile } from 'node:child_process';
 import { exceptionFields } from '../lib/log.ts';
 import { EXIT } from './exit.ts';
 import type { RunningLog } from './logger.ts';
 
-/**
- * An uncaught error becomes a line in the log instead of a silent end, and no answer reveals it
- * (ASVS 16.5.4).
- */
+/** Logs an uncaught error instead of ending silently; no answer reveals it (ASVS 16.5.4). */
 export function lastResort(log: RunningLog): void {
   process.on('unhandledRejection', (reason) =>
     log.write(
@@ -71,8 +68,8 @@ export function stopSignal(): Promise<void> {
 }
 
 /**
- * Takes SIGHUP from now on, which would end the process. The function that it gives sets what is
- * done; a signal that came before is done then.
+ * Handles SIGHUP from now on, which would otherwise end the process. The returned function sets the
+ * handler; a signal that arrived before is handled then.
  */
 export function hangupSignal(): (work: () => Promise<void>) => void {
   let work: (() => Promise<void>) | undefined;
@@ -87,7 +84,7 @@ export function hangupSignal(): (work: () => Promise<void>) => void {
     do {
       isWaiting = false;
       await work();
-      // It may have come again meanwhile.
+      // Another signal may have arrived meanwhile.
     } while (isWaiting);
     isRunning = false;
   };

@@ -58,7 +58,7 @@ function chooseVerb(verbs: readonly Verb[], args: readonly string[]): Choice {
 const asksForHelp = (arg: string): boolean => arg === '-h' || arg === '--help';
 const asksForVersion = (arg: string): boolean => arg === '-V' || arg === '--version';
 
-/** What is meant when no verb was given. */
+/** The default verb, when none was given. */
 function chooseDefault(verbs: readonly Verb[], options: readonly string[]): Choice {
   if (options.some(asksForHelp)) return { help: programHelp(verbs), exitCode: EXIT.done };
   if (!options.some(asksForVersion)) return pick(verbs, DEFAULT_VERB, options);
@@ -106,7 +106,7 @@ interface SplitArguments {
   readonly operands: readonly string[];
 }
 
-/** Takes the options before the first operand; a separate value belongs to its option. */
+/** Moves the options before the first operand; a separate value moves with its option. */
 function splitLeading(verbs: readonly Verb[], args: readonly string[]): SplitArguments {
   const options = [
     ...COMMON_OPTIONS,

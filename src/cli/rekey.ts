@@ -1,6 +1,6 @@
 /**
- * `postern rekey`: the database under another encryption key, or under its first one; stored secrets
- * under another key-encryption key.
+ * `postern rekey`: re-encrypts the database with another key, or for the first time; or re-seals
+ * the stored secrets with another key-encryption key.
  */
 import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,7 +15,7 @@ import { giveToOwner } from './give-to-owner.ts';
 import { loadConfig } from './load-config.ts';
 import { createProgress } from './progress.ts';
 import { reseal } from './reseal.ts';
-import { refusing } from './state.ts';
+import { mapDatabaseErrors } from './state.ts';
 import { workFolder } from './work-folder.ts';
 import type { Verb, VerbCall } from './verb.ts';
 
@@ -24,18 +24,18 @@ const MIN_KEY_BYTES = 16;
 export const rekey: Verb = {
   name: 'rekey',
   summary:
-    'Encrypts the database with another key (the service must not run), or seals its secrets with another.',
+    'Encrypts the database with another key (the service must not run), or re-seals its secrets with another key.',
   examples: [
     'postern rekey --new-key-file /etc/postern/database-key.new',
     'postern rekey --key-encryption-key',
   ],
   options: [
-    { flags: '--new-key-file <file>', sentence: 'holds the new database.encryption_key' },
+    { flags: '--new-key-file <file>', sentence: 'the file with the new database.encryption_key' },
     { flags: '--decrypt', sentence: 'store it without a key instead' },
     {
       flags: '--key-encryption-key',
       sentence:
-        'instead, seal every stored secret with secrets.key_encryption_key; its former value is in secrets.previous_key_encryption_keys',
+        'instead, re-seal every stored secret with secrets.key_encryption_key; its former value must be in secrets.previous_key_encryption_keys',
     },
     { flags: '--yes', sentence: 'skip the confirmation' },
   ],
@@ -44,7 +44,7 @@ export const rekey: Verb = {
     if (call.has('key-encryption-key')) return reseal(call);
     const { config } = loadConfig(call);
     const toKey = newKey(call);
-    const file = await refusing(async () => databaseFile(config.database.url));
+    const file = await mapDatabaseErrors(async () => databaseFile(config.database.url));
     if (file === null || !existsSync(file))
       throw new CliRefusal(
         EXIT.failed,
@@ -52,20 +52,22 @@ export const rekey: Verb = {
       );
     const fromKey = config.database.encryption_key;
     if (fromKey === toKey)
-      throw new CliRefusal(EXIT.failed, 'it has that key already. Nothing was changed.');
-    if (!(await refusing(async () => isUnused(file, fromKey))))
+      throw new CliRefusal(EXIT.failed, 'the database already has that key. Nothing was changed.');
+    if (!(await mapDatabaseErrors(async () => isUnused(file, fromKey))))
       throw new CliRefusal(
         EXIT.failed,
         `a process has ${file} open. Stop the service first. Nothing was changed.`,
       );
-    await confirm(call, `${file} would be stored under another key.`);
+    await confirm(call, `${file} will be encrypted with another key.`);
     const work = workFolder(dirname(file), 'rekey');
     try {
       const to = join(work, 'postern.db');
       const progress = createProgress(call, 'encrypting');
-      await refusing(() => reEncrypt({ from: file, fromKey, to, toKey, onProgress: progress }));
+      await mapDatabaseErrors(() =>
+        reEncrypt({ from: file, fromKey, to, toKey, onProgress: progress }),
+      );
       progress.end();
-      await refusing(async () => settleCopy(to, toKey));
+      await mapDatabaseErrors(async () => settleCopy(to, toKey));
       const kept = `${file}.before-rekey`;
       rmSync(kept, { force: true });
       linkSync(file, kept);
@@ -74,7 +76,7 @@ export const rekey: Verb = {
       syncFolder(dirname(file));
       call.output.answer(`${file} has its new key.`);
       call.output.progress(
-        `Now set database.encryption_key to it and start the service. Then delete ${kept}, which the old key opens.`,
+        `Now set database.encryption_key to it and start the service. Then delete ${kept}, the copy that the old key opens.`,
       );
       return EXIT.done;
     } finally {
@@ -83,7 +85,7 @@ export const rekey: Verb = {
   },
 };
 
-/** @throws {CliRefusal} none of the three ways, or several */
+/** @throws {CliRefusal} none of the three options was given, or several */
 function demandOneWay(call: VerbCall): void {
   const ways = [call.text('new-key-file') !== undefined, call.has('decrypt')];
   if ([...ways, call.has('key-encryption-key')].filter((isGiven) => isGiven).length !== 1)
@@ -107,7 +109,7 @@ function newKey(call: VerbCall): string | undefined {
   if ('refusals' in reading)
     throw new CliRefusal(
       EXIT.failed,
-      `${path} holds no key of at least ${MIN_KEY_BYTES} bytes. Nothing was changed.`,
+      `${path} does not contain a key of at least ${MIN_KEY_BYTES} bytes. Nothing was changed.`,
     );
   return reading.value;
 }

@@ -1,7 +1,7 @@
 /**
- * Reading the configuration again (SIGHUP): the service is made anew beside the running one, on the
- * same database and listeners, and takes over when it is whole. A configuration that is refused
- * changes nothing. What only a start can change is named.
+ * Reloads the configuration (SIGHUP): a new service is built beside the running one, on the same
+ * database and listeners, and takes over when it is complete. An invalid configuration changes
+ * nothing. Settings that need a restart are logged.
  */
 import type { ParsedConfig } from '../config/parse.ts';
 import { ConfigRefused } from '../config/fault.ts';
@@ -11,17 +11,17 @@ import { loadConfig } from './load-config.ts';
 import { assemble } from './assemble.ts';
 import type { Lasting, Service, SwappableServer } from './assemble.ts';
 
-/** Settings that listeners, database and log were opened with. */
+/** Settings that the listeners, database and log were opened with. */
 const AT_START =
   /^(?:server\.(?:listen|max_connections|header_timeout|request_timeout|keep_alive_timeout|shutdown_timeout)|database\.|metrics\.|admin\.listen|log\.format)/;
 
-/** A request that came before the change has ended by then, or was cut off. */
+/** Requests from before the change have ended by then, or are aborted. */
 const RETIRE_AFTER_MS = 30_000;
 
 export interface Reloader {
   /** Never rejects. */
   reload(): Promise<void>;
-  /** Closes the service, and the ones that it replaced. */
+  /** Closes the service, and those that it replaced. */
   close(): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export function createReloader(
     current = service;
     parsed = next;
     log.setLevel(next.config.log.level);
-    log.write('info', 'config.reloaded', 'the configuration was read again', {
+    log.write('info', 'config.reloaded', 'the configuration was reloaded', {
       count: changed.length,
     });
     const late = changed.filter((key) => AT_START.test(key));
@@ -65,7 +65,7 @@ export function createReloader(
       log.write(
         'warn',
         'config.restart_needed',
-        `these settings have changed and count from the next start: ${late.join(', ')}`,
+        `these settings have changed and take effect at the next start: ${late.join(', ')}`,
         { count: late.length },
       );
   };
@@ -80,7 +80,7 @@ export function createReloader(
         log.write(
           'error',
           'config.refused',
-          `the configuration was not taken, and the service goes on as it was: ${why}`,
+          `the configuration was refused, and the service continues with the old one: ${why}`,
         );
       }
     },
@@ -91,7 +91,10 @@ export function createReloader(
   };
 }
 
-/** Keys whose value changed; of a secret only that it was set, unset or comes from elsewhere. */
+/**
+ * Keys whose value changed; for a secret, only whether it was set, unset or comes from another
+ * source.
+ */
 function changedKeys(before: ParsedConfig, after: ParsedConfig): readonly string[] {
   const shown = ({ origins }: ParsedConfig, key: string): string => {
     const origin = origins.get(key);

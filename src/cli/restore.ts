@@ -1,6 +1,6 @@
 /**
- * `postern restore`: puts a backup in the place of the database. Everything is verified before
- * anything is touched, and what was there stays beside it under another name.
+ * `postern restore`: replaces the database by a backup. Everything is verified before anything is
+ * changed, and the old files are kept beside it under another name.
  */
 import {
   existsSync,
@@ -28,7 +28,7 @@ import { CliRefusal, EXIT } from './exit.ts';
 import { giveToOwner } from './give-to-owner.ts';
 import { KEY_FILE } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
-import { refusing } from './state.ts';
+import { mapDatabaseErrors } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
 import { workFolder } from './work-folder.ts';
 import type { Verb, VerbCall } from './verb.ts';
@@ -37,8 +37,7 @@ const UNTOUCHED = 'Nothing was changed.';
 
 export const restore: Verb = {
   name: 'restore',
-  summary:
-    'Puts a backup in the place of the database, once it is verified; the service must not run.',
+  summary: 'Replaces the database by a verified backup; the service must not run.',
   examples: [
     'postern restore /var/backups/postern-2031-05-20.tar',
     'postern restore postern.tar --recovery-key recovery.pem --yes',
@@ -50,21 +49,21 @@ export const restore: Verb = {
       sentence: 'the private key in PEM, for an archive that was sealed to its public one',
     },
     { flags: '--dry-run', sentence: 'verify the archive and change nothing' },
-    { flags: '--yes', sentence: 'replace a database that is there without asking' },
+    { flags: '--yes', sentence: 'replace an existing database without asking' },
     JSON_OPTION,
   ],
   run: async (call) => {
     const { config } = loadConfig(call);
     const [given = ''] = call.arguments;
     const archive = resolve(call.context.cwd, given);
-    const file = await refusing(async () => databaseFile(config.database.url));
+    const file = await mapDatabaseErrors(async () => databaseFile(config.database.url));
     if (file === null)
       throw new CliRefusal(EXIT.failed, 'the database is on a server: restore it there.');
     if (!existsSync(archive))
-      throw new CliRefusal(EXIT.failed, `${archive} is not there. ${UNTOUCHED}`);
+      throw new CliRefusal(EXIT.failed, `${archive} does not exist. ${UNTOUCHED}`);
     const folder = dirname(file);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    // Beside its place, so that it gets there by a rename.
+    // In the same folder, so that a rename moves it into place.
     const work = workFolder(folder, 'restore');
     try {
       const read = unpack(archive, work);
@@ -122,7 +121,7 @@ function unpack(archive: string, work: string): ReadArchive {
   }
 }
 
-/** The key-encryption key that the backup needs, as 32 bytes. */
+/** The key-encryption key of the backup, 32 bytes. */
 function keyOf(
   call: VerbCall,
   config: Config,
@@ -139,7 +138,7 @@ function keyOf(
     EXIT.config,
     manifest.key === 'sealed'
       ? `the archive's key is sealed: give the private key by --recovery-key. ${UNTOUCHED}`
-      : `the archive holds no key, and there is none at ${beside}: put it there, or set secrets.key_encryption_key_file. ${UNTOUCHED}`,
+      : `the archive contains no key, and there is none at ${beside}: put it there, or set secrets.key_encryption_key_file. ${UNTOUCHED}`,
   );
 }
 
@@ -185,8 +184,8 @@ interface Verifying {
 }
 
 /**
- * Opens the copy as the service would, and voids what may have been spent since. Yields how many
- * codes and links that were.
+ * Opens the copy as the service would, and voids what may have been spent since the backup. Returns
+ * the number of voided codes and links.
  */
 async function verified(
   call: VerbCall,
@@ -195,7 +194,7 @@ async function verified(
 ): Promise<number> {
   const { clock } = call.context;
   const url = `file:${read.database}`;
-  return refusing(async () => {
+  return mapDatabaseErrors(async () => {
     settleCopy(read.database, encryptionKey);
     const db = await openDatabase({
       url,
@@ -204,7 +203,7 @@ async function verified(
       clock,
     });
     try {
-      // Refuses a newer schema, and a backup of an older version becomes one of this.
+      // Refuses a newer schema, and migrates a backup of an older version.
       await db.migrate();
       const keys = { current: key, previous: config.secrets.previous_key_encryption_keys };
       const random = createSystemRandom();
@@ -221,14 +220,14 @@ async function verified(
 interface Put {
   readonly file: string;
   readonly work: string;
-  /** Undefined when it is configured and no file. */
+  /** Undefined when it is configured and not a file. */
   readonly key: Uint8Array | undefined;
   readonly now: number;
 }
 
 /**
- * Keeps what is there under another name and puts the backup in its place. Whatever ends it in
- * between, the old files are there and the verb can be run again.
+ * Renames the existing files and moves the backup into place. If it is interrupted, the old files
+ * still exist and the verb can be run again.
  */
 function put({ file, work, key, now }: Put): readonly string[] {
   const folder = dirname(file);
@@ -241,7 +240,7 @@ function put({ file, work, key, now }: Put): readonly string[] {
     linkSync(path, `${path}${suffix}`);
     kept.push(`${path}${suffix}`);
   }
-  // Of a database that this key does not open: its log belongs to it.
+  // The database can't be opened with this key: its log must be kept with it.
   for (const end of ['-wal', '-shm'])
     if (existsSync(file + end)) renameSync(file + end, `${file}${suffix}${end}`);
   if (key !== undefined) {
@@ -272,14 +271,14 @@ function report(call: VerbCall, { file, kept, codes, created, needsKey }: Restor
     output.answerJson({ path: file, created_at: created, kept, voided_codes: codes });
     return;
   }
-  output.answer(`${file} is as it was at ${created}.`);
+  output.answer(`${file} now has the state of ${created}.`);
   for (const path of kept) output.progress(`kept: ${path}`);
   output.progress(`${codes} codes and links were voided, and emails that waited.`);
   output.progress(
-    'Clients that refreshed since then are signed out (session_revoked; in the log session.rolled_back, which is no theft). Recovery codes used since, and keys withdrawn since, are good again: postern keys rotate --now --withdraw, if one had leaked.',
+    'Clients that refreshed since then are signed out (session_revoked; in the log session.rolled_back, which is no theft). Recovery codes used since, and keys withdrawn since, are valid again: run postern keys rotate --now --withdraw if one had leaked.',
   );
   if (needsKey)
     output.warn(
-      'the database is encrypted: set database.encryption_key to the key that the archive held.',
+      'the database is encrypted: set database.encryption_key to the key that was in the archive.',
     );
 }

@@ -1,4 +1,4 @@
-/** The metrics of a running service, when somebody is to read them. */
+/** The metrics of a running service, if they are configured. */
 import { createPrometheus } from '../app/prometheus.ts';
 import type { Prometheus } from '../app/prometheus.ts';
 import type { Config } from '../config/schema.ts';
@@ -22,13 +22,13 @@ export async function prometheusOf(
       log.write(
         'error',
         'metrics.failed',
-        'some metrics could not be read and are as they were',
+        'some metrics could not be read and are unchanged',
         exceptionFields(error),
       ),
   });
 }
 
-/** When this database was last backed up, asked each time. */
+/** When this database was last backed up; read each time. */
 export function watchBackups({ location }: OpenDatabase): () => number | null {
   return () => lastBackup(location);
 }

@@ -29,7 +29,7 @@ import { prometheusOf } from './serve-metrics.ts';
 import { assemble, swappable } from './assemble.ts';
 import type { Service } from './assemble.ts';
 import { sourcePositions } from './source-positions.ts';
-import { openState, refusing } from './state.ts';
+import { openState, mapDatabaseErrors } from './state.ts';
 import { LISTEN_OPTION, LOG_FORMAT_OPTION, LOG_LEVEL_OPTION } from './verb.ts';
 import type { Verb } from './verb.ts';
 
@@ -58,7 +58,7 @@ export const serve: Verb = {
       mapStack: sourcePositions(),
     });
     // Before the database: a database without its key would later look as if the key had been lost.
-    await refusing(async () => keyEncryptionKey(config, 'create', () => undefined));
+    await mapDatabaseErrors(async () => keyEncryptionKey(config, 'create', () => undefined));
     const prometheus = await prometheusOf(config, call, log);
     const storage = createStorage({ clock: call.context.clock, log });
     const db = await openState(config, call, {
@@ -72,7 +72,7 @@ export const serve: Verb = {
     let service: Service | undefined;
     try {
       const { isNew } = db;
-      await refusing(() => db.migrate());
+      await mapDatabaseErrors(() => db.migrate());
       service = await assemble(lasting, config);
       const { running } = service;
       lastResort(log);

@@ -1,6 +1,6 @@
 /**
- * Stacks by the files of src/: the bundle's positions are translated by its source map, which is
- * read with the first stack and not at the start.
+ * Maps stack traces to the files of src/: the positions in the bundle are translated by its source
+ * map, which is loaded with the first stack trace.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
@@ -8,10 +8,10 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getAsset, isSea } from 'node:sea';
 
-/** A frame's place: file or URL, line, column. */
+/** The position of a stack frame: file or URL, line, column. */
 const PLACE = /(?:file:\/\/)?([^\s():]+):(\d+):(\d+)/g;
 
-/** What `JSON.parse` gives of a source map. */
+/** The parsed source map. */
 function readMap(file: string): SourceMap | undefined {
   try {
     const text = isSea() ? getAsset('postern.js.map', 'utf8') : mapBeside(file);
@@ -26,7 +26,7 @@ function mapBeside(file: string): string | undefined {
   return existsSync(beside) ? readFileSync(fileURLToPath(beside), 'utf8') : undefined;
 }
 
-/** Makes the translator of stacks; it keeps the maps that it has read. */
+/** Makes the translator of stack traces; it caches the source maps. */
 export function sourcePositions(): (stack: string) => string {
   const maps = new Map<string, SourceMap | undefined>();
   const mapOf = (file: string): SourceMap | undefined => {
@@ -38,7 +38,7 @@ export function sourcePositions(): (stack: string) => string {
   return (stack) =>
     stack.replace(PLACE, (place: string, file: string, line: string, column: string) => {
       if (file.startsWith('node:')) return place;
-      // Lines and columns of stacks count from one.
+      // Lines and columns of stack traces count from one.
       const found = mapOf(file)?.findEntry(Number(line) - 1, Number(column) - 1);
       if (found === undefined || !('originalSource' in found)) return place;
       const source = found.originalSource.replace(/^(?:\.\.\/)+/, '');

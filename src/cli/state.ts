@@ -9,7 +9,7 @@ import { DatabaseBusy, DatabaseRefused, StorageUnavailable } from '../db/databas
 import { databaseFile, openDatabase } from '../db/open.ts';
 import type { OpenDatabase, OpenOptions } from '../db/open.ts';
 import { existsSync } from 'node:fs';
-import { CliRefusal, EXIT } from './exit.ts';
+import { CliRefusal, EXIT, missingDatabase } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { keyEncryptionKey } from './key-file.ts';
 import { loadConfig } from './load-config.ts';
@@ -21,7 +21,7 @@ export async function openState(
   call: VerbCall,
   options: Pick<OpenOptions, 'flush' | 'onStorage' | 'onCommit' | 'checkpointLaneUrl'> = {},
 ): Promise<OpenDatabase> {
-  return refusing(() =>
+  return mapDatabaseErrors(() =>
     openDatabase({
       url: config.database.url,
       encryptionKey: config.database.encryption_key,
@@ -35,7 +35,7 @@ export async function openState(
 }
 
 /** Turns a database's refusal into a CLI refusal with the same sentence. */
-export async function refusing<T>(work: () => Promise<T>): Promise<T> {
+export async function mapDatabaseErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -125,21 +125,17 @@ export async function withDatabase<T>(
   work: (db: OpenDatabase, config: Config) => Promise<T>,
 ): Promise<T> {
   const { config } = loadConfig(call);
-  const file = await refusing(async () => databaseFile(config.database.url));
-  if (file !== null && !existsSync(file))
-    throw new CliRefusal(
-      EXIT.failed,
-      `there is no database at ${file} yet. postern serve creates it.`,
-    );
+  const file = await mapDatabaseErrors(async () => databaseFile(config.database.url));
+  if (file !== null && !existsSync(file)) throw missingDatabase(file);
   const db = await openState(config, call);
   try {
-    const pending = await refusing(() => db.pendingMigrations());
+    const pending = await mapDatabaseErrors(() => db.pendingMigrations());
     if (pending.length > 0)
       throw new CliRefusal(
         EXIT.failed,
         `${db.location} has not been migrated. Run: postern migrate`,
       );
-    return await refusing(() => work(db, config));
+    return await mapDatabaseErrors(() => work(db, config));
   } finally {
     await db.close();
   }

@@ -1,6 +1,6 @@
 /**
- * The log for a person at a terminal: one line a request, of at most 120 columns, with what happened
- * in it. Details are in the JSON lines (`--log-format json`).
+ * The log for a person at a terminal: one line per request, of at most 120 columns, with its
+ * events. Details are in the JSON lines (`--log-format json`).
  */
 import { styleText } from 'node:util';
 import type { LogFields, LogLevel, RequestLine } from '../lib/log.ts';
@@ -12,7 +12,10 @@ export interface TerminalLog {
 }
 
 const COLUMNS = 120;
-/** Requests under way whose events are kept for their line; older ones are forgotten. */
+/**
+ * Maximum number of requests in progress whose events are kept for their line; older ones are
+ * dropped.
+ */
 const REMEMBERED = 1_000;
 
 type Colour = 'red' | 'yellow' | 'cyan' | 'green' | 'gray';
@@ -24,7 +27,7 @@ const COLOURS: Readonly<Record<LogLevel, Colour>> = {
   trace: 'gray',
 };
 
-/** What the lines of one request have told so far. */
+/** The events of one request so far. */
 interface Told {
   readonly events: string[];
   user: string | undefined;
@@ -42,7 +45,7 @@ export const visible = (text: string): string =>
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 
-/** The beginning of a text that fits into so many columns. */
+/** The beginning of a text that fits into a number of columns. */
 function cut(text: string, columns: number): string {
   let used = 0;
   let kept = '';
@@ -87,7 +90,7 @@ export function terminalLog(stdout: OutputStream, now: () => number = Date.now):
       const fault = fields['exception.stacktrace'] ?? fields['exception.message'];
       const what = [event, message, ...shortFields(fields)].filter((part) => part !== '');
       const head = `${time()} ${paint(COLOURS[level], level.padEnd(6))} `;
-      // What a warning says to do is not cut off.
+      // The instruction in a warning is not truncated.
       const text = what.join('  ');
       const shown = COLOURS[level] === COLOURS.info ? cut(text, columns - 20) : visible(text);
       const stack = fault === undefined ? '' : `\n${fault.split('\n').map(visible).join('\n')}`;
@@ -109,13 +112,13 @@ export function terminalLog(stdout: OutputStream, now: () => number = Date.now):
   };
 }
 
-/** A preflight is of no route: the request that it is for follows. */
+/** A preflight has no route; the request that it precedes has one. */
 function routeText({ route, method }: RequestLine): string {
   if (route !== '') return route;
   return method === 'OPTIONS' ? '(preflight)' : '(no route)';
 }
 
-/** What tells events apart; ids and addresses are for the JSON lines. */
+/** The fields that distinguish events; ids and addresses are only in the JSON lines. */
 const SHORT = ['letter', 'count', 'reason', 'origin', 'kid', 'factor'] as const;
 
 function shortFields(fields: LogFields): readonly string[] {

@@ -1,4 +1,4 @@
-/** `postern user claims`: what an operator says of a user in its tokens. */
+/** `postern user claims`: the claims that an operator sets for a user. */
 import { createCommit } from '../core/commit.ts';
 import { operatorContext } from '../core/context.ts';
 import { findUserByAnyName } from '../core/user/account-state.ts';
@@ -14,7 +14,7 @@ import type { Verb } from './verb.ts';
 export const userClaims: Verb = {
   name: 'user claims',
   summary:
-    "Shows or changes the claims that an account's access tokens carry: roles, groups and what else services need. Tokens have them from the next sign-in or refresh on.",
+    "Shows or changes the additional claims in an account's access tokens, such as roles and groups. Tokens have them from the next sign-in or refresh on.",
   examples: [
     `postern user claims ada --set 'roles=["admin","billing"]'`,
     'postern user claims ada --set tenant=t1 --unset groups',

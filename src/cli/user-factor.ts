@@ -8,7 +8,7 @@ import type { Verb } from './verb.ts';
 export const userRemoveFactors: Verb = {
   name: 'user remove-factors',
   summary:
-    "Removes an account's authenticator app, passkeys and recovery codes, and ends its sessions. Verify who is asking: afterwards the password alone signs in.",
+    "Removes an account's authenticator app, passkeys and recovery codes, and ends its sessions. Verify the identity of the person who asks: afterwards the password alone is enough to sign in.",
   examples: [
     'postern user remove-factors ada',
     'postern user remove-factors ada@example.com --yes',

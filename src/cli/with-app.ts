@@ -10,10 +10,10 @@ import { features } from '../features/index.ts';
 import type { Log } from '../lib/log.ts';
 import { asset, laneAsset } from './asset.ts';
 import { keyEncryptionKey } from './key-file.ts';
-import { refusing, withDatabase } from './state.ts';
+import { mapDatabaseErrors, withDatabase } from './state.ts';
 import type { VerbCall } from './verb.ts';
 
-/** What a verb does is in its answer, not in a log. */
+/** The result of a verb is in its answer, not in a log. */
 export const SILENT: Log = {
   write: () => undefined,
   request: () => undefined,
@@ -31,7 +31,7 @@ export function withApp<T>(
   return withDatabase(call, async (db, config) => {
     const keyBytes = keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line));
     const one = { ...config, password: { ...config.password, threads: 1 } };
-    const running = await refusing(() =>
+    const running = await mapDatabaseErrors(() =>
       createApp(
         one,
         {

@@ -1,8 +1,8 @@
-/** A folder of its own beside a database, for what a verb prepares there. */
+/** A temporary folder beside a database, for a verb's work. */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Makes it, and removes what a verb that was killed has left. @param verb as in `restore` */
+/** Creates it, and removes those of earlier runs that were killed. @param verb as in `restore` */
 export function workFolder(folder: string, verb: string): string {
   const prefix = `.postern-${verb}-`;
   for (const name of readdirSync(folder))

@@ -1,6 +1,6 @@
 /**
- * The `[audiences."…"]` sections: services with tokens of their own (RFC 8707). Their names are the
- * operator's, so they can't be variables of the environment; they stand in the file alone.
+ * The `[audiences."…"]` sections: services with tokens of their own (RFC 8707). The operator
+ * chooses their names, so they can't be environment variables and must be in the file.
  */
 import { guess } from '../lib/guess.ts';
 import { settingRegistry } from '../lib/setting-registry.ts';
@@ -9,6 +9,7 @@ import type { AudienceSettings } from './audience-settings.ts';
 import { formatRaw, explainRefused } from './fault.ts';
 import type { ConfigFault, Source } from './fault.ts';
 import { formatDuration } from '../lib/duration.ts';
+import { isTable } from './toml-table.ts';
 
 export interface ReadAudiences {
   readonly audiences: ReadonlyMap<string, AudienceSettings>;
@@ -17,7 +18,7 @@ export interface ReadAudiences {
 
 export const NO_AUDIENCES: ReadAudiences = { audiences: new Map(), faults: [] };
 
-/** Where a key or a value stands in the file. */
+/** The position of a key or value in the file. */
 type Place = (name: string, of: 'key' | 'value') => Source;
 
 /** Reads the table `audiences` of a file. */
@@ -74,12 +75,6 @@ function isAudienceName(name: string): boolean {
   );
 }
 
-function isTable(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
-  );
-}
-
 /** The audiences as TOML. */
 export function audiencesToml(audiences: ReadonlyMap<string, AudienceSettings>): readonly string[] {
   return [...audiences].flatMap(([name, { ttl, claims, scopes }]) => [
@@ -91,7 +86,7 @@ export function audiencesToml(audiences: ReadonlyMap<string, AudienceSettings>):
   ]);
 }
 
-/** What the example file and the reference page say of these sections. */
+/** The text of the example file and the reference page about these sections. */
 export function audienceLines(): readonly (readonly [name: string, text: string, value: string])[] {
   return Object.entries(audienceSchema.shape).map(([name, schema]) => {
     const meta = settingRegistry.get(schema);

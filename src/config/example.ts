@@ -25,7 +25,7 @@ const AUDIENCE = 'https://billing.example.com';
 /** A section that may occur several times, under names that only the operator knows. */
 function exampleAudience(): string {
   return [
-    '# A service that gets tokens of its own (RFC 8707), under the name that its tokens have as aud. Only in this file.',
+    '# A service that gets tokens of its own (RFC 8707); the name is the aud of its tokens. Only in this file.',
     `# [audiences."${AUDIENCE}"]`,
     ...audienceLines().flatMap(([name, text, value]) => ['#', `# ${text}`, `# ${name} = ${value}`]),
     '',

@@ -10,6 +10,7 @@ import type { ConfigFault, Given, Source } from './fault.ts';
 import { findPositions } from './positions.ts';
 import { SECTIONS, SETTINGS } from './schema.ts';
 import type { Setting } from './schema.ts';
+import { isTable } from './toml-table.ts';
 
 /** A secret's file, named in the TOML or by a variable. */
 export interface SecretReference {
@@ -163,10 +164,4 @@ export function didYouMean(name: string | undefined): string {
 /** A key as it was written, on one line: a quoted key can contain anything. */
 function shown(key: string): string {
   return /^[A-Za-z0-9_."-]{1,100}$/.test(key) ? key : 'This key';
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
-  );
 }

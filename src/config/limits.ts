@@ -1,11 +1,11 @@
-/** The `[limits]` section: how much one client may ask of costly and guessable routes. */
+/** The `[limits]` section: how many requests one client may make to costly and guessable routes. */
 import { boolean, integer, rate, section } from '../lib/setting.ts';
 
 export const limitsSection = section(
   'Limits per client (API key, session, else IPv4 address or IPv6 /64), in memory.',
   {
     login: rate({
-      sentence: 'Sign-ins, second factors, and everything else that compares a secret.',
+      sentence: 'Sign-ins, second factors, and all other routes that compare a secret.',
       default: '30/1m',
     }),
     register: rate({ sentence: 'Registrations.', default: '10/1h' }),
@@ -15,7 +15,7 @@ export const limitsSection = section(
     }),
     refresh: rate({ sentence: 'Refreshes of one session.', default: '120/1m' }),
     token: rate({ sentence: 'Requests of services.', default: '600/1m' }),
-    check: rate({ sentence: 'Password checks and looks at a reset link.', default: '60/1m' }),
+    check: rate({ sentence: 'Password checks and checks of a reset link.', default: '60/1m' }),
     entries: integer({
       sentence: 'Number of clients that are remembered, about 150 bytes each.',
       default: 100_000,

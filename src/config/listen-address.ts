@@ -66,7 +66,7 @@ function readUnix(rest: string): Reading<ListenAddress> {
   if (mode !== null && !/^0?[0-7]{3}$/.test(mode))
     return refuse('has a mode that is not octal, such as 0660');
   const group = options.get('group');
-  if (group !== null && !GROUP.test(group)) return refuse('has a group that can not be one');
+  if (group !== null && !GROUP.test(group)) return refuse('has an invalid group name');
   const bits = mode === null ? DEFAULT_MODE : Number.parseInt(mode, 8);
   return {
     value:

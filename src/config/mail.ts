@@ -59,27 +59,28 @@ export const mailSection = section('Emails: sender, transports, limits.', {
   }),
   max_per_hour: integer({
     sentence:
-      'Maximum number of requested emails of the same kind per hour to one address. A network that has requested none for it gets one more, up to three times as many in all.',
+      'Maximum number of requested emails of the same kind per hour to one address. A network that has requested none for it may request one more, up to three times this number in total.',
     default: 6,
     min: 1,
     max: 1_000,
   }),
   max_per_network: integer({
     sentence:
-      'Maximum number of emails requested per hour from one IPv4 address or IPv6 /48. Past it requests are refused as overloaded.',
+      'Maximum number of emails requested per hour from one IPv4 address or IPv6 /48. Beyond it, requests are refused as overloaded.',
     default: 60,
     min: 1,
     max: 1_000_000,
   }),
   max_requested: integer({
     sentence:
-      'Maximum number of emails requested per hour in all: it bounds what strangers can leave in the database, about 1 kB each.',
+      'Maximum number of requested emails per hour in total: it bounds the rows that strangers can create in the database, about 1 kB each.',
     default: 10_000,
     min: 10,
     max: 1_000_000,
   }),
   link_ttl: duration({
-    sentence: 'How long a link in an email is valid; the code beside it expires after 10 minutes.',
+    sentence:
+      'How long a link in an email is valid; a code in the same email expires after 10 minutes.',
     default: '1h',
     min: '5m',
     max: '1d',
@@ -87,7 +88,7 @@ export const mailSection = section('Emails: sender, transports, limits.', {
   verify_url: optionalText({
     sentence: 'The page of your front-end that handles links to verify an address.',
     absent:
-      'server.public_url with /verify-address, which is no page: needed to send emails off loopback',
+      'server.public_url with /verify-address, which does not exist: required to send emails off loopback',
     example: 'https://app.example.com/verify',
     unit: 'an https URL; #token=… is added',
     read: readPageUrl,
@@ -95,7 +96,7 @@ export const mailSection = section('Emails: sender, transports, limits.', {
   reset_url: optionalText({
     sentence: 'The page of your front-end that handles links to reset a password.',
     absent:
-      'server.public_url with /reset-password, which is no page: needed to send emails off loopback',
+      'server.public_url with /reset-password, which does not exist: required to send emails off loopback',
     example: 'https://app.example.com/reset',
     unit: 'an https URL; #token=… is added',
     read: readPageUrl,
@@ -136,7 +137,7 @@ export const mailDkimSection = section(
   'The signature of emails sent by SMTP (DKIM, RFC 6376), if your server does not sign.',
   {
     selector: optionalText({
-      sentence: 'Names the public key: the TXT record SELECTOR._domainkey.DOMAIN.',
+      sentence: 'The selector of the public key, in the TXT record SELECTOR._domainkey.DOMAIN.',
       absent: 'emails are not signed here',
       example: 'postern',
       unit: 'a DNS label, such as "postern"',

@@ -5,7 +5,7 @@ import { readOwnListenAddress } from './listen-address.ts';
 export const metricsSection = section('Metrics for Prometheus (docs/metrics.md).', {
   listen: list({
     sentence:
-      'Addresses on which GET /metrics is answered, and nothing else; the addresses of server.listen never answer it.',
+      'Addresses that answer GET /metrics, and nothing else; the addresses of server.listen never answer it.',
     default: [],
     unit: '"tcp://127.0.0.1:7401" or "unix:/path?mode=0660&group=name"',
     read: readOwnListenAddress,

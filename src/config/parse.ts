@@ -25,7 +25,7 @@ export interface ConfigInput {
   readonly readSecretFile: ReadSecretFile;
   /** systemd's $CREDENTIALS_DIRECTORY. */
   readonly credentialsDirectory?: string | undefined;
-  /** Further rules, of whoever knows which features there are. */
+  /** Further rules, from a caller that knows the features. */
   readonly rules?: readonly Rule[];
 }
 
@@ -128,7 +128,7 @@ function judgeValues(
   return { effective, refused };
 }
 
-/** What the rules about combinations find; those about a key in `skip` are left out. */
+/** The faults found by the rules about combinations, except rules about a key in `skip`. */
 function* brokenRules(
   rules: readonly Rule[],
   config: Config,

@@ -1,4 +1,4 @@
-/** Rules about where passkeys belong and which pages can use them. */
+/** Rules about the domain of passkeys and the pages that can use them. */
 import { isInScope, relyingPartyScope } from '../features/passkey/config.ts';
 import type { RelyingPartyScope } from '../features/passkey/config.ts';
 import { isLoopbackHost } from '../lib/origin.ts';

@@ -1,4 +1,4 @@
-/** What a rule about a combination of settings is. */
+/** The interface of a rule about a combination of settings. */
 import type { Config } from './schema.ts';
 
 export interface Rule {

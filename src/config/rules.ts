@@ -84,7 +84,7 @@ export const RULES: readonly Rule[] = [
     isWarning: true,
     fault: ({ server }) =>
       server.allow_plain_http && isPlainOffLoopback(server.public_url)
-        ? 'server.allow_plain_http is on: whoever sees the traffic has the passwords.'
+        ? 'server.allow_plain_http is on: anyone who can read the traffic gets the passwords.'
         : undefined,
   },
   {
@@ -96,7 +96,7 @@ export const RULES: readonly Rule[] = [
       );
       return open === undefined
         ? undefined
-        : 'A Unix socket of server.listen can be used by every user of this machine, and what it says of client addresses is believed. Write mode=0660.';
+        : 'A Unix socket of server.listen can be used by every user of this machine, and the client addresses that they send are trusted. Write mode=0660.';
     },
   },
   ...MAIL_RULES,
@@ -127,7 +127,7 @@ export const RULES: readonly Rule[] = [
       const isPlain =
         /^(http|ws):/.test(database.url) && !isLoopbackHost(new URL(database.url).hostname);
       return isPlain
-        ? 'database.url is plain http: whoever sees the traffic has every account. Write "https://" or "libsql://".'
+        ? 'database.url is plain http: anyone who can read the traffic gets every account. Write "https://" or "libsql://".'
         : undefined;
     },
   },

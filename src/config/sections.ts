@@ -105,20 +105,20 @@ export const serverSection = section('Name, listeners and public address.', {
   }),
   answer_timeout: duration({
     sentence:
-      'How long a client may leave an answer unread, without taking a single byte of it, before its connection is ended.',
+      'How long a client may leave an answer unread, without receiving a single byte of it, before its connection is closed.',
     default: '10s',
     min: '1s',
     max: '1m',
   }),
   shutdown_timeout: duration({
-    sentence: 'How long running requests may take once the service is told to stop.',
+    sentence: 'How long running requests may take once the service is stopping.',
     default: '10s',
     min: '0s',
     max: '5m',
   }),
   allow_plain_http: boolean({
     sentence:
-      'Allows a public_url off loopback without TLS: anyone who sees the traffic then has the passwords.',
+      'Allows a public_url off loopback without TLS: anyone who can read the traffic then gets the passwords.',
     default: false,
   }),
 });
@@ -145,7 +145,7 @@ export const databaseSection = section('Storage of accounts and sessions.', {
   }),
   flush: choice({
     sentence:
-      'How a file is made durable before an answer tells of a change: background flushes beside the event loop and suits slow disks; inline lets SQLite flush at each commit (synchronous=FULL).',
+      'How a commit to a file is flushed before its request is answered: background flushes on another thread and suits slow disks; inline lets SQLite flush at each commit (synchronous=FULL).',
     default: 'background',
     of: ['background', 'inline'],
   }),
@@ -160,7 +160,7 @@ export const databaseSection = section('Storage of accounts and sessions.', {
 export const secretsSection = section('Keys that encrypt secrets in the database.', {
   key_encryption_key: secret({
     sentence:
-      'Encrypts signing keys and other secrets in the database; if it is lost, they are lost.',
+      'Encrypts signing keys and other secrets in the database; if this key is lost, those secrets are lost.',
     unit: '32 random bytes in base64url, base64 or hex',
     absent: 'generated at the first start, in a file beside the database',
     read: readSealKey,
@@ -188,7 +188,7 @@ export const tokensSection = section('Access tokens and the keys that sign them.
     max: '15m',
   }),
   profile_claims: list({
-    sentence: 'Claims about the user in access tokens, beside `sub`.',
+    sentence: 'Claims about the user in access tokens, besides `sub`.',
     default: [],
     unit: PROFILE_CLAIMS.join(', '),
     read: readProfileClaim,
@@ -207,7 +207,7 @@ export const tokensSection = section('Access tokens and the keys that sign them.
   }),
   shared_secret: secret({
     sentence:
-      'Signs access tokens with HS256: whoever can verify tokens with it can also forge them.',
+      'Signs access tokens with HS256: any service that can verify tokens with it can also forge them.',
     unit: `at least ${MIN_SHARED_SECRET_BYTES} bytes`,
     absent: 'none; required for HS256 and refused otherwise',
     read: readSecretText(MIN_SHARED_SECRET_BYTES),

@@ -1,7 +1,7 @@
 /**
- * The one way to write. What a commit needs besides its statements is not a convention to remember:
- * guards carry their refusal, the session is checked again, ended sessions are known at once in this
- * process, and the courier hears of emails that wait.
+ * The one way to write. It does what every commit needs besides its statements: guards carry their
+ * refusal, the session is checked again, ended sessions are known at once in this process, and the
+ * courier learns of new emails.
  */
 import { and, eq, exists, isNull, sql } from 'drizzle-orm';
 import { NothingChanged, UniqueViolation } from '../db/database.ts';
@@ -13,23 +13,23 @@ import { guarded } from './guards.ts';
 import { session } from './session/tables.ts';
 import { user } from './user/tables.ts';
 
-/** The rows that the statements of a commit yielded. */
+/** The rows that the statements of a commit returned. */
 export interface Committed {
-  /** The rows of one of the statements that were committed. */
+  /** The rows of one of the committed statements. */
   rowsOf<Row>(statement: Statement<Row>): readonly Row[];
 }
 
 export interface Commit {
   /**
-   * Commits the statements, all or none, and resolves when they are durable. With a principal, its
-   * session has to be live still.
+   * Commits all of the statements or none, and resolves when they are durable. If the context has a
+   * principal, its session must still be live.
    *
    * @throws {Refusal} session_revoked, and the refusals of the guards; nothing was changed
    */
   (context: Context, statements: readonly Statement[]): Promise<Committed>;
   /**
-   * The same, whether or not the session of the principal is live: for what an ended session must
-   * not undo (a counted attempt, a notice of a refusal).
+   * The same, whether or not the principal's session is live: for writes that must happen even
+   * after the session ended (a counted attempt, a notice).
    */
   inAnySession(statements: readonly Statement[]): Promise<Committed>;
 }
@@ -54,11 +54,11 @@ const sessionIsLive = prepare(
 
 export interface CommitDeps {
   readonly db: Database;
-  /** Reads the ended sessions anew. */
+  /** Reloads the ended sessions. */
   readonly refreshRevocations: () => Promise<void>;
-  /** Has the courier look at the outbox. */
+  /** Makes the courier check the outbox. */
   readonly wakeCourier: () => void;
-  /** Has the next request read its API key anew; for a process that keeps them. */
+  /** Makes the next request reload its API key, in a process that caches them. */
   readonly forgetApiKeys?: () => void;
 }
 
@@ -85,7 +85,7 @@ export function createCommit(deps: CommitDeps): Commit {
       rowsOf: <Row>(statement: Statement<Row>): readonly Row[] => {
         const rows = results[statements.indexOf(statement)];
         if (rows === undefined) throw new Error('the statement is not of this commit');
-        // The rows were mapped by this very statement.
+        // This same statement mapped the rows.
         return rows as Row[];
       },
     };
@@ -98,10 +98,10 @@ export function createCommit(deps: CommitDeps): Commit {
   return Object.assign(commit, { inAnySession: write });
 }
 
-/** Budgets are those of an hour, and empty all the time. */
+/** The budgets are per hour and free up continuously. */
 const BUDGET_WAIT_SECONDS = 60;
 
-/** The refusal that a statement of the list carries; what has none is a fault, and stays one. */
+/** The refusal that the failed statement carries; a failure without one is an unexpected error. */
 function refusalOf(error: unknown, statements: readonly Statement[]): unknown {
   if (error instanceof NothingChanged && isRefusalCode(error.guard)) {
     const isBudget = error.guard === 'overloaded';

@@ -1,4 +1,4 @@
-/** One request or one call of the command line: who, from where, until when. */
+/** One request or one command-line call: who, from where, until when. */
 import type { Log, LogFields } from '../lib/log.ts';
 import { withFields } from '../lib/log.ts';
 import type { ApiKey } from './api-key/api-key.ts';
@@ -10,13 +10,13 @@ export interface Context {
   readonly requester: Requester;
   /** The signed-in user and session; null for requests without a token and for operators. */
   readonly principal: Principal | null;
-  /** The API key of a service that calls; null for users and operators. */
+  /** The API key of the calling service; null for users and operators. */
   readonly apiKey: ApiKey | null;
-  /** Whom the tokens of this request are for; null is the service's own audience. */
+  /** The audience of the tokens of this request; null is the service's own audience. */
   readonly audience: Audience | null;
-  /** Aborted when the caller has gone. */
+  /** Aborted when the client has disconnected. */
   readonly signal: AbortSignal;
-  /** Carries request id and client address, and user and session of the principal. */
+  /** Logs with the request id and client address, and the principal's user and session. */
   readonly log: Log;
 }
 
@@ -25,7 +25,7 @@ export interface PrincipalContext extends Context {
   readonly principal: Principal;
 }
 
-/** What a context is made of; an HTTP call is one. */
+/** The input for a context; an HTTP call has these members. */
 export interface Caller {
   readonly requester: Requester;
   readonly principal?: Principal | undefined;
@@ -33,7 +33,7 @@ export interface Caller {
   readonly signal: AbortSignal;
 }
 
-/** Makes contexts out of callers. */
+/** Makes contexts for callers. */
 export interface CreateContext {
   (caller: Caller & { readonly principal: Principal }): PrincipalContext;
   (caller: Caller, audience?: Audience | null): Context;
@@ -84,7 +84,7 @@ export function contexts(log: Log): CreateContext {
   return create;
 }
 
-/** An operator at the command line, on the machine itself. */
+/** An operator at the command line of this machine. */
 export function operatorContext(log: Log): Context {
   const requester = { requestId: 'operator', ip: null, userAgent: null, locale: null };
   return contexts(log)({ requester, signal: new AbortController().signal });

@@ -1,4 +1,4 @@
-/** Rows that nothing can ask for any more, removed on a schedule (ASVS 14.2.7). */
+/** Removes rows that nothing reads any more, on a schedule (ASVS 14.2.7). */
 import type { Database, Statement } from '../db/database.ts';
 import type { Clock } from '../lib/clock.ts';
 import { attemptSweeps } from './attempt/sweep.ts';
@@ -9,12 +9,11 @@ import { ENDED_SESSIONS_KEPT_MS, revocationSweep, sessionSweeps } from './sessio
 import type { ScheduledSweep } from './sweep.ts';
 
 /**
- * Each batch is one short transaction, so that requests come in between: its size follows the time
- * for which the last one blocked the event loop, for rows of one table cost many times those of
- * another.
+ * Each batch is one short transaction, so that requests run in between. Its size adapts to how long
+ * the last one blocked the event loop, because some tables' rows cost many times more than others'.
  */
 const BATCH = { least: 10, first: 50, most: 1_000 };
-/** After a step that blocked for longer than this, the next one is half as large. */
+/** After a batch that blocked for longer than this, the next one is half as large. */
 const LONG_STEP_MS = 2.5;
 
 /** The sweeps of the core's own tables. */
@@ -29,7 +28,7 @@ export function coreSweeps(attemptWindowMs: number): readonly ScheduledSweep[] {
   ];
 }
 
-/** Removes what is over until nothing is left of it, one batch after the other. */
+/** Removes expired rows in batches until none are left. */
 export async function housekeep(
   { db, clock }: { readonly db: Database; readonly clock: Clock },
   sweeps: readonly ScheduledSweep[],
@@ -46,15 +45,15 @@ export async function housekeep(
       );
       isWhole = removed === batch;
       batch = nextBatch(batch, blockedMs);
-      // Requests that came meanwhile go first.
+      // Let requests that arrived meanwhile run first.
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 }
 
 /**
- * The transaction runs in a turn's immediates, between the two that are set here; it may be told
- * before the second one.
+ * The transaction runs between the two immediates set here; its result may arrive before the second
+ * one.
  */
 async function removeSome(
   db: Database,

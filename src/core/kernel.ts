@@ -1,6 +1,6 @@
 /**
- * What every feature is given. It has no configuration (a feature closes over its own section) and
- * all of the process's state: two apps in one process share nothing.
+ * The kernel, which every feature is given. It has no configuration (a feature closes over its own
+ * section) and all mutable state of the process: two apps in one process share nothing.
  */
 import type { PasswordHasher } from '../crypto/password-hasher.ts';
 import type { Sealer } from '../crypto/seal.ts';
@@ -57,7 +57,7 @@ export interface Kernel {
   readonly passwords: Passwords;
   readonly attempts: Attempts;
   readonly apiKeys: ApiKeys;
-  /** What one client may ask of costly routes. */
+  /** Limits per client for costly routes. */
   readonly limits: Limits;
   readonly oneTimes: OneTimes;
   readonly challenges: Challenges;
@@ -72,7 +72,7 @@ export interface Kernel {
   readonly reauthentication: Reauthenticating;
   readonly findPendingSignIn: FindPendingSignIn;
   readonly accountState: AccountState;
-  /** The tags of migrations that the database lacks. */
+  /** The tags of migrations that the database has not applied. */
   readonly pendingMigrations: () => Promise<readonly string[]>;
   /** The only way for features to write. */
   readonly commit: Commit;

@@ -1,9 +1,9 @@
-/** SHA-256 of what comes in parts, for checksums. */
+/** SHA-256 of data that arrives in parts, for checksums. */
 import { createHash } from 'node:crypto';
 
 export interface Digest {
   update(bytes: Uint8Array): void;
-  /** In hexadecimal; nothing may be added then. */
+  /** The digest in hexadecimal; ends the computation. */
   hex(): string;
 }
 

@@ -1,12 +1,12 @@
 /**
  * A bounded queue that serves networks in turn, the clients of each in turn, and each client's
- * accounts in turn, so that a flood from one network or on one name delays only itself. One account
- * can hold only part of it. When it is full, the newest entry of the network that holds most makes
- * room for a network that holds less, and so for the clients within one. Within an account: first
- * in, first out.
+ * accounts in turn, so that a flood from one network or on one name delays only itself. An account
+ * can occupy only part of it. When it is full, a newcomer evicts the newest entry of the network
+ * with the most entries, if its own network has fewer; the same holds for clients of one network.
+ * Within an account: first in, first out.
  */
 
-/** Whose entry it is, the widest first. */
+/** The owner of an entry, from the widest group to the narrowest. */
 export interface Origin {
   /** The network that the client is part of, such as an IPv6 /48; the client itself by default. */
   readonly wider?: string | undefined;
@@ -19,7 +19,7 @@ export interface Origin {
 export interface Place<T> {
   readonly item: T;
   readonly path: readonly [wider: string, client: string, account: string];
-  /** Counts up: the later, the greater. */
+  /** Increases with each entry. */
   readonly order: number;
 }
 
@@ -27,7 +27,7 @@ export type FairQueueRefusal = 'queue_full' | 'account_full';
 
 export interface FairQueue<T> {
   readonly depth: number;
-  /** Adds an item, or says what is full. @param onCrowdedOut is given the entry that made room */
+  /** Adds an item, or returns which limit is reached. @param onCrowdedOut gets the evicted entry */
   push(
     origin: Origin,
     item: T,
@@ -37,13 +37,13 @@ export interface FairQueue<T> {
   refusal(origin: Origin): FairQueueRefusal | null;
   /** Removes and returns the next item of the network, client and account whose turn it is. */
   next(): T | undefined;
-  /** Removes an entry; does nothing if it was served already. */
+  /** Removes an entry; does nothing if it was already served. */
   remove(place: Place<T>): void;
   /** Entries, oldest first. */
   byAge(): Iterable<Place<T>>;
 }
 
-/** All collections iterate in insertion order: the first is next. */
+/** All collections iterate in insertion order: the first entry is next. */
 interface Branch<T> {
   size: number;
   readonly branches: Map<string, Branch<T>>;
@@ -52,7 +52,7 @@ interface Branch<T> {
 
 const newBranch = <T>(): Branch<T> => ({ size: 0, branches: new Map(), places: new Set() });
 
-/** Levels on which a newcomer that holds less crowds out who holds most: networks and clients. */
+/** The levels at which a newcomer can evict an entry: networks and clients. */
 const CROWDING_LEVELS = 2;
 
 function add<T>(root: Branch<T>, place: Place<T>): void {
@@ -80,7 +80,9 @@ function take<T>(root: Branch<T>, place: Place<T>): void {
   branch.places.delete(place);
 }
 
-/** The first place of the first branch at each level; those that have more go to the end. */
+/**
+ * The first entry of the first branch at each level; branches with more entries move to the end.
+ */
 function takeNext<T>(root: Branch<T>): Place<T> | undefined {
   let branch = root;
   while (branch.branches.size > 0) {
@@ -104,7 +106,7 @@ function heaviest<T>({ branches }: Branch<T>): Branch<T> | undefined {
   return most;
 }
 
-/** The newest place of a client, over all its accounts. */
+/** The newest entry of a client, over all its accounts. */
 function newestOf<T>({ branches }: Branch<T>): Place<T> | undefined {
   let newest: Place<T> | undefined;
   for (const { places } of branches.values()) {
@@ -115,7 +117,8 @@ function newestOf<T>({ branches }: Branch<T>): Place<T> | undefined {
 }
 
 /**
- * What makes room: of the first level at which another branch holds more than the newcomer would.
+ * The entry to evict: from the first level at which another branch has more entries than the
+ * newcomer's would have.
  */
 function crowdedOut<T>(root: Branch<T>, path: readonly string[]): Place<T> | undefined {
   let branch: Branch<T> | undefined = root;

@@ -71,7 +71,7 @@ export interface Lanes {
  * again.
  */
 const RESPAWN_DELAY_MS = 1_000;
-/** Sign-ins that come less often each wait for a thread to start. */
+/** Without idle lanes, infrequent sign-ins would each wait for a thread to start. */
 const IDLE_MS = 30_000;
 
 interface Running {
@@ -83,7 +83,7 @@ interface Lane {
   worker: Worker;
   isReady: boolean;
   running: Running | undefined;
-  /** The error that it died of, if known. */
+  /** The error that killed it, if known. */
   fault: unknown;
   /** Ends it while it has no work. */
   idle: NodeJS.Timeout | undefined;
@@ -104,7 +104,7 @@ function withResolvers(): PromiseWithResolvers {
     resolve = done;
     reject = fail;
   });
-  // Nobody may be listening; that must not become an unhandled rejection.
+  // Without a listener this would become an unhandled rejection.
   promise.catch(() => undefined);
   return { promise, resolve, reject };
 }
@@ -134,7 +134,7 @@ export function handful(waiting: number, usualMs: number): number {
   );
 }
 
-/** Starts none: that is for {@link Lanes.run} and {@link Lanes.ready}. */
+/** Starts no lane: {@link Lanes.run} and {@link Lanes.ready} do. */
 export function createLanes(options: LanesOptions): Lanes {
   const { threads, laneUrl, idleMs = IDLE_MS, onFree } = options;
   const lanes = new Set<Lane>();
@@ -142,7 +142,7 @@ export function createLanes(options: LanesOptions): Lanes {
   const drained: (() => void)[] = [];
   let isClosing = false;
   let running = 0;
-  /** Places of lanes that died while loading, which stay empty for a while. */
+  /** Slots of lanes that died while loading, which stay empty for a while. */
   let closedPlaces = 0;
 
   const hasPlace = (): boolean => !isClosing && lanes.size + closedPlaces < threads;
@@ -186,7 +186,7 @@ export function createLanes(options: LanesOptions): Lanes {
     }, idleMs).unref();
   }
 
-  /** The one given, or the one that worked last, so that the others may end. */
+  /** The given lane, or the one used last, so that the others become idle and end. */
   function takeIdle(wanted?: Lane): Lane | undefined {
     const at = wanted === undefined ? idle.length - 1 : idle.indexOf(wanted);
     const [lane] = at < 0 ? [] : idle.splice(at, 1);
@@ -203,7 +203,7 @@ export function createLanes(options: LanesOptions): Lanes {
   }
 
   function bury(lane: Lane, code: number): void {
-    // One that was ended is not there any more.
+    // A lane that was ended is no longer in the list.
     if (!lanes.delete(lane)) return;
     takeIdle(lane);
     const error = new Error(`a hash lane died (exit ${code})`, { cause: lane.fault });

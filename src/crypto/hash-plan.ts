@@ -23,7 +23,7 @@ export type StoredRefusal = 'malformed' | 'cost' | 'unknown_pepper';
 
 export interface PlannedCheck {
   readonly job: LaneJob;
-  /** Whether it can succeed at all: what is compared with nothing only takes its time. */
+  /** Whether it can succeed: a comparison without a hash only takes the same time. */
   readonly isReal: boolean;
 }
 

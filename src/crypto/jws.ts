@@ -35,7 +35,7 @@ export interface JwsKey {
   signKey?: KeyObject;
   /** The public or secret half. */
   verifyKey: KeyObject;
-  /** What {@link signJws} has prepared, by `typ`. A copy of a key is not its owner. */
+  /** The prepared signers of {@link signJws}, by `typ`. A copy of a key does not share them. */
   signers?: { readonly owner: JwsKey; readonly byType: Map<string, JwsSigner> };
 }
 

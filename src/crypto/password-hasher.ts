@@ -1,4 +1,4 @@
-/** What a password hasher is, for those who use one; password-hash.ts makes it. */
+/** The interface of a password hasher; password-hash.ts implements it. */
 import type { FairQueueRefusal } from './fair-queue.ts';
 
 export type HashKind = 'hash' | 'verify';
@@ -53,8 +53,7 @@ export interface PasswordHasher {
    */
   verify(stored: string | null, password: string, ctx: HashContext): Promise<Verification>;
   /**
-   * Refuses what `hash` and `verify` would refuse at once: for what comes before them and costs a
-   * write.
+   * Refuses early if `hash` or `verify` would refuse at once: for a write that comes before them.
    *
    * @throws Refusal `overloaded`
    */

@@ -1,20 +1,20 @@
 /**
- * Checkpoints beside the event loop. The thread is started when there is something to move, and ends
- * when nothing was written for a while. When the log grows faster than it is moved, commits wait for
- * one whole checkpoint, after which SQLite begins the log anew.
+ * Checkpoints off the event loop. The thread starts when there are pages to move, and ends after a
+ * time without writes. When the log grows faster than it is moved, commits wait for one whole
+ * checkpoint, after which SQLite restarts the log.
  */
 import { Worker } from 'node:worker_threads';
 import { workerEnvironment } from '../lib/worker-environment.ts';
 
 export interface CheckpointReply {
-  /** Pages in the log, and how many of them are in the database file by now. */
+  /** Number of pages in the log, and how many of them are already in the database file. */
   readonly log: number;
   readonly moved: number;
   readonly error: string | null;
 }
 
 export interface Checkpoints {
-  /** Notes how many rows a commit changed. */
+  /** Records how many rows a commit changed. */
   committed(changes: number): void;
   /** Whether commits have to wait for a checkpoint. */
   readonly isBlocking: boolean;
@@ -28,15 +28,15 @@ export interface CheckpointOptions {
   readonly laneUrl: URL;
   /** Called when commits need not wait any more. */
   readonly onUnblocked: () => void;
-  /** Moves the pages on the event loop, when the thread can't. */
+  /** Moves the pages on the event loop, if the thread can't. */
   readonly moveHere: () => void;
 }
 
-/** Changed rows after which pages are moved: each touches a few pages. */
+/** Number of changed rows after which pages are moved: each touches a few pages. */
 const CHANGES = 500;
 /** Pages in the log, 4 KiB each, at which commits wait. */
 const MOST_PAGES = 16_384;
-/** A thread that has had nothing to do for this long ends. */
+/** A thread without work for this long ends. */
 const IDLE_MS = 10_000;
 
 export function createCheckpoints(options: CheckpointOptions): Checkpoints {
@@ -77,7 +77,7 @@ export function createCheckpoints(options: CheckpointOptions): Checkpoints {
     if (isClosed) return;
     if (error !== null) options.moveHere();
     const isWhole = log === moved;
-    // One checkpoint without commits is enough, unless a reader of another process is in its way.
+    // One checkpoint without commits suffices, unless a reader in another process prevents it.
     if (isBlocking) return unblock();
     if (!isWhole && log > MOST_PAGES) {
       isBlocking = true;

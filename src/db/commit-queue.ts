@@ -18,16 +18,16 @@ const LISTS_PER_COMMIT = 256;
 export interface Commit {
   readonly lists: number;
   readonly statements: number;
-  /** Of the transaction; the flush may follow. */
+  /** Called for each transaction; its flush may come later. */
   readonly durationMs: number;
 }
 
 export interface CommitQueue {
   /** @param patienceMs how long the list may wait to share a commit with later ones */
   push(list: WriteList, patienceMs: number): void;
-  /** Goes on after a time in which commits had to wait. */
+  /** Continues after commits had to wait for a checkpoint. */
   resume(): void;
-  /** Resolves when nothing waits for its commit. */
+  /** Resolves when no list waits for its commit. */
   idle(): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export interface CommitQueueOptions {
   readonly durability: Durability;
   readonly checkpoints: Checkpoints;
   readonly onCommit?: ((commit: Commit) => void) | undefined;
-  /** Called when writes are refused by the disk or by a lock, each time, and after each write. */
+  /** Called each time that the disk or a lock refuses a write, and after each successful write. */
   readonly onLost: (cause: unknown) => void;
   readonly onWritten: () => void;
 }
@@ -70,7 +70,7 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
   let waitingSince: number | undefined;
   let scheduled = false;
   let onIdle: (() => void) | undefined;
-  /** Fires when the writes that wait for a shared commit have waited long enough. */
+  /** Fires when the lists that wait for a shared commit have waited long enough. */
   let patience: NodeJS.Timeout | undefined;
   const schedule = (patienceMs = 0): void => {
     if (scheduled) return;
@@ -132,7 +132,8 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
     waitingSince = undefined;
     const isWritten = noteChanges(done);
     durability.whenFlushed((failed) => {
-      // What refused a list, a UNIQUE constraint say, may not be on the disk either.
+      // The error of a list, such as a UNIQUE violation, may depend on rows that are not flushed
+      // yet.
       if (failed !== null) return refuse(jobs, failed);
       if (isWritten) options.onWritten();
       for (const { job, error } of refused) job.reject(storeError(error));

@@ -1,7 +1,7 @@
 /**
- * One synchronous connection to a local file: its pragmas and its kept statements. A kept statement
- * is prepared once and runs 7 times as fast. Preparing a statement while another process holds a
- * lock is what loses writes (T11).
+ * One synchronous connection to a local file: its pragmas and its cached statements. A cached
+ * statement is prepared once and runs 7 times as fast. Preparing a statement while another process
+ * holds a lock is what loses writes (T11).
  */
 import Libsql from 'libsql';
 import { DatabaseRefused } from './database.ts';
@@ -18,8 +18,8 @@ const KEPT_STATEMENTS = 512;
 const PRAGMAS = ['foreign_keys=ON', 'busy_timeout=0', 'trusted_schema=OFF', 'temp_store=MEMORY'];
 
 /**
- * Who flushes. SQLite with each commit, or durability.ts before anything is told of a commit; pages
- * are moved by SQLite then only where that flushes (checkpoints.ts).
+ * Who flushes: SQLite with each commit, or durability.ts before a commit is acknowledged. SQLite
+ * moves pages by itself only if it flushes (else checkpoints.ts does).
  */
 const FLUSH_PRAGMAS: Readonly<Record<FlushMode, readonly string[]>> = {
   inline: ['synchronous=FULL'],
@@ -41,7 +41,7 @@ export interface Connection {
    * stop there: its foreign-key check would be skipped.
    */
   first(sql: string, params: readonly SqlValue[]): SqlValue[][];
-  /** Moves pages of the log into the file, with its flushes; the event loop waits. */
+  /** Moves pages of the log into the file and flushes; blocks the event loop. */
   checkpoint(kind: 'PASSIVE' | 'TRUNCATE'): void;
   /** Changes when another connection has committed. */
   dataVersion(): number;
@@ -82,7 +82,7 @@ export function openConnection(
     return entry;
   };
 
-  // Read before anything is set: with a wrong key, nothing in the file may change.
+  // Read before any pragma is set: with a wrong key, the file must not change.
   try {
     db.exec('SELECT count(*) FROM sqlite_schema');
     db.exec('PRAGMA journal_mode=WAL');
@@ -133,6 +133,6 @@ export function openConnection(
 
 /** In raw mode a row is an array of values; the binding's types don't say so. */
 function rowOf(row: unknown): SqlValue[] {
-  if (!Array.isArray(row)) throw new Error('the driver gave a row in another form');
+  if (!Array.isArray(row)) throw new Error('the driver returned a row in an unexpected form');
   return row;
 }

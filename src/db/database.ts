@@ -24,11 +24,11 @@ export interface Statement<Row = unknown> {
    * only if the user is still in the state that was checked".
    */
   readonly guard?: string;
-  /** The word of the refusal when a UNIQUE constraint refuses the list; for whoever commits it. */
+  /** The refusal code if a UNIQUE constraint refuses the list; used by the committing code. */
   readonly conflict?: string;
   /** The column (`table.column`) that {@link conflict} speaks of; without it, of any. */
   readonly conflictOn?: string;
-  /** What whoever commits the list has to do afterwards; the database doesn't look at it. */
+  /** Tasks for the committing code after the commit; the database ignores it. */
   readonly afterwards?: 'refresh_revocations' | 'wake_courier' | 'forget_api_keys';
   /**
    * Set when there is at most one row (`LIMIT 1`, or an UPDATE by primary key): the local driver

@@ -1,12 +1,12 @@
 /**
- * Which commits are on the disk. With `background`, SQLite commits without a flush, and the log file
- * is flushed on libuv's thread pool; whatever was made of a commit is held back until the flush that
- * covers it, so that no answer tells of something that a power cut could undo (T17).
+ * Which commits are durable. With `background`, SQLite commits without a flush, and the log file is
+ * flushed on libuv's thread pool; results are held back until the flush that covers them, so that
+ * an answer never depends on data that a power cut could undo (T17).
  */
 import { close, fdatasync, fsync, open } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** `inline`: each commit waits for the disk, and the event loop with it. */
+/** `inline`: each commit blocks the event loop until it is flushed. */
 export type FlushMode = 'background' | 'inline';
 
 export interface FlushDone {
@@ -15,13 +15,13 @@ export interface FlushDone {
 }
 
 export interface Durability {
-  /** Notes a commit of these statements. */
+  /** Records a commit of these statements. */
   committed(texts: readonly string[]): void;
-  /** Whether what this statement has read could still be undone by a power cut. */
+  /** Whether a power cut could still undo data that this statement has read. */
   isPending(text: string): boolean;
-  /** Calls back when everything that is committed now is on the disk; at once if it is. */
+  /** Calls back when everything committed so far is durable; synchronously if it already is. */
   whenFlushed(settle: (error: unknown) => void): void;
-  /** The log file may be another one from now on. */
+  /** SQLite may have replaced the log file. */
   reopen(): void;
   /** Waits for running flushes. */
   close(): Promise<void>;
@@ -39,7 +39,7 @@ interface Waiting {
   readonly settle: (error: unknown) => void;
 }
 
-/** Stands for every table: of a statement whose effect on others can't be read from its text. */
+/** Means every table: for a statement whose affected tables can't be determined from its text. */
 const EVERY_TABLE = '*';
 
 const INLINE: Durability = {
@@ -62,7 +62,7 @@ function backgroundFlush({ path, monotonic, onFlush }: DurabilityOptions): Durab
   let waiting: Waiting[] = [];
   let onIdle: (() => void) | undefined;
   const lastCommitOf = new Map<string, number>();
-  /** Texts come from the program, so that their number is bounded. */
+  /** SQL texts come from the program, so their number is bounded. */
   const tablesByText = new Map<string, readonly string[]>();
   const tablesOf = (text: string): readonly string[] => {
     const known = tablesByText.get(text) ?? tablesIn(text);
@@ -80,7 +80,7 @@ function backgroundFlush({ path, monotonic, onFlush }: DurabilityOptions): Durab
       if (error === null) {
         onFlush?.({ commits: target - flushed, durationMs: monotonic() - started });
       }
-      // After a failed flush too: those who wait are told that it failed.
+      // Also after a failed flush: the waiting calls get its error.
       flushed = target;
       const covered = waiting.filter(({ commit }) => commit <= target);
       waiting = waiting.filter(({ commit }) => commit > target);
@@ -136,8 +136,8 @@ function backgroundFlush({ path, monotonic, onFlush }: DurabilityOptions): Durab
 }
 
 /**
- * Opens the log, and flushes its folder once: SQLite would do that with its own first flush. SQLite
- * holds no lock on the log, so that closing it again releases none.
+ * Opens the log, and flushes its folder once, as SQLite would with its own first flush. SQLite
+ * holds no lock on the log, so closing it releases none.
  */
 function openLog(path: string, done: (error: unknown, descriptor?: number) => void): void {
   open(`${path}-wal`, 'r+', (error, log) => {
@@ -153,13 +153,13 @@ function openLog(path: string, done: (error: unknown, descriptor?: number) => vo
   });
 }
 
-/** Tables of a statement's text, in whatever role. */
+/** The tables in a statement's text, in any role. */
 const TABLES = /\b(?:from|join|into|update)\s+"?([a-z_]\w*)"?/gi;
 
-/** Deleting a user takes rows of other tables along. */
+/** Deleting a user deletes rows of other tables too. */
 const CASCADES = /^\s*delete\s+from\s+"?user"?\b/i;
 
-/** The tables that a statement reads or writes; `*` where others may follow. */
+/** The tables that a statement reads or writes; `*` if others may be affected. */
 function tablesIn(sql: string): readonly string[] {
   const named = [...sql.matchAll(TABLES)].map(([, table = '']) => table.toLowerCase());
   return CASCADES.test(sql) || named.length === 0 ? [EVERY_TABLE] : [...new Set(named)];

@@ -1,6 +1,6 @@
 /**
- * Prepares the database file before SQLite opens it: makes it private, and tries the key on a copy.
- * The message "nothing was changed" must be true.
+ * Prepares the database file before SQLite opens it: makes it private, and tries the key on a copy,
+ * so that the message "nothing was changed" is true.
  */
 import {
   chmodSync,
@@ -36,7 +36,7 @@ export interface PreparedFile {
 
 /** The refusal when a key does not fit a file. */
 function wrongKey(path: string, cause?: unknown): DatabaseRefused {
-  const message = `${basename(path)} can't be read with this key. Is database.encryption_key the one it was made with? Nothing was changed.`;
+  const message = `${basename(path)} can't be read with this key. Is database.encryption_key the one that it was created with? Nothing was changed.`;
   return new DatabaseRefused(message, { cause });
 }
 
@@ -102,13 +102,13 @@ function makeDirectory(directory: string): void {
   if (existsSync(directory)) return;
   if (directory !== resolve('data'))
     throw new DatabaseRefused(
-      `${directory}, the directory of database.url, doesn't exist. Mount its volume, or make it, and start again.`,
+      `${directory}, the directory of database.url, doesn't exist. Mount its volume, or create it, and start again.`,
     );
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (cause) {
     if (reason(cause) === 'EEXIST') return;
-    throw new DatabaseRefused(`${directory} can't be made: ${reason(cause)}.`, { cause });
+    throw new DatabaseRefused(`${directory} can't be created: ${reason(cause)}.`, { cause });
   }
 }
 
@@ -121,7 +121,7 @@ function make(path: string): PreparedFile {
   } catch (cause) {
     if (reason(cause) === 'EEXIST' && look(path)?.isFile() === true)
       return { isNew: true, warnings: [] };
-    throw new DatabaseRefused(`${path} can't be made: ${reason(cause)}.`, { cause });
+    throw new DatabaseRefused(`${path} can't be created: ${reason(cause)}.`, { cause });
   }
   return { isNew: true, warnings: [] };
 }

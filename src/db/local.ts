@@ -1,7 +1,7 @@
 /**
  * A local file through the synchronous `libsql` binding. Reads run at once; writes share commits
- * (commit-queue.ts), and what is on the disk is known (durability.ts): a read that could tell of a
- * commit that is not there yet waits for it.
+ * (commit-queue.ts). durability.ts tracks what is durable: a read of data that is not durable yet
+ * waits for the flush.
  */
 import type { Clock } from '../lib/clock.ts';
 import { createCheckpoints } from './checkpoints.ts';
@@ -73,8 +73,8 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
   let closed = false;
   let isLost = false;
   /**
-   * Stays open and is never used: as long as there is another connection, SQLite keeps the log and
-   * its index when one is dropped, and a full disk can still be read by the next.
+   * Stays open and unused: while there is another connection, SQLite keeps the log and its index
+   * when one is closed, and the next one can still read when the disk is full.
    */
   let anchor: Connection | undefined;
   const connection = (): Connection => {
@@ -144,7 +144,7 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
     },
   });
 
-  /** Rows that were read, once nothing in them could be undone. */
+  /** The rows of a read, once all of them are durable. */
   const told = <T>(sql: string, rows: T): Promise<T> =>
     durability.isPending(sql)
       ? new Promise((resolve, reject) =>
@@ -152,7 +152,7 @@ export async function openLocal(path: string, options: LocalOptions): Promise<Lo
         )
       : Promise.resolve(rows);
 
-  /** Kept for one turn of the event loop: requests that came together share the look. */
+  /** Cached for one turn of the event loop: concurrent requests share one check. */
   let markOfTurn: number | undefined;
   const readMark = (): number => {
     setImmediate(() => (markOfTurn = undefined));

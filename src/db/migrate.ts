@@ -20,6 +20,8 @@ export interface Migration {
 /** Other instances can win at most once per migration; more retries mean a bug. */
 const ROUNDS = 20;
 
+// By hand, because these run before any table exists: drizzle has no CREATE TABLE, no sqlite_schema,
+// and the tables that it knows are those after the migration.
 const hasTable = raw<{ ours: number; others: number }>(
   `SELECT count(*) FILTER (WHERE name = 'migration'), count(*) FILTER (WHERE name <> 'migration')
    FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'libsql%' AND name NOT LIKE '\\_%' ESCAPE '\\'`,

@@ -33,7 +33,7 @@ export interface OpenOptions {
   readonly clock: Clock;
   /** Warnings for the operator, one sentence each. */
   readonly warn?: (message: string) => void;
-  /** Who waits for the disk; of a local file. Default: `inline`. */
+  /** Whether commits wait for the disk on the event loop; for a local file. Default: `inline`. */
   readonly flush?: FlushMode;
   /** Where the checkpoint thread's program is, when it is not beside this one. */
   readonly checkpointLaneUrl?: URL;

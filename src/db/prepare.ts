@@ -14,7 +14,7 @@ export const query = drizzle(() =>
   Promise.reject(new Error('a query was awaited instead of prepared')),
 );
 
-/** The row that a selection of columns yields. */
+/** The row type of a selection of columns. */
 export type RowOfColumns<Columns extends Readonly<Record<string, AnyColumn>>> = {
   readonly [Name in keyof Columns]: GetColumnData<Columns[Name]>;
 };
@@ -48,8 +48,8 @@ type RowOf<Q> =
 export type Prepare<Row> = (values?: Record<string, unknown>) => Statement<Row>;
 
 /**
- * Compiles a drizzle query (select, insert, update, delete; with `sql.placeholder`) for any number
- * of uses: at the first, because all of them at once would take a tenth of the start.
+ * Compiles a drizzle query (select, insert, update, delete; with `sql.placeholder`) for repeated
+ * use, on its first use: compiling all queries at start would take a tenth of the start.
  */
 export function prepare<Q extends Builder | Prepared>(builder: Q): Prepare<RowOf<Q>> {
   let compiled: Prepare<RowOf<Q>> | undefined;
@@ -61,8 +61,9 @@ export function prepare<Q extends Builder | Prepared>(builder: Q): Prepare<RowOf
 
 /**
  * The same for an UPDATE … RETURNING of the row with a given primary key, at less than half the
- * cost: SQLite makes its changes before the first row, and what comes after isn't run. That is the
- * check of foreign keys, so it must set no column of one.
+ * cost: SQLite makes its changes before it returns the first row, and the rest of the statement is
+ * not run. The rest includes the check of foreign keys, so the statement must not set a column with
+ * one.
  *
  * @throws {Error} it is no such UPDATE
  */
@@ -89,7 +90,7 @@ function compile<Q extends Builder | Prepared>(builder: Q, rows: 'any' | 'one'):
   };
 }
 
-/** drizzle quotes the columns after it; hand-written SQL may not. */
+/** drizzle quotes column names after UPDATE; hand-written SQL may not. */
 const RETURNING = /\sreturning\s/i;
 const SINGLE_UPDATE = /^update\b.*\sreturning\s/is;
 
@@ -172,7 +173,7 @@ function numberPlaceholders(sql: string): { text: string; names: string[] } {
  * @throws {Error} the statement only reads, so the condition could never hold; or it has a guard
  */
 export function guarded<Row>(statement: Statement<Row>, word: string): Statement<Row> {
-  if (isRead(statement.sql)) throw new Error(`a guard must stand on a write: ${word}`);
+  if (isRead(statement.sql)) throw new Error(`a guard must be a write: ${word}`);
   if (statement.guard !== undefined) throw new Error(`a second guard on one write: ${word}`);
   return { guard: word, ...statement };
 }

@@ -1,6 +1,6 @@
 /**
- * A database under another key: every table, row and index into a new file. The binding's own
- * `PRAGMA rekey` changes the file in place, where a crash leaves a mixture.
+ * Copies a database, encrypted under another key: every table, row and index into a new file. The
+ * binding's own `PRAGMA rekey` changes the file in place, and a crash would leave a mixture.
  */
 import { openConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
@@ -22,9 +22,9 @@ const BATCH = 1_000;
 const quoted = (name: SqlValue | undefined): string => `"${String(name).replaceAll('"', '""')}"`;
 
 /**
- * Copies everything, and compares what came out.
+ * Copies everything, and compares the copy with the original.
  *
- * @throws {DatabaseRefused} the copy is not what the database is; the database was not changed
+ * @throws {DatabaseRefused} the copy differs from the database; the database was not changed
  */
 export async function reEncrypt(options: ReEncryptOptions): Promise<void> {
   const { from, fromKey, to, toKey, onProgress } = options;
@@ -72,7 +72,7 @@ function countOf(connection: Connection, table: string): number {
   return Number(connection.run(`SELECT count(*) FROM ${table}`, []).rows[0]?.[0]);
 }
 
-/** Row ids are kept, for they are the order in which sessions began. */
+/** Row ids are kept, because they are the order in which sessions began. */
 async function* copyTable(
   source: Connection,
   target: Connection,
@@ -99,7 +99,7 @@ async function* copyTable(
   }
 }
 
-/** What AUTOINCREMENT has used, also of rows that are gone. */
+/** The AUTOINCREMENT counters, which also count deleted rows. */
 function copySequences(source: Connection, target: Connection): void {
   const { rows } = source.run(
     "SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'",

@@ -30,9 +30,9 @@ const FILE_PRAGMAS = [
 ];
 
 /**
- * Follows a guarded statement in the batch and fails it if that statement changed nothing: the JSON
- * path `nothing` does not exist. The value depends on changes(), so that no planner evaluates it
- * early; SQLite counts RETURNING alike.
+ * Follows a guarded statement in the batch and fails if that statement changed nothing: the JSON
+ * path `nothing` does not exist. The value depends on changes(), so that the query planner can't
+ * evaluate it early; SQLite counts RETURNING alike.
  */
 const ASSERTION: InStatement = {
   sql: `SELECT json_extract('{}', iif(changes() = 0, 'nothing', '$'))`,

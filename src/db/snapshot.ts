@@ -1,8 +1,8 @@
 /**
- * A copy of a database file while others write to it, encrypted or not. A read transaction is held
- * meanwhile: no checkpoint goes beyond it and the log is not begun anew over what it needs, so that
- * the file and, copied after it, the log together hold everything that was committed when the
- * transaction began; SQLite's own recovery puts them together.
+ * Copies a database file, encrypted or not, while others write to it. A read transaction is held
+ * meanwhile: no checkpoint goes beyond it and SQLite does not overwrite the log that it needs. So
+ * the file and the log, copied after it, together contain everything that was committed when the
+ * transaction began, and SQLite's own recovery merges them.
  *
  * @see https://www.sqlite.org/walformat.html
  */
@@ -29,7 +29,7 @@ export interface SnapshotOptions {
   /** The database. */
   readonly path: string;
   readonly encryptionKey: string | undefined;
-  /** Where the copy goes; must not exist. Its log lies beside it until {@link settleCopy}. */
+  /** The path of the copy; must not exist. Its log is beside it until {@link settleCopy}. */
   readonly copy: string;
   readonly onProgress: (done: number, total: number) => void;
 }
@@ -50,8 +50,8 @@ export async function snapshot(options: SnapshotOptions): Promise<void> {
       if (!connection.inTransaction) connection.exec('BEGIN');
       connection.run('SELECT count(*) FROM sqlite_schema', []);
     });
-    // Both are opened before anything is read, and closed after the connection is: a file that is
-    // closed takes every lock along that this process has on it (POSIX).
+    // Both files are opened first, and closed after the connection: closing a file releases every
+    // lock that this process has on it (POSIX).
     const wal = `${path}-wal`;
     for (const source of [path, ...(existsSync(wal) ? [wal] : [])])
       sources.push(openSync(source, 'r'));
@@ -71,7 +71,7 @@ export async function snapshot(options: SnapshotOptions): Promise<void> {
 }
 
 /**
- * Copies an open file from its start, up to where it ends when it is read; yields after each part.
+ * Copies an open file from its start to its present end; yields to the event loop after each part.
  */
 async function* copyFile(source: number, path: string): AsyncGenerator<number> {
   const target = openSync(path, 'wx', 0o600);
@@ -92,9 +92,10 @@ async function* copyFile(source: number, path: string): AsyncGenerator<number> {
 }
 
 /**
- * Opens a copy, which merges its log into it, and looks at every page. The copy is one file then.
+ * Opens a copy, which merges its log into it, and checks every page. Afterwards the copy is a
+ * single file.
  *
- * @throws {DatabaseRefused} it is damaged, or not of this key
+ * @throws {DatabaseRefused} it is damaged, or encrypted with another key
  */
 export function settleCopy(copy: string, encryptionKey: string | undefined): void {
   let connection: Connection | undefined;
@@ -113,8 +114,8 @@ export function settleCopy(copy: string, encryptionKey: string | undefined): voi
 }
 
 /**
- * Whether no other connection has the database open, by the lock that every one of them holds; its
- * log is merged into it by the way. A database that this key does not open is not looked at.
+ * Whether no other connection has the database open, by taking the lock that every connection
+ * holds; this also merges its log into it. A database that this key can't open is not checked.
  */
 export function isUnused(path: string, encryptionKey: string | undefined): boolean {
   let connection: Connection | undefined;
@@ -122,7 +123,7 @@ export function isUnused(path: string, encryptionKey: string | undefined): boole
     prepareFile(path, encryptionKey);
     connection = openConnection(path, encryptionKey, 'inline');
     connection.run('PRAGMA wal_checkpoint(TRUNCATE)', []);
-    // Leaving WAL mode takes the exclusive lock; the next one to open it enters WAL mode again.
+    // Leaving WAL mode takes the exclusive lock; the next connection returns to WAL mode.
     connection.run('PRAGMA journal_mode=DELETE', []);
     const { rows } = connection.run('PRAGMA journal_mode', []);
     return rows[0]?.[0] === 'delete';

@@ -26,7 +26,7 @@ export function isBusy(error: unknown): boolean {
   return isCode(error, 'SQLITE_BUSY') || /database is locked/.test(messageOf(error));
 }
 
-/** The file is no database, or not with this key: encrypted pages look like noise. */
+/** The file is not a database, or is encrypted with another key. */
 export function isNotADatabase(error: unknown): boolean {
   return isCode(error, 'SQLITE_NOTADB') || /file is not a database/.test(messageOf(error));
 }
@@ -43,10 +43,10 @@ export function isClientClosed(error: unknown): boolean {
 /** Primary codes of a disk that is read-only, failing, full, or gone. */
 const DISK_CODES: ReadonlySet<number> = new Set([8, 10, 13, 14]);
 const DISK_NAMES = ['SQLITE_READONLY', 'SQLITE_IOERR', 'SQLITE_FULL', 'SQLITE_CANTOPEN'];
-/** Of the system, when the log is flushed outside SQLite. */
+/** Error codes of the system, when the log is flushed outside SQLite. */
 const SYSTEM_NAMES: ReadonlySet<string> = new Set(['EIO', 'ENOSPC', 'EROFS', 'EDQUOT', 'ENOENT']);
 
-/** Whether the disk refused. The binding has no names for some extended codes. */
+/** Whether the disk refused the operation. The binding has no names for some extended codes. */
 function isDiskFault(error: unknown): boolean {
   if (DISK_NAMES.some((name) => isCode(error, name))) return true;
   if (SYSTEM_NAMES.has(textOf(error, 'code'))) return true;
@@ -56,12 +56,12 @@ function isDiskFault(error: unknown): boolean {
 }
 
 /**
- * The error for stores: a refused UNIQUE constraint with its columns, a fault of the disk as such,
+ * The error for stores: a UNIQUE violation with its columns, a disk error as StorageUnavailable,
  * anything else unchanged.
  */
 export function storeError(error: unknown): unknown {
   if (isDiskFault(error)) {
-    return new StorageUnavailable('the disk refused', { cause: error });
+    return new StorageUnavailable('the disk refused the operation', { cause: error });
   }
   const columns = /UNIQUE constraint failed: (.+)$/.exec(messageOf(error))?.[1];
   return columns === undefined ? error : new UniqueViolation(columns.split(', '), { cause: error });

@@ -13,23 +13,23 @@ export interface WriteList {
   readonly reject: (error: unknown) => void;
 }
 
-/** What the statements of a list did. */
+/** The results of a list's statements. */
 export interface ListResult {
   readonly rows: unknown[][];
   readonly changes: number;
 }
 
-/** A savepoint that can't be undone: nothing of this transaction may be committed. */
+/** A savepoint that can't be undone: this transaction must not be committed. */
 export class Broken extends Error {}
 
-/** Whether a list's error ends the whole transaction, as a full disk or an I/O error does. */
+/** Whether an error ends the whole transaction, as a full disk or an I/O error does. */
 export function isLost(db: Connection, error: unknown): boolean {
   return isBusy(error) || !db.inTransaction || error instanceof Broken;
 }
 
 export function runList(db: Connection, { statements, params }: WriteList): ListResult {
-  // A single write undoes itself when it fails, and has nothing to undo when its guard changed no
-  // row.
+  // A single write undoes itself when it fails, and changed nothing when its guard fails, so it
+  // needs no savepoint.
   const savepoint = statements.filter(({ sql }) => !isRead(sql)).length > 1;
   let ran = 0;
   let total = 0;

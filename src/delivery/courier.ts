@@ -33,18 +33,18 @@ export interface CourierDeps {
 }
 
 export interface Courier {
-  /** Makes it look soon. */
+  /** Makes it check the outbox soon. */
   wake(): void;
   /** Sends what is due; resolves when nothing more is due. */
   deliverDue(): Promise<void>;
-  /** Lets running deliveries finish, within a limit; what is cut off is sent again later. */
+  /** Waits for running deliveries, up to a limit; those that are aborted are sent again later. */
   close(): Promise<void>;
 }
 
 const POLL_MS = 1_000;
 /**
- * A commit that wrote an email wakes the courier within this time, at random: what it does then
- * coincides with no request in particular (E06), and emails of one moment share a commit.
+ * A commit with an email wakes the courier after a random time up to this: its work then coincides
+ * with no particular request (E06), and emails of one moment share a commit.
  */
 const WAKE_SPREAD_MS = 100;
 /**
@@ -56,7 +56,7 @@ const FIRST_WAIT_MS = 15_000;
 const MAX_WAIT_MS = 30 * 60_000;
 export const MAX_ATTEMPTS = 12;
 const CLOSE_WAIT_MS = 3_000;
-/** The recipient in the message of a decoy, which goes nowhere. */
+/** The recipient in the message of a decoy, which is never sent. */
 const NOBODY = 'nobody@localhost.invalid';
 
 /**
@@ -78,7 +78,7 @@ export function createCourier(deps: CourierDeps): Courier {
   let closed = false;
   let soon: NodeJS.Timeout | undefined;
 
-  /** Each by itself: one that is slow holds up none of the others. */
+  /** Deliveries are independent: a slow one does not delay the others. */
   const start = (email: ClaimedEmail): void => {
     underWay.add(email);
     void deliver(deps, pace, email).finally(() => {
@@ -86,7 +86,7 @@ export function createCourier(deps: CourierDeps): Courier {
       run();
     });
   };
-  /** Takes what there is room for; whether there may be more to take. */
+  /** Claims as many emails as there is capacity for; returns whether more may be due. */
   const take = async (): Promise<boolean> => {
     const now = clock.now();
     if (underWay.size >= EMAILS_AT_ONCE || !(await hasDueEmails(db, now))) return false;
@@ -100,7 +100,7 @@ export function createCourier(deps: CourierDeps): Courier {
     do {
       again = false;
       if (await take()) again = true;
-      // Requests that came meanwhile go first.
+      // Let requests that arrived meanwhile run first.
       if (again) await new Promise((resolve) => setImmediate(resolve));
     } while (again && !closed);
   };
@@ -196,13 +196,13 @@ function outgoing(deps: CourierDeps, email: ClaimedEmail): OutgoingEmail {
   return { id, template, to: recipient === '' ? NOBODY : recipient, values, ...rendered };
 }
 
-/** A decoy is rendered and composed, takes as long as others did, and is sent to nobody (E06). */
+/** A decoy is rendered and composed, takes as long as recent deliveries, and is not sent (E06). */
 async function pretend(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Promise<Settlement> {
   const began = deps.clock.monotonic();
   try {
     await deps.transports[0]?.rehearse(outgoing(deps, email));
   } catch (error) {
-    // What a real one waits for is nothing to wait for here.
+    // A decoy has nothing to wait for here.
     if (!(error instanceof DeliveryError)) throw error;
   }
   await pace.keep(deps.clock.monotonic() - began);
@@ -212,7 +212,7 @@ async function pretend(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Prom
 async function attempt(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Promise<Settlement> {
   const { transports, clock, random } = deps;
   const content = outgoing(deps, email);
-  // Nothing arrives after its time, however long a server takes.
+  // No email is delivered after its expiry, however slow a server is.
   const left = Math.max(1, Math.min(email.expiresAt - clock.now(), LEASE_MS));
   const signal = AbortSignal.timeout(left);
   const errors: DeliveryError[] = [];
@@ -236,7 +236,7 @@ async function attempt(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Prom
     errors
       .map(({ message }) => message)
       .join('; ')
-      .slice(0, 500) || 'there is no transport';
+      .slice(0, 500) || 'no transport is configured';
   if (errors.length > 0 && errors.every(({ isPermanent }) => isPermanent))
     return { outcome: 'dead', error };
   if (email.attempts >= MAX_ATTEMPTS) return { outcome: 'dead', error };

@@ -17,7 +17,7 @@ export function folderTransport({
 }): Transport {
   const pathOf = ({ id }: OutgoingEmail): string => join(dir, `${id}.eml`);
 
-  /** Writes the email whole and flushed beside its place. */
+  /** Writes and flushes the whole email under a temporary name first. */
   const write = async (email: OutgoingEmail): Promise<string> => {
     const message = await composeReadableEmail(email, from);
     const path = `${pathOf(email)}.part`;

@@ -1,6 +1,7 @@
 /**
- * An email's lines as plain text and as HTML that mail programs agree on: one column, the system's
- * fonts, inline styles (some programs drop style sheets) and a style sheet for dark mode alone.
+ * Renders an email's lines as plain text and as HTML that mail programs display alike: one column,
+ * system fonts, inline styles (some programs remove style sheets) and a style sheet only for dark
+ * mode.
  */
 
 /** Encodes the placeholders of a template. */
@@ -24,7 +25,7 @@ function blockOf(line: string): Block {
   return { kind: 'paragraph', text: line };
 }
 
-/** Plain text: a code and a link have lines of their own, which a double click or a tap takes. */
+/** Plain text: a code or link is on a line of its own, so that a double click or tap selects it. */
 export function plainText(lines: readonly string[], fill: Fill): string {
   const paragraphs = lines.map(blockOf).map((block) => {
     if (block.kind !== 'link' || block.text === block.href) return fill(block.text);
@@ -36,10 +37,10 @@ export function plainText(lines: readonly string[], fill: Fill): string {
 const FONT =
   "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif";
 const MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono',monospace";
-/** A link of any length stays within the column. */
+/** A link of any length wraps within the column. */
 const BREAK = 'overflow-wrap:anywhere;word-break:break-word';
 
-/** Mail programs that know no dark mode show the inline colours. */
+/** Mail programs without dark mode use the inline colours. */
 const DARK = `@media (prefers-color-scheme: dark) {
   .page { background: #16181d !important; }
   .card { background: #20232a !important; border-color: #3a3f4a !important; }
@@ -66,7 +67,7 @@ function htmlBlock(block: Block, fill: Fill): string {
   }
 }
 
-/** A code that is typed stands out; one that can only be copied is small and breaks anywhere. */
+/** A code to type is large; a code that can only be copied is small and wraps anywhere. */
 function htmlCode(text: string, isTyped: boolean): string {
   const size = isTyped
     ? 'font-size:32px;line-height:40px;font-weight:700;letter-spacing:4px;text-align:center'

@@ -9,8 +9,9 @@ export interface Sender {
 }
 
 /**
- * Headers that ask for no automatic answers; the recipient is an address object, for a text would be
- * read as a list (T7). The Message-ID is in the sender's domain, and the same for a repeated email.
+ * Sets headers that suppress automatic replies. The recipient is an address object, because a
+ * string would be parsed as a list (T7). The Message-ID is in the sender's domain, and the same
+ * when an email is sent again.
  */
 function headersOf(email: OutgoingEmail, from: Sender): object {
   return {
@@ -34,7 +35,7 @@ export function composeEmail(email: OutgoingEmail, from: Sender): Promise<Buffer
   return compose(messageOf(email, from));
 }
 
-/** The message with 8-bit parts: a code or link in the file can be read and copied as it is. */
+/** The message with 8-bit parts: a code or link in the file is readable and can be copied. */
 export function composeReadableEmail(email: OutgoingEmail, from: Sender): Promise<Buffer> {
   const part = (type: string, content: string): object => ({
     raw: `Content-Type: ${type}; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n${content}`,

@@ -1,13 +1,13 @@
-/** How long deliveries take, so that an email that goes nowhere takes as long (E06). */
+/** Measures deliveries, so that a decoy can take as long as a real one (E06). */
 import type { Random } from '../lib/id.ts';
 
-/** As many of the last deliveries as are remembered. */
+/** The number of recent deliveries that are remembered. */
 const REMEMBERED = 32;
 
 export interface Pace {
   /** Remembers how long a delivery took, milliseconds. */
   note(milliseconds: number): void;
-  /** Waits until as much time has passed as one of the last deliveries took. */
+  /** Waits as long as one of the recent deliveries took, chosen at random. */
   keep(passedMs: number): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Emails by SMTP, through nodemailer's pool of connections. TLS is required unless configured
- * otherwise, certificates are verified, and every step has a timeout. The pool's queue is never used:
- * an email that waited there would go out later beside its retry, or expired.
+ * Emails by SMTP, through nodemailer's connection pool. TLS is required unless configured
+ * otherwise, certificates are verified, and every step has a timeout. The pool's queue is never
+ * used: an email that waited there could be sent after its retry, or after it expired.
  */
 import tls from 'node:tls';
 import type { Transporter } from 'nodemailer';
@@ -39,7 +39,7 @@ const TIMEOUT_MS = 10_000;
  * timeout.
  */
 const EMAIL_TIMEOUT_FACTOR = 3;
-/** Servers close idle connections; one that is closed before them fails no email. */
+/** Servers close idle connections; closing them first avoids failed emails. */
 const IDLE_MS = 20_000;
 
 export function smtpTransport(options: SmtpOptions): Transport {
@@ -54,7 +54,8 @@ export function smtpTransport(options: SmtpOptions): Transport {
       maxConnections: EMAILS_AT_ONCE,
       maxMessages: 50,
       idleTimeout: IDLE_MS,
-      // A connection that ends in the middle may have delivered: the courier tries again, later.
+      // A connection that ends in the middle may have delivered the email: the courier retries
+      // later.
       maxRequeues: 0,
       host,
       port,
@@ -87,7 +88,8 @@ export function smtpTransport(options: SmtpOptions): Transport {
       const end = signal === undefined ? late : AbortSignal.any([late, signal]);
       try {
         const open = await connect();
-        // Aborting ends the connection, so that what was given up doesn't arrive beside its retry.
+        // Aborting closes the connection, so that an aborted email isn't delivered besides its
+        // retry.
         await open.sendMail({ ...messageOf(email, from), ...{ signal: end } });
       } catch (error) {
         throw explain(server, error);
@@ -106,10 +108,10 @@ export function smtpTransport(options: SmtpOptions): Transport {
   };
 }
 
-/** `ca` replaces what Node trusts by itself, so that has to be said again. */
+/** `ca` replaces the certificates that Node trusts, so those must be added again. */
 function trustedByNode(): readonly string[] {
   const { getCACertificates, rootCertificates }: Partial<typeof tls> = tls;
-  // Since Node 22.15; it knows NODE_EXTRA_CA_CERTS too.
+  // Available since Node 22.15; includes NODE_EXTRA_CA_CERTS.
   return getCACertificates?.() ?? rootCertificates ?? [];
 }
 
@@ -185,7 +187,10 @@ function explain(server: string, error: unknown): DeliveryError {
 /** Codes of OpenSSL and Node about a certificate that can't be verified. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/;
 
-/** What the socket's own error says: nobody there and a wrong certificate have different cures. */
+/**
+ * Uses the socket's own error code: a refused connection and a wrong certificate need different
+ * fixes.
+ */
 function connectionFault(server: string, error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = 'code' in error ? error.code : '';

@@ -1,5 +1,5 @@
 /**
- * The emails' texts: pure templates, plain text and HTML with the same words. Values are escaped in
+ * Renders emails from templates, as plain text and HTML with the same words. Values are escaped in
  * HTML and never interpreted as a template (ASVS 1.3.7); an operator's own templates come from a
  * folder, by locale.
  */
@@ -59,7 +59,7 @@ function knownLocale(locale: string): string {
   }
 }
 
-/** What is derived of values: `code_minutes` gives `code_valid_for`. */
+/** Values derived from others: `code_minutes` gives `code_valid_for`. */
 function withDerived(values: TemplateValues, locale: string): TemplateValues {
   const derived: Record<string, string> = {};
   for (const name of ['code', 'link']) {
@@ -83,7 +83,7 @@ function findOwn(template: TemplateName, locale: string, find: FindTemplate): Fo
   return { own: null, locale: 'en' };
 }
 
-/** A text as it stands in a file: the subject, an empty line, paragraphs. */
+/** A template in its file format: the subject, an empty line, paragraphs. */
 function parseText(text: string): EmailText {
   const [subject = '', ...rest] = text.split('\n');
   const body = rest.join('\n').trim();

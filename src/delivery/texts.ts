@@ -1,6 +1,6 @@
 /**
- * The built-in texts of emails, in English: a code first and by itself, how long it is valid, what
- * happened, and what to do if it was not the reader. Their form is that of an operator's own texts
+ * The built-in texts of emails, in English: the code first, how long it is valid, what happened,
+ * and what to do if the reader did not cause it. They have the format of an operator's own texts
  * (docs/emails.md).
  */
 import type { TemplateName } from '../core/email/templates.ts';

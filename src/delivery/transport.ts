@@ -14,22 +14,24 @@ export interface OutgoingEmail {
 }
 
 /**
- * How many emails are handed over at once: as many as a transport sends at once, so that none waits
- * in a queue of its own, from which it would go out beside its retry.
+ * How many emails are sent at once: as many as the transport can send in parallel, so that none
+ * waits in its internal queue, from which it could be sent besides its retry.
  */
 export const EMAILS_AT_ONCE = 8;
 
 export interface Transport {
   readonly name: string;
   /**
-   * Sends an email; when the signal is aborted, nothing of it goes out any more.
+   * Sends an email; once the signal is aborted, nothing more is sent.
    *
    * @throws {DeliveryError}
    */
   send(email: OutgoingEmail, signal?: AbortSignal): Promise<void>;
-  /** Does the work of sending and sends nothing, for an email that nobody is to get (E06). */
+  /** Does the work of sending without sending, for a decoy (E06). */
   rehearse(email: OutgoingEmail): Promise<void>;
-  /** Connects and signs in without sending anything, where that can be. @throws {DeliveryError} */
+  /**
+   * Connects and signs in without sending, if the transport supports it. @throws {DeliveryError}
+   */
   check?(): Promise<void>;
   close(): void;
 }
@@ -39,7 +41,7 @@ export interface Transport {
  */
 export class DeliveryError extends Error {
   override readonly name = 'DeliveryError';
-  /** Whether trying again can help: an unknown recipient stays unknown. */
+  /** Whether a retry can succeed: an unknown recipient stays unknown. */
   readonly isPermanent: boolean;
   constructor(message: string, kind: 'permanent' | 'transient', options?: ErrorOptions) {
     super(message, options);

@@ -1,6 +1,6 @@
 /**
- * Which emails are taken next: lanes one before the other, each with room of its own, so that what is
- * slow in one never fills the place of another; within a lane the domains of recipients in turn.
+ * Chooses which emails are claimed next: lanes in order, each with its own capacity, so that a slow
+ * lane never uses up that of another; within a lane the recipients' domains take turns.
  */
 import { findNextDomain } from '../core/email/claim.ts';
 import type { Turn, WaitingDomain } from '../core/email/claim.ts';
@@ -8,21 +8,22 @@ import { LANES } from '../core/email/lanes.ts';
 import type { Database } from '../db/database.ts';
 import { EMAILS_AT_ONCE } from './transport.ts';
 
-/** Emails of one lane on their way to one domain: a slow domain holds up itself alone. */
+/** Maximum concurrent emails of a lane to one domain: a slow domain delays only itself. */
 const AT_ONCE_PER_DOMAIN = 2;
 
 /**
- * Room of each lane among the {@link EMAILS_AT_ONCE}: some is left for each of the others, whatever
- * the first ones are given to do.
+ * The share of each lane in {@link EMAILS_AT_ONCE}: some capacity is left for every lane, however
+ * busy the first ones are.
  */
 const AT_ONCE_PER_LANE: readonly number[] = [6, 4, 2, 2];
 
 /**
- * Domains looked at in one go, each by one look at an index: the event loop is needed by others.
+ * Domains checked at once, each with one index look-up: the check must not block the event loop for
+ * long.
  */
 const DOMAINS_AT_ONCE = 64;
 
-/** An email on its way, as far as turns depend on it. */
+/** An email in delivery, as far as turns depend on it. */
 export interface UnderWay {
   readonly lane: number;
   readonly domain: string;
@@ -30,16 +31,16 @@ export interface UnderWay {
 
 export interface Planned {
   readonly turns: readonly Turn[];
-  /** False when there are domains that were not looked at. */
+  /** False when some domains were not checked. */
   readonly isWhole: boolean;
 }
 
 export interface Turns {
-  /** What is to be claimed now, at most what there is room for. */
+  /** The emails to claim now, at most as many as there is capacity for. */
   plan(now: number): Promise<Planned>;
 }
 
-/** The domains of a lane after one of them, and then those before it. */
+/** The domains of a lane, beginning after the given one and wrapping around. */
 async function* domainsAfter(
   db: Database,
   lane: number,
@@ -63,12 +64,12 @@ const count = (emails: Iterable<UnderWay>, lane: number, domain?: string): numbe
   return found;
 };
 
-/** Plans turns; `underWay` is what the courier has in hand, and changes. */
+/** Plans turns; `underWay` contains the courier's current deliveries, and changes. */
 export function createTurns(db: Database, underWay: ReadonlySet<UnderWay>): Turns {
   /** The domain that had the last turn of each lane. */
   const last = new Map<number, string>();
 
-  /** The turns of one lane, beginning after the domain that had the last one. */
+  /** The turns of one lane, beginning after the domain that had the last turn. */
   const turnsOf = async (lane: number, room: number, now: number): Promise<Planned> => {
     const turns: Turn[] = [];
     let looked = 0;

@@ -18,7 +18,7 @@ export interface WebhookOptions {
 
 const TIMEOUT_MS = 10_000;
 
-/** Statuses of 4xx that another try, or an operator, can cure. */
+/** 4xx statuses that a retry, or the operator, can fix. */
 const CURABLE: ReadonlySet<number> = new Set([401, 403, 404, 408, 409, 425, 429]);
 
 export function webhookTransport({

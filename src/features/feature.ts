@@ -1,6 +1,7 @@
 /**
- * What a feature is: a folder that is given the kernel and its own settings, and brings routes, a
- * factor, and rows to sweep. One that is switched off brings nothing of these.
+ * The interface of a feature: a folder that gets the kernel and its own settings, and returns
+ * routes, a factor, and rows to sweep. A feature that is switched off returns no routes and no
+ * factor.
  */
 import type { Config } from '../config/schema.ts';
 import type { Factor, FactorRecords } from '../core/factor/factor.ts';
@@ -10,15 +11,15 @@ import type { ScheduledSweep } from '../core/sweep.ts';
 import type { AnyRoute } from '../http/route.ts';
 
 export interface FeatureParts {
-  /** Asked for once all factors are known: some routes depend on which there are. */
+  /** Called once all factors are known: some routes depend on them. */
   readonly routes?: () => readonly AnyRoute[];
   /** Those under /admin, which may be answered on listeners of their own. */
   readonly adminRoutes?: () => readonly AnyRoute[];
   readonly factor?: Factor;
-  /** What is left of a factor that is switched off. */
+  /** The records of a factor that is switched off. */
   readonly switchedOffFactor?: FactorRecords;
   readonly sweeps?: readonly ScheduledSweep[];
-  /** Its columns of sealed values, switched on or off. */
+  /** Its columns of sealed values, whether it is switched on or off. */
   readonly sealed?: readonly SealedColumn[];
 }
 
@@ -27,18 +28,18 @@ export interface FeatureDefinition<Settings> {
   readonly name: string;
   /** The `typ` of tokens that it signs with the internal key. */
   readonly tokenTypes?: readonly string[];
-  /** When it brings a second factor: whether users could enrol it with these settings. */
+  /** For a feature with a second factor: whether users could enrol it with these settings. */
   readonly secondFactor?: {
     isUsable(settings: Settings): boolean;
-    /** The line of the configuration that makes it usable. */
+    /** The line of the configuration that would make it usable. */
     readonly remedy: string;
   };
-  /** What it needs of the configuration, under the names of the code. */
+  /** Selects its settings from the configuration, with the names that the code uses. */
   settings(config: Config): Settings;
   create(kernel: Kernel, settings: Settings): FeatureParts;
 }
 
-/** The second factor that a feature brings, before it is created. */
+/** The second factor of a feature, before the feature is created. */
 export interface OfferedFactor {
   isUsable(config: Config): boolean;
   readonly remedy: string;

@@ -1,5 +1,5 @@
 /**
- * The one list of features. A new one is a folder, a line here, and a migration (docs/adding.md).
+ * The only list of features. A new one is a folder, a line here, and a migration (docs/adding.md).
  */
 import { admin } from './admin/index.ts';
 import { account } from './account/index.ts';

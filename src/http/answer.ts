@@ -1,16 +1,16 @@
 /**
- * Answers: what is sent of a result or a refusal, before it becomes a Response. Headers are records
- * with lower-case names, put together once where they never change.
+ * Builds the status, headers and body of a result or a refusal before it becomes a Response. Header
+ * records have lower-case names and are built once where they never change.
  */
 import { Refusal, REFUSALS } from '../refusal.ts';
 import { PROBLEMS, problemType } from './problems.ts';
 
 export type HeaderRecord = Readonly<Record<string, string>>;
 
-/** What is sent. `body` undefined is an empty answer. */
+/** An answer. If `body` is undefined, the answer has no body. */
 export interface Answer {
   readonly status: number;
-  /** All headers but those of every answer of its kind. */
+  /** All headers except those that every answer of its kind has. */
   readonly headers: HeaderRecord;
   readonly body?: string | Buffer | undefined;
 }
@@ -22,7 +22,7 @@ export const PROBLEM_HEADERS: HeaderRecord = {
 };
 
 /**
- * The problem document of a refusal (RFC 9457), with the headers that its kind asks for besides
+ * The problem document of a refusal (RFC 9457), with the headers that its kind needs besides
  * {@link PROBLEM_HEADERS}.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-3 for WWW-Authenticate
@@ -51,9 +51,7 @@ export function problemAnswer(
   return { status, headers, body };
 }
 
-/**
- * A Refusal thrown because no token came at all; the challenge then names no error (RFC 6750 §3.1).
- */
+/** Refuses a request without a token; its challenge then carries no error code (RFC 6750 §3.1). */
 export class MissingToken extends Refusal {
   constructor() {
     super('invalid_token', { detail: 'Send an access token: Authorization: Bearer <token>.' });

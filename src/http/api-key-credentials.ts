@@ -1,6 +1,6 @@
 /**
- * How an API key comes: HTTP Basic with the id as the user name and the secret as the password, each
- * form-urlencoded (RFC 6749 §2.3.1), or `Postern-Key: id:secret`. Exactly one of the two, once.
+ * Reads an API key from HTTP Basic (id as user name, secret as password, each form-urlencoded, RFC
+ * 6749 §2.3.1) or from `Postern-Key: id:secret`. Exactly one of the two must be present, once.
  */
 import { isUtf8 } from 'node:buffer';
 import type { ApiKey } from '../core/api-key/api-key.ts';
@@ -11,7 +11,7 @@ import { formDecode } from './form.ts';
 
 const BASIC = /^basic ([A-Za-z0-9+/]+={0,2})$/i;
 
-/** Far longer than any key of ours. */
+/** Far longer than any API key of this service. */
 const MAX_LENGTH = 1_024;
 
 interface Headers {
@@ -19,14 +19,14 @@ interface Headers {
   headerLines(name: string): number;
 }
 
-/** Whose API key this is. @throws {Refusal} of API_KEY_PROBLEMS */
+/** The API key of the request. @throws {Refusal} of API_KEY_PROBLEMS */
 export type AuthenticateApiKey = (
   requester: Requester,
   presented: PresentedApiKey | null,
   wanted: WantedScope,
 ) => Promise<ApiKey>;
 
-/** What was presented; null when nothing came, or what came is no key or several. */
+/** The presented credentials; null if there are none, several, or they can't be parsed. */
 export function presentedApiKey(call: Headers): PresentedApiKey | null {
   const authorization = call.header('authorization');
   const own = call.header('postern-key');
@@ -36,7 +36,7 @@ export function presentedApiKey(call: Headers): PresentedApiKey | null {
   return basic(authorization);
 }
 
-/** What came as `Postern-Key`, beside which `Authorization` may have a user's token. */
+/** The credentials in `Postern-Key`; `Authorization` may then carry a user's token. */
 export function ownApiKey(call: Headers): PresentedApiKey | null {
   return call.headerLines('postern-key') === 1 ? split(call.header('postern-key') ?? '') : null;
 }
@@ -46,7 +46,7 @@ function basic(authorization: string): PresentedApiKey | null {
   const [, encoded] = BASIC.exec(authorization) ?? [];
   if (encoded === undefined) return null;
   const bytes = Buffer.from(encoded, 'base64');
-  // Only the one spelling of these bytes, with or without its padding.
+  // Accept only the canonical base64 of these bytes, with or without padding.
   const canonical = bytes.toString('base64');
   if (encoded !== canonical && encoded !== canonical.replace(/=+$/, '')) return null;
   if (!isUtf8(bytes)) return null;

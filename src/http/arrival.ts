@@ -1,6 +1,6 @@
 /**
- * One request as it came in: Node's, over a listener of ours, or a web Request, when another Hono
- * application mounts this one. What is read of either is behind one interface.
+ * One interface over the two kinds of incoming request: Node's, from one of our listeners, and a
+ * web Request, when another Hono application mounts this one.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'hono';
@@ -14,19 +14,17 @@ export interface Arrival {
   readonly address: string | null;
   /** What stands in the target behind its question mark; empty without one. */
   readonly query: string;
-  /** Aborted when the caller has gone. */
+  /** Aborted when the client has disconnected. */
   readonly signal: AbortSignal;
-  /** Whether the caller has gone, so that there is nobody to answer. */
+  /** Whether the client has disconnected, so that no answer can be sent. */
   readonly isAbandoned: boolean;
-  /** Whether content came that nobody read, so that the connection can't be kept. */
+  /** Whether unread content remains, so that the connection can't be reused. */
   readonly isUnread: boolean;
-  /** True when there may be content. A length of nought is none. */
+  /** True when the request may have content. `Content-Length: 0` counts as none. */
   readonly hasContent: boolean;
-  /**
-   * A header by its lower-case name; several lines of it are joined with ", " where HTTP allows.
-   */
+  /** A header by its lower-case name; repeated lines are joined with ", " where HTTP allows it. */
   header(name: string): string | undefined;
-  /** How many lines of a header came; joined lines of a web Request count as one. */
+  /** How often a header occurs; joined lines of a web Request count as one. */
   headerLines(name: string): number;
   /**
    * The content, read once.
@@ -36,7 +34,7 @@ export interface Arrival {
   readContent(): Promise<Buffer>;
 }
 
-/** How a listener tells where its requests come from. */
+/** Returns the client's address of a request to a listener. */
 export type NodeAddress = (incoming: IncomingMessage) => string | null;
 
 /** A request of Node's HTTP server; also the environment that Hono hands to its handlers. */
@@ -44,7 +42,7 @@ export class NodeArrival implements Arrival {
   readonly #incoming: IncomingMessage;
   readonly #outgoing: ServerResponse;
   readonly #addressOf: NodeAddress;
-  /** The target's path, decoded once; null when the head of the request is refused. */
+  /** The target's path, decoded once; null when the target or a header was refused. */
   readonly path: string | null;
   readonly method: string;
   readonly #target: string;
@@ -88,7 +86,7 @@ export class NodeArrival implements Arrival {
     return this.#outgoing.destroyed && !this.#outgoing.headersSent;
   }
 
-  /** What announces no content is as good as complete, though Node may say so only later. */
+  /** A request that announces no content is complete, though Node may report it only later. */
   get isUnread(): boolean {
     return !this.#incoming.complete && this.hasContent;
   }
@@ -133,12 +131,12 @@ export class NodeArrival implements Arrival {
   }
 }
 
-/** Tells the client's address of a request that came through another application. */
+/** Returns the client's address of a request that came through another application. */
 export type ClientAddress = (request: Request, environment: unknown) => string | null;
 
 /**
- * A web Request. Who serves it has seen to its framing; what a Request still shows is checked here.
- * Lines of one name come joined, so that two of a kind fail the check of their form.
+ * A web Request. The server that received it has checked its framing; the checks here cover what a
+ * Request still shows. Repeated headers are joined, so a duplicate fails the syntax check.
  */
 export class WebArrival implements Arrival {
   readonly #context: Context;
@@ -169,7 +167,7 @@ export class WebArrival implements Arrival {
     return this.signal.aborted;
   }
 
-  /** A Request made in the process has a body and no length. */
+  /** A Request made inside the process has a body and no Content-Length. */
   get hasContent(): boolean {
     if (this.method === 'GET' || this.method === 'HEAD') return false;
     const length = this.header('content-length');
@@ -192,7 +190,7 @@ export class WebArrival implements Arrival {
 
   async #read(): Promise<Buffer> {
     const { req } = this.#context;
-    // A middleware before us may have read it; Hono keeps what it read.
+    // A middleware before this one may have read the body; Hono caches it.
     if (req.raw.bodyUsed) return limited(Buffer.from(await req.arrayBuffer()));
     const chunks: Uint8Array[] = [];
     let size = 0;

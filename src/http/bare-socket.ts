@@ -1,6 +1,6 @@
 /**
- * Sockets without a request: what Node's parser refused, or what asked for a tunnel. They get one
- * answer, written by hand, and their connection ends (H08).
+ * Answers on a bare socket, for input that never became a request: what Node's parser refused, and
+ * CONNECT or Upgrade. The socket gets one hand-written answer and is closed (H08).
  */
 import { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -8,9 +8,7 @@ import { canonicalAddress } from './requester.ts';
 import type { ListeningServer } from './metrics-server.ts';
 import type { UnparsedFault } from './unparsed.ts';
 
-/**
- * Answers what never became a request, in the form of any other refusal.
- */
+/** Answers input that never became a request, in the format of every other refusal. */
 export function refuseUnparsed(
   server: ListeningServer,
   error: NodeJS.ErrnoException & { rawPacket?: Buffer },
@@ -20,22 +18,22 @@ export function refuseUnparsed(
     socket.destroy();
     return;
   }
-  // The request was answered from its headers, and what follows them is what could not be read: one
-  // answer is enough.
+  // The request was already answered from its headers and the bytes after them failed to parse:
+  // don't send a second answer.
   if (isAnswered(socket)) endWith(socket, '');
   else endWith(socket, server.unparsed(unparsedFault(error), peerOf(socket)));
 }
 
-/** The peer's address: no header was read that could name a client behind it. */
+/** The peer's address: no header was parsed that could name a client behind a proxy. */
 export function peerOf(socket: Duplex): string | null {
   const address: unknown = Reflect.get(socket, 'remoteAddress');
   return typeof address === 'string' ? canonicalAddress(address) : null;
 }
 
-/** How long a last answer may lie unread on a socket that no HTTP time-out covers any more. */
+/** How long a final answer may stay unread on a socket that no HTTP time-out covers any more. */
 const LAST_ANSWER_MS = 2_000;
 
-/** Sends a last answer and ends the connection, whether or not the peer reads it. */
+/** Sends a final answer and closes the connection, whether or not the peer reads it. */
 export function endWith(socket: Duplex, bytes: string): void {
   const cut = setTimeout(() => socket.destroy(), LAST_ANSWER_MS);
   cut.unref();
@@ -44,8 +42,8 @@ export function endWith(socket: Duplex, bytes: string): void {
 }
 
 /**
- * Whether the head of an answer that is not at its end yet has gone out; Node's own handler asks
- * the same way.
+ * Whether an unfinished answer has already sent its headers; Node's own handler makes the same
+ * check.
  */
 function isAnswered(socket: Duplex): boolean {
   const message: unknown = Reflect.get(socket, '_httpMessage');
@@ -53,7 +51,7 @@ function isAnswered(socket: Duplex): boolean {
 }
 
 /**
- * A request line that is one but for its method: a method that nobody knows is a 405, not noise
+ * A request line that is valid except for an unknown method: answered with 405 rather than 400
  * (ASVS 4.1.4).
  */
 const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [!-~]+ HTTP\/1\.[01]\r\n/;

@@ -1,7 +1,7 @@
 /**
- * What one connection and one network may hold. Node dispatches every pipelined request at once,
- * however many answers lie unsent on the socket, and no time-out of its covers an answer that nobody
- * reads (T16, H09).
+ * Limits per connection and per network. Node dispatches every pipelined request at once, however
+ * many answers are unsent on the socket, and none of its time-outs covers an answer that the client
+ * does not read (T16, H09).
  */
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -9,26 +9,28 @@ import { networkOf } from '../core/session/requester.ts';
 import { canonicalAddress } from './requester.ts';
 
 export interface ConnectionLimits {
-  /** How long the unsent bytes of an answer may stay as many as they are. */
+  /** How long an answer may make no progress in being sent. */
   readonly answerTimeoutMs: number;
   /** Open connections from one IPv4 address or IPv6 /64; 0 for any number. */
   readonly maxPerNetwork: number;
-  /** Peers that speak for many, and count as no network. */
+  /**
+   * Peers that forward requests of many clients (proxies): the limit per network does not apply.
+   */
   readonly isTrustedProxy: (address: string) => boolean;
 }
 
-/** Requests that wait on a socket for the answer before them; one that sends more is cut off. */
+/** Maximum number of pipelined requests that wait on a socket; one more closes the connection. */
 const MAX_WAITING = 16;
 
-/** An answer may make progress for this many answer time-outs before it has to be out. */
+/** An answer that makes progress must still be complete after this many answer time-outs. */
 const MAX_TIMEOUTS = 6;
 
-/** Looks in one answer time-out. */
+/** Checks per answer time-out. */
 const LOOKS = 4;
 
 /**
- * Hands a request over when the answer before it on its connection is out: Node gives a response its
- * socket then. Most connections never have one waiting.
+ * Passes a request on once the previous answer on its connection is sent: that is when Node assigns
+ * the socket to the next response. Most connections never have a request waiting.
  */
 export function inTurn(listener: RequestListener): RequestListener {
   const waiting = new WeakMap<Socket, number>();
@@ -53,14 +55,14 @@ export function inTurn(listener: RequestListener): RequestListener {
 }
 
 interface Progress {
-  /** Bytes that the peer's side has taken. */
+  /** Bytes that the peer has received. */
   taken: number;
-  /** Looks since the last progress, and since the last time that nothing was unsent. */
+  /** Checks since the last progress, and since the socket last had nothing unsent. */
   still: number;
   busy: number;
 }
 
-/** Bytes that were written and not taken yet; libuv's queue shrinks before a write is done. */
+/** Bytes written but not yet sent; libuv's queue shrinks before a write completes. */
 function unsentBytes(socket: Socket): number {
   const handle: unknown = Reflect.get(socket, '_handle');
   const queued: unknown =
@@ -69,7 +71,7 @@ function unsentBytes(socket: Socket): number {
   return typeof queued === 'number' && queued > 0 ? queued : inNode;
 }
 
-/** Whether a connection has held its answer for too long; one look. */
+/** Whether a connection has kept its answer unread for too long; counts one check. */
 function isStalled(socket: Socket, progress: Progress): boolean {
   const unsent = unsentBytes(socket);
   if (unsent === 0) {
@@ -84,7 +86,7 @@ function isStalled(socket: Socket, progress: Progress): boolean {
   return progress.still >= LOOKS || progress.busy >= LOOKS * MAX_TIMEOUTS;
 }
 
-/** Watches the connections of a server. What it gives has those that are open as its keys. */
+/** Watches the connections of a server. The keys of the returned map are the open connections. */
 export function watchConnections(
   http: Server,
   limits: ConnectionLimits,
@@ -92,7 +94,7 @@ export function watchConnections(
   const open = new Map<Socket, Progress>();
   const perNetwork = new Map<string, number>();
 
-  /** Null for peers that no limit is for. */
+  /** Null for peers without a limit. */
   const networkOfPeer = ({ remoteAddress }: Socket): string | null => {
     if (limits.maxPerNetwork === 0 || remoteAddress === undefined) return null;
     const ip = canonicalAddress(remoteAddress);

@@ -1,7 +1,7 @@
 /**
  * The refresh token in a cookie: `__Host-` (Secure, Path=/, no Domain), HttpOnly, SameSite=Strict
- * (ASVS 3.3.1–3.3.4), beside the device token in one of its own. A request that brings the cookie
- * must come from a listed Origin: SameSite knows sites, and a sibling host of the site may be an
+ * (ASVS 3.3.1–3.3.4); the device token has a cookie of its own. A request with the cookie must come
+ * from a listed Origin: SameSite compares sites, and another host of the same site may be an
  * attacker's (CSRF).
  */
 import { Refusal } from '../refusal.ts';
@@ -19,7 +19,9 @@ export function clearCookie(name: string): string {
   return `${name}=; Max-Age=0; ${ATTRIBUTES}`;
 }
 
-/** The value of a cookie, or null. A name that stands twice is nobody's: null. */
+/**
+ * The value of a cookie; null if it is absent or occurs twice, since either value could be forged.
+ */
 export function readCookie(header: string | null, name: string): string | null {
   if (header === null) return null;
   let found: string | null = null;
@@ -37,14 +39,14 @@ export function demandOrigin(origin: string | null, allowed: readonly string[]):
   if (origin === null || !allowed.includes(origin)) throw new Refusal('origin_not_allowed');
 }
 
-/** What a page is told that its browser would keep the cookie from. */
+/** The detail for a page whose browser would not store the cookie. */
 export const OTHER_SITE =
-  'The page and this service are different sites, so the browser does not keep the refresh cookie (SameSite=Strict). Use one host name for both (localhost and 127.0.0.1 are two) or subdomains of one domain, or leave "cookie" out.';
+  'The page and this service are different sites, so the browser does not store the refresh cookie (SameSite=Strict). Use one host name for both (localhost and 127.0.0.1 are two) or subdomains of one domain, or leave "cookie" out.';
 
 /**
- * The browser says whether page and service are of one site: a proxy may have rewritten Host.
+ * Relies on Sec-Fetch-Site, which the browser sets, because a proxy may have rewritten Host.
  *
- * @throws {Refusal} origin_not_allowed when the cookie would be dropped in silence
+ * @throws {Refusal} origin_not_allowed when the browser would drop the cookie silently
  */
 export function demandSameSite(secFetchSite: string | null): void {
   if (secFetchSite === 'cross-site')
@@ -52,8 +54,8 @@ export function demandSameSite(secFetchSite: string | null): void {
 }
 
 /**
- * Whether Origin and Host are surely of different sites. Without the list of public suffixes the
- * last two labels are compared, so that `a.co.uk` and `b.co.uk` pass for one.
+ * Whether Origin and Host are certainly of different sites. Without the public suffix list, the
+ * last two labels are compared, so `a.co.uk` and `b.co.uk` count as one site.
  */
 export function isOtherSite(origin: string | null, host: string | null): boolean {
   if (origin === null || host === null || !URL.canParse(origin)) return false;

@@ -1,14 +1,14 @@
 /**
- * Tells an operator of a page whose browser keeps our answers from it: the page learns nothing but
- * "blocked", and an answer can't say it, for nobody may read it.
+ * Logs for the operator that a page's browser blocked our answer (CORS): the page only learns
+ * "blocked", and the answer can't explain it, because the page can't read it.
  */
 import type { Log } from '../lib/log.ts';
 import { spelledOrigin } from '../lib/origin.ts';
 
-/** Whoever sends origins without end decides nothing, and fills no log (H17). */
+/** Bounded, so that a client that sends ever new origins can't fill the log (H17). */
 const MAX_ORIGINS = 32;
 
-/** Gives what is told of each request that has an Origin. */
+/** Returns the function to call for each request that has an Origin. */
 export function corsNotice(
   allowed: readonly string[],
   log: Log,
@@ -17,14 +17,14 @@ export function corsNotice(
   const most = known.size + MAX_ORIGINS;
   return (origin, host) => {
     if (known.has(origin) || known.size >= most) return;
-    // A page of our own address names its origin with each POST.
+    // A page on our own origin sends its Origin with each POST.
     if (host !== undefined && origin.endsWith(`://${host}`)) return;
     if (spelledOrigin(origin) === null) return;
     known.add(origin);
     log.write(
       'warn',
       'cors.refused',
-      `a page of ${origin} called and its browser kept the answer from it; if it is yours, add the line: cors_origins = ["${origin}"] under [server], or for cookie mode enabled = true and allowed_origins = ["${origin}"] under [cookies]`,
+      `a page of ${origin} called and its browser blocked the answer; if the page is yours, add the line: cors_origins = ["${origin}"] under [server], or for cookie mode enabled = true and allowed_origins = ["${origin}"] under [cookies]`,
       { origin },
     );
   };

@@ -1,7 +1,7 @@
 /**
  * CORS from an exact list (ASVS 3.4.2): an origin is compared as a whole, `*` is never sent, and
- * `Vary: Origin` is on every answer of a service that has a list at all, so that no shared cache
- * mixes callers.
+ * `Vary: Origin` is on every answer if any origin is listed, so that a shared cache never serves
+ * one origin's answer to another.
  */
 import type { HeaderRecord } from './answer.ts';
 
@@ -15,8 +15,8 @@ export interface Cors {
 /**
  * Undefined when no origin is listed.
  *
- * @param origins exact origins, as the Origin header spells them
- * @param credentialed those of them that may send the refresh cookie
+ * @param origins exact origins, spelled as in the Origin header
+ * @param credentialed the origins that may send the refresh cookie
  */
 export function createCors(
   origins: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * A fresh device token for whoever changed their own account: the change voids the one that the
- * device had, and without one an attack on the account could keep its owner out (L02).
+ * Issues a new device token after a user changed their account: the change voids the old one, and
+ * without a device token an attack on the account could lock its owner out (L02).
  */
 import type { Kernel } from '../core/kernel.ts';
 import type { Principal } from '../core/session/session.ts';
@@ -10,13 +10,13 @@ import type { Call } from './route.ts';
 
 const DEVICE_HEADER = 'device-token';
 
-/** A year: a device token's own life ends with the user's next password. */
+/** One year; the token itself is void earlier, at the user's next password change. */
 export const DEVICE_COOKIE_SECONDS = 31_536_000;
 
-/** What the OpenAPI document says of it. */
+/** Its description in the OpenAPI document. */
 export const DEVICE_HEADERS = {
   'Device-Token':
-    'A fresh device_token: the change voided the one that this device had. Also a cookie, when the request carried that cookie.',
+    'A new device_token: the change voided the previous one of this device. Also set as a cookie, when the request carried that cookie.',
 };
 
 /** Adds the token to the answer; called after the change was committed. */

@@ -1,4 +1,4 @@
-/** Documents as bytes: serialised once, with the entity tag that answers If-None-Match. */
+/** Serialises a document once, with the entity tag that is compared with If-None-Match. */
 import { createHash } from 'node:crypto';
 import type { DocumentBytes } from './route.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Requests and answers that a test made against the built server (test/e2e/api-examples.test.ts),
- * for the OpenAPI document. Tokens, ids and times stand for those that came.
+ * Requests and answers for the OpenAPI document, recorded from the built server by
+ * test/e2e/api-examples.test.ts. Tokens, ids and times are replaced by placeholders.
  */
 import recorded from './examples.json' with { type: 'json' };
 import type { Json } from './openapi-components.ts';
@@ -23,7 +23,7 @@ interface Recorded {
   readonly answer?: unknown;
 }
 
-/** What was recorded of a route. */
+/** The recorded examples of a route. */
 export function examplesOf(method: string, path: string): RouteExamples {
   const route = `${method.toUpperCase()} ${path}`;
   const all: readonly Recorded[] = recorded;

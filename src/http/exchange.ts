@@ -1,6 +1,6 @@
 /**
- * One request and its answer: id, caller's address, extra headers, the answer built once, the log
- * line at its end.
+ * One request and its answer: request id, client address, extra headers, the answer built once, and
+ * the log line at the end.
  */
 import type { Refusal } from '../refusal.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -29,7 +29,7 @@ export interface ExchangeShared {
   readonly oauthHeaders: HeaderRecord;
   readonly cors: Cors | undefined;
   readonly shapes: HeaderShapes;
-  /** Told of the Origin of each request that has one. */
+  /** Called with the Origin of each request that has one. */
   readonly noteOrigin: (origin: string, host: string | undefined) => void;
   readonly clock: Clock;
   readonly log: Log;
@@ -39,7 +39,7 @@ export interface ExchangeShared {
     | undefined;
 }
 
-/** Probes would fill the log with lines that say nothing. */
+/** Health probes are not logged: their lines would hide the others. */
 const QUIET_ROUTES: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
 
 const KNOWN_METHODS: ReadonlySet<string> = new Set([
@@ -53,7 +53,7 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
   'TRACE',
 ]);
 
-/** What caller and log get of a request that nobody waits for any more; nginx uses it so. */
+/** The status for a request whose client has disconnected; nginx uses the same number. */
 const CLIENT_GONE = 499;
 
 export class Exchange implements Call<unknown> {
@@ -65,7 +65,7 @@ export class Exchange implements Call<unknown> {
   query: unknown;
   principal: Principal | undefined;
   apiKey: ApiKey | undefined;
-  /** Headers of the answer, whether it succeeds or refuses. */
+  /** Extra headers of the answer, whether it is a success or a refusal. */
   always: HeaderRecord | undefined;
   readonly #shared: ExchangeShared;
   readonly #route: string;
@@ -87,7 +87,7 @@ export class Exchange implements Call<unknown> {
     return this.#requester;
   }
 
-  /** The request counts as one from this address from here on. */
+  /** From here on, limits and the log use this address for the request. */
   speakFor(address: string): void {
     this.#requester = { ...this.requester, ip: address };
   }
@@ -106,7 +106,7 @@ export class Exchange implements Call<unknown> {
 
   /**
    * @param name in lower case
-   * @throws {TypeError} it is no header: now, and not where nobody could answer it any more
+   * @throws {TypeError} not a valid header: thrown here, where it can still be answered
    */
   setHeader(name: string, value: string): void {
     demandHeader(name, value);
@@ -122,8 +122,8 @@ export class Exchange implements Call<unknown> {
   }
 
   /**
-   * What the handler is given: this, with what was read for it; who calls is set before. No object
-   * of its own, for the hot path pays for each.
+   * The argument of the handler: this object, with the parsed input and caller already set. It is
+   * no separate object, because allocating one per request costs time on the hot path.
    */
   call(body: unknown, params: Params): this {
     this.body = body;
@@ -132,7 +132,7 @@ export class Exchange implements Call<unknown> {
   }
 
   /**
-   * The answer to a request that succeeded, with what its handler set besides.
+   * Answers a request that succeeded, with the headers that its handler added.
    *
    * @param answer with headers that `complete` made
    */
@@ -143,7 +143,7 @@ export class Exchange implements Call<unknown> {
   refuse(problem: Refusal, headers?: HeaderRecord): Response {
     this.#cookies = undefined;
     const { status, headers: own, body } = problemAnswer(problem, this.requestId);
-    // A challenge that names an error speaks of the token that came (RFC 6750 §3.1).
+    // A challenge with an error code refers to the token that was presented (RFC 6750 §3.1).
     if (own['www-authenticate']?.includes('invalid_token') === true) {
       if (this.arrival.header('authorization') === undefined) own['www-authenticate'] = 'Bearer';
     }
@@ -154,7 +154,7 @@ export class Exchange implements Call<unknown> {
     );
   }
 
-  /** The same in the form of OAuth's endpoints. */
+  /** The same in the format of OAuth endpoints (RFC 6749 §5.2). */
   refuseOauth(problem: Refusal): Response {
     const { status, headers, body } = oauthAnswer(problem, this.requestId);
     return this.#respond(
@@ -171,12 +171,12 @@ export class Exchange implements Call<unknown> {
     return this.#respond({ status: 204, headers }, more && moreOf(more), undefined);
   }
 
-  /** Whether the caller has gone, so that there is nobody to answer. */
+  /** Whether the client has disconnected, so that no answer can be sent. */
   get isAbandoned(): boolean {
     return this.arrival.isAbandoned;
   }
 
-  /** Ends what nobody waits for any more. */
+  /** Ends a request whose client has disconnected. */
   abandon(): Response {
     this.#finish(CLIENT_GONE, undefined);
     return new Response(null, { status: CLIENT_GONE });
@@ -192,7 +192,7 @@ export class Exchange implements Call<unknown> {
     const origin = arrival.header('origin');
     if (origin !== undefined) noteOrigin(origin, arrival.header('host'));
     const extra = this.#extra(headers, origin, more, body);
-    // A copy of one shape: what has the id's name already costs no more than its clone.
+    // Copying a record that already has the id's name costs no more than cloning it.
     const all: Record<string, string> =
       extra === undefined ? { ...headers } : shapes.extend(headers, extra);
     all['x-request-id'] = requestId;
@@ -205,7 +205,7 @@ export class Exchange implements Call<unknown> {
     return response;
   }
 
-  /** What the answer's own headers are extended by; undefined for most. */
+  /** The headers that the handler or a limit added; undefined for most requests. */
   #extra(
     headers: HeaderRecord,
     origin: string | undefined,
@@ -214,11 +214,11 @@ export class Exchange implements Call<unknown> {
   ): MoreHeaders | undefined {
     const { cors } = this.#shared;
     const { arrival } = this;
-    // A body that nobody read would be taken for the next request: end the connection instead of
-    // draining without bound.
-    // After an offer of another protocol Node no longer sees where the next request begins.
+    // Unread body bytes would be parsed as the next request, and after an Upgrade offer Node can't
+    // find where the next request begins: close the connection instead of draining it without
+    // bound.
     const closes = arrival.isUnread || arrival.header('upgrade') !== undefined;
-    // Hono drops the body of an answer to HEAD, and its length with it.
+    // Hono drops the body of an answer to HEAD, and its Content-Length too.
     const isHead = arrival.method === 'HEAD' && body !== undefined;
     if (cors === undefined && this.always === undefined && !closes && !isHead) return more;
     const { vary } = headers;
@@ -236,7 +236,7 @@ export class Exchange implements Call<unknown> {
     return moreOf(all);
   }
 
-  /** One line a request, at its end. */
+  /** Writes one log line at the end of each request. */
   #finish(status: number, problem: Refusal | undefined): void {
     const { log, clock, onRequest } = this.#shared;
     const method = KNOWN_METHODS.has(this.arrival.method) ? this.arrival.method : '_OTHER';
@@ -280,13 +280,13 @@ function recordOf({ names, values }: MoreHeaders): HeaderRecord {
 const HEADER_NAME = /^[a-z][a-z0-9-]*$/;
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** Node's own checks of the same take five times as long. @throws {TypeError} */
+/** Node's own check of the same takes five times as long. @throws {TypeError} */
 function demandHeader(name: string, value: string): void {
   if (!HEADER_NAME.test(name) || !HEADER_VALUE.test(value))
     throw new TypeError(`not a header: ${name}`);
 }
 
-/** Several Set-Cookie lines need the list form. */
+/** Several Set-Cookie lines need the array form of headers. */
 function withCookies(
   headers: HeaderRecord,
   cookies: readonly string[],

@@ -1,14 +1,14 @@
-/** How a factor is presented in a body: one member of it, named after the factor. */
+/** How a factor is presented in a request body: one member, named after the factor. */
 import type * as z from 'zod';
 import type { Factor, FactorAnswer } from '../core/factor/factor.ts';
 import { invalidRequest } from '../refusal.ts';
 
-/** The members of a body, one for each factor; all optional, for exactly one is presented. */
+/** The members of a body, one for each factor; all optional, because exactly one is presented. */
 export function answerMembers(factors: readonly Factor[]): Record<string, z.ZodType> {
   return Object.fromEntries(factors.map(({ name, answer }) => [name, answer.optional()]));
 }
 
-/** The one answer of a body. @throws {Refusal} invalid_request: none, or several */
+/** The one factor that a body presents. @throws {Refusal} invalid_request: none, or several */
 export function answerOf(
   body: Readonly<Record<string, unknown>>,
   factors: readonly Factor[],

@@ -1,6 +1,6 @@
 /**
- * What stands inside a problem document beside its `code`: the codes of `errors[]`, and the members
- * that single problems have. docs/errors.md is made of it; a test compares it with the code.
+ * The parts of a problem document besides its `code`: the codes of `errors[]`, and members that
+ * only some problems have. docs/errors.md is generated from this; a test compares it with the code.
  */
 import type { RefusalCode } from '../refusal.ts';
 
@@ -17,33 +17,33 @@ export const FAULT_CODES: Readonly<Record<string, FaultMeaning>> = {
     remedy: 'Leave it out, or correct its spelling.',
   },
   wrong_type: {
-    cause: 'A member is of another type, such as a number for a text.',
+    cause: 'A member has the wrong type, such as a number instead of a string.',
     remedy: 'Send the type that the detail names.',
   },
   too_short: { cause: 'The text has too few characters.', remedy: 'The detail says how many.' },
   too_long: { cause: 'The text has too many characters.', remedy: 'The detail says how many.' },
   too_many: {
-    cause: 'Of members that exclude each other, several came.',
+    cause: 'Several members that exclude each other were sent.',
     remedy: 'Send one of them.',
   },
   invalid: {
-    cause: 'The value has another form than the member takes.',
+    cause: 'The value does not have the format that the member requires.',
     remedy: 'The detail says which.',
   },
   invalid_email: {
-    cause: 'The text is no email address that can be written to.',
+    cause: 'The text is not an email address to which mail can be sent.',
     remedy: 'Send one address as local@domain, without a display name.',
   },
   invalid_username: {
-    cause: 'The name has characters that names do not have, or the form of an address.',
-    remedy: 'The detail says which characters there may be.',
+    cause: 'The name has forbidden characters, or looks like an email address.',
+    remedy: 'The detail says which characters are allowed.',
   },
   ill_formed_text: {
     cause: 'The text has control characters, NUL or broken Unicode.',
     remedy: 'Remove them.',
   },
   inexact_number: {
-    cause: 'A number that programs read differently, such as a whole number beyond 2^53.',
+    cause: 'A number that JSON parsers read differently, such as an integer beyond 2^53.',
     remedy: 'Send it as a text.',
   },
   forbidden_characters: {
@@ -51,7 +51,7 @@ export const FAULT_CODES: Readonly<Record<string, FaultMeaning>> = {
     remedy: 'Remove them; everything else may be in a password.',
   },
   common: {
-    cause: 'The password is one of the most common ones, or one of them with filler.',
+    cause: 'The password is one of the most common ones, or a simple variation of one.',
     remedy: 'Let the user choose several words of their own.',
   },
   context_word: {
@@ -75,7 +75,7 @@ export const FAULT_CODES: Readonly<Record<string, FaultMeaning>> = {
     remedy: 'Set cookies.enabled, or leave the member out.',
   },
   not_verified: {
-    cause: 'The answer of the authenticator does not hold.',
+    cause: 'The answer of the authenticator could not be verified.',
     remedy: 'Ask for new options and let the user try again.',
   },
   origin_not_allowed: {
@@ -83,7 +83,7 @@ export const FAULT_CODES: Readonly<Record<string, FaultMeaning>> = {
     remedy: 'Add the origin, which the log names (`passkey.origin_refused`).',
   },
   spent_or_expired: {
-    cause: 'The challenge was answered, is too old, or was begun by another session.',
+    cause: 'The challenge was already answered, has expired, or belongs to another session.',
     remedy: 'Ask for new options.',
   },
   registered_claim: {
@@ -91,12 +91,12 @@ export const FAULT_CODES: Readonly<Record<string, FaultMeaning>> = {
     remedy: 'Choose another name.',
   },
   too_many_actors: {
-    cause: 'The token was exchanged too often already.',
+    cause: 'The token has been exchanged too many times in a row.',
     remedy: 'Exchange the original token.',
   },
 };
 
-/** Members that single problems have, beside those of all. */
+/** Members that only some problems have, besides those that all have. */
 export const PROBLEM_MEMBERS: readonly {
   readonly member: string;
   readonly of: RefusalCode;
@@ -128,7 +128,7 @@ export const PROBLEM_MEMBERS: readonly {
     member: 'unknown_credential',
     of: 'invalid_credentials',
     meaning:
-      'After a passkey that is not from here: the argument of `PublicKeyCredential.signalUnknownCredential()`.',
+      'When the passkey is unknown to this service: the argument of `PublicKeyCredential.signalUnknownCredential()`.',
   },
   { member: 'reasons', of: 'not_ready', meaning: 'What is missing.' },
 ];

@@ -1,15 +1,16 @@
 /**
- * Unexpected errors in the log: one stack for each fault and minute, however many requests meet it.
+ * Unexpected errors in the log: one stack trace per distinct error and minute, however many
+ * requests fail.
  */
 import type { Clock } from '../lib/clock.ts';
 import { exceptionFields } from '../lib/log.ts';
 import type { LogFields } from '../lib/log.ts';
 
 const AGAIN_MS = 60_000;
-/** Messages come from programs, and some carry a path or a number. */
+/** Errors are told apart by message, and some messages contain a path or a number. */
 const MOST_KNOWN = 200;
 
-/** The fields of an error; without its stack when that was written within the last minute. */
+/** The log fields of an error; without the stack trace if it was logged within the last minute. */
 export type FaultFields = (error: unknown) => LogFields;
 
 export function faultFields(clock: Pick<Clock, 'monotonic'>): FaultFields {

@@ -1,13 +1,13 @@
 /**
- * Fields that bodies are made of, and how a schema's refusal is told: a pointer, a stable code, and
- * a sentence that says what to write instead and never repeats what was sent.
+ * Schemas of common body fields, and how a failed validation is reported: a pointer, a stable code,
+ * and a sentence that says what to write instead and never repeats the input.
  */
 import * as z from 'zod';
 import type { InputFault } from '../refusal.ts';
 import { codePointCount, hasControlCharacters, isWellFormed } from '../lib/text.ts';
 
 export interface TextLimits {
-  /** Fewest and most code points. */
+  /** Minimum and maximum number of code points. */
   readonly min: number;
   readonly max: number;
 }
@@ -18,7 +18,7 @@ export interface TextLimits {
  */
 export function text(limits: TextLimits): z.ZodString {
   return z.string().superRefine((value, context) => {
-    // Bytes first: counting code points of a megabyte would be work for nothing.
+    // Check the bytes first: counting the code points of a megabyte would be wasted work.
     if (value.length > 2 * limits.max)
       return fault(context, 'too_long', `Use at most ${limits.max} characters.`);
     if (!isWellFormed(value)) return fault(context, 'ill_formed_text', 'Use well-formed Unicode.');
@@ -37,8 +37,8 @@ export function text(limits: TextLimits): z.ZodString {
 }
 
 /**
- * A password as it comes in: any text; what it must be is the policy's to say
- * (`features/password`).
+ * A password in a request: any text; the password policy (`features/password`) decides whether it
+ * is acceptable.
  */
 export function passwordText(): z.ZodString {
   return z.string().superRefine((value, context) => {
@@ -46,12 +46,12 @@ export function passwordText(): z.ZodString {
   });
 }
 
-/** A token of ours: its form is checked where its kind is known. */
+/** A token of this service: its format is checked where its kind is known. */
 export function tokenText(): z.ZodString {
   return z.string().superRefine((value, context) => {
     if (value.length === 0) return fault(context, 'too_short', 'The token is empty.');
     if (value.length > 16_384)
-      return fault(context, 'too_long', 'No token of this service is that long.');
+      return fault(context, 'too_long', 'This is longer than any token of this service.');
   });
 }
 
@@ -72,15 +72,15 @@ export function metadata(): z.ZodType<Record<string, unknown>> {
       return fault(
         context,
         'inexact_number',
-        'Write integers beyond ±9007199254740991, and numbers beyond a double, as texts.',
+        'Write integers beyond ±9007199254740991, and numbers beyond a double, as strings.',
       );
   });
 }
 
-/** An escape that stringify makes of NUL and lone surrogates; an escaped backslash begins none. */
+/** An escape that JSON.stringify writes for NUL and lone surrogates; not an escaped backslash. */
 const ILL_FORMED = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 
-/** Whether a number was changed by reading it: another one would be stored than was sent. */
+/** Whether parsing changed a number, so that the stored value would differ from the one sent. */
 function hasInexactNumber(value: unknown): boolean {
   if (typeof value === 'number')
     return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value));
@@ -107,8 +107,8 @@ function fault(
 const MAX_FAULTS = 20;
 
 /**
- * One RFC 6901 reference token; a stranger's member name is cut, and what could break a log or a
- * page is not repeated.
+ * One RFC 6901 reference token; an unknown member name is truncated, and characters that could
+ * break a log or a page are not repeated.
  */
 function pointerToken(token: PropertyKey): string {
   const name = String(token);
@@ -119,7 +119,7 @@ function pointerToken(token: PropertyKey): string {
     .replaceAll('/', '~1')}`;
 }
 
-/** Turns a schema's refusal into the faults of a problem document. */
+/** Converts a schema's errors into the `errors` of a problem document. */
 export function inputFaults(error: z.core.$ZodError): InputFault[] {
   const faults: InputFault[] = [];
   for (const issue of error.issues) {
@@ -131,13 +131,13 @@ export function inputFaults(error: z.core.$ZodError): InputFault[] {
           faults.push({
             pointer: `${pointer}${pointerToken(key)}`,
             code: 'unknown_member',
-            detail: 'There is no such member here. Leave it out.',
+            detail: 'This route does not take such a member. Leave it out.',
           });
         break;
       case 'invalid_type':
         faults.push(
           issue.input === undefined
-            ? { pointer, code: 'required', detail: 'This is needed.' }
+            ? { pointer, code: 'required', detail: 'This is required.' }
             : { pointer, code: 'wrong_type', detail: `This has to be ${article(issue.expected)}.` },
         );
         break;
@@ -160,7 +160,7 @@ export function inputFaults(error: z.core.$ZodError): InputFault[] {
         faults.push({
           pointer,
           code: 'invalid',
-          detail: 'This does not fit; see /openapi.json for what does.',
+          detail: 'This is not valid here; see /openapi.json.',
         });
     }
   }
@@ -172,23 +172,23 @@ function article(type: string): string {
   return /^[aeiou]/.test(word) ? `an ${word}` : `a ${word}`;
 }
 
-/** Which audience the access token is for (RFC 8707). */
+/** The audience of the access token (RFC 8707). */
 export const resourceMember = z
   .string()
   .max(256, 'No resource here is that long.')
   .optional()
   .meta({
     description:
-      'The audience that the access token is for, one of [audiences]; without it, this service and those that share tokens.audience.',
+      'The audience of the access token, one of [audiences]; if absent, tokens.audience.',
   });
 
-/** A typed code that was sent or shown by this service. */
+/** A code that the user types, as this service sent or showed it. */
 export const shortCodeText = z.string().max(32, 'No code is that long.');
 
-/** A typed code, whatever its form: the feature that issued it decides. */
+/** A code that the user types, in any format: the feature that issued it checks it. */
 export const codeText = z.string().max(64, 'No code is that long.');
 
-/** A name or an address as it was typed; what it is decides the feature. */
+/** A name or an address as typed; the feature decides which one it is. */
 export function nameText(what: 'name' | 'address'): z.ZodString {
   const detail = what === 'name' ? 'No name here is that long.' : 'No address is that long.';
   return z.string().max(512, detail);

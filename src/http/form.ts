@@ -1,6 +1,6 @@
 /**
- * Forms, as the endpoints of OAuth's RFCs take them: `application/x-www-form-urlencoded` in UTF-8,
- * within the same limits as JSON. No parameter twice (RFC 6749 §3.2), one reading of every byte.
+ * Forms as OAuth endpoints take them: `application/x-www-form-urlencoded` in UTF-8, within the same
+ * limits as JSON. No parameter occurs twice (RFC 6749 §3.2), and every byte has one reading.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6749#appendix-B
  */
@@ -14,10 +14,10 @@ const FORM_TYPE =
 
 const MAX_PARAMETERS = 50;
 
-/** What a URL-encoded form consists of; everything else has to come as `%XX`. */
+/** The characters of a URL-encoded form; everything else must be percent-encoded. */
 const ENCODED = /^(?:[!$'()*+,\-./:;@A-Z_a-z~0-9?]|%[0-9A-Fa-f]{2})*$/;
 
-/** The same without anything to decode: most of what comes. */
+/** The same without percent-encoding, which is the usual case. */
 const PLAIN = /^[A-Za-z0-9_.~-]*$/;
 
 /** A name or a value, decoded; null when it is not form-urlencoded UTF-8. */
@@ -34,7 +34,7 @@ export function formDecode(text: string): string | null {
 const malformed = (detail: string): Refusal => new Refusal('malformed_request', { detail });
 
 /**
- * Parses a form, or the query of a target. A parameter without a value counts as left out (RFC 6749
+ * Parses a form, or the query of a target. A parameter without a value counts as absent (RFC 6749
  * §3.2); none may come twice (ASVS 15.3.7).
  *
  * @throws {Refusal} malformed_request
@@ -75,6 +75,6 @@ export async function readFormBody(arrival: Arrival): Promise<unknown> {
     });
   if (Number(arrival.header('content-length') ?? 0) > MAX_BODY_BYTES)
     throw new Refusal('content_too_large');
-  // What is not ASCII has to be percent-encoded, so the bytes are the characters.
+  // Anything beyond ASCII must be percent-encoded, so each byte is one character.
   return parseForm((await arrival.readContent()).toString('latin1'));
 }

@@ -1,8 +1,8 @@
 /**
- * What a request must be before anything looks at it. Its head: a target that is a path, one host,
- * one framing. Its body (G3, T5): application/json in UTF-8, at most 64 KiB, valid UTF-8, at most
- * eight levels deep, no member twice; the framework's own readers take text/plain, a BOM, invalid
- * UTF-8 and any size.
+ * The checks of every request before its route. Head: the target is a path, one Host, one framing.
+ * Body (G3, T5): application/json in UTF-8, at most 64 KiB, valid UTF-8, at most eight levels deep,
+ * no duplicate member; the framework's own readers accept text/plain, a BOM, invalid UTF-8 and any
+ * size.
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
@@ -19,8 +19,8 @@ const TARGET = /^(?:https?:\/\/[^/?#]*)?\/?[!$%&'()*+,\-./:;=?@A-Z[\]_a-z~0-9]*$
 const HOST = /^(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 
 /**
- * The path that a request of Node's asks for, or null when its head is one that no route should
- * have to look at: a target that is no path, a host that is none, headers without end, TE beside CL.
+ * The path of a Node request; null when its head is refused: a target that is not a path, an
+ * invalid Host, too many headers, or both Transfer-Encoding and Content-Length.
  */
 export function readablePath(incoming: IncomingMessage): string | null {
   const { headers, rawHeaders, url = '' } = incoming;
@@ -28,8 +28,8 @@ export function readablePath(incoming: IncomingMessage): string | null {
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && (headers['content-length'] !== undefined || coding !== 'chunked'))
     return null;
-  // Node keeps the first of two Host lines without a word; a proxy in front may have believed the
-  // other (RFC 9112 §3.2).
+  // Node silently keeps the first of two Host lines; a proxy in front may have used the other one
+  // (RFC 9112 §3.2).
   const { host } = headers;
   if (host === undefined || !HOST.test(host) || countHeader(rawHeaders, 'host') !== 1) return null;
   return TARGET.test(url) ? pathOf(url) : null;
@@ -40,8 +40,8 @@ const USUAL_HOST =
   /^(?:[a-z0-9._-]*[a-z]|\d{1,3}(?:\.\d{1,3}){3})(?::(?:[1-9]\d{3}|[1-5]\d{4}|6[0-4]\d{3}))?$/;
 
 /**
- * `@hono/node-server` makes a URL of target and host, and fails on some that are no fault. Routes
- * are found by {@link readablePath} and nothing believes the host, so an unusual one is left out.
+ * `@hono/node-server` builds a URL of target and Host and rejects some valid ones. Routing uses
+ * {@link readablePath} and nothing trusts Host, so an unusual Host is removed.
  */
 export function simplifyUrl(incoming: IncomingMessage): void {
   if (!USUAL_TARGET.test(incoming.url ?? '')) incoming.url = '/';
@@ -65,17 +65,17 @@ export async function readJsonBody(arrival: Arrival): Promise<unknown> {
   return bytes === undefined ? undefined : parseBody(bytes);
 }
 
-/** The content, if it is announced as JSON; `undefined` when nothing came. */
+/** The content, if its type is JSON; `undefined` when there is none. */
 async function readJsonBytes(arrival: Arrival): Promise<Buffer | undefined> {
   const type = arrival.header('content-type');
   const length = arrival.header('content-length');
-  // A client that streams may say only with its last chunk, the first, that there is nothing.
+  // A client that streams may show only with its first chunk that the body is empty.
   if (type === undefined && length === undefined && (await arrival.readContent()).length === 0)
     return undefined;
   if (!JSON_TYPE.test(type ?? '')) throw new Refusal('unsupported_media_type');
   if (Number(length ?? 0) > MAX_BODY_BYTES) throw new Refusal('content_too_large');
   const bytes = await arrival.readContent();
-  // A web Request may have a body that nobody announced, and that is empty.
+  // A web Request may have an unannounced body that is empty.
   const isAnnounced = length !== undefined || arrival.header('transfer-encoding') !== undefined;
   return bytes.length === 0 && !isAnnounced ? undefined : bytes;
 }
@@ -99,7 +99,8 @@ function jsonRefusal(cause: JsonError): Refusal {
   const { code, pointer } = cause;
   if (code !== 'ill_formed')
     return new Refusal('malformed_request', { detail: JSON_DETAILS[code], cause });
-  // JSON that says what no text can hold is readable, but not acceptable: the fault has a place.
+  // JSON with text that can't be stored is well-formed but not acceptable, so the error has a
+  // pointer.
   const detail = 'Use well-formed Unicode without NUL.';
   return new Refusal('invalid_request', {
     errors: [{ pointer, code: 'ill_formed_text', detail }],

@@ -1,10 +1,13 @@
 /**
- * Header records that grow by a name at a time, kept: a copy of a record that has the name already
- * costs a twentieth of a copy to which it is added, and every answer to GET /verify has three more.
+ * Caches the shapes of header records that grow by one name at a time: copying a record that
+ * already has a name takes a twentieth of the time of adding the name, and every answer to GET
+ * /verify adds three.
  */
 import type { HeaderRecord } from './answer.ts';
 
-/** A record and those with one more name. Names come from the program, so their number is bounded. */
+/**
+ * A record and those with one more name. Names come from the program, so their number is bounded.
+ */
 interface Shape {
   readonly record: HeaderRecord;
   readonly next: Map<string, Shape>;
@@ -17,7 +20,9 @@ export interface MoreHeaders {
 }
 
 export interface HeaderShapes {
-  /** A new record: those of `base`, and more; later ones of one name replace earlier ones. */
+  /**
+   * A new record: the headers of `base`, and more; a later value of a name replaces an earlier one.
+   */
   extend(base: HeaderRecord, more: MoreHeaders): Record<string, string>;
 }
 
@@ -42,7 +47,7 @@ export function headerShapes(): HeaderShapes {
       }
       for (const name of names) shape = withName(shape, name);
       const all: Record<string, string> = { ...shape.record };
-      // What the base has by this name is a value of its own.
+      // If `base` has this name already, it has a value of its own.
       for (let at = 0; at < names.length; at++) all[names[at] ?? ''] = values[at] ?? '';
       return all;
     },

@@ -1,12 +1,12 @@
 /**
- * Headers that every answer carries. The service answers programs, so nothing it sends may be
- * rendered, framed, sniffed or kept (ASVS 3.2.1, 3.4.1–3.4.6, 3.5.8, 14.3.2). No header names the
- * program or its version (ASVS 13.4.6).
+ * Headers of every answer. The service answers programs, so nothing it sends may be rendered,
+ * framed, sniffed or cached (ASVS 3.2.1, 3.4.1–3.4.6, 3.5.8, 14.3.2). No header names the program
+ * or its version (ASVS 13.4.6).
  */
 export interface SecurityHeaderOptions {
   /**
-   * Strict-Transport-Security; a browser ignores it over plain HTTP (RFC 6797 §8.1), so it may
-   * stand behind any proxy.
+   * Strict-Transport-Security; a browser ignores it over plain HTTP (RFC 6797 §8.1), so it can be
+   * sent behind any proxy.
    */
   readonly hsts: boolean;
 }

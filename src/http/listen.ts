@@ -1,7 +1,6 @@
 /**
- * Listeners: TCP, Unix sockets, sockets handed over by systemd; several at once. A path that holds
- * anything but a dead socket of ours is never touched, and what we did not make we do not delete
- * (A06).
+ * Listeners: TCP, Unix sockets, sockets passed by systemd; several at once. A path is only replaced
+ * if it is a socket that nobody serves, and only what this program created is deleted (A06).
  *
  * @see https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
  */
@@ -28,26 +27,29 @@ export interface ListenLimits {
   readonly trustedProxies: readonly string[];
 }
 
-/** What listening needs of the process. */
+/** What the listeners need from the process. */
 export interface ProcessEdge {
-  /** Sockets handed over by systemd (LISTEN_FDS), descriptors counted from 3; 0 for none. */
+  /** Number of sockets that systemd passed (LISTEN_FDS), as descriptors from 3 upwards. */
   readonly inheritedSockets: number;
-  /** Sets the file mode creation mask and returns the former one. */
+  /** Sets the file mode creation mask and returns the previous one. */
   umask(mask: number): number;
 }
 
 export interface Listeners {
-  /** Where it really listens, as URLs: a port 0 has become a number. */
+  /** The actual addresses, as URLs: a port 0 is replaced by the assigned one. */
   readonly addresses: readonly string[];
-  /** Where metrics are answered, if anywhere. */
+  /** The addresses that serve metrics; empty if there are none. */
   readonly metrics?: readonly string[];
   /** Where administration is answered, if it has listeners of its own. */
   readonly admin?: readonly string[];
-  /** Stops accepting, lets what is in flight be answered, and cuts what is left at the deadline. */
+  /**
+   * Stops accepting, waits for requests in flight, and closes the remaining connections at the
+   * deadline.
+   */
   close(deadlineMs: number): Promise<void>;
 }
 
-/** A listener that can't be: the message tells an operator what to change. */
+/** A listener that can't be opened: the message tells the operator what to change. */
 export class ListenRefused extends Error {
   override readonly name = 'ListenRefused';
 }
@@ -55,8 +57,8 @@ export class ListenRefused extends Error {
 const MAX_HEADER_BYTES = 16_384;
 
 /**
- * @throws {ListenRefused} an address is taken, forbidden, or a path that is not ours to use;
- *   nothing listens then
+ * @throws {ListenRefused} an address is in use or forbidden, or a path belongs to something else;
+ *   no listener is left open
  */
 export async function listen(
   server: ListeningServer,
@@ -101,17 +103,17 @@ export async function listen(
         http.on('connect', (_request, socket) =>
           endWith(socket, server.unparsed('unknown_method', peerOf(socket))),
         );
-        // Node would answer 417 by itself, bare; an expectation that we don't know is none (RFC
-        // 9110 §10.1.1).
+        // Node would answer 417 by itself with an empty body; an unknown expectation may be ignored
+        // (RFC 9110 §10.1.1).
         http.on('checkExpectation', listener);
         const sockets = watchConnections(http, connectionLimits);
         open.push({ server: http, sockets });
         await start(http, target, edge);
-        // accept(2) can fail later, for want of descriptors or memory: that connection is lost, the
-        // listener goes on.
+        // accept(2) can fail later, for lack of descriptors or memory: that connection is lost, and
+        // the listener continues.
         http.on('error', (error) => server.acceptFailed(error));
-        // What systemd handed over tells what it is once it is open: a Unix socket has no address
-        // here.
+        // The type of a socket passed by systemd is known once it is open: a Unix socket has no
+        // address here.
         if (target.kind === 'fd' && http.address() === null) serve = server.listener('unix');
         shown.push(describe(http, target));
       }
@@ -158,13 +160,13 @@ async function start(http: Server, target: Target, edge: ProcessEdge): Promise<v
     );
 }
 
-/** Only the superuser gives a file to a group that it is not in itself. */
+/** Only the superuser may give a file to a group that the process is not a member of. */
 function giveToGroup(path: string, group: number): void {
   try {
     chownSync(path, -1, group);
   } catch (cause) {
     throw new ListenRefused(
-      `${path} can't be given to group ${group}, of which this user is no member. Make it one, or change group= in server.listen (POSTERN_SERVER_LISTEN).`,
+      `${path} can't be given to group ${group}, of which this user is not a member. Make it one, or change group= in server.listen (POSTERN_SERVER_LISTEN).`,
       { cause },
     );
   }
@@ -196,15 +198,13 @@ function listenMessage(code: string | undefined, name: string): string {
     case 'EADDRNOTAVAIL':
       return `${name} is not an address of this machine. Change server.listen (POSTERN_SERVER_LISTEN).`;
     case 'ENOENT':
-      return `${name}: its folder does not exist. Make it, or change server.listen (POSTERN_SERVER_LISTEN).`;
+      return `${name}: its folder does not exist. Create it, or change server.listen (POSTERN_SERVER_LISTEN).`;
     default:
       return `${name} can't be listened on (${code ?? 'unknown error'}). Change server.listen (POSTERN_SERVER_LISTEN).`;
   }
 }
 
-/**
- * Removes a socket that nobody answers on. @throws {ListenRefused} it is answered, or is no socket
- */
+/** Removes a socket that nobody serves. @throws {ListenRefused} it is in use, or is not a socket */
 async function clearStaleSocket(path: string): Promise<void> {
   let stat: Stats;
   try {
@@ -238,8 +238,7 @@ async function clearStaleSocket(path: string): Promise<void> {
 }
 
 /**
- * The id of a group name: a number as it is, a name by /etc/group, else by getent (LDAP and the
- * like).
+ * The id of a group: a number as it is, a name from /etc/group, else from getent (LDAP and others).
  */
 function groupId(group: string): number {
   if (/^\d+$/.test(group)) return Number(group);
@@ -256,7 +255,7 @@ function groupId(group: string): number {
     // falls through to the message
   }
   throw new ListenRefused(
-    `there is no group ${group}. Make it, or change group= in server.listen (POSTERN_SERVER_LISTEN).`,
+    `there is no group ${group}. Create it, or change group= in server.listen (POSTERN_SERVER_LISTEN).`,
   );
 }
 
@@ -280,10 +279,10 @@ function closeOne(
     const cut = setTimeout(() => {
       for (const socket of sockets.keys()) socket.destroy();
     }, deadlineMs);
-    // A kept-alive connection becomes idle when its last answer is out; look until all are gone.
+    // A keep-alive connection becomes idle when its last answer is sent; poll until all are closed.
     const sweep = setInterval(() => http.closeIdleConnections(), 25);
-    // A connection on which nobody says anything (a browser's preconnect) is not in flight, though
-    // Node counts it so; what has been said and not been read yet is read by then.
+    // Node counts a connection without any request (a browser's preconnect) as active; by this
+    // time, anything that was sent has been read.
     const hush = setTimeout(() => {
       for (const socket of sockets.keys()) if (socket.bytesRead === 0) socket.destroy();
     }, SILENT_MS);

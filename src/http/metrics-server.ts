@@ -1,6 +1,4 @@
-/**
- * GET /metrics, on listeners of its own: the service's public ones never have it (ASVS 13.4.5).
- */
+/** GET /metrics on listeners of its own: the public listeners never serve it (ASVS 13.4.5). */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { HttpServer } from './server.ts';
 
@@ -9,10 +7,10 @@ export interface MetricsText {
   text(): Promise<string>;
 }
 
-/** What listens: the public server's ways to answer what is no request, and one path. */
+/** Answers one path, and answers invalid requests as the public server does. */
 export type ListeningServer = Pick<HttpServer, 'listener' | 'unparsed' | 'acceptFailed'>;
 
-/** @param server for what never becomes a request */
+/** @param server answers what never becomes a request */
 export function metricsServer(
   server: Omit<ListeningServer, 'listener'>,
   { contentType, text }: MetricsText,
@@ -32,7 +30,7 @@ export function metricsServer(
     }
   };
   const listener: RequestListener = (incoming, outgoing) => {
-    // A body is nobody's here: the connection ends instead of being drained.
+    // The body is not read: the connection is closed instead of drained.
     outgoing.shouldKeepAlive = incoming.headers['content-length'] === undefined;
     void answer(incoming, outgoing);
   };

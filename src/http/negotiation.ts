@@ -1,6 +1,6 @@
-/** What a caller has already, and which coding it takes. */
+/** Content negotiation: If-None-Match and Accept-Encoding. */
 
-/** Whether gzip is among the codings that are accepted (RFC 9110 §12.5.3). */
+/** Whether gzip is an accepted content coding (RFC 9110 §12.5.3). */
 export function acceptsGzip(header: string | undefined): boolean {
   if (header === undefined) return false;
   return header
@@ -9,7 +9,7 @@ export function acceptsGzip(header: string | undefined): boolean {
     .some((coding) => /^\s*(?:gzip|x-gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/.test(coding));
 }
 
-/** Weak comparison, as If-None-Match asks for (RFC 9110 §13.1.2). */
+/** The weak comparison that If-None-Match requires (RFC 9110 §13.1.2). */
 export function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return (

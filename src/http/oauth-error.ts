@@ -1,6 +1,6 @@
 /**
- * Refusals in the form of OAuth's endpoints (RFC 6749 §5.2): `error` is what OAuth's libraries switch
- * on, `request_id` finds the log line.
+ * Refusals in the format of OAuth endpoints (RFC 6749 §5.2): OAuth libraries branch on `error`, and
+ * `request_id` finds the log line.
  */
 import { REFUSALS } from '../refusal.ts';
 import type { Refusal, RefusalCode } from '../refusal.ts';
@@ -28,7 +28,7 @@ const ERRORS: Readonly<Partial<Record<RefusalCode, string>>> = {
   internal_error: 'server_error',
 };
 
-/** The schema refuses with 422, which these RFCs don't know: it is a 400 here. */
+/** Input validation uses 422, which these RFCs don't define: it is a 400 here. */
 const UNPROCESSABLE = 422;
 
 export function oauthErrorOf(code: RefusalCode): { status: number; error: string } {

@@ -1,4 +1,4 @@
-/** What the OpenAPI document says of refusals at OAuth's endpoints. */
+/** The OpenAPI description of refusals at OAuth endpoints. */
 import * as z from 'zod';
 import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';

@@ -1,7 +1,7 @@
 /**
- * Requests of a server-rendered front-end: it calls for its users, from one address. With an API key
- * of the scope `caller` in `Postern-Key`, `Forwarded: for=` (RFC 7239 §5.2) names the user's address
- * from anywhere, for limits, sessions and the log.
+ * Requests of a server-rendered front-end, which calls for all its users from one address. With an
+ * API key of the scope `caller` in `Postern-Key`, the user's address in `Forwarded: for=` (RFC 7239
+ * §5.2) is trusted from any peer and used for limits, sessions and the log.
  */
 import { Refusal } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
@@ -11,23 +11,23 @@ import type { Exchange } from './exchange.ts';
 import type { Security } from './route.ts';
 import { canonicalAddress, withoutPort } from './requester.ts';
 
-/** One element: what stands in it besides `for` is the front-end's to know. */
+/** One element; parameters besides `for` are ignored. */
 const FOR = /(?:^|;)[ \t]*for=(?:"([^",;]+)"|([^",;\s]+))[ \t]*(?=;|$)/i;
 
-/** What such a request may be refused with, on every route. */
+/** The additional refusals of such a request, on every route. */
 export const CALLER_PROBLEMS: readonly RefusalCode[] = [
   'invalid_api_key',
   'insufficient_scope',
   'too_many_attempts',
 ];
 
-/** Routes that users call, and not services with a key of their own. */
+/** Routes that users call, as opposed to services with their own API key. */
 export function mayBeOnBehalf(security: Security): boolean {
   return security === 'public' || security.scheme === 'bearer';
 }
 
 /**
- * Takes the word of a caller that presents its key; without one there is nothing to do.
+ * Takes the user's address from a caller that presents its key; does nothing without a key.
  *
  * @throws {Refusal} invalid_api_key, insufficient_scope, too_many_attempts, malformed_request
  */

@@ -1,4 +1,4 @@
-/** What the OpenAPI document says of front-ends that call for their users (http/on-behalf.ts). */
+/** The OpenAPI description of front-ends that call for their users (http/on-behalf.ts). */
 import type { RefusalCode } from '../refusal.ts';
 import { CALLER_PROBLEMS, mayBeOnBehalf } from './on-behalf.ts';
 import type { Json } from './openapi-components.ts';
@@ -11,7 +11,7 @@ export const CALLER_PARAMETERS = {
     required: false,
     schema: { type: 'string' },
     description:
-      'Of a server-rendered front-end that calls for its users: an API key of the scope caller, id:secret. Forwarded then counts from anywhere.',
+      'For a server-rendered front-end that calls for its users: an API key with the scope caller, as id:secret. Forwarded is then trusted from any address.',
   },
   Forwarded: {
     name: 'Forwarded',
@@ -20,7 +20,7 @@ export const CALLER_PARAMETERS = {
     schema: { type: 'string' },
     example: 'for=192.0.2.1',
     description:
-      'With Postern-Key: the address of the user (RFC 7239 section 5.2), one, for limits, sessions and the log.',
+      'With Postern-Key: the single address of the user (RFC 7239 section 5.2), used for limits, sessions and the log.',
   },
 };
 
@@ -29,7 +29,7 @@ export interface CallerPart {
   readonly problems: readonly RefusalCode[];
 }
 
-/** The headers and refusals that a route has in common with the others that users call. */
+/** The headers and refusals that every route for users has. */
 export function callerPart(security: Security): CallerPart {
   if (!mayBeOnBehalf(security)) return { parameters: [], problems: [] };
   return {

@@ -1,4 +1,4 @@
-/** Schemas with an id become components of the OpenAPI document, and references to them. */
+/** Moves schemas that have an id into the components of the OpenAPI document, with references. */
 import { isJsonObject } from '../lib/json.ts';
 
 export type Json = { [key: string]: unknown };

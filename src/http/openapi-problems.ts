@@ -1,4 +1,4 @@
-/** What the OpenAPI document says of refusals, but for OAuth's endpoints. */
+/** The OpenAPI description of refusals, except those of OAuth endpoints. */
 import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
 import type { Json } from './openapi-components.ts';
@@ -16,9 +16,9 @@ export const BODY_PROBLEMS: readonly RefusalCode[] = [
 const CALLERS_ONLY = ' (with Postern-Key)';
 
 /**
- * Problems by status; each names its codes and shows the document of the first.
+ * Problems by status; each lists its codes and shows the document of the first.
  *
- * @param ofCallers those that only requests with `Postern-Key` get
+ * @param ofCallers problems that only requests with `Postern-Key` get
  */
 export function problemResponses(
   own: readonly RefusalCode[],
@@ -77,7 +77,7 @@ function exampleOf(code: RefusalCode): Json {
   };
 }
 
-/** What stands before every route alike, once for all of them. */
+/** The refusals that come before every route, documented once for all. */
 const EVERYWHERE: readonly RefusalCode[] = [
   'method_not_allowed',
   'request_timeout',
@@ -102,7 +102,7 @@ export const COMMON_REFERENCES = Object.fromEntries(
   ]),
 );
 
-/** Those of them that keep their form where an endpoint answers its own RFC's errors. */
+/** The refusals that keep the problem format at OAuth endpoints. */
 export const BEFORE_ROUTES = Object.fromEntries(
   Object.entries(COMMON_REFERENCES).filter(([status]) => status !== '500'),
 );

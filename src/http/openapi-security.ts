@@ -1,4 +1,4 @@
-/** What the OpenAPI document says of who may call. */
+/** The OpenAPI description of authentication. */
 import type { RefusalCode } from '../refusal.ts';
 import { REFRESH_COOKIE } from './cookies.ts';
 import type { Route, Security } from './route.ts';
@@ -44,12 +44,12 @@ export function securityProblems(security: Security): readonly RefusalCode[] {
   return security.fresh ? [...always, 'insufficient_user_authentication'] : always;
 }
 
-/** An API key comes in one of two ways, so there are two requirements of which one has to hold. */
+/** An API key can be sent in two ways, so there are two alternative requirements. */
 export function securityRequirement({
   security,
   readsCookie,
 }: Pick<Route, 'security' | 'readsCookie'>): readonly object[] {
-  // Without the cookie the token comes in the body.
+  // Without the cookie, the token is in the body.
   if (security === 'public') return readsCookie === true ? [{ refresh_cookie: [] }, {}] : [];
   if (security.scheme === 'bearer') return [{ bearer: [] }];
   return [{ api_key_basic: [] }, { api_key_header: [] }];

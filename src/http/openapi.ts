@@ -1,6 +1,6 @@
 /**
- * The OpenAPI document, made of the route values: what a route takes, answers and refuses is what
- * the server runs, so the document can't say something else.
+ * The OpenAPI document, generated from the route values: the server runs the same values, so the
+ * document can't disagree with it.
  *
  * @see https://spec.openapis.org/oas/v3.1.1
  */
@@ -38,12 +38,12 @@ const ProblemSchema = z
     title: z.string(),
     status: z.number().int(),
     detail: z.string(),
-    code: z.string().meta({ description: 'Stable: what programs switch on.' }),
+    code: z.string().meta({ description: 'Stable; programs branch on it.' }),
     request_id: z.string(),
     errors: z
       .array(
         z.object({
-          pointer: z.string().meta({ description: 'RFC 6901, into the body.' }),
+          pointer: z.string().meta({ description: 'The place in the body (RFC 6901).' }),
           code: z.string(),
           detail: z.string(),
         }),
@@ -60,16 +60,16 @@ const ProblemSchema = z
       .meta({ description: 'With password_change_required: a link was sent instead.' }),
     factors: z.array(z.string()).optional().meta({
       description:
-        'With insufficient_user_authentication of a user who has a second factor: those that POST /reauthenticate would take.',
+        'With insufficient_user_authentication for a user who has a second factor: the factors that POST /reauthenticate accepts.',
     }),
     expires_in: z
       .number()
       .int()
       .optional()
-      .meta({ description: 'With password_change_required: seconds until reset_token ends.' }),
+      .meta({ description: 'With password_change_required: seconds until reset_token expires.' }),
     unknown_credential: z.object({ rpId: z.string(), credentialId: z.string() }).optional().meta({
       description:
-        'With invalid_credentials after a passkey that is not from here: the argument of PublicKeyCredential.signalUnknownCredential().',
+        'With invalid_credentials for a passkey that is unknown to this service: the argument of PublicKeyCredential.signalUnknownCredential().',
     }),
     reasons: z
       .array(z.string())
@@ -83,11 +83,11 @@ export interface DocumentInfo {
   readonly version: string;
   /** Becomes the document's server. */
   readonly issuer: string;
-  /** Names of the factors that are on. */
+  /** Names of the enabled factors. */
   readonly factors: readonly string[];
 }
 
-/** Says which factors there are: no schema knows, for a factor is a plug-in. */
+/** Lists the enabled factors: no static schema has them, because a factor is a plug-in. */
 function enumerateFactors(components: ReadonlyMap<string, unknown>, factors: readonly string[]) {
   for (const name of ['MfaRequired', 'Problem']) {
     const properties = memberOf(components.get(name), 'properties');
@@ -146,13 +146,13 @@ function operationId(route: AnyRoute): string {
     .join('');
 }
 
-/** What stands in paths. */
+/** Descriptions of path parameters. */
 const IN_PATHS: Readonly<Record<string, string>> = {
-  id: 'As the list of them has it.',
-  session_id: 'As the list of sessions has it.',
-  email_id: 'As the list of emails has it.',
-  kid: 'As in the header of a token.',
-  n: 'The number of the list, from the uri of status.status_list.',
+  id: 'An id from the list of these resources.',
+  session_id: 'An id from the list of sessions.',
+  email_id: 'An id from the list of emails.',
+  kid: 'The kid in the header of a token.',
+  n: 'The number of the list, from the uri in status.status_list.',
 };
 
 function common(route: AnyRoute, shared: readonly Json[] = []): Json {
@@ -188,7 +188,7 @@ function documentOperation(route: Extract<AnyRoute, { kind: 'document' }>): Json
           },
         },
       },
-      304: { description: 'The caller has it already (If-None-Match).' },
+      304: { description: 'Not modified: the caller already has it (If-None-Match).' },
       ...problemResponses(route.problems),
       ...COMMON_REFERENCES,
     },
@@ -261,7 +261,7 @@ function operationOf(
         ? {}
         : {
             202: {
-              description: 'Accepted; the answer says what is next.',
+              description: 'Accepted; the answer says what to do next.',
               content: {
                 'application/json': {
                   schema: schema(route.accepted.reply, 'output'),
@@ -278,7 +278,7 @@ function operationOf(
   };
 }
 
-/** The routes with one more that serves the document of all of them. */
+/** The routes, and one more that serves the document of all of them. */
 export function withOpenapi(routes: readonly AnyRoute[], info: DocumentInfo): readonly AnyRoute[] {
   const own = document({
     path: '/openapi.json',
@@ -287,7 +287,7 @@ export function withOpenapi(routes: readonly AnyRoute[], info: DocumentInfo): re
     contentType: 'application/json',
     maxAgeSeconds: 300,
     problems: [],
-    // Made when somebody asks: it takes longer than all the rest of a start.
+    // Built on the first request: it takes longer than the rest of the start.
     current: () => (made ??= jsonDocument(openapi(all, info))),
   });
   let made: DocumentBytes | undefined;

@@ -1,7 +1,7 @@
 /**
- * Serving one route: everything around a handler (caller, body, schema, answer, problem) is here
- * once, for every route alike. Answers at once when nothing has to be waited for, so that a hot
- * route costs no turn of the event loop.
+ * Serves one route: everything around a handler (caller, body, schema, answer, problem), for every
+ * route alike. Runs synchronously when nothing has to be awaited, so that a hot route needs no
+ * extra turn of the event loop.
  */
 import type { ZodType } from 'zod';
 import { DatabaseBusy, StorageUnavailable } from '../db/database.ts';
@@ -33,7 +33,7 @@ import type {
 import { bearerToken } from './security.ts';
 import { MissingToken } from './answer.ts';
 
-/** Whose access token this is. @throws {Refusal} of BEARER_PROBLEMS */
+/** The principal of the request. @throws {Refusal} of BEARER_PROBLEMS */
 export type Authenticate = (token: string, security: BearerSecurity) => Promise<Principal>;
 
 export interface OperationSettings {
@@ -45,18 +45,18 @@ export interface OperationSettings {
   readonly giveDevice: GiveDevice;
   /** Whether answers carry the RateLimit fields. */
   readonly limitFields: boolean;
-  /** Completes the headers of an answer with those of every answer. */
+  /** Adds the headers that every answer has. */
   readonly complete: (headers: HeaderRecord) => HeaderRecord;
   /**
-   * Answers 500 to a Refusal that the route does not declare, instead of logging it: the document
-   * must not lie.
+   * Answers 500 to a Refusal that the route does not declare, instead of only logging it, so that
+   * tests find it.
    */
   readonly strictProblems: boolean;
 }
 
 export type Serve = (exchange: Exchange, params: Params) => Response | Promise<Response>;
 
-/** How this route is served; it answers whatever happens. */
+/** Serves this route; it always sends an answer. */
 export function serveRoute(route: AnyRoute, settings: OperationSettings): Serve {
   const serve =
     route.kind === 'document' ? serveDocument(route, settings) : serveOperation(route, settings);
@@ -87,7 +87,7 @@ function serveDocument(route: DocumentRoute, { complete }: OperationSettings): S
     const { arrival } = exchange;
     const { gzip } = document;
     const isZipped = gzip !== undefined && acceptsGzip(arrival.header('accept-encoding'));
-    // Other bytes, so another strong tag (RFC 9110 §8.8.3.3).
+    // The bytes differ, so the strong tag must differ too (RFC 9110 §8.8.3.3).
     const etag = isZipped ? document.etag.replace(/"$/, '-gzip"') : document.etag;
     const vary: HeaderRecord = gzip === undefined ? {} : { vary: 'Accept-Encoding' };
     if (matchesEtag(arrival.header('if-none-match'), etag))
@@ -110,14 +110,14 @@ function serveDocument(route: DocumentRoute, { complete }: OperationSettings): S
 
 const NO_STORE: HeaderRecord = { 'cache-control': 'no-store' };
 
-/** Whose share a request takes of: an API key's or a session's, else the network's. */
+/** The limit that a request counts against: its API key's, its session's, or its network's. */
 function clientOf({ apiKey, principal, requester }: Exchange): LimitedClient {
   if (apiKey !== undefined) return { kind: 'api_key', id: apiKey.id };
   if (principal !== undefined) return { kind: 'session', id: principal.session.id };
   return { kind: 'network', requester };
 }
 
-/** What a request does to the limit of its route. @throws {Refusal} rate_limited */
+/** Counts a request against the limit of its route. @throws {Refusal} rate_limited */
 function limiter({ limit }: Route, { limits, limitFields }: OperationSettings) {
   if (limit === undefined) return null;
   return (exchange: Exchange): void => {
@@ -151,7 +151,7 @@ function serveOperation(route: Route, settings: OperationSettings): Serve {
     const { arrival } = exchange;
     if (isForUsers && exchange.header('postern-key') !== null)
       await speakForUser(exchange, settings.authenticateApiKey);
-    // Before the body is looked at, so that the log names the caller of a bad one.
+    // Before the body is read, so that the log names the caller of an invalid one.
     if (security !== 'public') await authenticateCaller(exchange, security, settings);
     countRequest?.(exchange);
     if (route.query !== undefined) exchange.query = checkedQuery(route.query, arrival.query);
@@ -171,7 +171,7 @@ function serveOperation(route: Route, settings: OperationSettings): Serve {
   };
 }
 
-/** Sets who calls; one or the other, as the route asks. */
+/** Sets the caller: a user or an API key, as the route requires. */
 async function authenticateCaller(
   exchange: Exchange,
   security: BearerSecurity | ApiKeySecurity,
@@ -200,7 +200,7 @@ function accessToken(exchange: Exchange): string {
 function checkedBody(route: Route, received: unknown, contentType: string | undefined): unknown {
   if (route.body === undefined) {
     if (received === undefined || isEmptyObject(received)) return undefined;
-    throw new Refusal('invalid_request', { detail: 'This takes no body, or {}.' });
+    throw new Refusal('invalid_request', { detail: 'This route takes no body, or {}.' });
   }
   if (received === undefined && route.bodyOptional !== true)
     throw new Refusal(contentType === undefined ? 'unsupported_media_type' : 'malformed_request', {
@@ -230,7 +230,7 @@ function isEmptyObject(value: unknown): boolean {
   );
 }
 
-/** Refusals that any route can make, by what stands before its handler. */
+/** Refusals that any route can make, because of the checks before its handler. */
 const FRONT_DOOR: ReadonlySet<string> = new Set([
   'malformed_request',
   'unsupported_media_type',
@@ -241,7 +241,7 @@ const FRONT_DOOR: ReadonlySet<string> = new Set([
   'storage_unavailable',
 ]);
 
-/** After a full disk or a lock that is held; the log has said so once. */
+/** The database takes no writes (full disk, lock); that has been logged once already. */
 const STORAGE_RETRY_SECONDS = 5;
 
 const BEARER_PROBLEMS: ReadonlySet<string> = new Set([
@@ -261,8 +261,8 @@ function isDeclared(route: AnyRoute, { code }: Refusal): boolean {
 }
 
 /**
- * ASVS 16.5.4: whatever happens, the caller gets an answer that tells nothing, and the log gets the
- * rest.
+ * ASVS 16.5.4: after any unexpected error the caller gets an answer without details, and the log
+ * gets the details.
  */
 function publicRefusal(
   error: unknown,

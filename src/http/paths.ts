@@ -1,19 +1,19 @@
 /**
  * Paths of routes and of requests. A route writes `{name}` for a whole segment or its beginning;
- * Hono matches it, and what stands there is checked here.
+ * Hono matches it, and the value is checked here.
  */
 export type Params = Readonly<Record<string, string>>;
 
 export const NO_PARAMS: Params = Object.freeze({});
 
-/** What stands in a path is an id of ours: anything else, decoded, names nothing. */
+/** A path parameter is an id of this service: any other decoded text matches no resource. */
 const PARAMETER = /^[A-Za-z0-9._~-]{1,128}$/;
 
 /** A `{name}` and the text that follows it in its segment. */
 const PLACE = /\{(\w+)\}([^/]*)/g;
 
 /**
- * The path as Hono writes it. Text that follows a parameter in its segment becomes part of the
+ * The path in Hono's syntax. Text that follows a parameter in its segment becomes part of the
  * parameter's pattern, and so of its value.
  */
 export function honoPath(path: string): string {
@@ -22,7 +22,7 @@ export function honoPath(path: string): string {
   );
 }
 
-/** Reads the parameters of this path; null when one of them is no id. */
+/** Reads the parameters of this path; null when one of them is not an id. */
 export type ReadParams = (raw: (name: string) => string | undefined) => Params | null;
 
 export function paramReader(path: string): ReadParams {
@@ -40,7 +40,7 @@ export function paramReader(path: string): ReadParams {
   };
 }
 
-/** Tells the methods that a path has, HEAD with GET; none when nothing is there. */
+/** The methods of a path, HEAD with GET; empty when no route has the path. */
 export function methodFinder(
   routes: readonly { readonly method: string; readonly path: string }[],
 ): (path: string) => readonly string[] {
@@ -69,8 +69,8 @@ function pathPattern(path: string): RegExp {
 const ABSOLUTE_FORM = /^https?:\/\/[^/?#]*/i;
 
 /**
- * The path of a request target, decoded once (ASVS 1.1.1), or null when it has none. An
- * absolute-form target counts by its path alone (RFC 9112 §3.2.2): who we are comes from the
+ * The path of a request target, decoded once (ASVS 1.1.1), or null when it has none. Only the path
+ * of an absolute-form target is used (RFC 9112 §3.2.2): this service's own host comes from the
  * configuration, never from a request.
  */
 export function pathOf(target: string): string | null {

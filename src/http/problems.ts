@@ -1,6 +1,6 @@
 /**
- * What a refusal is over HTTP: its status and title, and the problem document (RFC 9457) made of
- * them. Domain code knows codes alone.
+ * How a refusal appears over HTTP: its status and title, and the problem document (RFC 9457).
+ * Domain code knows only the codes.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9457
  */
@@ -61,15 +61,15 @@ export const PROBLEMS: Readonly<Record<RefusalCode, Problem>> = {
 };
 
 /**
- * No document of ours has an address yet, so the type is a name and not a link (RFC 9457 §3.1.1
- * allows both).
+ * The problem documents have no public address, so the type is a URN and not a link (RFC 9457
+ * §3.1.1 allows both).
  */
 const TYPE_BASE = 'urn:postern:problem:';
 
 /** The `type` of a problem; docs/errors.md has a heading for each code. */
 export const problemType = (code: string): string => `${TYPE_BASE}${code}`;
 
-/** Every problem with its default sentence, for the page of errors. */
+/** Every problem with its default detail, for docs/errors.md. */
 export function catalogue(): readonly (Problem & { code: RefusalCode; detail: string })[] {
   return (Object.keys(REFUSALS) as RefusalCode[]).map((code) => ({
     code,

@@ -1,8 +1,8 @@
 /**
- * The client's address. It decides limits and stands in logs, so it must not be forgeable (ASVS
- * 4.1.3, 15.3.4): forwarded headers count only when the peer is a configured proxy or the listener
- * is a Unix socket, and then they are walked from the right, each hop believed only as long as the
- * one that wrote it is trusted.
+ * The client's address. Limits and the log use it, so it must not be forgeable (ASVS 4.1.3,
+ * 15.3.4): forwarded headers are used only when the peer is a configured proxy or the listener is a
+ * Unix socket. The addresses in them are read from the right, each trusted only as long as the hop
+ * that wrote it is.
  */
 import { BlockList, isIP } from 'node:net';
 
@@ -13,9 +13,8 @@ export type AddressOf = (
 ) => string | null;
 
 /**
- * The one spelling of an address (RFC 5952): of the many that an IPv6 address has, and IPv4-mapped
- * IPv6 as the IPv4 address it stands for, so that one client has one counter (L01). Null for
- * what is none.
+ * The canonical spelling of an address (RFC 5952), with IPv4-mapped IPv6 as IPv4, so that one
+ * client has one counter (L01). Null for text that is no address.
  */
 export function canonicalAddress(address: string): string | null {
   const bare = address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address;
@@ -34,7 +33,7 @@ export function canonicalAddress(address: string): string | null {
 }
 
 /**
- * Makes the check of whether a peer is a proxy whose forwarded headers count.
+ * Returns the check whether a peer is a proxy whose forwarded headers are trusted.
  *
  * @param trustedProxies addresses and CIDR ranges, validated by the configuration
  */
@@ -50,7 +49,7 @@ export function proxyCheck(trustedProxies: readonly string[]): (address: string)
 }
 
 /**
- * Makes the reader of client addresses.
+ * Returns the reader of client addresses.
  *
  * @param trustedProxies as for {@link proxyCheck}
  */
@@ -83,14 +82,15 @@ const MAX_HOPS = 32;
 const MAX_FORWARDED = 2_048;
 
 /**
- * Walks the hops from the right: the first that is no proxy of ours, or the last before a fault.
+ * Reads the hops from the right: returns the first that is not a trusted proxy, or the last one
+ * before an invalid entry.
  */
 function lastBelieved(
   forwardedFor: string,
   direct: string | null,
   isTrusted: (address: string) => boolean,
 ): string | null {
-  // Those on the right were written by proxies; what a caller wrote before them may be any length.
+  // The entries on the right were written by proxies; the caller's own part may have any length.
   const hops = forwardedFor.slice(-MAX_FORWARDED).split(',').slice(-MAX_HOPS);
   let client = direct;
   for (let i = hops.length - 1; i >= 0; i--) {

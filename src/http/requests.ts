@@ -1,6 +1,6 @@
 /**
- * What the server knows of a request besides its body: its id, when it came, who sent it. Made once
- * per request and cheap, for the hot path pays for it.
+ * What the server knows of a request besides its body: its id, when it arrived, who sent it. Made
+ * once per request and kept cheap, because it is on the hot path.
  */
 import type { Random } from '../lib/id.ts';
 import type { Requester } from '../core/session/requester.ts';
@@ -9,12 +9,12 @@ import { readTrace } from './trace.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
-/** 96 random bits: what a counter would tell is how much traffic there is. */
+/** 96 random bits: a counter would reveal the amount of traffic. */
 const REQUEST_ID_LENGTH = 16;
-/** As many random bytes as are drawn at once; three of them are four characters. */
+/** Number of random bytes drawn at once; three of them become four characters. */
 const DRAWN_BYTES = 3_072;
 
-/** Makes the reader of request ids: a caller's own if it has the form, else a random one. */
+/** Returns the reader of request ids: the caller's own if it is well-formed, else a random one. */
 export function requestIds(random: Random): (given: string | string[] | undefined) => string {
   let drawn = '';
   let used = 0;
@@ -31,7 +31,7 @@ export function requestIds(random: Random): (given: string | string[] | undefine
 
 const MAX_USER_AGENT = 256;
 
-/** The sender as the domain knows it. */
+/** The requester as the domain knows it. */
 export function requesterOf(arrival: Arrival, requestId: string): Requester {
   const agent = arrival.header('user-agent');
   const language = arrival.header('accept-language');
@@ -47,8 +47,8 @@ export function requesterOf(arrival: Arrival, requestId: string): Requester {
 const LOCALE = /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?(?=[,;]|$)/;
 
 /**
- * Cut, and without what could forge a line or an email (H10, H14). Header text is Latin-1, so C1
- * controls can come.
+ * Truncated, and without characters that could forge a log line or an email (H10, H14). Header text
+ * is Latin-1, so it can contain C1 control characters.
  */
 function printable(text: string): string {
   const cut = text.slice(0, MAX_USER_AGENT);

@@ -1,7 +1,6 @@
 /**
- * A route is one value: method, path, who may call it, what goes in, what comes out, what it
- * refuses. The server and the OpenAPI document are both made of these values, so neither can say
- * something that the other does not.
+ * A route is one value: method, path, who may call it, input, answer and refusals. The server and
+ * the OpenAPI document are both generated from it, so they can't disagree.
  */
 import type * as z from 'zod';
 import type { LimitName } from '../core/limit/limits.ts';
@@ -13,10 +12,10 @@ import type { WantedScope } from '../core/api-key/api-keys.ts';
 
 export type Method = 'get' | 'post' | 'patch' | 'delete';
 
-/** Who may call a route. The compiler refuses a route that doesn't say. */
+/** Who may call a route. A route without it does not compile. */
 export type Security = 'public' | BearerSecurity | ApiKeySecurity;
 
-/** A user's access token; `fresh` asks for a recent authentication besides (RFC 9470). */
+/** A user's access token; `fresh` also requires a recent authentication (RFC 9470). */
 export interface BearerSecurity {
   readonly scheme: 'bearer';
   readonly fresh: boolean;
@@ -26,7 +25,7 @@ export function bearer(options: { fresh: boolean } = { fresh: false }): BearerSe
   return { scheme: 'bearer', fresh: options.fresh };
 }
 
-/** An API key with a scope; `any` takes every key that is good. */
+/** An API key with a scope; `any` takes every valid key. */
 export interface ApiKeySecurity {
   readonly scheme: 'api_key';
   readonly scope: WantedScope;
@@ -36,23 +35,20 @@ export function apiKey(scope: WantedScope): ApiKeySecurity {
   return { scheme: 'api_key', scope };
 }
 
-/** What a handler is given of one request. */
+/** The argument of a handler: one request. */
 export interface Call<Body> {
   readonly body: Body;
   readonly params: Readonly<Record<string, string>>;
   readonly requester: Requester;
   /** A request header, or null; several lines of one name are joined with ", " as HTTP has it. */
   header(name: string): string | null;
-  /**
-   * How many lines of a header came; Node keeps the first of two Authorization lines without a
-   * word.
-   */
+  /** How often a header occurs; Node silently keeps only the first of two Authorization lines. */
   headerLines(name: string): number;
   /** Sets a header of the answer. */
   setHeader(name: string, value: string): void;
   /** Adds a Set-Cookie line to the answer. */
   addCookie(cookie: string): void;
-  /** Aborted when the caller has gone. */
+  /** Aborted when the client has disconnected. */
   readonly signal: AbortSignal;
 }
 
@@ -88,29 +84,29 @@ export interface RouteDefinition<
   /** The query, an object of texts before the schema. Without one, it is not looked at. */
   readonly query?: Q;
   /**
-   * `oauth`: the body is a form and refusals have the form of RFC 6749 §5.2, as the endpoints of
-   * OAuth's RFCs have it. By default JSON and problem documents.
+   * `oauth`: the body is a form and refusals have the format of RFC 6749 §5.2, as the RFCs of OAuth
+   * require. The default is JSON and problem documents.
    */
   readonly protocol?: 'oauth';
-  /** Which limit per client stands before it; the refusal is declared by this. */
+  /** The limit per client that applies to this route; it also declares the refusal. */
   readonly limit?: LimitName;
-  /** Whether it voids the caller's device token, so that the answer carries a fresh one. */
+  /** Whether it voids the caller's device token, so that the answer carries a new one. */
   readonly renewsDevice?: true;
-  /** When true the body may be left out altogether, and stands as `{}` before the schema. */
+  /** When true, the body may be absent, and the schema then gets `{}`. */
   readonly bodyOptional?: true;
   /** Whether the refresh cookie may stand for the token, for the document. */
   readonly readsCookie?: true;
   readonly status: 200 | 201 | 202 | 204 | 302;
   /**
-   * The JSON answer; parsed on the way out, so that a new column can't leak. Without one the answer
-   * is empty.
+   * The JSON answer; parsed before it is sent, so that a new column can't leak. Without it, the
+   * answer has no body.
    */
   readonly reply?: R;
-  /** For answers that only accept: which ones they are, and their schema; they are 202. */
+  /** For routes that may answer 202: which answers do, and their schema. */
   readonly accepted?: { readonly reply: z.ZodType; readonly when: (reply: unknown) => boolean };
-  /** Every refusal that the handler can make, beyond those of the front door and of `security`. */
+  /** Every refusal of the handler, besides those of the front door and of `security`. */
   readonly problems: readonly RefusalCode[];
-  /** Headers that a successful answer carries, for the document. */
+  /** Headers of a successful answer, for the OpenAPI document. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly handle: (
     call: CallFor<S, B extends z.ZodType ? z.output<B> : undefined> & {
@@ -149,7 +145,7 @@ export interface Route {
   ): unknown;
 }
 
-/** Makes the value of a route; its types tie body, principal and reply to the handler. */
+/** Makes the value of a route; its types connect body, principal and reply with the handler. */
 export function route<
   const S extends Security,
   B extends z.ZodType | undefined = undefined,
@@ -157,20 +153,20 @@ export function route<
   Q extends z.ZodType | undefined = undefined,
 >(definition: RouteDefinition<S, B, R, Q>): Route;
 export function route(definition: object): Route {
-  // The server hands each handler a call whose body went through that route's own schema, and a
-  // principal whenever its security asks for one.
+  // The server calls each handler only with a body that its schema accepted, and with a principal
+  // whenever its security requires one.
   return { kind: 'operation', ...definition } as Route;
 }
 
 /**
- * Bytes served as they are: made once, sent with an ETag, answered with 304 when the caller has
- * them.
+ * Bytes served as they are: made once, sent with an ETag, answered with 304 when the caller already
+ * has them.
  */
 export interface DocumentBytes {
   readonly body: string | Buffer;
   /** A strong entity tag with its quotes (RFC 9110 §8.8.3). */
   readonly etag: string;
-  /** The same, compressed, for whoever accepts it. */
+  /** The same, gzipped, for callers that accept it. */
   readonly gzip?: Buffer;
 }
 
@@ -185,7 +181,7 @@ export interface DocumentRoute {
   readonly contentType: string;
   readonly maxAgeSeconds: number;
   readonly problems: readonly RefusalCode[];
-  /** The document as it is now; undefined is a 404. Called for each request: return kept bytes. */
+  /** The current document; undefined is a 404. Called for each request: return cached bytes. */
   readonly current: (
     params: Readonly<Record<string, string>>,
   ) => DocumentBytes | undefined | Promise<DocumentBytes | undefined>;

@@ -9,12 +9,12 @@ export const UserReply = z
     username: z.string().nullable(),
     email: z.string().nullable().meta({
       description:
-        'The verified address; when there is none, the pending one, with email_verified false.',
+        'The verified address; if there is none, the pending one, with email_verified false.',
     }),
     email_verified: z.boolean(),
     pending_email: z.string().nullable().meta({
       description:
-        'The address that waits for POST /email/verify; until then it opens and reserves nothing.',
+        'The address that POST /email/verify will verify; until then it reserves nothing and can not be used to sign in.',
     }),
     phone: z.string().nullable(),
     phone_verified: z.boolean(),
@@ -52,27 +52,27 @@ export const AuthenticatedReply = z
     status: z.literal('authenticated'),
     token_type: z.literal('Bearer'),
     access_token: z.string(),
-    expires_in: z.number().int().meta({ description: 'Seconds until the access token ends.' }),
+    expires_in: z.number().int().meta({ description: 'Seconds until the access token expires.' }),
     refresh_token: z
       .string()
       .optional()
-      .meta({ description: 'Left out when the request asked for the cookie.' }),
+      .meta({ description: 'Absent when the request asked for the cookie.' }),
     refresh_token_expires_in: z
       .number()
       .int()
-      .meta({ description: 'Seconds until the refresh token ends if it is not used.' }),
+      .meta({ description: 'Seconds until the refresh token expires if it is not used.' }),
     session_id: z.string(),
     rotated: z.literal(false).optional().meta({
       description:
-        'Of a refresh: the refresh token is the one that was sent, and stays good. Absent when it was replaced.',
+        'Only in the answer to a refresh: false when the refresh token is the one that was sent, which stays valid. Absent when it was replaced.',
     }),
     mfa_due_at: timestamp.optional().meta({
       description:
-        'The user has no second factor and is asked for one: until then it can be put off.',
+        'The user has no second factor but must enrol one; enrolment can be postponed until this time.',
     }),
     device_token: z.string().optional().meta({
       description:
-        'Of a sign-in: send it along with later ones, and an attack on the account does not keep this device out. Good for nothing else.',
+        'Only in the answer to a sign-in: send it with later sign-ins from this device, so that an attack on the account does not lock this device out. It has no other use.',
     }),
   })
   .meta({ id: 'Authenticated' });
@@ -82,20 +82,19 @@ export const MfaRequiredReply = z
     status: z.literal('mfa_required'),
     challenge_token: z.string(),
     factors: z.array(z.string()).readonly(),
-    expires_in: z.number().int().meta({ description: 'Seconds until the challenge ends.' }),
+    expires_in: z.number().int().meta({ description: 'Seconds until the challenge expires.' }),
   })
   .meta({ id: 'MfaRequired' });
 
-/** A right first factor is a 200 whether or not a second one is due; `status` says which. */
+/** A correct first factor is a 200 whether or not a second one is due; `status` says which. */
 export const AuthenticationReply = z
   .discriminatedUnion('status', [AuthenticatedReply, MfaRequiredReply])
   .meta({ id: 'Authentication' });
 
 export const RecoveryCodesReply = z
   .object({
-    recovery_codes: z
-      .array(z.string())
-      .length(10)
-      .meta({ description: 'Shown this once, each good once in the place of a second factor.' }),
+    recovery_codes: z.array(z.string()).length(10).meta({
+      description: 'Shown only in this answer; each can be used once instead of a second factor.',
+    }),
   })
   .meta({ id: 'RecoveryCodes' });

@@ -1,7 +1,8 @@
 /**
- * Who calls. The token proves who it was made for; the session's row, read in the same request,
- * says whether that still holds. Documented reading of Authorization (J12): exactly one header,
- * scheme `Bearer` in any case, one space, one token; all else is a 401.
+ * Authenticates the caller. The token's signature shows for whom it was issued; the session's row,
+ * read in the same request, shows whether the session is still live. Authorization is read strictly
+ * (J12): exactly one header, scheme `Bearer` in any case, one space, one token; anything else is a
+ * 401.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
  */
@@ -17,7 +18,7 @@ const SCHEME = 'bearer ';
 /**
  * The token of an Authorization header, or null when there is no such header.
  *
- * @param lines how many lines of it came: Node keeps the first of two without a word
+ * @param lines how often the header occurs: Node silently keeps the first of two lines
  * @throws {Refusal} invalid_token
  */
 export function bearerToken(
@@ -25,15 +26,14 @@ export function bearerToken(
   lines: number,
 ): string | null {
   if (authorization === undefined || authorization === null) return null;
-  // What follows the scheme is looked at by the token's own form check, which takes no space and no
-  // comma.
+  // The form check of the token refuses spaces and commas, so the rest is not checked here.
   if (lines !== 1 || authorization.slice(0, SCHEME.length).toLowerCase() !== SCHEME)
     throw new Refusal('invalid_token');
   return authorization.slice(SCHEME.length);
 }
 
 /**
- * Tells whose access token this is.
+ * Returns the function that finds the principal of an access token.
  *
  * It throws {Refusal} invalid_token, session_revoked, insufficient_user_authentication.
  */

@@ -1,6 +1,6 @@
 /**
- * Routes in, one Hono application out. It is served by our own listeners through
- * `@hono/node-server`, or mounted by another Hono application, or asked by `fetch`.
+ * Builds one Hono application of the routes. Our own listeners serve it through
+ * `@hono/node-server`, another Hono application can mount it, and `fetch` calls it directly.
  */
 import type { RequestListener } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
@@ -40,7 +40,7 @@ import { untrustedProxyNotice } from './untrusted-proxy.ts';
 import { unparsedAnswers } from './unparsed.ts';
 import type { UnparsedFault } from './unparsed.ts';
 
-/** What the configuration says of HTTP. */
+/** The HTTP part of the configuration. */
 export interface HttpSettings {
   readonly hsts: boolean;
   /** The origin of server.public_url. */
@@ -65,13 +65,13 @@ export interface HttpDeps {
 
 export interface ServerOptions {
   /**
-   * Answers 500 to a Refusal that the route does not declare, instead of logging it: the document
-   * must not lie.
+   * Answers 500 to a Refusal that the route does not declare, instead of only logging it, so that
+   * tests find it.
    */
   readonly strictProblems?: boolean;
-  /** Told of each finished request, for metrics. */
+  /** Called for each finished request, for metrics. */
   readonly onRequest?: (route: string, method: string, status: number, durationMs: number) => void;
-  /** The client's address where this is mounted; without it, it is unknown there. */
+  /** The client's address when mounted; without this function the address is unknown. */
   readonly clientAddress?: ClientAddress;
 }
 
@@ -80,12 +80,11 @@ export interface HttpServer {
   readonly app: Hono;
   /** Answers one web Request, as `app` does. */
   readonly fetch: Hono['fetch'];
-  /** The listener of a TCP or a Unix socket; over the latter a forwarded address counts. */
-  listener(kind: 'tcp' | 'unix'): RequestListener;
   /**
-   * The whole answer, as bytes of HTTP/1.1, to what never became a request; it is logged as it is
-   * made.
+   * The request listener of a TCP or a Unix socket; over the latter a forwarded address is trusted.
    */
+  listener(kind: 'tcp' | 'unix'): RequestListener;
+  /** The complete HTTP/1.1 answer to input that never became a request; writes its log line too. */
   unparsed(fault: UnparsedFault, address: string | null): string;
   /** Logs that a connection could not be accepted. */
   acceptFailed(error: Error): void;
@@ -95,7 +94,7 @@ function ownOrigins({ publicOrigin, corsOrigins, cookieOrigins }: HttpSettings):
   return [publicOrigin, ...corsOrigins, ...cookieOrigins];
 }
 
-// Kept, for the stack that an Error takes along is most of what such an answer would cost.
+// Created once: collecting the stack of an Error is most of the cost of such an answer.
 const NOT_FOUND = new Refusal('not_found');
 const METHOD_NOT_ALLOWED = new Refusal('method_not_allowed');
 
@@ -156,7 +155,7 @@ export function createServer(
     const exchange = new Exchange(shared, arrivalOf(context), '');
     const methods = methodsOf(path);
     const { method } = exchange.arrival;
-    // Mounted, a path and the same with a slash behind are one here, but not to Hono.
+    // When mounted, a path with and without a trailing slash are the same here, but not to Hono.
     if (methods.includes(method)) return exchange.refuse(NOT_FOUND);
     const allowed = [...methods, 'OPTIONS'];
     if (method === 'OPTIONS' && methods.length > 0) return exchange.preflight(allowed);
@@ -165,7 +164,7 @@ export function createServer(
     return exchange.refuse(NOT_FOUND);
   }
 
-  // Served by listeners of ours: a route alone is one handler, which Hono calls without more ado.
+  // With our own listeners, each route is a single handler, which Hono calls without composing.
   const served = new Hono<{ Bindings: NodeArrival }>({
     router: new RegExpRouter(),
     getPath: (_, from) => from?.env?.path ?? '',
@@ -186,7 +185,7 @@ export function createServer(
   const notice = untrustedProxyNotice(settings.trustedProxies, deps);
   const listener = (kind: 'tcp' | 'unix'): RequestListener => {
     const clientOf = nodeAddress(addressReader(settings.trustedProxies), kind === 'unix', notice);
-    // Handed over while the adapter calls back, which it does before anything else can happen.
+    // Set while the adapter calls back synchronously, before any other request can run.
     let arriving: NodeArrival;
     const serve = getRequestListener((request) => served.fetch(request, arriving), {
       autoCleanupIncoming: false,
@@ -199,8 +198,8 @@ export function createServer(
     };
   };
 
-  // Mounted by another application, which would answer in its own way to a path that no route has:
-  // hence a last handler.
+  // The outer application would otherwise answer unknown paths in its own format: hence a final
+  // handler.
   const app = new Hono();
   for (const { method, path, handle } of handlers) app.on(method, path, handle);
   app.all('*', (context) => unmatched(context, pathWithin(context)));
@@ -214,7 +213,7 @@ export function createServer(
       log.write(
         'error',
         'server.accept_failed',
-        'a connection could not be accepted; the listener goes on',
+        'a connection could not be accepted; the listener continues',
         exceptionFields(error),
       ),
   };
@@ -244,7 +243,7 @@ function mountedAddress(told: ClientAddress | undefined): ClientAddress | undefi
   };
 }
 
-/** The path without what it is mounted under: of `/auth/*`, the first segment. */
+/** The path relative to the mount point: of `/auth/*`, without the first segment. */
 function pathWithin(context: Context): string {
   const mountedUnder = routePath(context).split('/').length - 2;
   return `/${context.req.path

@@ -1,6 +1,6 @@
 /**
- * How refresh and device tokens travel: in JSON bodies, or in cookies when the configuration allows
- * and the request asks.
+ * Where refresh and device tokens are sent: in JSON bodies, or in cookies when the configuration
+ * allows it and the request asks for it.
  */
 import * as z from 'zod';
 import type { Authenticated, Authentication } from '../core/factor/authentication.ts';
@@ -22,7 +22,7 @@ import type { Call } from './route.ts';
 import type { AuthenticatedReply, MfaRequiredReply } from './schemas.ts';
 import { bearerToken } from './security.ts';
 
-/** Whether browsers may hold the refresh token in a cookie, and pages of which origins use it. */
+/** Whether refresh tokens may be sent as cookies, and to pages of which origins. */
 export interface CookiePolicy {
   readonly enabled: boolean;
   readonly allowed_origins: readonly string[];
@@ -31,15 +31,15 @@ export interface CookiePolicy {
 /** The member of a sign-in's body that asks for the cookie. */
 export const cookieMember = z.boolean().optional().meta({
   description:
-    'True: the refresh token comes as a __Host-refresh cookie and not in the body. Needs cookies.enabled.',
+    'True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled.',
 });
 
 type Delivered = z.input<typeof AuthenticatedReply>;
 type Pending = z.input<typeof MfaRequiredReply>;
 
 /**
- * An authentication as it is sent, its tokens where the request asked for them;
- * {@link demandCookies} came before.
+ * An authentication as it is sent, with its tokens where the request wants them. Call
+ * {@link demandCookies} first.
  *
  * @param asked the `cookie` member of the body
  */
@@ -88,7 +88,7 @@ export function deliver(
 }
 
 /**
- * Called before any work: whether the answer may be a cookie at all.
+ * Called before any work: checks whether the answer may use a cookie.
  *
  * @param asked the `cookie` member of the body
  * @throws {Refusal} invalid_request, origin_not_allowed
@@ -100,7 +100,7 @@ export function demandCookies(
 ): void {
   if (asked !== true) return;
   if (!enabled) {
-    const detail = 'Cookies are off here: set cookies.enabled, or leave this out.';
+    const detail = 'Cookies are disabled on this service: set cookies.enabled, or leave this out.';
     throw invalidRequest({ pointer: '/cookie', code: 'not_enabled', detail });
   }
   demandOrigin(call.header('origin'), allowed_origins);
@@ -113,11 +113,11 @@ export interface PresentedToken {
 }
 
 /**
- * The refresh token of a request: body, else Authorization, else the cookie (which needs a listed
- * Origin).
+ * The refresh token of a request: from the body, else Authorization, else the cookie (which needs a
+ * listed Origin).
  *
- * @throws {Refusal} invalid_request or, where cookies are on, refresh_cookie_missing when there is
- *   none; invalid_token, origin_not_allowed
+ * @throws {Refusal} invalid_request or, where cookies are enabled, refresh_cookie_missing when
+ *   there is none; invalid_token, origin_not_allowed
  */
 export function presentedToken(
   { enabled, allowed_origins }: CookiePolicy,
@@ -137,7 +137,9 @@ export function presentedToken(
   return { token: cookie, from: 'cookie' };
 }
 
-/** The browser keeps a Strict cookie from pages of another site, and tells nobody. */
+/**
+ * A browser does not send a Strict cookie from a page of another site, and gives the page no error.
+ */
 function cookieMissing(call: Call<unknown>): Refusal {
   const site = call.header('sec-fetch-site');
   const isElsewhere =
@@ -145,7 +147,7 @@ function cookieMissing(call: Call<unknown>): Refusal {
   return new Refusal('refresh_cookie_missing', isElsewhere ? { detail: OTHER_SITE } : {});
 }
 
-/** The device token of a sign-in: body, else its cookie. */
+/** The device token of a sign-in: from the body, else its cookie. */
 export function presentedDevice(
   { enabled }: CookiePolicy,
   call: Call<{ device_token?: string | undefined }>,

@@ -1,5 +1,6 @@
 /**
- * The caller's trace, for the log: version 00 of `traceparent`, and of later versions what 00 has.
+ * The caller's trace, for the log: version 00 of `traceparent`, and the same part of later
+ * versions.
  *
  * @see https://www.w3.org/TR/trace-context/#traceparent-header
  */
@@ -10,7 +11,7 @@ const FORM =
 
 export type Trace = Required<Pick<LogFields, 'trace_id' | 'span_id' | 'trace_flags'>>;
 
-/** Undefined without one, and for what is none: a trace finds lines, and guards nothing. */
+/** Undefined when absent or invalid: a trace only helps to find log lines and decides nothing. */
 export function readTrace(traceparent: string | undefined): Trace | undefined {
   if (traceparent === undefined || traceparent.length > 256) return undefined;
   const [, version, traceId, spanId, flags, more] = FORM.exec(traceparent) ?? [];

@@ -1,7 +1,7 @@
 /**
- * Answers to what never became a request: bytes that are no HTTP, headers past their limit, a peer
- * that never came to an end, a method that no route can have. They carry what every answer carries
- * and end the connection.
+ * Answers to input that never became a request: bytes that are not HTTP, headers that are too
+ * large, a request that was never completed, an unknown method. They carry the headers of every
+ * answer and close the connection.
  */
 import { REFUSALS } from '../refusal.ts';
 import type { RefusalCode } from '../refusal.ts';
@@ -26,7 +26,7 @@ const SHAPES: Readonly<Record<UnparsedFault, Shape>> = {
     code: 'header_too_large',
   },
   timed_out: { status: 408, reason: 'Request Timeout', code: 'request_timeout' },
-  // Which path it was is not known here: these are the methods that there are.
+  // The path is not known here: these are the methods of all routes.
   unknown_method: {
     status: 405,
     reason: 'Method Not Allowed',
@@ -41,7 +41,7 @@ interface Shared {
   readonly requestId: (given: undefined) => string;
 }
 
-/** Makes whole answers, status line to body. */
+/** Builds complete answers, from status line to body. */
 export function unparsedAnswers({
   common,
   log,

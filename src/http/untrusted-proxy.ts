@@ -1,17 +1,15 @@
 /**
- * Tells an operator of a proxy that is not in `server.trusted_proxies`: its clients would all count
- * as one, and nothing else would say why.
+ * Warns an operator of a proxy that is not in `server.trusted_proxies`: all its clients would count
+ * as one, and nothing else would show why.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { canonicalAddress, proxyCheck } from './requester.ts';
 
-/**
- * One look a minute: who sends the header without being asked to decides nothing, and fills no log.
- */
+/** At most one check a minute, so that a client that sends the header itself can't fill the log. */
 const EVERY_MS = 60_000;
 
-/** Gives what is told of each request that has an `X-Forwarded-For` over TCP. */
+/** Returns the function to call for each request over TCP that has `X-Forwarded-For`. */
 export function untrustedProxyNotice(
   trustedProxies: readonly string[],
   { log, clock }: { readonly log: Log; readonly clock: Clock },
@@ -27,7 +25,7 @@ export function untrustedProxyNotice(
     log.write(
       'warn',
       'proxy.untrusted',
-      'X-Forwarded-For came from an address that is not in server.trusted_proxies and was not believed: is it your proxy?',
+      'X-Forwarded-For came from an address that is not in server.trusted_proxies and was ignored: is it your proxy?',
       { 'client.address': address },
     );
   };

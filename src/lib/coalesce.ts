@@ -1,6 +1,6 @@
 /**
- * A read that many may ask for at once: at most one runs, and whoever asks while it does shares the
- * next one, so that nobody gets what was read before they asked.
+ * Shares a read among concurrent callers: at most one runs, and callers that arrive during it share
+ * the next one, so that nobody gets a result from before their call.
  */
 export function coalesce<T>(read: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;

@@ -17,15 +17,16 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'config.reloaded': {
     level: 'info',
     sentence:
-      'SIGHUP: the configuration was read again and is in force; count says how many settings changed.',
+      'SIGHUP: the configuration was reloaded and applies now; count says how many settings changed.',
   },
   'config.refused': {
     level: 'error',
-    sentence: 'SIGHUP: the configuration is faulty or does not fit; the service goes on as it was.',
+    sentence:
+      'SIGHUP: the new configuration is invalid or can not be applied; the service continues with the old one.',
   },
   'config.restart_needed': {
     level: 'warn',
-    sentence: 'Settings have changed that count from the next start only.',
+    sentence: 'Settings have changed that take effect only at the next start.',
   },
   'server.stopping': {
     level: 'info',
@@ -35,7 +36,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'server.accept_failed': {
     level: 'error',
     sentence:
-      'A connection could not be accepted (no descriptors or memory left); the listener goes on.',
+      'A connection could not be accepted (no descriptors or memory left); the listener continues.',
   },
   'http.request': {
     level: 'by status',
@@ -45,12 +46,12 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'proxy.untrusted': {
     level: 'warn',
     sentence:
-      'X-Forwarded-For came from a peer (client.address) that is not in server.trusted_proxies, and was not believed; at most one line a minute.',
+      'X-Forwarded-For came from a peer (client.address) that is not in server.trusted_proxies, and was ignored; at most one line a minute.',
   },
   'cors.refused': {
     level: 'warn',
     sentence:
-      'A page of an origin that is not in server.cors_origins called, so that its browser kept the answer from it; the message is the line to add. Once for each origin, for at most 32 of them.',
+      'A page of an origin that is not in server.cors_origins called, and its browser blocked the answer; the message is the line to add. Once for each origin, for at most 32 of them.',
   },
   'http.unparsed': {
     level: 'info',
@@ -122,7 +123,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   },
   'sign_in.challenged': {
     level: 'info',
-    sentence: 'The first factor was right; a second one is required.',
+    sentence: 'The first factor was correct; a second one is required.',
   },
   'sign_in.failed': {
     level: 'info or warn',
@@ -154,7 +155,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'session.rolled_back': {
     level: 'info',
     sentence:
-      'A refresh token was newer than its session, as after a restore from a backup: no theft. Its session was ended.',
+      'A refresh token was newer than its session, as after a restore from a backup, which is no sign of theft. Its session was ended.',
   },
   'refresh_token.reused': {
     level: 'warn',
@@ -203,7 +204,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   },
   'api_key.use_unrecorded': {
     level: 'warn',
-    sentence: 'The last use of an API key could not be written; the request went on.',
+    sentence: 'The last use of an API key could not be written; the request was processed.',
   },
   'password.changed': {
     level: 'info',
@@ -235,7 +236,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'letter.dropped': {
     level: 'info',
     sentence:
-      'An email was requested for a name without an account, or past the limits of its address; it was composed like others and sent to nobody.',
+      'An email was requested for a name without an account, or past the limits of its address; it was composed like others but not sent.',
   },
   'letter.cancelled': {
     level: 'info',

@@ -1,6 +1,6 @@
 /**
- * A least-recently-used cache that takes memory as it fills. lru-cache reserves room for all its
- * entries when it is made, which a service that knows few clients would carry for nothing.
+ * A least-recently-used cache that grows as it fills: lru-cache allocates all its entries at once,
+ * which would waste memory in a service with few clients.
  */
 import { LRUCache } from 'lru-cache';
 
@@ -10,11 +10,11 @@ export interface GrowingLru<Key extends {}, Value extends {}> {
   readonly size: number;
 }
 
-/** Entries at first, and how many times more when they are taken. */
+/** The initial number of entries, and the factor by which it grows. */
 const FIRST = 1_024;
 const FACTOR = 4;
 
-/** @param max entries at most; beyond, the one that was not used for longest is forgotten */
+/** @param max maximum number of entries; beyond it, the least recently used one is removed */
 export function createGrowingLru<Key extends {}, Value extends {}>(
   max: number,
 ): GrowingLru<Key, Value> {

@@ -55,16 +55,16 @@ export function parseJson(text: string, limits: JsonLimits): unknown {
 }
 
 /**
- * Whether a text needs no scan: it is what `JSON.stringify` makes of its value, so that no name
- * comes twice, and has no escapes, no `__proto__` and few brackets. Most texts are, and this takes
- * a third of the time.
+ * Whether a text needs no scan: it equals `JSON.stringify` of its value, so no name is repeated,
+ * and has no escapes, no `__proto__` and few brackets. Most texts qualify, and this takes a third
+ * of the time.
  */
 function isPlain(text: string, value: unknown, maxDepth: number): boolean {
   if (text.includes('\\') || text.includes('__proto__')) return false;
   return opens(text, maxDepth) <= maxDepth && JSON.stringify(value) === text;
 }
 
-/** Brackets and braces that open, wherever they stand; counted up to one more than `most`. */
+/** Number of opening brackets and braces, also within strings; counted up to `most` + 1. */
 function opens(text: string, most: number): number {
   let count = 0;
   for (const bracket of ['{', '[']) {

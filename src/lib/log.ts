@@ -15,7 +15,7 @@ export interface LogFields {
   readonly 'client.address'?: string | null;
   readonly 'user_agent.original'?: string | null;
   readonly 'user.id'?: string;
-  /** Shown on a terminal alone: the JSON lines leave it out. */
+  /** Displayed only on a terminal; the JSON lines omit it. */
   readonly 'user.name'?: string | undefined;
   readonly 'session.id'?: string;
   readonly 'api_key.id'?: string;
@@ -32,7 +32,7 @@ export interface LogFields {
   /** A reason from a closed list. */
   readonly reason?: string;
   readonly count?: number;
-  /** An origin as browsers spell it. */
+  /** An origin in the spelling of browsers. */
   readonly origin?: string;
   readonly kid?: string;
   readonly algorithm?: string;
@@ -60,10 +60,10 @@ export interface RequestLine {
   readonly ip: string | null;
   readonly userAgent: string | null;
   readonly durationMs: number;
-  /** The caller's trace: hexadecimal digits alone. */
+  /** The caller's trace id: hexadecimal digits only. */
   readonly trace?: Pick<LogFields, 'trace_id' | 'span_id' | 'trace_flags'> | undefined;
   readonly userId?: string | undefined;
-  /** Shown on a terminal alone. */
+  /** Displayed only on a terminal. */
   readonly userName?: string | undefined;
   readonly sessionId?: string | undefined;
   readonly apiKeyId?: string | undefined;
@@ -98,7 +98,7 @@ export interface Log {
   enabled(level: LogLevel): boolean;
 }
 
-/** The same log with fields that each event carries. */
+/** The same log with additional fields in each event. */
 export function withFields(log: Log, fields: LogFields): Log {
   // Member by member, for there is one for each request: see the commit queue.
   return {
@@ -110,7 +110,7 @@ export function withFields(log: Log, fields: LogFields): Log {
 }
 
 /**
- * The fields of an unexpected error. Its message may name our code and SQL but no values:
+ * The fields of an unexpected error. Its message may contain our code and SQL but no values:
  * statements are parameterised.
  */
 export function exceptionFields(error: unknown): LogFields {

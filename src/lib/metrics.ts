@@ -1,12 +1,12 @@
 /**
- * What is measured: the list of metrics, from which docs/metrics.md is generated, and the calls by
- * which the program reports. Labels come from closed lists: never an id, address, name or path.
+ * The list of metrics, from which docs/metrics.md is generated, and the functions by which the
+ * program reports them. Labels come from closed lists: never an id, address, name or path.
  */
 
 export interface MetricMeaning {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly sentence: string;
-  /** Each label with its values, or where they come from. */
+  /** Each label with its values, or their source. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Upper bounds of a histogram. */
   readonly buckets?: readonly number[];
@@ -26,7 +26,7 @@ export const METRICS = {
     labels: {
       http_request_method: 'a known method, or `_OTHER`',
       http_route: 'the template of a route; empty if none matched',
-      http_response_status_code: 'the status; 499 if the caller had gone',
+      http_response_status_code: 'the status; 499 if the client had disconnected',
     },
     buckets: HTTP_SECONDS,
   },
@@ -45,11 +45,11 @@ export const METRICS = {
   },
   postern_verifications_total: {
     type: 'counter',
-    sentence: 'Access tokens that were asked about.',
+    sentence: 'Verifications of access tokens.',
     labels: {
       endpoint: '`forward_auth` (GET /verify), `verify` (POST /verify)',
       outcome: '`valid`, `invalid`, `expired`, `revoked`',
-      cache: '`hit`, `miss`, `none` (no token was looked at)',
+      cache: '`hit`, `miss`, `none` (no token was checked)',
     },
   },
   postern_password_hash_duration_seconds: {
@@ -121,12 +121,12 @@ export type MetricName = keyof typeof METRICS;
 
 /** Counts the verifications of one endpoint. */
 export interface VerificationCounter {
-  /** Told by the verifier, before its outcome is known. */
+  /** Called by the verifier before the outcome is known. */
   looked(cache: 'hit' | 'miss'): void;
   ended(outcome: 'valid' | 'invalid' | 'expired' | 'revoked'): void;
 }
 
-/** How the program reports; each call costs less than a microsecond. Times are milliseconds. */
+/** The reporting interface; each call costs less than a microsecond. Times are milliseconds. */
 export interface Metrics {
   request(route: string, method: string, status: number, durationMs: number): void;
   signIn(factor: string, outcome: 'succeeded' | 'challenged' | 'refused' | 'throttled'): void;
@@ -140,7 +140,7 @@ export interface Metrics {
 
 const nothing = (): void => undefined;
 
-/** When nobody asks for metrics. */
+/** Used when metrics are off. */
 export const NO_METRICS: Metrics = {
   request: nothing,
   signIn: nothing,

@@ -24,10 +24,10 @@ export function readOrigin(text: string): Reading<string> {
     : { refusals: [{ problem: 'is not how browsers spell it', remedy: `Write "${url.origin}".` }] };
 }
 
-/** Longest origin that is repeated anywhere: a host name has at most 253 characters. */
+/** Maximum length of an origin that is logged: a host name has at most 253 characters. */
 const MAX_ORIGIN = 300;
 
-/** An origin that came from outside, if it is spelled as browsers spell one; else null. */
+/** An origin from outside, if it has the spelling of browsers; else null. */
 export function spelledOrigin(text: string): string | null {
   if (text.length > MAX_ORIGIN) return null;
   const reading = readOrigin(text);

@@ -1,4 +1,4 @@
-/** Settings that hold the URL of a page or program outside this service. */
+/** Settings whose value is the URL of a page or program outside this service. */
 import { isLoopbackHost } from './origin.ts';
 import type { Reading } from './setting-registry.ts';
 

@@ -1,7 +1,7 @@
-/** Rates as an operator writes them: how many in which time, such as "30/1m"; or "off". */
+/** Rates as an operator writes them: a number per period, such as "30/1m"; or "off". */
 import { parseDuration } from './duration.ts';
 
-/** So many in a period, which may come all at once. */
+/** A number per period, all of which may come at once. */
 export interface Rate {
   readonly count: number;
   readonly periodMs: number;
@@ -10,7 +10,7 @@ export interface Rate {
 const FORM = /^([1-9]\d{0,6})\/(\d+(?:ms|[smhd]))$/;
 const LONGEST_MS = 86_400_000;
 
-/** The rate of a text, `off` for no limit, or undefined for any other text. */
+/** Parses a rate; `off` for no limit, or undefined for any other text. */
 export function parseRate(text: string): Rate | 'off' | undefined {
   if (text === 'off') return 'off';
   const [, count, period] = FORM.exec(text) ?? [];

@@ -1,10 +1,10 @@
 /**
- * What every setting is: a zod schema with metadata in a registry (sentence, unit, default, kind),
- * and a reader that explains what it refuses. The kinds of settings are in setting.ts.
+ * The metadata of settings: a zod schema with metadata in a registry (sentence, unit, default,
+ * kind), and a reader that explains its refusals. The kinds of settings are in setting.ts.
  */
 import * as z from 'zod';
 
-/** A value as TOML has it, before it is read. */
+/** A value from TOML, before it is parsed. */
 export type RawValue = string | number | boolean | readonly string[];
 
 export type SettingKind =
@@ -31,7 +31,7 @@ export interface Refusal {
   readonly problem?: string;
   /** A whole sentence that says what to write, in TOML's spelling (texts in quotes). */
   readonly remedy: string;
-  /** The entry of a list that is meant. */
+  /** The list entry that is refused. */
   readonly entry?: unknown;
 }
 
@@ -39,11 +39,11 @@ export interface Refusal {
 export interface SettingMeta {
   readonly kind: SettingKind;
   readonly sentence: string;
-  /** What the value counts, or how it is written. */
+  /** What the value counts, or its format. */
   readonly unit: string | undefined;
-  /** As it would stand in TOML; undefined if there is none. */
+  /** As written in TOML; undefined if there is none. */
   readonly defaultValue: RawValue | undefined;
-  /** What applies if nothing is set, for settings without a default. */
+  /** What applies without a value, for settings without a default. */
   readonly absent: string | undefined;
   /** A value for the example file, for settings without a default. Never a secret. */
   readonly example: string | undefined;

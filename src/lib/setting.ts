@@ -86,7 +86,7 @@ export function size(range: Range): z.ZodType<number> {
   return ranged(SIZE, range);
 }
 
-/** So many in a period of 1s to 1d, or "off". */
+/** A number per period of 1s to 1d, or "off". */
 export function rate(options: { sentence: string; default: string }): z.ZodType<Rate | 'off'> {
   const what = `Write a number and a period, such as "${options.default}", or "off".`;
   return settingWithDefault(
@@ -256,8 +256,8 @@ function readList<T>(
 }
 
 /**
- * A secret; it can be given in four ways (config/secrets.ts) and is shown nowhere. `read` must not
- * repeat it in a refusal.
+ * A secret; it can be given in four ways (config/secrets.ts) and is never displayed. `read` must
+ * not repeat it in a refusal.
  */
 export function secret<T>(options: {
   sentence: string;

@@ -1,6 +1,6 @@
 /**
- * Archives of a few regular files in the ustar form, which `tar xf` reads: headers of 512 bytes,
- * contents padded to the same. Only what we write is read back.
+ * Archives of a few regular files in the ustar format, which `tar xf` reads: headers of 512 bytes,
+ * contents padded to the same. Reads only archives that this program wrote.
  *
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_06
  */
@@ -19,7 +19,7 @@ export interface TarEntry {
   readonly mtime: number;
 }
 
-/** How many zero bytes follow a content. */
+/** Number of zero bytes that pad a content. */
 export function tarPadding(size: number): number {
   return (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK;
 }
@@ -46,9 +46,11 @@ export function tarHeader({ name, size, mode, mtime }: TarEntry): Buffer {
   return header;
 }
 
-/** Undefined for an empty block (the end). @throws {TypeError} it is no header of a regular file */
+/**
+ * Undefined for an empty block (the end). @throws {TypeError} it is not a header of a regular file
+ */
 export function readTarHeader(header: Buffer): TarEntry | undefined {
-  if (header.length !== TAR_BLOCK) throw new TypeError('the archive is cut off');
+  if (header.length !== TAR_BLOCK) throw new TypeError('the archive is truncated');
   if (header.every((byte) => byte === 0)) return undefined;
   const field = (from: number, length: number): string =>
     header
@@ -58,8 +60,9 @@ export function readTarHeader(header: Buffer): TarEntry | undefined {
   const number = (from: number, length: number): number => Number.parseInt(field(from, length), 8);
   const claimed = number(148, 8);
   if (claimed !== checksum(Buffer.from(header).fill(' ', 148, 156)))
-    throw new TypeError('a header of the archive is damaged, or it is no archive');
-  if (field(156, 1) !== '0') throw new TypeError('the archive holds something that is no file');
+    throw new TypeError('a header of the archive is damaged, or this is not an archive');
+  if (field(156, 1) !== '0')
+    throw new TypeError('the archive contains an entry that is not a file');
   const isLarge = (header[124] ?? 0) >= 0x80;
   return {
     name: field(0, 100),

@@ -28,7 +28,7 @@ async function signsInAfterFlood(name: string, password: string, device: string)
 
 const deviceOf = (reply: Reply): string => reply.headers.get('device-token') ?? '';
 
-test('POST /me/password: the fresh token has a counter of its own, the former one is nobody’s', async () => {
+test('POST /me/password: the new device token has a counter of its own, the former token is void', async () => {
   const user = await app.register();
   const changed = await app.call('POST', '/me/password', {
     token: user.access,

@@ -173,7 +173,7 @@ describe('POST /register', () => {
     }
   });
 
-  test('an address beside a username is pending: it is no sign-in name and blocks nobody', async () => {
+  test('an address sent with a username is pending: it can not be used to sign in and blocks no other account', async () => {
     const one = await register({
       username: 'first',
       email: 'shared@example.com',

@@ -91,7 +91,7 @@ describe('the verb', () => {
   });
 });
 
-describe('wrong usage is told with a guess and the help to see, and ends with 2', () => {
+describe('wrong usage is reported with a guess and the help to see, and ends with 2', () => {
   it.each([
     ['srve', 'unknown verb srve. Did you mean serve?\nsee: postern --help\n'],
     ['frobnicate', 'unknown verb frobnicate\nsee: postern --help\n'],

@@ -213,7 +213,7 @@ describe('the session', () => {
     expect(await one.accessToken()).toEqual(expect.any(String));
   });
 
-  test('a session that was ended elsewhere is told once, and is over', async () => {
+  test('a session that was ended elsewhere is reported once', async () => {
     const one = client();
     const username = await signUp(one);
     const seen: unknown[] = [];

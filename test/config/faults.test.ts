@@ -468,7 +468,7 @@ describe('values that can not stand together are refused', () => {
     );
     expect(config.server.public_url).toBe('http://auth.lan');
     expect(warnings).toEqual([
-      'config.toml:2:14  server.allow_plain_http is on: whoever sees the traffic has the passwords.',
+      'config.toml:2:14  server.allow_plain_http is on: anyone who can read the traffic gets the passwords.',
       expect.stringMatching(/^config\.toml:2:14  Passkeys are off: /),
     ]);
   });
@@ -511,7 +511,7 @@ describe('warnings let it start', () => {
   });
 });
 
-describe('all faults are told at once', () => {
+describe('all faults are reported at once', () => {
   it('sorted: the file by line, then variables, then flags', () => {
     const places = refusal({
       toml: '[tokens]\nalgorithm = 1\nnope = 1\n[server]\nhsts = 1\nlisten = ["a", "b"]\n',

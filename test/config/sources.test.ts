@@ -110,7 +110,7 @@ describe('the names of variables', () => {
     expect(alike.map(({ env }) => env)).toEqual(['POSTERN_MAIL_SMTP_PORT']);
   });
 
-  it('within a cluster too POSTERN_MAIL_SMTP_PORT is the setting; what a service called postern-mail-smtp writes there is told, never passed over', () => {
+  it('within a cluster too POSTERN_MAIL_SMTP_PORT is the setting; a value that Kubernetes sets for a service called postern-mail-smtp is reported, never ignored', () => {
     const links = {
       KUBERNETES_SERVICE_HOST: '10.0.0.1',
       POSTERN_MAIL_SMTP_SERVICE_HOST: '10.0.0.9',

@@ -78,7 +78,7 @@ describe('who may use what', () => {
     expect(having(what).filter((path) => !EDGE.test(path))).toEqual([]),
   );
 
-  test('ASVS 1.3.2: nobody evaluates text as code', () =>
+  test('ASVS 1.3.2: no code evaluates text as code', () =>
     expect(having((node) => isName(node, 'eval') || isName(node, 'Function'))).toEqual([]));
 
   test('Math.random: the jitter of retries alone, which guards nothing', () =>

@@ -43,6 +43,17 @@ test.each(pages)('every link of %s leads somewhere', (page) => {
   expect(lost).toEqual([]);
 });
 
+test('the table of endpoints in README.md has every path of the API', () => {
+  const readme = read('README.md');
+  const table = readme.slice(
+    readme.indexOf('## Endpoints'),
+    readme.indexOf('## Tokens and claims'),
+  );
+  const named = new Set([...table.matchAll(/`(\/[^`]*)`/g)].map(([, path]) => path));
+  const paths = Object.keys(JSON.parse(read('docs/openapi.json')).paths);
+  expect(paths.filter((path) => !named.has(path))).toEqual([]);
+});
+
 describe('docs/emails.md', () => {
   test('names every email', () => {
     const named = [...read('docs/emails.md').matchAll(/^\| (`.+?) \|/gm)].flatMap(([, cell = '']) =>

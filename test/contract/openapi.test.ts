@@ -119,7 +119,7 @@ describe('the document', () => {
     }
   });
 
-  test('points nowhere that is not there, and keeps nothing that nobody points to', () => {
+  test('every reference resolves, and every component is referenced', () => {
     const text = JSON.stringify(document);
     const referred = new Set(
       [...text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name),
@@ -616,7 +616,7 @@ describe('every answer is one that the document declares', () => {
     expect((await send('DELETE', `/me/passkeys/${added.body.id}`, { token })).status).toBe(204);
   });
 
-  test('the answers that need a letter', async () => {
+  test('the answers that need an email', async () => {
     const send = async (method: string, path: string, options: CallOptions = {}) => {
       const reply = await app.call(method, path, options);
       expectDeclared(method, path, reply);

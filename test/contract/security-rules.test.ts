@@ -71,7 +71,7 @@ describe('accounts', () => {
     );
   });
 
-  test('ASVS 6.3.7: a changed password is told to the proved address', async () => {
+  test('ASVS 6.3.7: a changed password is notified to the verified address', async () => {
     const access = await provedUser('told@example.com');
     expect(
       (
@@ -141,7 +141,7 @@ describe('accounts', () => {
     ]);
   });
 
-  test('ASVS 14.2.7: what nobody can ask for any more is removed', async () => {
+  test('ASVS 14.2.7: rows that nothing can read any more are removed', async () => {
     const own = await createTestApp();
     await own.call('POST', '/register', {
       body: { email: 'gone@example.com', password: PASSWORD },
@@ -245,9 +245,7 @@ describe('cryptography in the source', () => {
       'verify crypto',
     ]);
     expect(
-      sources.filter(
-        ({ text }) => /from '(?:node:)?crypto'/.test(text) && /import \* as/.test(text),
-      ),
+      sources.filter(({ text }) => /import (?:\* as )?\w+ from '(?:node:)?crypto'/.test(text)),
     ).toEqual([]);
   });
 

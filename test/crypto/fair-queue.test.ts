@@ -92,7 +92,7 @@ describe('the fair queue', () => {
     ]);
   });
 
-  test('when it is full, the newest entry of whoever has most makes room for one who has less; for one who would have as much, nobody does', () => {
+  test('when it is full, a network with fewer entries evicts the newest entry of the network with the most; with equally many it is refused', () => {
     const queue = createFairQueue<string>(4, 10);
     for (const item of ['x1', 'x2', 'x3', 'y1'])
       queue.push({ client: item[0] ?? '', account: item }, item, never);

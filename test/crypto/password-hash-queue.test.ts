@@ -222,7 +222,7 @@ describe('the lanes', () => {
     },
   );
 
-  test('a lane that can not even load is told by ready, so that the start can say so', async () => {
+  test('ready rejects when a lane can not load, so that the start can report it', async () => {
     const { hasher } = rig({ laneUrl: new URL('./no-such-lane.mjs', import.meta.url) });
     await expect(hasher.ready()).rejects.toThrow(/^a hash lane died/);
   });

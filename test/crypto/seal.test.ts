@@ -115,7 +115,7 @@ describe('sealing', () => {
     expect(texts.size).toBe(1_000);
   });
 
-  test('a purpose that is empty or ill-formed is a bug, and told so', () => {
+  test('an empty or ill-formed purpose is reported as a bug', () => {
     expect(() => sealer.seal('', KEY)).toThrow(TypeError);
     expect(() => sealer.seal('\ud800', KEY)).toThrow(TypeError);
   });

@@ -12,7 +12,7 @@ import { addQuietly, migrations, names, open, temporaryDirectory } from './suppo
 
 const KEY = 'correct horse battery staple';
 const wrongKey =
-  /^test\.db can't be read with this key\. Is database\.encryption_key the one it was made with\? Nothing was changed\.$/;
+  /^test\.db can't be read with this key\. Is database\.encryption_key the one that it was created with\? Nothing was changed\.$/;
 
 let bundle = '';
 beforeAll(async () => {

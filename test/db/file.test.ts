@@ -24,7 +24,7 @@ describe.each(['auto', 'client'] as const)('driver %s', (driver) => {
   test('a volume that is not mounted starts no empty service: a missing directory is refused', async () => {
     const directory = join(temporaryDirectory(), 'not-mounted');
     await expect(open(join(directory, 'test.db'), { driver })).rejects.toThrow(
-      `${directory}, the directory of database.url, doesn't exist. Mount its volume, or make it, and start again.`,
+      `${directory}, the directory of database.url, doesn't exist. Mount its volume, or create it, and start again.`,
     );
     expect(existsSync(directory)).toBe(false);
   });

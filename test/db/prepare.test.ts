@@ -84,9 +84,9 @@ test('a statement knows whether rows come, and whether at most one can', () => {
   expect(raw('SELECT id FROM thing LIMIT 10')()).toMatchObject({ atMostOne: false });
 });
 
-test('a guard stands on a write and on nothing else', () => {
+test('a guard is a write and nothing else', () => {
   expect(guarded(addThing({ name: 'a' }), 'word').guard).toBe('word');
-  expect(() => guarded(raw('SELECT 1')(), 'word')).toThrow('a guard must stand on a write: word');
+  expect(() => guarded(raw('SELECT 1')(), 'word')).toThrow('a guard must be a write: word');
 });
 
 test('a query that is awaited instead of prepared says so', async () => {

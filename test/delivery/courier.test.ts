@@ -65,7 +65,7 @@ const ask = (email = 'ada@example.com') =>
 const later = () => new DeliveryError('mail.example.com:25 deferred the email (450)', 'transient');
 
 describe('the courier', () => {
-  test('hands a committed letter over once, and its content is gone from the database', async () => {
+  test('hands a committed email over once, and its content is gone from the database', async () => {
     await ask();
     const way = recorder();
     await courier(way).deliverDue();
@@ -82,7 +82,7 @@ describe('the courier', () => {
     expect(rows).toEqual([null]);
   });
 
-  test('tries again later when nobody takes it, with waits that grow, and gives up for an operator to see', async () => {
+  test('retries when no transport accepts it, with growing waits, and gives up visibly for an operator', async () => {
     await ask();
     // A letter that lives long enough to be given up.
     await app.db.write([
@@ -128,13 +128,13 @@ describe('the courier', () => {
     expect(second.sent).toHaveLength(1);
   });
 
-  test('a letter refused for good is given up at once', async () => {
+  test('a permanently refused email is given up at once', async () => {
     await ask();
     await courier(recorder(() => new DeliveryError('refused', 'permanent'))).deliverDue();
     expect((await listOutbox(app.db))[0]?.state).toBe('dead');
   });
 
-  test('an expired letter does not go out any more', async () => {
+  test('an expired email is not sent any more', async () => {
     await ask();
     app.clock.advance(61 * 60_000);
     const way = recorder();
@@ -154,7 +154,7 @@ describe('the courier', () => {
     expect(way.sent).toHaveLength(1);
   });
 
-  test('of two couriers on one database each letter has one', async () => {
+  test('two couriers on one database never send the same email', async () => {
     for (let i = 0; i < 20; i++) await ask(`many${i}@example.com`);
     const other = await createTestApp({ directory: app.directory, clock: app.clock });
     const way = recorder();

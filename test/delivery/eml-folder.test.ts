@@ -5,7 +5,7 @@ import { folderTransport } from '../../src/delivery/eml-folder.ts';
 import { renderEmail } from '../../src/delivery/templates.ts';
 import { newDirectory } from '../support/process.ts';
 
-test('the parts are 8-bit text: links, codes and letters stand there as they are', async () => {
+test('the parts are 8-bit text: links, codes and non-ASCII characters are readable as they are', async () => {
   const dir = newDirectory();
   const link = `https://app.example.com/verify-address#token=${'aB3=_-'.repeat(12)}`;
   const values = { code: '7KQM2X', code_minutes: '10', link, link_minutes: '60' };

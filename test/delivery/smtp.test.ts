@@ -63,7 +63,7 @@ async function rawServer(onConnection: (socket: Socket) => void): Promise<number
 }
 
 describe('the smtp transport', () => {
-  test('hands a letter to one recipient, with a text and an HTML part', async () => {
+  test('hands an email to one recipient, with a text and an HTML part', async () => {
     const server = await sink();
     await transport(server.port).send(LETTER);
     expect(server.received).toHaveLength(1);
@@ -134,7 +134,7 @@ describe('the smtp transport', () => {
     });
   });
 
-  test('STARTTLS is required: a server without it gets no letter (ASVS 12.3.1)', async () => {
+  test('STARTTLS is required: a server without it gets no email (ASVS 12.3.1)', async () => {
     const server = await sink();
     await expect(transport(server.port, { tls: 'starttls' }).send(LETTER)).rejects.toMatchObject({
       isPermanent: false,
@@ -142,7 +142,7 @@ describe('the smtp transport', () => {
     expect(server.received).toEqual([]);
   });
 
-  test('a certificate that can not be verified gets no letter; one that can, does (ASVS 12.3.2)', async () => {
+  test('no email is sent under a certificate that can not be verified, one is under a valid certificate (ASVS 12.3.2)', async () => {
     const server = await sink({ tls: true });
     await expect(transport(server.port, { tls: 'starttls' }).send(LETTER)).rejects.toMatchObject({
       isPermanent: false,

@@ -167,7 +167,7 @@ describe('what is in it', () => {
     const run = done(
       await cli(place, ['restore', archive, '--recovery-key', join(directory, 'recovery.pem')]),
     );
-    expect(run.stderr).toContain('set database.encryption_key to the key that the archive held');
+    expect(run.stderr).toContain('set database.encryption_key to the key that was in the archive');
     const restored = await startServer({ directory: place, env: ENCRYPTED });
     expect((await restored.login('ada')).status).toBe(200);
     await restored.stop();
@@ -182,7 +182,7 @@ describe('what is in it', () => {
     const elsewhere = await cli(newDirectory(), ['restore', join(directory, 'b.tar')]);
     expect([elsewhere.code, elsewhere.stderr]).toEqual([
       78,
-      expect.stringContaining('the archive holds no key'),
+      expect.stringContaining('the archive contains no key'),
     ]);
     done(await cli(directory, ['restore', 'b.tar', '--yes']));
     // Another service's key does not open it, which is found before anything is replaced.
@@ -255,20 +255,20 @@ describe('restoring', () => {
     [
       'a byte of the database altered',
       (b) => flipped(b, b.length - 20_000),
-      /postern\.db in it is not what its manifest says/,
+      /postern\.db in it does not match its manifest/,
     ],
     [
       'a byte of the key altered',
       (b) => flipped(b, b.indexOf('key-encryption.key\0') + 520),
-      /key-encryption\.key in it is not what/,
+      /key-encryption\.key in it does not match/,
     ],
-    ['cut off', (b) => b.subarray(0, b.length - 50_000), /cut off/],
-    ['empty', () => Buffer.alloc(0), /cut off/],
-    ['something else', () => Buffer.alloc(4_096, 'nonsense'), /no archive/],
+    ['cut off', (b) => b.subarray(0, b.length - 50_000), /truncated/],
+    ['empty', () => Buffer.alloc(0), /truncated/],
+    ['something else', () => Buffer.alloc(4_096, 'nonsense'), /not an archive/],
     [
       'a name that leads elsewhere',
       (b) => renamed(b, 'key-encryption.key', '../../etc/key.key'),
-      /something that no backup has/,
+      /a file that no backup has/,
     ],
   ])('an archive with %s is refused, and nothing is changed', async (_, alter, message) => {
     const directory = await backedUp();
@@ -326,7 +326,7 @@ test('where it can not be written, or there is nothing yet, it says so and leave
   const server = await startServer({ directory });
   mkdirSync(join(directory, 'other'));
   const missing = await server.cli(['backup', '--to', 'missing/b.tar']);
-  expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('is no folder')]);
+  expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('is not a folder')]);
   await server.stop();
 });
 

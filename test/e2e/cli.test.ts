@@ -60,7 +60,7 @@ describe('postern user', () => {
     });
   });
 
-  test('create: refused names and passwords are told by field, exit 1, and nothing is made', async () => {
+  test('create: refused names and passwords are reported by field, exit 1, and nothing is created', async () => {
     const before = done(await cli('user list --json'));
     for (const [line, password, message] of [
       ['user create --username ada --password-stdin', PASSWORD, /taken/],

@@ -143,7 +143,7 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
     ).not.toContain('__Host-refresh');
   });
 
-  test('cookie mode across sites: the page is told why, instead of losing the cookie in silence', async () => {
+  test('cookie mode across sites: the page gets the reason, instead of losing the cookie silently', async () => {
     const page = await open();
     await server.register('across', PASSWORD);
     // The page is on localhost, and calls an address: two sites, though of one machine.

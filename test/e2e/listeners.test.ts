@@ -40,7 +40,7 @@ function expectRefusal(run: Run, message: RegExp): void {
 }
 
 describe('several at once', () => {
-  test('IPv4, IPv6 and two Unix sockets serve one service, and each is told in the first line', async () => {
+  test('IPv4, IPv6 and two Unix sockets serve one service, and the first line lists each', async () => {
     const directory = newDirectory();
     const server = await startServer({
       directory,
@@ -212,7 +212,7 @@ describe('the Unix socket', () => {
 });
 
 describe('TCP', () => {
-  test('a port that is taken is told with what to do, and the exit code is 1', async () => {
+  test('a port in use is reported with what to do, and the exit code is 1', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const address = other.address();
@@ -227,7 +227,7 @@ describe('TCP', () => {
     await new Promise((resolve) => other.close(resolve));
   });
 
-  test('an address of another machine is told as such', async () => {
+  test('an address of another machine is reported as such', async () => {
     expectRefusal(
       await serve(newDirectory(), {
         POSTERN_SERVER_LISTEN: 'tcp://192.0.2.1:7400',
@@ -312,7 +312,7 @@ describe('sockets that systemd hands over', () => {
     );
   });
 
-  test('READY=1 and STOPPING=1 are told to NOTIFY_SOCKET', {
+  test('READY=1 and STOPPING=1 are sent to NOTIFY_SOCKET', {
     skip: !existsSync('/usr/bin/systemd-notify'),
   }, async () => {
     const directory = newDirectory();

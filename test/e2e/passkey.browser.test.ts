@@ -227,7 +227,7 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
     ]);
   });
 
-  test('a passkey that was taken away signs nobody in, and the page is told which to forget', async () => {
+  test('a removed passkey does not sign in, and the page learns which one to remove', async () => {
     const { body: signedIn } = await front('signIn');
     const { body } = await front('call', 'GET', '/me/factors', { token: signedIn.access_token });
     expect(

@@ -192,6 +192,8 @@ test('a value of a key that is not configured is said, and left as it was', asyn
   });
   expect([refused.code, refused.stderr]).toEqual([
     78,
-    expect.stringContaining('Is secrets.key_encryption_key the one it was made with?'),
+    expect.stringContaining(
+      'Is secrets.key_encryption_key the one that the database was created with?',
+    ),
   ]);
 });

@@ -70,7 +70,7 @@ test('it asks, needs one of two options, a key that is one, and a service that i
   ]);
   expect(await refused(['--new-key-file', 'short'])).toEqual([
     1,
-    expect.stringContaining('no key of at least 16 bytes'),
+    expect.stringContaining('does not contain a key of at least 16 bytes'),
   ]);
   expect(await refused(['--new-key-file', 'missing'])).toEqual([
     1,
@@ -89,7 +89,7 @@ test('it asks, needs one of two options, a key that is one, and a service that i
   ]);
   expect(await refused(['--decrypt', '--yes'])).toEqual([
     1,
-    expect.stringContaining('has that key already'),
+    expect.stringContaining('already has that key'),
   ]);
   expect(Object.keys(fingerprint(join(directory, 'data')))).toEqual(Object.keys(before));
 });

@@ -154,7 +154,7 @@ describe('oauth4webapi', () => {
     expect(await introspect(exchanged.access_token)).toEqual({ active: false });
   });
 
-  test('a wrong secret is told as RFC 6749 has it', async () => {
+  test('a wrong secret is answered as RFC 6749 requires', async () => {
     const wrong = oauth.ClientSecretBasic('wrong');
     const reply = await oauth.introspectionRequest(as, self(), wrong, ada.access, insecure);
     await expect(oauth.processIntrospectionResponse(as, self(), reply)).rejects.toThrow();

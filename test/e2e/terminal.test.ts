@@ -142,7 +142,7 @@ describe('a start that fails says in one line what to do', () => {
     chmodSync(directory, 0o555);
     const { code, stderr } = await start(directory, {}, UNPRIVILEGED);
     expect(code).toBe(78);
-    expect(stderr.trim().split('\n')).toEqual([expect.stringMatching(/can't be made: EACCES/)]);
+    expect(stderr.trim().split('\n')).toEqual([expect.stringMatching(/can't be created: EACCES/)]);
     chmodSync(directory, 0o755);
   });
 
@@ -155,7 +155,7 @@ describe('a start that fails says in one line what to do', () => {
       POSTERN_DATABASE_ENCRYPTION_KEY: 'another that is long enough',
     });
     expect([wrong.code, wrong.stderr.trim().split('\n').length]).toEqual([78, 1]);
-    expect(wrong.stderr).toContain('Is database.encryption_key the one it was made with?');
+    expect(wrong.stderr).toContain('Is database.encryption_key the one that it was created with?');
     const plain = await startServer();
     await plain.stop();
     const db = new Libsql(join(plain.directory, 'data/postern.db'));

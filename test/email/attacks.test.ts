@@ -35,7 +35,7 @@ async function provedUser(
 }
 
 describe('O06: codes of a registration, guessed', () => {
-  test('a registration whose letter was held back by the limits has no code that could be guessed', async () => {
+  test('a registration whose email was held back by the limits has no code that could be guessed', async () => {
     const address = newAddress();
     const codes: string[] = [];
     const ids: string[] = [];
@@ -78,7 +78,7 @@ describe('O06: codes of a registration, guessed', () => {
 });
 
 describe('E03: answers of the same work', () => {
-  test('a name whose letters are used up costs a commit like any other: time does not link a username to an address', async () => {
+  test('a name whose limit of emails is reached costs a commit like any other: time does not link a username to an address', async () => {
     const { address } = await provedUser();
     const commits = async (name: string): Promise<number> => {
       const write = vi.spyOn(app.db, 'write');
@@ -115,7 +115,7 @@ describe('E03: answers of the same work', () => {
 });
 
 describe('R08: a change of address begun with a stolen session', () => {
-  test('is told to the old address though the new one has had its share of letters', async () => {
+  test('is notified to the old address even if the limit of the new one is reached', async () => {
     const victim = await provedUser();
     const thief = await provedUser();
     const next = newAddress();
@@ -128,7 +128,7 @@ describe('R08: a change of address begun with a stolen session', () => {
     ]);
   });
 
-  test('L06: one address after the other fills no mailbox: the old one is told once a minute, whatever others ask of it', async () => {
+  test('L06: changing the address repeatedly fills no mailbox: the old one is notified at most once a minute', async () => {
     const { address, access } = await provedUser();
     for (let i = 0; i < 6; i++) {
       await forgot(address);
@@ -216,7 +216,7 @@ describe('the outbox, changed by somebody who can write the file', () => {
     return id;
   };
 
-  test('ASVS 11.3.3: a letter whose content was changed goes to nobody and holds up no other', async () => {
+  test('ASVS 11.3.3: an email whose content was altered is not sent and delays no other', async () => {
     await pending();
     const other = newAddress();
     await write(
@@ -244,7 +244,7 @@ describe('the outbox, changed by somebody who can write the file', () => {
   });
 });
 
-describe('where a letter goes', () => {
+describe('the recipient of an email', () => {
   test('H11: to the domain that was compared, however it was typed', async () => {
     for (const [typed, canonical] of [
       ['ada1@EXAMPLE.com', 'ada1@example.com'],
@@ -294,7 +294,7 @@ describe('where a letter goes', () => {
   });
 });
 
-describe('H12: letters of the operator’s own', () => {
+describe('H12: the operator’s own email templates', () => {
   test('a text without its HTML is escaped, in words and values alike, and looked at once', () => {
     const find = () => ({ text: 'Subject: Hi\n\n1 < 2 & {{new_address}}\n\n{{link}}', html: null });
     const { html, text } = renderEmail(

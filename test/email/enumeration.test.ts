@@ -144,7 +144,7 @@ describe('E01: POST /login', () => {
 });
 
 describe('E02: POST /register by address', () => {
-  test('taken, free, pending elsewhere, of a disabled account, begun before, limited: one answer; letters to the owner alone', async () => {
+  test('taken, free, pending elsewhere, of a disabled account, begun before, limited: one answer; emails only to the owner', async () => {
     const taken = await provedUser();
     const disabled = await provedUser();
     await app.kernel.accountState.disable(operator, disabled.id);
@@ -229,7 +229,7 @@ describe('E02: POST /register by address', () => {
 });
 
 describe('E03: POST /password/forgot', () => {
-  test('known, unknown, disabled, pending, by username, limited, no name: one answer; one letter to the known one', async () => {
+  test('known, unknown, disabled, pending, by username, limited, no name: one answer; one email to the known one', async () => {
     const known = await provedUser();
     const disabled = await provedUser();
     await app.kernel.accountState.disable(operator, disabled.id);
@@ -261,7 +261,7 @@ describe('E03: POST /password/forgot', () => {
 });
 
 describe('E02: PATCH /me with an address', () => {
-  test('taken, free, limited: one answer but for the address; the owner of a taken one is told, and the code is nobody’s', async () => {
+  test('taken, free, limited: one answer but for the address; the owner of a taken one is notified, and no code is valid', async () => {
     const users = [await provedUser(), await provedUser(), await provedUser()] as const;
     const taken = await provedUser();
     app.clock.advance(2 * MINUTE);

@@ -127,7 +127,7 @@ describe('password.history', () => {
   });
 });
 
-test('ASVS 6.3.5: a sign-in after many failures is told to its user', async () => {
+test('ASVS 6.3.5: a sign-in after many failures is notified to its user', async () => {
   const app = await createTestApp();
   const address = 'noticed@example.com';
   const { body } = await app.call('POST', '/register', {

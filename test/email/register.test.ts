@@ -33,7 +33,7 @@ async function provedUser(
 }
 
 describe('registration by address alone', () => {
-  test('202, a letter with a code, and the account is made by code and registration_id together', async () => {
+  test('202, an email with a code, and code and registration_id together create the account', async () => {
     const address = newAddress();
     const { status, body } = await begin(address);
     expect([status, body.status, body.expires_in]).toEqual([202, 'verification_required', 600]);
@@ -90,7 +90,7 @@ describe('registration by address alone', () => {
     expect(link.hash).toMatch(/^#token=/);
   });
 
-  test('E02: free and taken addresses get the same answer; the owner of a taken one is told, without a code', async () => {
+  test('E02: free and taken addresses get the same answer; the owner of a taken one is notified, without a code', async () => {
     const { address } = await provedUser();
     app.clock.advance(2 * MINUTE);
     const taken = await begin(address.toUpperCase().replace('EXAMPLE.COM', 'example.com'));
@@ -185,7 +185,7 @@ describe('registration by address alone', () => {
     ).toBe(202);
   });
 
-  test('L06: fifty requests for one address send no more letters than the hour allows', async () => {
+  test('L06: fifty requests for one address send no more emails than the hour allows', async () => {
     const address = newAddress();
     for (let i = 0; i < 50; i++) {
       await begin(address);
@@ -221,7 +221,7 @@ describe("the account's address", () => {
   const prove = (token: string, code: unknown) =>
     app.call('POST', '/email/verify', { token, body: { code } });
 
-  test('a new address is pending until its code and the account come together; the old one stays in force, is told, and the other sessions end', async () => {
+  test('a new address is pending until its code and the account come together; the old one stays in use, is notified, and the other sessions end', async () => {
     const { address, access, refresh } = await provedUser();
     const other = await app.login(address);
     const next = newAddress();
@@ -257,7 +257,7 @@ describe("the account's address", () => {
     );
   });
 
-  test('R08: a taken address gets the same answer, its owner a letter, and nobody a code', async () => {
+  test('R08: a taken address gets the same answer, its owner an email, and no code is sent', async () => {
     const [one, two] = [await provedUser(), await provedUser()];
     app.clock.advance(2 * MINUTE);
     const fresh = await app.login(one.address);

@@ -63,7 +63,7 @@ describe('POST /password/forgot and /password/reset', () => {
     expect((await check(token)).body.code).toBe('token_spent_or_expired');
   });
 
-  test('E03: known and unknown names get the same answer; a letter goes to a proved address alone', async () => {
+  test('E03: known and unknown names get the same answer; an email is sent only to a verified address', async () => {
     const { address } = await provedUser();
     const pending = await app.call('POST', '/register', {
       body: {
@@ -163,7 +163,7 @@ describe('POST /password/forgot and /password/reset', () => {
     expect((await reset(token)).status).toBe(204);
   });
 
-  test('the limits that shut a password are opened by a reset (N5)', async () => {
+  test('a reset unlocks a password that the limits have locked (N5)', async () => {
     const { address } = await provedUser();
     for (let i = 0; i < 11; i++) await app.login(address, 'wrong wrong wrong wrong');
     expect((await app.login(address)).status).toBe(429);

@@ -255,7 +255,7 @@ describe('permissions', () => {
       expectRefusal(
         await serve(directory, {}, [], UNPRIVILEGED),
         78,
-        /key-encryption\.key can't be made: EACCES\. Nothing was changed/,
+        /key-encryption\.key can't be created: EACCES\. Nothing was changed/,
       ),
     );
   });
@@ -345,7 +345,7 @@ describe('room', () => {
       expectRefusal(
         await serve(directory, {}, withRoom(kibibytes)),
         kibibytes === 0 ? 78 : 1,
-        /can't be made: EFBIG|disk/,
+        /can't be created: EFBIG|disk/,
       );
       const server = await startServer({ directory });
       await server.register('ada');

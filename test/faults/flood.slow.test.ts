@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { CHEAP } from '../support/program.mjs';
 import { flood } from './flood.mjs';
 
-test('L08: what a flood leaves is bounded by the caps, whoever it comes from', async () => {
+test('L08: the rows that a flood leaves are bounded by the limits, from any number of networks', async () => {
   const caps = { pending: 20, requested: 60 };
   const { rows, statuses } = await flood({ seconds: 100, most: 400, caps, env: CHEAP });
   // More came than may stay, and what came too much was refused.

@@ -589,7 +589,7 @@ describe('text of strangers (H14)', () => {
   });
 });
 
-test('the attempt counter of an unknown name tells the name to nobody who reads the database', async () => {
+test('the attempt counter of an unknown name does not reveal the name in the database', async () => {
   const app = await createTestApp();
   await app.login('a-name-that-nobody-has', 'wrong horse battery');
   const keys = await app.db.read({

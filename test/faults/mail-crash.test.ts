@@ -20,7 +20,7 @@ function endLeases(directory: string, alsoExpire: readonly string[] = []): void 
   db.close();
 }
 
-test('kill -9 between answer and delivery: every letter of an answered request goes out, at most once more; expired ones do not', async () => {
+test('kill -9 between answer and delivery: every email of an answered request is sent, at most twice; expired ones are not', async () => {
   const directory = newDirectory();
   sink = await startSink();
   const env = {

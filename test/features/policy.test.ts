@@ -211,7 +211,7 @@ describe('context words', () => {
   test('a name in a script of short words counts from two characters', () =>
     expect(codes('李明-20240101', { displayName: '李明' })).toContain('context_word'));
 
-  test('what is left is told right', () => {
+  test('the number of codes left is correct', () => {
     expect(withoutContextWords('postern-qwertyuiop', ada)).toMatchObject({
       found: true,
       text: 'qwertyuiop',

@@ -3,6 +3,7 @@
  * list of features and one migration put it everywhere that a factor belongs.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Feature } from '../../src/features/feature.ts';
 import { features } from '../../src/features/index.ts';
 import { findUserById } from '../../src/core/user/user.ts';
 import { PASSWORD, createTestApp, operator } from '../support/app.ts';
@@ -50,7 +51,7 @@ describe('a new factor', () => {
     expect((await again({ badge: NUMBER })).status).toBe(200);
   });
 
-  test('stands in /openapi.json, at each route that takes factors', async () => {
+  test('is in /openapi.json, at each route that takes factors', async () => {
     const { body } = await app.call('GET', '/openapi.json');
     const text = JSON.stringify(body.paths);
     expect(text.match(/The number on the badge\./g)).toHaveLength(2);
@@ -110,4 +111,27 @@ describe('config check', () => {
       createTestApp({ config: none, features: [...features, unusable] }),
     ).rejects.toThrow('or badge = true.');
   });
+});
+
+describe('a feature whose factor can not work as declared does not start', () => {
+  const started = (feature: Feature) => createTestApp({ features: [...features, feature] });
+
+  test('a factor that demands a second one, but is unknown to config check', async () => {
+    const { secondFactor: _, ...undeclared } = badge;
+    await expect(started(undeclared)).rejects.toThrow(
+      'feature badge: a factor that demands a second needs secondFactor',
+    );
+  });
+
+  test('a factor that is switched off without its records, which an operator has to remove', async () => {
+    await expect(started({ ...badge, create: () => ({}) })).rejects.toThrow(
+      'feature badge: switched off, it must return switchedOffFactor',
+    );
+  });
+});
+
+test('recovery codes are created after every factor that they can replace: they ask which there are', () => {
+  const names = features.map(({ name }) => name);
+  const last = features.findLastIndex(({ secondFactor }) => secondFactor !== undefined);
+  expect(names.indexOf('recovery-code')).toBeGreaterThan(last);
 });

@@ -47,7 +47,7 @@ test('a token of one is nothing at the other, before and after it was seen', asy
   expect((await other.login('ada', undefined, { device_token: ada.deviceToken })).status).toBe(200);
 });
 
-test('guesses at one lock nobody out of the other, and a sign-out ends nothing there', async () => {
+test('guesses at one app lock no account of the other, and a sign-out ends no session there', async () => {
   const replies = [];
   for (let tries = 0; tries < 12; tries++) replies.push(await one.login('ada', WRONG));
   expect(replies.at(-1)?.status).toBe(429);

@@ -98,7 +98,7 @@ describe('origins that are listed', () => {
     },
   );
 
-  test('a preflight is told the methods of its path and the headers that the service reads', async () => {
+  test('a preflight gets the methods of its path and the headers that the service reads', async () => {
     const { status, headers } = await preflight(app, '/me', ALLOWED);
     expect(status).toBe(204);
     expect(headers['access-control-allow-origin']).toBe(ALLOWED);

@@ -258,7 +258,7 @@ describe('bodies that are too large', () => {
     }
   });
 
-  test('a body that nobody reads is not taken for the next request', async () => {
+  test('an unread body is not parsed as the next request', async () => {
     const hidden = request('GET /healthz');
     for (const line of [
       'POST /nope',
@@ -446,7 +446,7 @@ describe('headers of every answer (ASVS 3.4, 13.4.6, 14.3.2)', () => {
       expect(replies[0]?.headers['cache-control']).toBe('no-store');
   });
 
-  test('ASVS 16.5.1: an unexpected error tells the caller nothing, and the log all', async () => {
+  test('ASVS 16.5.1: an unexpected error reveals nothing to the caller, and the log has the details', async () => {
     for (const path of ['/broken/sync', '/broken/async', '/broken/document']) {
       const { body, headers } = await app.call('GET', path);
       expect(JSON.stringify(body)).not.toContain('secret-of-a-handler');
@@ -772,7 +772,7 @@ describe('framing (H08, ASVS 4.2.1)', () => {
     expect(replies.map(({ status }) => status)).toEqual([200, 401, 401, 404, 200]);
   });
 
-  test('Expect: 100-continue is answered, and an expectation that nobody knows changes nothing', async () => {
+  test('Expect: 100-continue is answered, and an unknown expectation is ignored', async () => {
     const good = await sendRaw(
       app.url,
       request('POST /login', [json, 'Expect: 100-continue', 'Content-Length: 2']) + '{}',

@@ -112,7 +112,7 @@ describe('one network', () => {
 });
 
 describe('a session', () => {
-  test('has a share apart from its network: guesses elsewhere do not slow it', async () => {
+  test('has a limit of its own: guesses by others on its network do not slow it', async () => {
     const send = from('198.51.100.4');
     const { body } = await send('POST', '/register', { username: 'limited', password: PASSWORD });
     for (let n = 0; n < 6; n++) await send('POST', '/login', { username: 'x', password: 'y' });

@@ -56,7 +56,7 @@ describe('headers of refusals', () => {
     expect([replies.length, replies[0]?.headers['connection'], closed]).toEqual([1, 'close', true]);
   });
 
-  test('request ids are random: none tells how many came before', async () => {
+  test('request ids are random: none reveals the number of earlier requests', async () => {
     const ids = await Promise.all(
       Array.from(
         { length: 50 },

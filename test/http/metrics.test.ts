@@ -194,7 +194,7 @@ describe('names and labels', () => {
     );
   });
 
-  test('no label holds what a caller sent, whoever calls', async () => {
+  test('no label contains anything that a caller sent', async () => {
     const canary = 'canary-7d1e';
     const { username, access } = await app.register(`${canary}-user`);
     await app.login(username, canary);
@@ -253,7 +253,7 @@ describe('its listener (ASVS 13.4.5)', () => {
     expect(text).toMatch(/^HTTP\/1\.1 400 /);
   });
 
-  test('a source that fails leaves its metric as it was, and is told', async () => {
+  test('a source that fails leaves its metric unchanged, and is logged', async () => {
     const broken = await createPrometheus({
       version: '1',
       nodeVersion: 'v24',

@@ -245,7 +245,7 @@ describe.each(ways)('%s', (way, ask) => {
     expect(await problem(two)).toEqual([401, 'invalid_token']);
   });
 
-  test('the client is whom the mount tells, in its one spelling', async () => {
+  test('the client address comes from the outer application, in its canonical spelling', async () => {
     const of = async (client: string) => {
       await ask('/told/me', { headers: { 'x-client': client, 'x-forwarded-for': '192.0.2.9' } });
       return told.log.at(-1)?.['client.address'];

@@ -36,14 +36,14 @@ test('each of its users has a share of their own, and their address in the log a
   expect(lastAddress()).toBe('2001:db8::1');
 });
 
-test('a user who guesses spends the own share and nobody else’s', async () => {
+test('a user’s guesses count only against their own limit', async () => {
   const headers = (address: string) => ({ 'postern-key': caller, forwarded: `for=${address}` });
   for (let n = 0; n < 3; n++) await login(`nobody-${n}`, headers('198.51.100.7'));
   expect((await login('nobody', headers('198.51.100.7'))).body.code).toBe('rate_limited');
   expect((await login('nobody', headers('198.51.100.8'))).body.code).toBe('invalid_credentials');
 });
 
-test('without the key, or with one of another scope, nobody’s word counts', async () => {
+test('without the key, or with a key of another scope, Forwarded is not trusted', async () => {
   const forwarded = 'for=203.0.113.99';
   await login('nobody', { forwarded });
   expect(lastAddress()).not.toBe('203.0.113.99');

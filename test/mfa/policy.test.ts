@@ -289,7 +289,7 @@ describe('what is sensitive', () => {
     expect(claimsOf(refreshed.body.access_token)).toMatchObject({ acr: 'aal2' });
   });
 
-  test('G9, ASVS 7.4.3, 6.3.7: a new factor ends the other sessions, what they had begun, and is told', async () => {
+  test('G9, ASVS 7.4.3, 6.3.7: a new factor ends the other sessions, voids what they had begun, and is notified', async () => {
     const address = 'told@example.com';
     const { registration_id: id } = (
       await app.call('POST', '/register', { body: { email: address, password: PASSWORD } })
@@ -369,7 +369,7 @@ describe('what is sensitive', () => {
     expect(looked).toBeLessThanOrEqual(app.config.throttle.attempts);
   });
 
-  test('ASVS 6.4.4, 6.5.6: an operator takes all of it away: the sessions end, the user is told, the password alone signs in', async () => {
+  test('ASVS 6.4.4, 6.5.6: an operator removes all factors: the sessions end, the user is notified, the password alone signs in', async () => {
     const user = await enrol(app);
     const { access_token: token } = (
       await app.login(user.username, PASSWORD, { totp: user.code() })
@@ -480,7 +480,7 @@ describe('mfa.required = "all" (ASVS 6.3.3)', () => {
   });
   afterAll(() => app.stop());
 
-  test('who has none is told until when it can be put off; the time begins once, and after it 403 mfa_enrolment_required', async () => {
+  test('a user without one learns until when enrolment can be postponed; the time begins once, and after it 403 mfa_enrolment_required', async () => {
     const made = await app.call('POST', '/register', {
       body: { username: 'late', password: PASSWORD },
     });
@@ -505,7 +505,7 @@ describe('mfa.required = "all" (ASVS 6.3.3)', () => {
     expect(app.clock.now() + 3 * DAY - Date.parse(begun.body.mfa_due_at)).toBeLessThan(60_000);
   });
 
-  test('who enrols in time is asked for it from then on, is told of no date, and can refresh past it', async () => {
+  test('a user who enrols in time is asked for it from then on, gets no date, and can refresh past it', async () => {
     const user = await app.register('early');
     const { secret } = await enrolIn(app, user.access);
     const signedIn = await app.login('early', PASSWORD, { totp: codeAt(secret, app.clock.now()) });

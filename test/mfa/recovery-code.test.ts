@@ -93,7 +93,7 @@ describe('a set', () => {
 });
 
 describe('using one', () => {
-  test('O04, ASVS 6.5.1: once: aal2, one less is left, its owner is told how many; the second time it is wrong', async () => {
+  test('O04, ASVS 6.5.1: once: aal2, one less is left, its owner is notified how many; the second time it is wrong', async () => {
     const address = 'codes@example.com';
     const { registration_id: id } = (
       await app.call('POST', '/register', { body: { email: address, password: PASSWORD } })
@@ -187,7 +187,7 @@ describe('using one', () => {
 });
 
 describe('a new set', () => {
-  test('POST /me/recovery-codes: ten new ones, the old set is dead, the other sessions end, the user is told', async () => {
+  test('POST /me/recovery-codes: ten new ones, the old set is void, the other sessions end, the user is notified', async () => {
     const user = await enrol(app);
     const [here, there] = [
       await app.login(user.username, PASSWORD, { totp: user.code() }),
@@ -242,7 +242,7 @@ describe('a new set', () => {
     await busy.stop();
   });
 
-  test('several at once: whichever is told, is the set that is good; the others are a conflict', async () => {
+  test('several at once: the set in the one successful answer is valid; the others get conflict', async () => {
     const user = await enrol(app);
     const { access_token: token } = (
       await app.login(user.username, PASSWORD, { totp: user.code() })

@@ -378,7 +378,7 @@ describe('guesses', () => {
         {
           pointer: '/password',
           code: 'not_due',
-          detail: 'This sign-in goes on with totp or recovery_code.',
+          detail: 'This sign-in needs totp or recovery_code next.',
         },
       ]);
     }

@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { generateSync } from 'otplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { features } from '../../src/features/index.ts';
 import { base32, matchingStep, otpauthUri, stepAt } from '../../src/features/totp/code.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
@@ -460,6 +461,10 @@ describe('taking it away', () => {
       directory: app.directory,
       clock: app.clock,
       config: '[totp]\nenabled = false\n[passkeys]\nenabled = false\n',
+      // No further second factor, whichever the service has.
+      features: features.filter(
+        ({ name, secondFactor }) => !secondFactor || ['totp', 'passkey'].includes(name),
+      ),
     });
     const signedIn = await off.login('switched-off');
     expect(signedIn.body.status).toBe('authenticated');

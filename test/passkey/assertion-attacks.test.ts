@@ -102,7 +102,7 @@ describe('W01: a challenge', () => {
     ).toBe('invalid_token');
   });
 
-  test('tells nothing of who exists: its content differs in random values alone', async () => {
+  test('reveals nothing about which accounts exist: its content differs only in random values', async () => {
     const read = async (name: string) =>
       JSON.parse(
         Buffer.from(
@@ -173,7 +173,7 @@ describe('W02: the page and the kind', () => {
     refused(await signIn(app, made, { clientData })),
   );
 
-  test('a member that stands twice in the client data is refused', async () => {
+  test('a duplicate member in the client data is refused', async () => {
     const begun = await signInOptions(app);
     const clientData = `{"type":"webauthn.get","challenge":"${begun.options.challenge}","origin":"${ORIGIN}","crossOrigin":true,"crossOrigin":false}`;
     refused(await finish(begun.challenge_id, assert(made, begun.options, { clientData })));
@@ -252,7 +252,7 @@ describe('W04: counters', () => {
     expect(await suspected(user)).toEqual([true]);
   });
 
-  test('its user is told by letter, and not again for each try', async () => {
+  test('its user is notified by email, once and not for each try', async () => {
     const address = 'pk-clone@example.com';
     const user = await registerByEmail(app, address);
     const { made: own } = await addPasskey(app, user, { counter: 9 }, { name: 'Phone' });
@@ -331,7 +331,7 @@ describe('W05: whose it is', () => {
     refused(await signIn(app, { ...made, privateKey: bobs.privateKey }));
   });
 
-  test('the key of a stranger in the assertion is nobody’s', async () => {
+  test('a key that comes with the assertion is ignored', async () => {
     const attested = Buffer.concat([Buffer.alloc(16), Buffer.from([0, 1, 7]), made.cose]);
     refused(await signIn(app, made, { flags: 0x40, behind: attested }));
   });
@@ -400,7 +400,7 @@ describe('bytes', () => {
 });
 
 describe('E04: names and credentials', () => {
-  test('the options are the same for every name, whoever has it, and cost no look at the database', async () => {
+  test('the options are the same for every name, and need no database query', async () => {
     const without = await app.register();
     const read = vi.spyOn(app.db, 'read');
     const shown = async (name?: string) => {
@@ -415,7 +415,7 @@ describe('E04: names and credentials', () => {
     read.mockRestore();
   });
 
-  test('a name and an address of one account are not told to belong together', async () => {
+  test('nothing reveals that a name and an address belong to one account', async () => {
     const user = await app.register();
     const email = `${user.username}@example.com`;
     await app.db.write([
@@ -435,7 +435,7 @@ describe('E04: names and credentials', () => {
     }
   });
 
-  test('a credential that never came from here is named for signalUnknownCredential, whoever was named', async () => {
+  test('an unknown credential is named for signalUnknownCredential, whatever name the sign-in had', async () => {
     const foreign = Buffer.alloc(20, 5).toString('base64url');
     for (const username of [undefined, ada.username, 'nobody-has-this']) {
       const begun = await signInOptions(app, username);

@@ -227,7 +227,7 @@ describe('W06: credential ids', () => {
     expect(replies.filter(({ body }) => body.code === 'passkey_registered')).toHaveLength(49);
   });
 
-  test('of two passkeys of one user at once, one is added; the other is told that the account changed', async () => {
+  test('of two passkeys of one user at once, one is added; the other is refused because the account changed', async () => {
     const codes = await untilConflict(async () => {
       const ada = await app.register();
       const begun = await Promise.all([
@@ -524,7 +524,7 @@ describe('W08: taking away', () => {
     }
   });
 
-  test('one passkey removed twice at once: the second is not found, or told that the account changed', async () => {
+  test('one passkey removed twice at once: the second gets not_found or conflict', async () => {
     const ada = await app.register();
     const { id } = await addPasskey(app, ada);
     const replies = await Promise.all(

@@ -181,7 +181,7 @@ describe('after the password', () => {
     expect(codes).toEqual(new Set(['invalid_credentials', 'too_many_attempts']));
   });
 
-  test('a passkey of a user without any is asked for by nobody', async () => {
+  test('a user without a passkey is never asked for one', async () => {
     const user = await app.register();
     const { status, body } = await app.call('POST', '/reauthenticate/passkey/options', {
       token: user.access,
@@ -232,7 +232,7 @@ describe('within a session', () => {
 });
 
 describe('policies', () => {
-  test('required = off: a passkey without verification is a way in by itself, at aal1', async () => {
+  test('required = off: a passkey without user verification signs in without another factor, at aal1', async () => {
     const own = await createTestApp({ config: '[mfa]\nrequired = "off"\n' });
     const user = await own.register();
     const { made } = await addPasskey(own, user);

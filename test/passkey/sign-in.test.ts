@@ -104,7 +104,7 @@ describe('adding a passkey', () => {
     },
   );
 
-  test('ASVS 7.4.3, 6.3.7: the other sessions end, this one is aal2 from then on, and the owner is told', async () => {
+  test('ASVS 7.4.3, 6.3.7: the other sessions end, this one is aal2 from then on, and the owner is notified', async () => {
     const address = 'pk-added@example.com';
     const user = await registerByEmail(app, address);
     const other = (await app.login(address)).body;
@@ -218,7 +218,7 @@ describe('signing in', () => {
     });
   });
 
-  test('a disabled user is told so after a right assertion only', async () => {
+  test('account_disabled is answered only after a correct assertion', async () => {
     const user = await app.register();
     const { made } = await addPasskey(app, user);
     await app.kernel.accountState.disable(operator, user.userId);
@@ -256,7 +256,7 @@ describe('signing in', () => {
 });
 
 describe('keeping passkeys', () => {
-  test('PATCH renames one, and nobody else’s', async () => {
+  test('PATCH renames one of the user’s own, and no other user’s', async () => {
     const user = await app.register();
     const { id } = await addPasskey(app, user);
     const { status, body } = await app.call('PATCH', `/me/passkeys/${id}`, {

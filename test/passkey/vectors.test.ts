@@ -182,7 +182,7 @@ describe('the examples of the specification', () => {
     },
   );
 
-  test('packed-self-es256: the credential’s own signature is taken also where nobody asked', async () => {
+  test('packed-self-es256: the credential’s own signature is accepted even if no attestation was requested', async () => {
     const vector = find('packed-self-es256');
     expect(
       (await verifyCreation(expected(vector.registration.challenge), 'none', created(vector)))

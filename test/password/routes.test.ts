@@ -255,7 +255,7 @@ describe('POST /reauthenticate', () => {
     ]);
   });
 
-  test('429 in a bucket of the session’s own: strangers don’t fill it, and it fills nobody else’s', async () => {
+  test('429 by a counter of the session’s own: other clients don’t affect it, and it affects no other', async () => {
     const { access, username } = await app.register();
     await fillBucket(() => app.login(username, NEXT));
     expect((await app.login(username)).status).toBe(429);

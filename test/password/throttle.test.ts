@@ -100,7 +100,7 @@ describe('one counter for an account (L01)', () => {
     await direct.stop();
   });
 
-  test('a second process on the same database counts in the same bucket, and so does a restart (L05)', async () => {
+  test('a second process on the same database uses the same counter, and so does a restart (L05)', async () => {
     const { username } = await app.register();
     const twin = await createTestApp({ directory: app.directory, clock: app.clock });
     let turn = 0;
@@ -208,7 +208,7 @@ describe('waits (N5)', () => {
 });
 
 describe('a hundred failures in a row (N5)', () => {
-  test('shut the password, however long one waits, until the operator unlocks; housekeeping forgets nothing', async () => {
+  test('lock the password, however long one waits, until the operator unlocks it; housekeeping keeps the counter', async () => {
     const own = await createTestApp();
     const { username, userId } = await own.register();
     let looked = 0;
@@ -257,7 +257,7 @@ describe('a hundred failures in a row (N5)', () => {
 });
 
 describe('a malicious lock-out (L02)', () => {
-  test('a device that signed in before signs in while the account’s bucket is full, and while it is shut', async () => {
+  test('a device that signed in before signs in while the account’s counter is at its limit, and while it is locked', async () => {
     const own = await createTestApp();
     const { username, deviceToken } = await own.register();
     await fillBucket(() => own.login(username, WRONG));
@@ -275,7 +275,7 @@ describe('a malicious lock-out (L02)', () => {
     await own.stop();
   });
 
-  test('a device’s bucket is limited too, and fills nobody else’s', async () => {
+  test('a device’s counter is limited too, and does not affect others', async () => {
     const own = await createTestApp();
     const { username, deviceToken } = await own.register();
     const { looked } = await fillBucket(() =>
@@ -287,7 +287,7 @@ describe('a malicious lock-out (L02)', () => {
     await own.stop();
   });
 
-  test('a device token that is another user’s, altered, of no user, or of an old password gives no bucket', async () => {
+  test('a device token that is another user’s, altered, of no user, or of an old password gives no counter of its own', async () => {
     const own = await createTestApp();
     const victim = await own.register();
     const attacker = await own.register();

@@ -88,7 +88,7 @@ test('POST /me/password: 401 session_revoked, and the old password stays', async
   expect((await app.login(user.username)).status).toBe(200);
 });
 
-test('POST /email/verify: 401 session_revoked, and the address is not proved', async () => {
+test('POST /email/verify: 401 session_revoked, and the address is not verified', async () => {
   const user = await app.register();
   await app.call('PATCH', '/me', { token: user.access, body: { email: 'proving@example.com' } });
   const code = (await app.emails('proving@example.com'))[0]?.values['code'];

@@ -452,7 +452,7 @@ describe('cookies', () => {
     await own.stop();
   });
 
-  test('a page of another site is told so, instead of losing its cookie in silence', async () => {
+  test('a page of another site gets the reason, instead of losing its cookie silently', async () => {
     const own = await createTestApp({ config: CONFIG });
     const user = await own.register();
     const login = (site: string) =>

@@ -37,7 +37,7 @@ describe('postern apikey', () => {
     expect(list.stdout).not.toContain('psk_');
   });
 
-  test('list --json tells everything but the secret', async () => {
+  test('list --json shows everything but the secret', async () => {
     await postern(
       'apikey create gw --scope exchange --scope caller --expires never --audience https://a.example.com --may-exchange-to https://b.example.com --claim roles=["x"]',
     );

@@ -33,7 +33,7 @@ const serviceToken = async (): Promise<string> =>
     .access_token;
 
 describe('introspection', () => {
-  test('tells the claims of a living access token of any audience', async () => {
+  test('answers the claims of a live access token of any audience', async () => {
     const user = await app.register();
     const { status, headers, body } = await introspect(user.access);
     expect([status, headers.get('cache-control')]).toEqual([200, 'no-store']);

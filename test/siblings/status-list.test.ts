@@ -73,7 +73,7 @@ describe('the bit of a session', () => {
     expect(positionOf(body.access_token)).toEqual(positionOf(user.access));
   });
 
-  test('is nobody else’s, and in no order that tells of others', async () => {
+  test('is unique, and its order reveals nothing about other sessions', async () => {
     const positions: number[] = [];
     const { username } = await app.register();
     for (let i = 0; i < 12; i++)
@@ -104,7 +104,7 @@ describe('the bit of a session', () => {
     await own.stop();
   });
 
-  test('is given to nobody else after the session was deleted', async () => {
+  test('is not assigned again after the session was deleted', async () => {
     const own = await createTestApp();
     const first = await own.register();
     await own.call('DELETE', '/me', { token: first.access });
@@ -148,7 +148,7 @@ describe('the list', () => {
     await own.stop();
   });
 
-  test('has an ETag, may be kept for ttl, and comes compressed to whoever asks', async () => {
+  test('has an ETag, may be cached for ttl, and is compressed on request', async () => {
     const own = await createTestApp();
     const plain = await own.call('GET', '/status-lists/0', {
       headers: { 'accept-encoding': 'identity' },

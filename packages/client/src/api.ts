@@ -5,12 +5,12 @@ export type Problem = {
   readonly title: string;
   readonly status: number;
   readonly detail: string;
-  /** Stable: what programs switch on. */
+  /** Stable; programs branch on it. */
   readonly code: string;
   readonly request_id: string;
   /** With invalid_request: each fault of the input. */
   readonly errors?: readonly ({
-    /** RFC 6901, into the body. */
+    /** The place in the body (RFC 6901). */
     readonly pointer: string;
     readonly code: string;
     readonly detail: string;
@@ -19,11 +19,11 @@ export type Problem = {
   readonly reset_token?: string;
   /** With password_change_required: a link was sent instead. */
   readonly email_sent?: true;
-  /** With insufficient_user_authentication of a user who has a second factor: those that POST /reauthenticate would take. */
+  /** With insufficient_user_authentication for a user who has a second factor: the factors that POST /reauthenticate accepts. */
   readonly factors?: readonly ('password' | 'totp' | 'passkey' | 'recovery_code')[];
-  /** With password_change_required: seconds until reset_token ends. */
+  /** With password_change_required: seconds until reset_token expires. */
   readonly expires_in?: number;
-  /** With invalid_credentials after a passkey that is not from here: the argument of PublicKeyCredential.signalUnknownCredential(). */
+  /** With invalid_credentials for a passkey that is unknown to this service: the argument of PublicKeyCredential.signalUnknownCredential(). */
   readonly unknown_credential?: {
     readonly rpId: string;
     readonly credentialId: string;
@@ -35,10 +35,10 @@ export type Problem = {
 export type User = {
   readonly id: string;
   readonly username: string | null;
-  /** The verified address; when there is none, the pending one, with email_verified false. */
+  /** The verified address; if there is none, the pending one, with email_verified false. */
   readonly email: string | null;
   readonly email_verified: boolean;
-  /** The address that waits for POST /email/verify; until then it opens and reserves nothing. */
+  /** The address that POST /email/verify will verify; until then it reserves nothing and can not be used to sign in. */
   readonly pending_email: string | null;
   readonly phone: string | null;
   readonly phone_verified: boolean;
@@ -53,9 +53,9 @@ export type User = {
 
 export type VerificationRequired = {
   readonly status: 'verification_required';
-  /** Keep it: with the code of the email it makes the account. */
+  /** Keep it: the account is created with it and the code in the email. */
   readonly registration_id: string;
-  /** Seconds until the code ends. */
+  /** Seconds until the code expires. */
   readonly expires_in: number;
 };
 
@@ -63,25 +63,25 @@ export type Registered = {
   readonly status: 'authenticated';
   readonly token_type: 'Bearer';
   readonly access_token: string;
-  /** Seconds until the access token ends. */
+  /** Seconds until the access token expires. */
   readonly expires_in: number;
-  /** Left out when the request asked for the cookie. */
+  /** Absent when the request asked for the cookie. */
   readonly refresh_token?: string;
-  /** Seconds until the refresh token ends if it is not used. */
+  /** Seconds until the refresh token expires if it is not used. */
   readonly refresh_token_expires_in: number;
   readonly session_id: string;
-  /** Of a refresh: the refresh token is the one that was sent, and stays good. Absent when it was replaced. */
+  /** Only in the answer to a refresh: false when the refresh token is the one that was sent, which stays valid. Absent when it was replaced. */
   readonly rotated?: false;
-  /** The user has no second factor and is asked for one: until then it can be put off. */
+  /** The user has no second factor but must enrol one; enrolment can be postponed until this time. */
   readonly mfa_due_at?: string;
-  /** Of a sign-in: send it along with later ones, and an attack on the account does not keep this device out. Good for nothing else. */
+  /** Only in the answer to a sign-in: send it with later sign-ins from this device, so that an attack on the account does not lock this device out. It has no other use. */
   readonly device_token?: string;
   readonly user: User;
 } | {
   readonly status: 'mfa_required';
   readonly challenge_token: string;
   readonly factors: readonly (string)[];
-  /** Seconds until the challenge ends. */
+  /** Seconds until the challenge expires. */
   readonly expires_in: number;
   readonly user: User;
 };
@@ -92,18 +92,18 @@ export type Authenticated = {
   readonly status: 'authenticated';
   readonly token_type: 'Bearer';
   readonly access_token: string;
-  /** Seconds until the access token ends. */
+  /** Seconds until the access token expires. */
   readonly expires_in: number;
-  /** Left out when the request asked for the cookie. */
+  /** Absent when the request asked for the cookie. */
   readonly refresh_token?: string;
-  /** Seconds until the refresh token ends if it is not used. */
+  /** Seconds until the refresh token expires if it is not used. */
   readonly refresh_token_expires_in: number;
   readonly session_id: string;
-  /** Of a refresh: the refresh token is the one that was sent, and stays good. Absent when it was replaced. */
+  /** Only in the answer to a refresh: false when the refresh token is the one that was sent, which stays valid. Absent when it was replaced. */
   readonly rotated?: false;
-  /** The user has no second factor and is asked for one: until then it can be put off. */
+  /** The user has no second factor but must enrol one; enrolment can be postponed until this time. */
   readonly mfa_due_at?: string;
-  /** Of a sign-in: send it along with later ones, and an attack on the account does not keep this device out. Good for nothing else. */
+  /** Only in the answer to a sign-in: send it with later sign-ins from this device, so that an attack on the account does not lock this device out. It has no other use. */
   readonly device_token?: string;
 };
 
@@ -111,13 +111,13 @@ export type MfaRequired = {
   readonly status: 'mfa_required';
   readonly challenge_token: string;
   readonly factors: readonly ('password' | 'totp' | 'passkey' | 'recovery_code')[];
-  /** Seconds until the challenge ends. */
+  /** Seconds until the challenge expires. */
   readonly expires_in: number;
 };
 
 export type PasswordCheck = {
   readonly valid: boolean;
-  /** 0 guessed at once, 4 strong. A hint for a meter; valid decides. */
+  /** From 0 (guessed at once) to 4 (strong): a hint for a meter. Only `valid` decides. */
   readonly score: number;
   readonly errors: readonly ({
     readonly pointer: string;
@@ -134,7 +134,7 @@ export type TotpEnrolment = {
 };
 
 export type RecoveryCodes = {
-  /** Shown this once, each good once in the place of a second factor. */
+  /** Shown only in this answer; each can be used once instead of a second factor. */
   readonly recovery_codes: readonly (string)[];
 };
 
@@ -200,12 +200,12 @@ export type Passkey = {
   readonly last_used_at: string | null;
   /** Whether it can be on several devices. */
   readonly backup_eligible: boolean;
-  /** Whether it was, when it was used last. */
+  /** Whether it was on several devices when it was last used. */
   readonly backed_up: boolean;
   readonly transports: readonly (string)[];
-  /** The make of the authenticator, as far as it tells. */
+  /** The model of the authenticator, if it reports one. */
   readonly aaguid: string;
-  /** It answered with a counter that was used before: there may be a copy of it. */
+  /** It repeated an earlier signature counter, so it may have been copied. */
   readonly clone_suspected: boolean;
 };
 
@@ -219,7 +219,7 @@ export type PublicKeyCredentialRequestOptionsJSON = {
   readonly rpId: string;
   /** Milliseconds. */
   readonly timeout: number;
-  /** Empty when the authenticator is to offer what it has. */
+  /** Empty, so that the authenticator offers the passkeys that it has. */
   readonly allowCredentials: readonly ({
     readonly type: 'public-key';
     readonly id: string;
@@ -329,32 +329,32 @@ export interface Routes {
       readonly password: string;
       readonly display_name?: string;
       readonly user_metadata?: Readonly<Record<string, unknown>>;
-      /** True: the refresh token comes as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
       readonly cookie?: boolean;
     };
     readonly reply: {
     readonly status: 'authenticated';
     readonly token_type: 'Bearer';
     readonly access_token: string;
-    /** Seconds until the access token ends. */
+    /** Seconds until the access token expires. */
     readonly expires_in: number;
-    /** Left out when the request asked for the cookie. */
+    /** Absent when the request asked for the cookie. */
     readonly refresh_token?: string;
-    /** Seconds until the refresh token ends if it is not used. */
+    /** Seconds until the refresh token expires if it is not used. */
     readonly refresh_token_expires_in: number;
     readonly session_id: string;
-    /** Of a refresh: the refresh token is the one that was sent, and stays good. Absent when it was replaced. */
+    /** Only in the answer to a refresh: false when the refresh token is the one that was sent, which stays valid. Absent when it was replaced. */
     readonly rotated?: false;
-    /** The user has no second factor and is asked for one: until then it can be put off. */
+    /** The user has no second factor but must enrol one; enrolment can be postponed until this time. */
     readonly mfa_due_at?: string;
-    /** Of a sign-in: send it along with later ones, and an attack on the account does not keep this device out. Good for nothing else. */
+    /** Only in the answer to a sign-in: send it with later sign-ins from this device, so that an attack on the account does not lock this device out. It has no other use. */
     readonly device_token?: string;
     readonly user: User;
   } | {
     readonly status: 'mfa_required';
     readonly challenge_token: string;
     readonly factors: readonly (string)[];
-    /** Seconds until the challenge ends. */
+    /** Seconds until the challenge expires. */
     readonly expires_in: number;
     readonly user: User;
   } | VerificationRequired | VerificationRequired;
@@ -365,7 +365,7 @@ export interface Routes {
       readonly code?: string;
       readonly token?: string;
       readonly password?: string;
-      /** True: the refresh token comes as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
       readonly cookie?: boolean;
     };
     readonly reply: Registered;
@@ -401,13 +401,13 @@ export interface Routes {
       /** A username or a verified email address. */
       readonly username: string;
       readonly password: string;
-      /** Of an earlier sign-in on this device. */
+      /** From an earlier sign-in on this device. */
       readonly device_token?: string;
-      /** The audience that the access token is for, one of [audiences]; without it, this service and those that share tokens.audience. */
+      /** The audience of the access token, one of [audiences]; if absent, tokens.audience. */
       readonly resource?: string;
-      /** True: the refresh token comes as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
       readonly cookie?: boolean;
-      /** The six digits of the authenticator app, to spare the second request. */
+      /** The six digits of the authenticator app, which saves the second request. */
       readonly totp?: string;
     };
     readonly reply: Authentication;
@@ -447,17 +447,17 @@ export interface Routes {
   };
   readonly 'POST /me/passkeys': {
     readonly body: {
-      /** From the answer that had the options. */
+      /** From the answer with the options. */
       readonly challenge_id: string;
       readonly credential: RegistrationResponseJSON;
-      /** What its user calls it. */
+      /** The name that its user chose. */
       readonly name?: string;
     };
     readonly reply: Passkey;
   };
   readonly 'PATCH /me/passkeys/{id}': {
     readonly body: {
-      /** What its user calls it. */
+      /** The name that its user chose. */
       readonly name: string;
     };
     readonly reply: Passkey;
@@ -475,10 +475,10 @@ export interface Routes {
   };
   readonly 'POST /login/passkey': {
     readonly body: {
-      /** From the answer that had the options. */
+      /** From the answer with the options. */
       readonly challenge_id: string;
       readonly credential: AuthenticationResponseJSON;
-      /** True: the refresh token comes as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
       readonly cookie?: boolean;
     };
     readonly reply: Authentication;
@@ -508,13 +508,13 @@ export interface Routes {
       /** The six digits of the authenticator app. */
       readonly totp?: string;
       readonly passkey?: {
-        /** From the answer that had the options. */
+        /** From the answer with the options. */
         readonly challenge_id: string;
         readonly credential: AuthenticationResponseJSON;
       };
       /** One of the ten; case, spaces and hyphens do not count. */
       readonly recovery_code?: string;
-      /** True: the refresh token comes as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
       readonly cookie?: boolean;
     };
     readonly reply: Authenticated;
@@ -527,15 +527,15 @@ export interface Routes {
       /** The six digits of the authenticator app. */
       readonly totp?: string;
       readonly passkey?: {
-        /** From the answer that had the options. */
+        /** From the answer with the options. */
         readonly challenge_id: string;
         readonly credential: AuthenticationResponseJSON;
       };
       /** One of the ten; case, spaces and hyphens do not count. */
       readonly recovery_code?: string;
-      /** The audience that the access token is for, one of [audiences]; without it, this service and those that share tokens.audience. */
+      /** The audience of the access token, one of [audiences]; if absent, tokens.audience. */
       readonly resource?: string;
-      /** True: the refresh token comes as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
       readonly cookie?: boolean;
     };
     readonly reply: Authentication;
@@ -547,9 +547,9 @@ export interface Routes {
   readonly 'POST /refresh': {
     readonly body: {
       readonly refresh_token?: string;
-      /** The audience that the access token is for, one of [audiences]; without it, this service and those that share tokens.audience. */
+      /** The audience of the access token, one of [audiences]; if absent, tokens.audience. */
       readonly resource?: string;
-      /** True: the refresh token comes as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
       readonly cookie?: boolean;
     };
     readonly reply: Authenticated;

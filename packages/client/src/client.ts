@@ -33,10 +33,10 @@ export interface CallOptions<Name extends keyof Routes> {
 export type SecondFactor = Pick<Body<'POST /login/mfa'>, 'totp' | 'recovery_code' | 'password'>;
 
 export interface Client {
-  /** By username: signed in. By email alone: 'verification_required', see verifyRegistration. */
+  /** By username: signed in. By email address alone: 'verification_required', see verifyRegistration. */
   register(body: Body<'POST /register'>): Promise<Reply<'POST /register'>>;
   verifyRegistration(body: Body<'POST /register/verify'>): Promise<Registered>;
-  /** Switch on `status`: 'mfa_required' goes on with presentFactor or presentPasskey. */
+  /** Switch on `status`: 'mfa_required' continues with presentFactor or presentPasskey. */
   signIn(body: Body<'POST /login'>): Promise<Authentication>;
   presentFactor(pending: MfaRequired, factor: SecondFactor): Promise<Authentication>;
   presentPasskey(pending: MfaRequired): Promise<Authentication>;

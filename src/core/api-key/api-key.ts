@@ -1,4 +1,4 @@
-/** API keys as rows: found by id, made and revoked by statements that a commit takes. */
+/** API keys as rows: found by id, created and revoked by statements for a commit. */
 import { and, asc, eq, inArray, isNotNull, isNull, lte, or, sql } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
@@ -23,7 +23,7 @@ const columns = {
 /** An API key without its secret. */
 export type ApiKey = RowOfColumns<typeof columns>;
 
-/** Whether a key opens anything at this moment. */
+/** Whether a key is valid at this moment. */
 export function isLiveKey({ expiresAt, revokedAt }: ApiKey, now: number): boolean {
   return revokedAt === null && (expiresAt === null || expiresAt > now);
 }
@@ -38,7 +38,7 @@ const byId = prepare(
 
 const all = prepare(query.select(columns).from(apiKey).orderBy(asc(apiKey.id)));
 
-/** The key of an id, with the digest of its secret; whether it is live is the caller's to ask. */
+/** The key of an id, with the digest of its secret; the caller checks whether it is still valid. */
 export async function findApiKey(
   db: Pick<Database, 'read'>,
   id: string,
@@ -46,14 +46,14 @@ export async function findApiKey(
   return (await db.read(byId({ id })))[0] ?? null;
 }
 
-/** All keys, the oldest first, with those that are over. */
+/** All keys, the oldest first, including revoked and expired ones. */
 export async function listApiKeys(db: Pick<Database, 'read'>): Promise<readonly ApiKey[]> {
   return db.read(all({}));
 }
 
 const ids = prepare(query.select({ id: apiKey.id }).from(apiKey));
 
-/** The ids of all keys, those that are over too. */
+/** The ids of all keys, including revoked and expired ones. */
 export async function apiKeyIds(db: Pick<Database, 'read'>): Promise<ReadonlySet<string>> {
   return new Set((await db.read(ids({}))).map(({ id }) => id));
 }
@@ -72,7 +72,7 @@ const insert = prepare(
   }),
 );
 
-/** The statement that stores a new key; the name of a live one is refused with `conflict`. */
+/** The statement that stores a new key; refused with `conflict` if a valid key has this name. */
 export function insertApiKey(key: ApiKey, secretHash: string): Statement {
   const statement = unique(insert({ ...key, secretHash }), 'conflict');
   return { ...statement, afterwards: 'forget_api_keys' };
@@ -92,7 +92,7 @@ const revoke = prepare(
 );
 
 /**
- * The statement that revokes a key by id or name; none that is live is refused with `not_found`.
+ * The statement that revokes a key by id or name; refused with `not_found` if no valid key matches.
  */
 export function revokeApiKey(
   idOrName: string,

@@ -1,8 +1,8 @@
 /**
- * Authentication of API keys. One answer for every key that is not good (unknown, wrong, expired,
- * revoked, malformed). A row is kept only as long as nobody else has written to the database, so
- * that a revoked key is dead from its next request on in every process; the ids of all keys too, so
- * that made-up ones, which come before any limit, cost no reads of their own (A08).
+ * Authenticates API keys. Every invalid key (unknown, wrong, expired, revoked, malformed) gets the
+ * same answer. A cached row is used only while no other process has written to the database, so a
+ * revoked key is refused from its next request on in every process. The ids of all keys are cached
+ * the same way, so that made-up ids, which come before any limit, cost no database reads (A08).
  */
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../../db/database.ts';
@@ -19,14 +19,14 @@ import type { ApiKeyScope } from './scope.ts';
 import { isApiKeyForm, isApiKeySecret } from './secret.ts';
 import type { PresentedApiKey } from './secret.ts';
 
-/** What a route asks of the key: one scope, or any key at all. */
+/** The key that a route requires: one with a scope, or any valid one. */
 export type WantedScope = ApiKeyScope | 'any';
 
 export interface ApiKeys {
   /**
    * The key that a request presents.
    *
-   * @param presented null when none came, or what came can't be read
+   * @param presented null when there was none, or it could not be parsed
    * @throws {Refusal} invalid_api_key, insufficient_scope, too_many_attempts
    */
   authenticate(
@@ -34,11 +34,11 @@ export interface ApiKeys {
     presented: PresentedApiKey | null,
     wanted: WantedScope,
   ): Promise<ApiKey>;
-  /** The key of an id, if it is good. */
+  /** The key of an id, if it is valid. */
   find(id: string): Promise<ApiKey | null>;
-  /** Has the next request read its key from the database. */
+  /** Makes the next request read its key from the database. */
   forget(): void;
-  /** Resolves when the uses that were noted so far are written. */
+  /** Resolves when the uses recorded so far are written. */
   settled(): Promise<void>;
 }
 
@@ -48,13 +48,14 @@ export interface ApiKeysDeps {
   readonly log: Log;
 }
 
-/** A use is written at most this often for each key. */
+/** The use of a key is written at most this often. */
 const USE_INTERVAL_MS = 60_000;
 
 /**
- * Wrong keys of one network in a minute that are answered and logged one by one, and of an IPv6 /48
- * with all its networks this many times as many. More are told to wait, and are not logged. A right key is always heard: 256 bits are not guessed, and whoever
- * fails on purpose must not lock out a service beside it (L02).
+ * Wrong keys per minute from one network that are answered and logged one by one; an IPv6 /48 with
+ * all its networks may send this many times more. Further ones get 429 and no log line. A correct
+ * key is always accepted: 256 bits can't be guessed, and failures of one service must not lock out
+ * another on the same network (L02).
  */
 const MAX_FAILURES = 20;
 const WIDER_SHARES = 16;
@@ -63,7 +64,7 @@ const MAX_NETWORKS = 10_000;
 
 const MAX_KEPT = 1_000;
 
-/** A write that failed is tried again after this. */
+/** A failed write is retried after this. */
 const RETRY_MS = 1_000;
 
 type Found = NonNullable<Awaited<ReturnType<typeof findApiKey>>>;
@@ -75,7 +76,7 @@ interface Failures {
 
 export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
   const failures = new LRUCache<string, Failures>({ max: MAX_NETWORKS });
-  /** The last use of a key that this process wrote, and when it tried to, monotonic. */
+  /** The last use that this process wrote, and when it last tried to, in monotonic time. */
   const written = new LRUCache<string, { usedAt: number; readonly triedAt: number }>({
     max: MAX_KEPT,
   });
@@ -86,7 +87,7 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
   let forgotten = 0;
   const writing = new Set<Promise<void>>();
 
-  /** Counts a failure of a network. @returns how many may still come, and until when */
+  /** Counts a failure of a network. @returns how many more are answered, and until when */
   const count = (network: string, limit: number): { left: number; until: number } => {
     const now = clock.monotonic();
     const before = failures.get(network);
@@ -122,7 +123,7 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
     return new Refusal('invalid_api_key');
   };
 
-  /** Not awaited by the answer: what it is for does not depend on it. */
+  /** The answer does not wait for it, because the result does not depend on it. */
   const note = ({ id, lastUsedAt }: ApiKey): void => {
     const now = clock.now();
     const before = written.get(id);
@@ -162,7 +163,7 @@ export function createApiKeys({ db, clock, log }: ApiKeysDeps): ApiKeys {
     if (now === mark && before === forgotten) ids = current;
     if (!current.has(id)) return null;
     const found = await findApiKey(db, id);
-    // What was revoked while this was read must not be kept.
+    // Don't cache a row that was revoked while it was being read.
     if (found !== null && now === mark && before === forgotten) kept.set(id, found);
     return found;
   };

@@ -4,7 +4,7 @@ import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqli
 import type { JsonObject } from '../../lib/json.ts';
 import type { ApiKeyScope } from './scope.ts';
 
-/** Keys of sibling services and of operators' programs. The secret is stored as a digest only. */
+/** Keys of sibling services and of operators' programs. Only a digest of the secret is stored. */
 export const apiKey = sqliteTable(
   'api_key',
   {
@@ -12,17 +12,17 @@ export const apiKey = sqliteTable(
     name: text().notNull(),
     secretHash: text('secret_hash').notNull(),
     scopes: text({ mode: 'json' }).$type<readonly ApiKeyScope[]>().notNull(),
-    /** Audiences that it may ask tokens of its own for (client_credentials). */
+    /** Audiences for which it may request tokens of its own (client_credentials). */
     audiences: text({ mode: 'json' }).$type<readonly string[]>().notNull().default([]),
     /** Audiences that it may exchange users' tokens for; none by default. */
     mayExchangeTo: text('may_exchange_to', { mode: 'json' })
       .$type<readonly string[]>()
       .notNull()
       .default([]),
-    /** Claims of its own tokens, as an operator set them. */
+    /** Claims of its own tokens, set by an operator. */
     claims: text({ mode: 'json' }).$type<JsonObject>().notNull().default({}),
     createdAt: integer('created_at').notNull(),
-    /** Null: never. */
+    /** Null if it never expires. */
     expiresAt: integer('expires_at'),
     lastUsedAt: integer('last_used_at'),
     revokedAt: integer('revoked_at'),

@@ -1,4 +1,4 @@
-/** The subject of a counter that guards a mailbox against the guesses of one network. */
+/** The subject of an attempt counter for the codes of an email address, per requesting network. */
 import { createHmac } from 'node:crypto';
 import type { Kernel } from '../kernel.ts';
 import { networkOf, widerNetworkOf } from '../session/requester.ts';

@@ -1,11 +1,11 @@
 /**
- * Attempts that guard a secret, counted in the database by one statement that counts first and then
- * says whether the attempt may be made: a burst of parallel guesses can't be under-counted, and a
- * restart forgets nothing (L03, L05, N5).
+ * Attempt counters that protect a secret. One database statement first counts and then decides
+ * whether the attempt is allowed: parallel guesses can't be under-counted, and a restart forgets
+ * nothing (L03, L05, N5).
  *
- * A counter drains over a window; past its allowance each further failure makes the next wait
- * longer, up to an hour. A device that signed in before has a counter of its own, so that strangers
- * who use up the account's counter don't keep its owner out (L02).
+ * A counter drains over a window; beyond its allowance each further failure doubles the wait, up to
+ * an hour. A device that signed in before has a counter of its own, so that strangers who use up
+ * the account's counter don't lock its owner out (L02).
  */
 import { and, desc, eq, inArray, sql } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
@@ -19,7 +19,7 @@ import { attempt } from './tables.ts';
 
 /** Limits of a counter; times in milliseconds. */
 export interface AttemptLimits {
-  /** Failures that cost no wait. */
+  /** Failures that cause no wait. */
   readonly allowance: number;
   /** The time in which that many failures drain away. */
   readonly windowMs: number;
@@ -30,7 +30,7 @@ export interface AttemptLimits {
   readonly maxFailures: number;
 }
 
-/** Who makes the attempt, when they have a counter of their own. */
+/** Who makes the attempt, if they have a counter of their own. */
 export type AttemptScope =
   | { readonly kind: 'anybody' }
   | { readonly kind: 'device' | 'session'; readonly id: string };
@@ -40,19 +40,19 @@ export const ANYBODY: AttemptScope = { kind: 'anybody' };
 /** Which counter. */
 export interface AttemptKey {
   readonly purpose: AttemptPurpose;
-  /** A user id, or a keyed hash of what has no account. */
+  /** A user id, or a keyed hash of a name or address without an account. */
   readonly subject: string;
   /** The account that is protected; null when there is none. */
   readonly ownerUserId: string | null;
   readonly scope: AttemptScope;
 }
 
-/** An attempt that was made: what came of it, and the statement to commit with its success. */
+/** An attempt that was made: its result, and the statement to commit with its success. */
 export interface MadeAttempt<T> {
   readonly value: T;
   /** Attempts since the last success, this one included. */
   readonly failures: number;
-  /** Sets the counter back. */
+  /** Resets the counter. */
   readonly forget: Statement;
 }
 
@@ -71,8 +71,8 @@ export interface AttemptCounter {
 
 export interface Attempts {
   /**
-   * Counts an attempt, makes it, and gives it back when nothing was looked at (too busy, the caller
-   * has gone). An attempt that is refused with one of {@link WRONG} stays counted.
+   * Counts an attempt, runs it, and uncounts it when the secret was not checked (overloaded, client
+   * disconnected). An attempt refused with one of {@link WRONG} stays counted.
    *
    * @param patienceMs how long the count may wait for a commit that it can share
    * @throws {Refusal} too_many_attempts, and what `make` throws
@@ -84,11 +84,11 @@ export interface Attempts {
   ): Promise<MadeAttempt<T>>;
   /** The statement that clears every counter of one purpose that protects an account. */
   forgetPurpose(userId: string, purpose: AttemptPurpose): Statement;
-  /** The statement that clears what an operator's unlock clears. */
+  /** The statement that clears the counters that `postern user unlock` clears. */
   forgetAll(userId: string): Statement;
   /** The counters that protect an account, the last failure first. */
   ofUser(userId: string): Promise<readonly AttemptCounter[]>;
-  /** A real write of one row: lock, room and flush, all that a sign-in needs. */
+  /** Writes one row as a sign-in does, to test the lock, the free space and the flush. */
   probe(): Statement;
 }
 
@@ -106,14 +106,14 @@ const byOwner = prepare(
     .orderBy(desc(attempt.lastAt)),
 );
 
-/** Refusals that say that the secret was looked at and is wrong. */
+/** Refusals that mean that the secret was checked and is wrong. */
 const WRONG: ReadonlySet<RefusalCode> = new Set(['invalid_credentials', 'invalid_code']);
 
-// `recent` after this attempt: what was left of it, drained since, plus one. A clock that was set
-// back drains nothing.
+// The new value of `recent`: the old one, drained since, plus one. A clock that was set back drains
+// nothing.
 const RECENT = sql`(max(0.0, ${attempt.recent} - max(0, ${given('now')} - ${attempt.lastAt}) * 1.0 * ${given('allowance')} / ${given('windowMs')}) + 1)`;
 
-// Half an attempt of margin: what drains between two guesses of a burst makes no room for one more.
+// Half an attempt of tolerance: the little that drains during a burst must not allow one more.
 const FULL = sql`(${given('allowance')} - 0.5)`;
 
 const count = prepare(
@@ -217,7 +217,7 @@ function valuesOf({ purpose, subject, ownerUserId, scope }: AttemptKey) {
 export interface AttemptDeps {
   readonly db: Database;
   readonly clock: Clock;
-  /** Told of an attempt that must not be made. */
+  /** Called for each attempt that is refused. */
   readonly onThrottled?: (purpose: AttemptPurpose) => void;
 }
 
@@ -227,7 +227,7 @@ export function createAttempts(
 ): Attempts {
   const { allowance, windowMs, waitMs, maxWaitMs } = limits;
 
-  /** @throws {Refusal} too_many_attempts: the attempt must not be made */
+  /** @throws {Refusal} too_many_attempts: the attempt is not allowed */
   const countOne = async (key: AttemptKey, patienceMs: number): Promise<number> => {
     const values = valuesOf(key);
     const now = clock.now();
@@ -251,7 +251,7 @@ export function createAttempts(
         return { value: await make(failures), failures, forget: forgetOne(valuesOf(key)) };
       } catch (error) {
         const isWrong = error instanceof Refusal && WRONG.has(error.code);
-        // A counter that counts nothing any more is no row (T16: strangers could fill the table).
+        // Delete a counter that is back at zero (T16: strangers could fill the table).
         if (!isWrong) {
           const values = valuesOf(key);
           await db.write([giveBack({ allowance, ...values }), forgetEmpty(values)]);

@@ -1,4 +1,4 @@
-/** Removes counters that protect nothing any more; what stays is what N5 asks to be remembered. */
+/** Removes attempt counters that no longer protect anything; N5 says which must be remembered. */
 import { and, desc, eq, inArray, lt, lte, notInArray, or, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { given, prepare, query } from '../../db/prepare.ts';
@@ -8,12 +8,12 @@ import { MAX_NEWEST, PURPOSES, PURPOSE_NAMES } from './purposes.ts';
 import type { AttemptPurpose } from './purposes.ts';
 import { attempt } from './tables.ts';
 
-/** A device with fewer failures than this is forgotten; with more, its counter is one to keep. */
+/** A device counter with fewer failures is removed; with more, it is kept. */
 const FEW_FAILURES = 10;
 
 const rowid = sql<number>`${attempt}.rowid`;
 
-/** Of what counts for an account: the counters of devices and of sessions that are gone. */
+/** Counters of devices and of ended sessions, as opposed to the account's own. */
 const isOfNobody = or(
   and(eq(attempt.scopeKind, 'device'), lte(attempt.failures, FEW_FAILURES - 1)),
   and(
@@ -22,7 +22,7 @@ const isOfNobody = or(
   ),
 );
 
-/** Older than the newest ones of the purpose; false while there are fewer. */
+/** Whether a row is older than the newest ones of the purpose; false while there are fewer. */
 const isOutnumbered = (purpose: AttemptPurpose): SQL =>
   lt(
     attempt.lastAt,
@@ -38,7 +38,7 @@ const isOutnumbered = (purpose: AttemptPurpose): SQL =>
 /**
  * Makes the sweep of purposes; `{before}` is the latest last attempt that is forgotten.
  *
- * @param isOver what else has to hold for that
+ * @param isOver a further condition for the removal
  */
 function sweepOf(purposes: readonly AttemptPurpose[], isOver?: SQL): Sweep {
   const stale = query

@@ -4,8 +4,8 @@ import { index, integer, primaryKey, real, sqliteTable, text } from 'drizzle-orm
 import { user } from '../user/tables.ts';
 
 /**
- * Attempt counters: what is tried (purpose), against what (subject), and by whom (scope: anybody, or
- * one device or session that has a counter of its own).
+ * Attempt counters: what is attempted (purpose), against which account or address (subject), and by
+ * whom (scope: anybody, or one device or session with a counter of its own).
  */
 export const attempt = sqliteTable(
   'attempt',
@@ -15,11 +15,11 @@ export const attempt = sqliteTable(
     subject: text().notNull(),
     scopeKind: text('scope_kind', { enum: ['anybody', 'device', 'session'] }).notNull(),
     scopeId: text('scope_id').notNull(),
-    /** The account that is protected; its counters go when it goes. */
+    /** The account that is protected; deleting it deletes its counters. */
     ownerUserId: text('owner_user_id').references(() => user.id, { onDelete: 'cascade' }),
     /** Consecutive failures; a success or an operator resets them (N5). */
     failures: integer().notNull(),
-    /** Failures in the window, draining with time. */
+    /** Failures in the window, which drain over time. */
     recent: real().notNull(),
     lastAt: integer('last_at').notNull(),
     blockedUntil: integer('blocked_until').notNull(),

@@ -1,7 +1,7 @@
 /**
- * Taking emails to be sent, fairly: lanes keep what is urgent before what strangers can cause in
- * numbers, and within a lane the domains of the recipients have turns, so that neither a flood to one
- * domain nor a slow one delays the others.
+ * Claims emails to be sent, fairly: lanes put urgent emails before those that strangers can request
+ * in large numbers, and within a lane the recipients' domains take turns, so that neither a flood
+ * to one domain nor a slow domain delays the others.
  */
 import { and, eq, gt, inArray, lte, sql } from 'drizzle-orm';
 import { SealError } from '../../crypto/seal.ts';
@@ -17,7 +17,7 @@ import { outbox } from './tables.ts';
 import { TEMPLATES } from './templates.ts';
 import type { TemplateValues } from './templates.ts';
 
-/** An email with how often it was tried. */
+/** An email, with the number of attempts to send it. */
 export interface ClaimedEmail extends Email {
   readonly kind: 'real' | 'decoy';
   readonly lane: number;
@@ -38,7 +38,7 @@ const anyDue = prepare(
     .limit(1),
 );
 
-/** Whether there is anything to take: a look that holds nobody up, for most looks find nothing. */
+/** Whether any email is due: a read without a write lock, because most checks find nothing. */
 export async function hasDueEmails(db: Database, now: number): Promise<boolean> {
   return (await db.read(anyDue({ now }))).length > 0;
 }
@@ -63,13 +63,13 @@ const nextDomain = prepare(
     .limit(1),
 );
 
-/** A recipient's domain with the time from which one of its emails may be taken. */
+/** A recipient's domain, and the time from which one of its emails may be claimed. */
 export interface WaitingDomain {
   readonly domain: string;
   readonly nextAt: number;
 }
 
-/** The next domain of a lane, in the order of their names; null after the last one. */
+/** The next domain of a lane, in alphabetical order; null after the last one. */
 export async function findNextDomain(
   db: Database,
   lane: number,
@@ -120,9 +120,9 @@ const claim = prepare(
 
 export interface Claim {
   readonly now: number;
-  /** For how long the emails are held: whoever dies with one leaves it to the next after that. */
+  /** How long the emails are leased: if this process dies, another one claims them afterwards. */
   readonly leaseMs: number;
-  /** How many of which domain. */
+  /** How many emails of which domain. */
   readonly turns: readonly Turn[];
 }
 
@@ -132,7 +132,7 @@ export interface Turn {
   readonly count: number;
 }
 
-/** Takes emails that are due, for a while. */
+/** Claims emails that are due, for the time of the lease. */
 export async function claimEmails(
   db: Database,
   sealer: Sealer,
@@ -142,7 +142,7 @@ export async function claimEmails(
   const [, ...claimed] = await db.write([expireEmails(now), ...claims]);
   const rows = claimed.flat();
   const emails = rows.map((row) => opened(sealer, row));
-  // One that can't be read must not come back each time, and keep others waiting.
+  // Give up an email that can't be opened, or it would be claimed again and again.
   const unreadable = rows.filter((_, at) => emails[at] === null);
   if (unreadable.length > 0) {
     const error = 'its content could not be opened';
@@ -157,8 +157,8 @@ type ClaimedRow = Pick<
 >;
 
 /**
- * Null when it was sealed for another email or recipient, by an unknown key, or by a version that
- * knows more templates.
+ * Null when it was sealed for another email or recipient, with an unknown key, or by a version that
+ * knows other templates.
  */
 function opened(sealer: Sealer, claimed: ClaimedRow): ClaimedEmail | null {
   const { payloadSealed, template: name, ...rest } = claimed;

@@ -1,4 +1,4 @@
-/** Emails for features: notices, and what was requested within the limits of its address. */
+/** Sends emails for features: notices, and requested emails within the limits of their address. */
 import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Context } from '../context.ts';
@@ -11,7 +11,7 @@ import { forgetRecipient } from './outbox.ts';
 import type { OutboxKeys } from './outbox.ts';
 import type { TemplateName, TemplateValues } from './templates.ts';
 
-/** Nobody wants to hear of a change after this. */
+/** A notice is not sent any more after this time. */
 const NOTICE_TTL_MS = 3 * 86_400_000;
 
 /** A notice to a user. */
@@ -30,24 +30,24 @@ export interface RequestedEmail {
   readonly values: TemplateValues;
   /** Requests of one kind share an interval and an hourly limit. */
   readonly group: string;
-  /** After this it is not sent any more, milliseconds. */
+  /** Milliseconds after which it is not sent any more. */
   readonly ttlMs: number;
-  /** `decoy` for an address without an account: counted alike, never sent. */
+  /** `decoy` for an address without an account: counted like others, never sent. */
   readonly kind: EmailRequest['kind'];
-  /** `patient` for what strangers can request in numbers. */
+  /** `patient` for emails that strangers can request in large numbers. */
   readonly urgency: EmailRequest['urgency'];
-  /** If set, it is sent only while the user is in the state that was read. */
+  /** If set, it is sent only while the user is still in the state that was read. */
   readonly onlyFor?: Pick<User, 'id' | 'epoch'>;
 }
 
 export interface Emails {
   /** The statements that notify a user. */
   notify(context: Context, notice: Notice): readonly Statement[];
-  /** The same for what can happen any number of times: at most one in an interval. */
+  /** The same for a change that can be repeated: at most one email in an interval. */
   notifySeldom(context: Context, notice: Notice): readonly Statement[];
   /**
-   * The statement that writes a requested email, as a decoy if its limits hold it back, and the
-   * email's id. The commit is refused with `overloaded` when the budget of an hour is used up.
+   * The statement that writes a requested email (a decoy if a limit applies), and the email's id.
+   * The commit is refused with `overloaded` when the hourly budget is used up.
    */
   request(
     context: Context,
@@ -55,7 +55,7 @@ export interface Emails {
   ): { readonly id: string; readonly statement: Statement };
   /** A keyed hash of an address: by it the outbox finds what waits for one. */
   keyOf(address: string): string;
-  /** The statements that erase what still waits for a verified address. */
+  /** The statements that erase unsent emails to a verified address. */
   forget(address: string | null): readonly Statement[];
 }
 
@@ -99,17 +99,17 @@ export function createEmails({ clock, newId, limits, ...keys }: EmailDeps): Emai
   };
 }
 
-/** The network whose share of emails a request takes: an IPv6 customer often has a whole /48. */
+/** The network whose share of emails a request uses: an IPv6 customer often has a whole /48. */
 function emailNetworkOf(requester: Pick<Requester, 'ip'>): string | null {
   return requester.ip === null ? null : (widerNetworkOf(requester) ?? networkOf(requester));
 }
 
-/** For the values of an email: how long something in it is valid, in whole minutes. */
+/** For the text of an email: how long its code or link is valid, in whole minutes. */
 export function minutesText(milliseconds: number): string {
   return String(Math.floor(milliseconds / 60_000));
 }
 
-/** A link with its token in the fragment, which no server logs and no Referer carries (R06). */
+/** A link with its token in the fragment, which no server logs and no Referer contains (R06). */
 export function linkTo(page: string, token: string): string {
   const url = new URL(page);
   url.hash = new URLSearchParams({ token }).toString();

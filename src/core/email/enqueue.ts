@@ -1,8 +1,8 @@
 /**
- * Writing emails into the outbox. Limits are part of the statement that writes the row, so that
- * parallel requests can't pass them (L06). A requested email that has no recipient, or that the
- * limits hold back, is written as a decoy and goes the way of the others: what the service does
- * after its answer tells no more than the answer (E03, E06).
+ * Writes emails into the outbox. The limits are part of the statement that writes the row, so that
+ * parallel requests can't exceed them (L06). A requested email without a recipient, or over a
+ * limit, is written as a decoy and processed like the others: the work after the answer reveals no
+ * more than the answer does (E03, E06).
  */
 import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -19,45 +19,45 @@ import type { Email, OutboxKeys } from './outbox.ts';
 import { outbox } from './tables.ts';
 
 export interface EmailLimits {
-  /** Shortest time between two emails of a kind to one address, milliseconds. */
+  /** Minimum time between two emails of a kind to one address, milliseconds. */
   readonly intervalMs: number;
-  /** Of a kind, to one address. */
+  /** Maximum per hour of a kind to one address. */
   readonly maxPerHour: number;
-  /** Requested from one network in an hour. */
+  /** Maximum requested from one network in an hour. */
   readonly maxPerNetwork: number;
-  /** Requested by everybody in an hour. */
+  /** Maximum requested by everybody in an hour. */
   readonly maxRequested: number;
 }
 
 /**
- * A network that requested nothing for an address within the hour gets one email to it, although
- * others used up its share: six requests an hour must not keep an owner out. So many times
- * `maxPerHour` is what all networks together can send there.
+ * A network that requested nothing for an address within the hour gets one email to it even if
+ * other networks used up the address's limit: six requests an hour must not lock an owner out. All
+ * networks together can send this multiple of `maxPerHour` there.
  */
 const SHARES_OF_NEWCOMERS = 3;
 
 export interface NewEmail extends Email {
   readonly now: number;
-  /** After this nobody would want it any more, milliseconds. */
+  /** Milliseconds after which it is not sent any more. */
   readonly ttlMs: number;
 }
 
-/** Who requested an email, and for whom. */
+/** Who requested an email, and for which address. */
 export interface EmailRequest {
   /** Emails that share one interval and one hourly limit. */
   readonly group: string;
   /** The network of the request; null when it isn't known. */
   readonly network: string | null;
-  /** `decoy` for an address without an account: counted alike, never sent. */
+  /** `decoy` for an address without an account: counted like others, never sent. */
   readonly kind: 'real' | 'decoy';
   readonly urgency: keyof typeof LANE;
-  /** If set, it is sent only while the user is in this state. */
+  /** If set, it is sent only while the user is still in this state. */
   readonly onlyFor?: { readonly id: string; readonly epoch: number };
 }
 
 /**
- * The address as it was typed, at the domain that was compared: programs behind us read a domain in
- * ways of their own (ASVS 1.5.3).
+ * The local part as it was typed, with the domain in the form that was compared: mail software may
+ * read other spellings of a domain differently (ASVS 1.5.3).
  */
 function deliverable(address: string): string {
   const canonical = canonicalEmail(address);
@@ -76,7 +76,7 @@ function keyed(key: KeyObject, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64url');
 }
 
-/** A keyed hash of an address, by which limits know it after it was erased. */
+/** A keyed hash of an address, which the limits use after the address was erased. */
 export function recipientKey(key: KeyObject, address: string): string {
   return keyed(key, `postern recipient\n${canonicalEmail(address) ?? address}`);
 }
@@ -96,7 +96,7 @@ interface OwnColumns {
   readonly payloadSealed: SQL;
 }
 
-/** In the order of the table's columns, which is the order in which drizzle inserts them. */
+/** In the order of the table's columns, as drizzle inserts them. */
 const rowOf = (own: OwnColumns) => ({
   id: given('id').as('id'),
   template: given('template').as('letter'),
@@ -153,7 +153,7 @@ const insertSpaced = insertIf(plainRow, sql`(SELECT 1)`, noneOfInterval);
 
 const ofNetwork = eq(outbox.requesterKey, given('requesterKey'));
 
-/** Whether the limits of the address leave room: they count only what they let through. */
+/** Whether the limits of the address allow an email: only emails that they allowed are counted. */
 const isCounted = or(
   and(sql`${counted(within(HOUR))} < ${given('maxPerHour')}`, noneOfInterval),
   and(
@@ -174,7 +174,7 @@ const isInState = or(
   ),
 );
 
-/** A scan of the network's emails of an hour, which ends at its share. */
+/** Counts the network's emails of the last hour, and stops at the limit. */
 const networkHasRoom = or(
   eq(given('requesterKey'), sql`''`),
   notExists(
@@ -187,7 +187,7 @@ const networkHasRoom = or(
   ),
 );
 
-/** The email that lies a budget back must be of an hour ago. */
+/** The email as many numbers back as the budget must be older than an hour. */
 const allHaveRoom = notExists(
   query
     .select({ one: sql`1` })
@@ -234,14 +234,14 @@ const waking = (statement: Statement): Statement => ({
   ...statement,
 });
 
-/** The statement that writes a notice: no limit holds it back. */
+/** The statement that writes a notice, to which no limit applies. */
 export function insertNotice(keys: OutboxKeys, email: NewEmail): Statement {
   return waking(insert({ limitGroup: '', ...valuesOf(keys, email) }));
 }
 
 /**
- * The same, but not when one of its template was written within the interval: what a user can bring
- * about again and again fills no mailbox (L06).
+ * The same, unless one of its template was written within the interval, so that a change that the
+ * user can repeat does not fill the mailbox (L06).
  */
 export function insertSpacedNotice(
   keys: OutboxKeys,
@@ -253,10 +253,10 @@ export function insertSpacedNotice(
 }
 
 /**
- * The statement that writes a requested email: to be sent, if its address has not had its share and
- * its user is in the state that was read; otherwise as a decoy. Where the network, or everybody
- * together, has used up the budget of an hour, the whole commit is refused with `overloaded`: what
- * strangers can leave in the database is bounded.
+ * The statement that writes a requested email: to be sent if the limits of its address allow it and
+ * its user is still in the state that was read; otherwise as a decoy. When the network, or all
+ * networks together, have used up the hourly budget, the whole commit is refused with `overloaded`:
+ * the rows that strangers can create are bounded.
  */
 export function insertRequested(
   keys: OutboxKeys,

@@ -1,9 +1,9 @@
-/** In which order emails are taken: lanes are served one before the other. */
+/** The order in which emails are claimed: lanes are served strictly in order. */
 
-/** The lanes of first tries: resets and notices, then what a registration asks for. */
+/** The lanes of first attempts: resets and notices, then emails of registrations. */
 export const LANE = { urgent: 0, patient: 1 } as const;
 
-/** A failed try moves an email this many lanes back: behind every first try. */
+/** A failed attempt moves an email this many lanes back: behind every first attempt. */
 export const DEFERRED = 2;
 
 /** All lanes, in the order in which they are served. */

@@ -1,4 +1,4 @@
-/** How many emails wait or were given up, for the metrics. */
+/** How many emails are waiting or were given up, for the metrics. */
 import { inArray, sql } from 'drizzle-orm';
 import type { Database } from '../../db/database.ts';
 import { prepare, query } from '../../db/prepare.ts';
@@ -19,7 +19,7 @@ const depth = prepare(
 export interface OutboxDepth {
   readonly pending: number;
   readonly dead: number;
-  /** How long the oldest waiting email has waited. */
+  /** The age of the oldest waiting email. */
   readonly oldestAgeMs: number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The outbox: emails are rows of the commit that they speak of and go out afterwards, at least once
- * (G7). Here: how a delivery ended, and what operators see; `claim.ts` takes them to be sent.
+ * The outbox: emails are rows of the commit that causes them, and are sent afterwards, at least
+ * once (G7). This file records how a delivery ended and lists emails for operators; `claim.ts`
+ * claims them for sending.
  */
 import type { KeyObject } from 'node:crypto';
 import { and, eq, gt, inArray, lte, sql } from 'drizzle-orm';
@@ -24,25 +25,25 @@ export interface Email {
 
 export interface OutboxKeys {
   readonly sealer: Sealer;
-  /** Keys the hash of addresses. */
+  /** The key for the hash of addresses. */
   readonly derivedKey: KeyObject;
 }
 
 export const HOUR_MS = 3_600_000;
 
-/** Bound to everything that decides where the content goes and what is made of it. */
+/** The seal is bound to everything that decides the recipient and the rendering. */
 export const sealPurpose = ({ id, template, recipient }: Omit<Email, 'values'>): string =>
   `outbox.payload_sealed:${id}\n${template}\n${recipient}`;
 
-/** Written out, for a partial index is used only where its condition is a constant. */
+/** A literal, because SQLite uses a partial index only where the condition is a constant. */
 export const isPending = sql`${outbox.state} = 'pending'`;
 
-/** Settled emails count against the limits of an hour. */
+/** Settled emails still count against the limits of an hour. */
 export const SETTLED_EMAILS_KEPT_MS = 2 * HOUR_MS;
 
 /**
- * A settled email keeps what the limits count and nothing that names anybody. It is not wanted
- * longer than they look back.
+ * A settled email keeps only what the limits count, without personal data, and only as long as the
+ * limits look back.
  */
 const erased = {
   settledAt: given('now'),
@@ -53,7 +54,7 @@ const erased = {
   purgeAt: sql`${outbox.createdAt} + ${SETTLED_EMAILS_KEPT_MS}`,
 };
 
-/** Each expires in a commit of others, which must not become long. */
+/** A small batch, because it shares a commit with other writes. */
 const EXPIRED_AT_ONCE = 100;
 
 const expire = prepare(
@@ -72,7 +73,7 @@ const expire = prepare(
     ),
 );
 
-/** The statement that settles what nobody wants any more. */
+/** The statement that settles emails that have expired. */
 export function expireEmails(now: number): Statement<unknown> {
   return expire({ now });
 }
@@ -119,8 +120,8 @@ export function giveUpEmail(values: {
 }
 
 /**
- * How a delivery ended; a decoy is dropped. One that was given up keeps its content until it
- * expires, for an operator may send it again.
+ * Records how a delivery ended; a decoy is dropped. A given-up email keeps its content until it
+ * expires, because an operator may retry it.
  */
 export type Settlement =
   | { readonly outcome: 'sent' | 'dropped' }
@@ -160,7 +161,7 @@ const forget = prepare(
     ),
 );
 
-/** The statement that erases what waits for an address whose account is deleted. */
+/** The statement that erases unsent emails to an address whose account is deleted. */
 export function forgetRecipient(recipientKey: string, now: number): Statement {
   return forget({ recipientKey, now });
 }
@@ -192,7 +193,7 @@ const list = prepare(
     .limit(LISTED),
 );
 
-/** What still waits, and what was given up. */
+/** Emails that are waiting, and emails that were given up. */
 export async function listOutbox(db: Database): Promise<OutboxEntry[]> {
   return db.read(list());
 }
@@ -239,7 +240,7 @@ const retry = prepare(
     .where(
       and(
         unsent,
-        // What a courier holds is on its way.
+        // An email that the courier has claimed is being sent.
         lte(outbox.leasedUntil, given('now')),
         gt(outbox.expiresAt, given('now')),
         sql`(${given('id')} = '' OR ${outbox.id} = ${given('id')})`,
@@ -248,13 +249,13 @@ const retry = prepare(
     .returning({ id: outbox.id }),
 );
 
-/** Sends given-up and waiting emails again; `id` is empty for all of them. Gives their number. */
+/** Retries given-up and waiting emails; an empty `id` means all of them. Returns their number. */
 export async function retryOutbox(db: Database, now: number, id: string): Promise<number> {
   const [rows] = await db.write([retry({ now, id })]);
   return rows.length;
 }
 
-/** Emails that are over and that no limit counts any more. */
+/** Emails that are settled or expired and that no limit counts any more. */
 export const outboxSweep: Sweep = prepare(
   query
     .delete(outbox)

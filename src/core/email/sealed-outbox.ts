@@ -1,4 +1,4 @@
-/** The sealed contents of emails that wait, for when the key-encryption key changes. */
+/** The sealed contents of unsent emails, re-encrypted when the key-encryption key changes. */
 import { and, eq, gt, isNotNull, sql } from 'drizzle-orm';
 import { given, prepare, query } from '../../db/prepare.ts';
 import { sealedColumn } from '../sealed-value/reseal.ts';
@@ -32,7 +32,7 @@ export const sealedOutbox = sealedColumn(
   },
   ({ key: id, template: name, recipient }) => {
     const template = TEMPLATES.find((known) => known === name);
-    // A decoy is sealed for nobody.
+    // A decoy is sealed for no recipient.
     return template === undefined
       ? []
       : [recipient, ''].map((to) => sealPurpose({ id, template, recipient: to }));

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 
 /**
- * Emails to be sent, written in the commit that they tell of. The content is sealed, because it
+ * Emails to be sent, written in the commit that causes them. The content is sealed, because it
  * contains codes and links.
  */
 export const outbox = sqliteTable(
@@ -12,11 +12,11 @@ export const outbox = sqliteTable(
     id: text().primaryKey(),
     /** Named `letter` in the database since its first version. */
     template: text('letter').notNull(),
-    /** `decoy`: does all that a real one does, and is sent to nobody. */
+    /** `decoy`: processed like a real email, but never sent. */
     kind: text({ enum: ['real', 'decoy'] })
       .notNull()
       .default('real'),
-    /** What is claimed before what; see `claim.ts`. */
+    /** The order of claiming; see `claim.ts`. */
     lane: integer().notNull().default(0),
     /** Emails that share one interval; empty when no limit counts it. */
     limitGroup: text('limit_group').notNull().default(''),
@@ -26,9 +26,9 @@ export const outbox = sqliteTable(
     recipient: text().notNull(),
     /** A keyed hash of the canonical address, for the limits. */
     recipientKey: text('recipient_key').notNull(),
-    /** A keyed hash of the network that requested it; empty when nobody did, or it is not known. */
+    /** A keyed hash of the requesting network; empty for notices, or when it is not known. */
     requesterKey: text('requester_key').notNull().default(''),
-    /** Numbers the requested emails, so that the budget of an hour is one look at one row. */
+    /** Numbers the requested emails, so that checking the hourly budget reads a single row. */
     seq: integer(),
     payloadSealed: text('payload_sealed'),
     /** `void`: settled and never sent. */
@@ -39,7 +39,7 @@ export const outbox = sqliteTable(
     leasedUntil: integer('leased_until').notNull().default(0),
     createdAt: integer('created_at').notNull(),
     expiresAt: integer('expires_at').notNull(),
-    /** When the row may go. */
+    /** When the row may be deleted. */
     purgeAt: integer('purge_at').notNull().default(0),
     settledAt: integer('settled_at'),
     lastError: text('last_error'),
@@ -47,7 +47,7 @@ export const outbox = sqliteTable(
   (table) => [
     index('outbox_lane').on(table.lane, table.nextAt).where(sql`state = 'pending'`),
     index('outbox_turn').on(table.lane, table.domain, table.nextAt).where(sql`state = 'pending'`),
-    /** For operators: what was given up, and how much waits. */
+    /** For operators: given-up emails, and the number of waiting ones. */
     index('outbox_state').on(table.state, table.createdAt),
     index('outbox_expires_at').on(table.expiresAt).where(sql`state = 'pending'`),
     index('outbox_purge_at').on(table.purgeAt),

@@ -21,5 +21,5 @@ export const TEMPLATES = [
 
 export type TemplateName = (typeof TEMPLATES)[number];
 
-/** What an email says: texts by name, for its template. */
+/** The values in an email, by name; its template uses them. */
 export type TemplateValues = Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 /**
- * Signing in. Every first and second factor ends in `completeFactor`, and that call alone decides
- * what is still missing, refuses a disabled user, starts the session and mints its tokens. A feature
- * can't go round it, for it may not import minting.
+ * Signing in. Every first and second factor ends in `completeFactor`, which alone decides whether
+ * another factor is needed, refuses a disabled user, starts the session and mints its tokens. A
+ * feature can't bypass it, because it may not import the minting module.
  */
 import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -33,19 +33,19 @@ import type { PresentedFactor } from './presented.ts';
 export interface MfaRequired {
   readonly status: 'mfa_required';
   readonly challengeToken: string;
-  /** Names of the factors that would do. */
+  /** Names of the factors that the user can present. */
   readonly factors: readonly string[];
   readonly expiresInSeconds: number;
 }
 
 export interface Authenticated extends IssuedTokens {
   readonly status: 'authenticated';
-  /** Of a sign-in. */
+  /** Only at sign-in. */
   readonly deviceToken?: string;
   /** False when the refresh token is the one that was presented. */
   readonly rotated?: false;
   /**
-   * Wall-clock milliseconds; when the policy asks for a second factor that is yet to be enrolled.
+   * Wall-clock milliseconds; set when the policy requires a second factor that is not enrolled yet.
    */
   readonly mfaDueAt?: number;
 }
@@ -54,13 +54,14 @@ export type Authentication = Authenticated | MfaRequired;
 
 export interface Authenticating {
   /**
-   * Takes a factor that a feature has verified and does what follows: a challenge for the next
-   * factor, or a session with its tokens.
+   * Takes a factor that a feature has verified, and returns a challenge for the next factor or a
+   * session with its tokens.
    *
    * @param prior the pending sign-in that this factor continues
    * @throws {Refusal} account_disabled; password_change_required; mfa_enrolment_required;
    *   invalid_credentials when the user's state changed or the factor was used while it was being
-   *   verified; invalid_token when the pending sign-in is over; what a guard among the effects says
+   *   verified; invalid_token when the pending sign-in has ended; the refusals of guards among the
+   *   effects
    */
   completeFactor(
     context: Context,
@@ -68,8 +69,8 @@ export interface Authenticating {
     prior?: Challenge,
   ): Promise<Authentication>;
   /**
-   * The same for a first factor that came together with a second one. Where none is due, the second
-   * is not looked at.
+   * The same for a first factor that was sent together with a second one. If no second factor is
+   * required, the second one is not checked.
    *
    * @throws {Refusal} as completeFactor and Factors.present
    */
@@ -102,7 +103,7 @@ const presentedBy = ({ factor, kind, amr, isMultiFactor }: VerifiedFactor): Pres
   ...(isMultiFactor === true ? { isMultiFactor } : {}),
 });
 
-/** A known device has counters of its own. */
+/** A known device has attempt counters of its own. */
 export function scopeOfDevice(device: string | null | undefined): AttemptScope {
   return device === null || device === undefined ? ANYBODY : { kind: 'device', id: device };
 }
@@ -131,14 +132,15 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
   };
 
   /**
-   * Only the right factors come this far. What it gives opens nothing but the setting of a new
-   * password; one that was replaced while it was being verified must not set another.
+   * Called only after all factors were correct. The token that it returns can only set a new
+   * password; a password that was replaced while it was being verified must not set another.
    */
   const demandNewPassword = async (
     context: Context,
     { user, effects }: VerifiedFactor,
   ): Promise<Refusal> => {
-    // An operator's demand may mean that somebody else knows the password: the mailbox decides.
+    // An operator's demand may mean that somebody else knows the password: require access to the
+    // mailbox.
     if (user.passwordChangeRequiredAt !== null && user.email !== null) {
       const link = deps.sendResetLink(context, { user, name: user.email });
       const inState = demandState(user, 'invalid_credentials');
@@ -166,7 +168,9 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     });
   };
 
-  /** Until when the user may sign in without a second factor; what was presented was right. */
+  /**
+   * Until when the user may sign in without a second factor; the presented factors were correct.
+   */
   const enrolmentDue = async (
     context: Context,
     { user, effects }: VerifiedFactor,
@@ -221,7 +225,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
       const challenge = { userId, epoch, device, mustChange, presented };
       return challenged(context, verified, challenge, next.factors);
     }
-    // Not before everything was presented: what sets a new password must not come for one of two.
+    // Only after all factors were presented: the token to set a new password requires all of them.
     if (mustChange || user.passwordChangeRequiredAt !== null) {
       throw await demandNewPassword(context, verified);
     }
@@ -272,7 +276,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
         scope: scopeOfDevice(device),
       });
     } catch (error) {
-      // The first one was right all the same, and is no failure of its own counter.
+      // The first factor was correct, so its own counter must not count a failure.
       if (error instanceof Refusal) await commit(context, effects);
       throw error;
     }

@@ -1,8 +1,8 @@
 /**
- * What becomes of challenges. A challenge is a signed token and is stored nowhere until it is
- * answered; from the first answer on a row counts the tries and says whether it was spent, each by
- * one conditional statement (L03, O08, W01). Spent is a state and not a time, so that a clock set
- * back revives nothing (G11).
+ * The state of challenges. A challenge is a signed token and is not stored until it is answered;
+ * from the first answer on, a row counts the tries and records whether it was spent, each by one
+ * conditional statement (L03, O08, W01). Spent is a state and not a time, so that setting the clock
+ * back can't make it usable again (G11).
  */
 import { and, eq, gt, inArray, isNull, lte, sql } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
@@ -12,10 +12,10 @@ import { guarded } from '../guards.ts';
 import type { Sweep } from '../sweep.ts';
 import { challenge } from './tables.ts';
 
-/** Wrong answers after which a pending sign-in is over. */
+/** Wrong answers after which a pending sign-in has ended. */
 export const MAX_CHALLENGE_TRIES = 5;
 
-/** Rows outlive the token by this much, for clocks. */
+/** Rows outlive the token by this much, to allow for clock differences. */
 const KEPT_MS = 3_600_000;
 
 const count = prepare(
@@ -48,11 +48,13 @@ const look = prepare(
 );
 
 export interface Challenges {
-  /** Counts a try before it is made; false when the challenge is spent or was tried too often. */
+  /**
+   * Counts a try before the answer is checked; false when the challenge is spent or had too many.
+   */
   countTry(id: string, most: number): Promise<boolean>;
-  /** Gives a counted try back that nobody looked at. */
+  /** Uncounts a try whose answer was not checked. */
   giveTryBack(id: string): Promise<void>;
-  /** Whether a challenge could still be answered; an answer is counted all the same. */
+  /** Whether a challenge could still be answered; an answer must be counted all the same. */
   isOpen(id: string, most: number): Promise<boolean>;
 }
 
@@ -77,9 +79,7 @@ const spend = prepare(
     .where(and(isId, isNull(challenge.spentAt))),
 );
 
-/**
- * The statement that spends a challenge that was counted: one success each, else `invalid_token`.
- */
+/** The statement that spends a counted challenge: only one success each, else `invalid_token`. */
 export function spendChallenge(id: string, now: number): Statement {
   return guarded(spend({ id, now }), 'invalid_token');
 }

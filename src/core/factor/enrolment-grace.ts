@@ -1,5 +1,6 @@
 /**
- * The time in which somebody may do without the second factor that the policy asks of everybody.
+ * The grace: the time in which a user may sign in without the second factor that the policy
+ * requires of everybody.
  */
 import type { Clock } from '../../lib/clock.ts';
 import { Refusal } from '../../refusal.ts';
@@ -13,14 +14,15 @@ import type { PresentedFactor } from './presented.ts';
 
 export interface EnrolmentGrace {
   /**
-   * Until when this user may sign in without; the time begins when it is asked for first.
+   * Until when this user may sign in without it; the grace begins with the first sign-in that needs
+   * it.
    *
    * @throws {Refusal} mfa_enrolment_required
    */
   dueAt(user: User): number;
   /**
-   * A session without a second factor lasts as long as its user may do without; one from before the
-   * policy begins that time too.
+   * A session without a second factor can't outlast its user's grace; a session from before the
+   * policy starts the grace too.
    *
    * @throws {Refusal} mfa_enrolment_required
    */

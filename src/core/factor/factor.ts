@@ -1,6 +1,6 @@
 /**
- * What a factor is: one folder of `features/` that exports one of these. Core knows no factor by
- * name; routes, documents and the command line are made of the list of them (docs/adding.md).
+ * The interface of a factor: one folder of `features/` exports one. Core knows no factor by name;
+ * routes, documents and the command line are generated from the list of factors (docs/adding.md).
  */
 import type * as z from 'zod';
 import type { Statement } from '../../db/database.ts';
@@ -9,43 +9,43 @@ import type { Context } from '../context.ts';
 import type { User } from '../user/user.ts';
 import type { FactorKind, PresentedFactor } from './presented.ts';
 
-/** A factor that was presented and is right. */
+/** A factor that was presented and verified. */
 export interface VerifiedFactor extends PresentedFactor {
   /** The user in the state in which it was verified; a session starts only in that state. */
   readonly user: User;
   /**
-   * What is committed together with this success: a counter set back, a spent code, a better hash. A
-   * guard of theirs that fails makes it no success.
+   * Statements committed together with this success: a counter reset, a spent code, a better hash.
+   * If one of their guards fails, the factor was not verified.
    */
   readonly effects: readonly Statement[];
-  /** True when what was presented is right but too old to sign in with. */
+  /** True when the presented password is correct but too old to sign in with. */
   readonly mustChange?: boolean;
-  /** The device that presented it, when it signed in before: it has attempt counters of its own. */
+  /** The known device that presented it; it has attempt counters of its own. */
   readonly device?: string | null;
-  /** The device token that said so, which goes on being the device's. */
+  /** The device token that identified the device; it stays valid. */
   readonly deviceToken?: string;
 }
 
-/** For what a factor is presented: the challenge of a passkey is bound to it. */
+/** The purpose for which a factor is presented: the challenge of a passkey is bound to it. */
 export interface Occasion {
-  /** The pending sign-in, or the session that is authenticated again. */
+  /** The pending sign-in, or the session that reauthenticates. */
   readonly kind: 'sign_in' | 'session';
   readonly id: string;
 }
 
-/** What is left of a factor when it is switched off: its records. */
+/** What remains of a factor that is switched off: its records. */
 export interface FactorRecords {
   /** Its member of a request, and its name everywhere. */
   readonly name: string;
-  /** The section of the configuration that switches it on. */
+  /** The section of the configuration that enables it. */
   readonly section: string;
-  /** The statements that remove what a user has enrolled of it: an operator's removal. */
+  /** The statements that remove a user's enrolment, for an operator. */
   removeAll(userId: string): readonly Statement[];
   /** Whether any user has enrolled it. */
   inUse(): Promise<boolean>;
 }
 
-/** What GET /me/factors says of a factor. */
+/** The part of a factor in GET /me/factors. */
 export interface FactorListing {
   /** Members of the answer, each with its schema. */
   readonly shape: Readonly<Record<string, z.ZodType>>;
@@ -63,38 +63,38 @@ export interface Factor<Answer = unknown> extends FactorRecords {
   /** The schema of its member in the bodies of /login/mfa and /reauthenticate. */
   readonly answer: z.ZodType<Answer>;
   /**
-   * Whether a user who has enrolled it is asked for a second factor. One that doesn't (a recovery
-   * code, a password) only answers that question.
+   * Whether enrolling it makes a second factor required at sign-in. A factor without this (a
+   * recovery code, a password) can only be the answer to that requirement.
    */
   readonly demandsSecond: boolean;
   /** Whether a sign-in can begin with it; without one that does, nobody can sign in. */
   readonly comesFirst?: true;
   /** Which attempt counter it uses; factors that can't be guessed have one of their own. */
   readonly attemptPurpose: AttemptPurpose;
-  /** Whether this user has it. */
+  /** Whether this user has enrolled it. */
   enrolled(userId: string): Promise<boolean>;
   /**
-   * Verifies an answer. The attempt has been counted.
+   * Verifies an answer. The attempt has already been counted.
    *
    * @throws {Refusal} invalid_credentials, overloaded
    */
   verify(context: Context, user: User, answer: Answer, occasion: Occasion): Promise<VerifiedFactor>;
   readonly listing?: FactorListing;
-  /** Of a factor that stands in for a lost one: makes its codes anew. */
+  /** Only for a factor that replaces a lost one: generates its codes anew. */
   renewBackup?(context: Context, userId: string): Promise<BackupCodes>;
 }
 
-/** An answer that a request carries, of the factor that it names. */
+/** An answer that a request carries, with the factor that it belongs to. */
 export interface FactorAnswer {
   readonly factor: Factor;
-  /** As the factor's schema gave it. */
+  /** The output of the factor's schema. */
   readonly value: unknown;
 }
 
-/** When a second factor is asked for. */
+/** When a second factor is required. */
 export interface MfaPolicy {
-  /** `all`: those who have none are told to enrol one, and after the grace can't sign in. */
+  /** `all`: users without one are asked to enrol one, and can't sign in after the grace. */
   readonly required: 'off' | 'enrolled' | 'all';
-  /** From the first sign-in without one, milliseconds. */
+  /** Counted from the first sign-in without one, milliseconds. */
   readonly graceMs: number;
 }

@@ -1,7 +1,7 @@
 /**
  * The factors that the features brought: who has which, presenting one, and changing them. Attempts
- * are counted over all guessable factors and challenges of an account, before anything is looked at
- * (L03, O06, N5); a right password sets none of these counters back (L04).
+ * are counted over all guessable factors and challenges of an account, before anything is checked
+ * (L03, O06, N5); a correct password resets none of these counters (L04).
  */
 import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -28,21 +28,21 @@ import type {
 } from './factor.ts';
 import type { PresentedFactor } from './presented.ts';
 
-/** Wrong second factors in a row after which the owner is told (ASVS 6.3.5). */
+/** Consecutive wrong second factors after which the user is notified (ASVS 6.3.5). */
 const NOTIFIED_FAILURES = 5;
 
 export interface Presentation {
   readonly user: User;
   readonly answer: FactorAnswer;
   readonly occasion: Occasion;
-  /** Whose attempts these are counted with: a known device, a session, or anybody. */
+  /** Which attempt counter applies: a known device's, a session's, or the shared one. */
   readonly scope: AttemptScope;
 }
 
 export interface FactorChange {
-  /** What the change itself writes; its guards carry their refusals. */
+  /** The statements of the change itself; its guards carry their refusals. */
   readonly statements: readonly Statement[];
-  /** What the present session rests on after it. */
+  /** The factors of the present session after the change. */
   readonly presented: readonly PresentedFactor[];
   readonly template: TemplateName;
   /** The factor in words, for the email; its user may have named it. */
@@ -53,47 +53,47 @@ export interface FactorChange {
 }
 
 export interface Factors {
-  /** The factors that are on, in the order in which they are offered. */
+  /** The enabled factors, in the order in which they are offered. */
   readonly active: readonly Factor[];
-  /** Registers a factor that is on. */
+  /** Registers an enabled factor. */
   add(factor: Factor): void;
   /** Registers the records of a factor that is switched off. */
   addSwitchedOff(records: FactorRecords): void;
-  /** The factors that users have enrolled and this configuration switches off. */
+  /** Factors that users have enrolled but this configuration switches off. */
   switchedOffInUse(): Promise<readonly FactorRecords[]>;
-  /** Whether this user has a second factor: the one place that asks. */
+  /** Whether this user has a second factor: decided only here. */
   hasSecond(userId: string): Promise<boolean>;
-  /** Whether this user has a second factor beside the one that is named. */
+  /** Whether this user has a second factor other than the named one. */
   hasSecondBeside(userId: string, name: string): Promise<boolean>;
-  /** The factors that this user has, once one of them demands a second; else none. */
+  /** The factors of this user, if one of them makes a second factor required; else empty. */
   enrolled(userId: string): Promise<readonly Factor[]>;
   /**
-   * Verifies an answer. What it gives back has the setting back of the counter among its effects.
+   * Verifies an answer. The returned effects include the reset of the attempt counter.
    *
    * @throws {Refusal} invalid_credentials: wrong, spent, or not a factor of this user;
    *   too_many_attempts, overloaded
    */
   present(context: Context, presentation: Presentation): Promise<VerifiedFactor>;
   /**
-   * Commits a change of factors by the user, in the state that the request was authorised in, and
-   * what goes with every such change: the other sessions end, what was begun is void, the user is
-   * notified (G9, ASVS 6.3.7, 7.4.3).
+   * Commits a user's change of factors, in the state in which the request was authorised, and the
+   * consequences of every such change: the other sessions end, pending operations are void, the
+   * user is notified (G9, ASVS 6.3.7, 7.4.3).
    *
    * @throws {Refusal} conflict: password, factors or address changed meanwhile; session_revoked
    */
   change(context: PrincipalContext, change: FactorChange): Promise<void>;
   /**
-   * The statements that belong to the removal of a factor: backup codes stand in for a second
-   * factor, and go with the last one.
+   * The statements that go with the removal of a factor: backup codes replace a second factor, so
+   * they are removed with the last one.
    *
-   * @throws {Refusal} last_second_factor: the policy asks everybody for one
+   * @throws {Refusal} last_second_factor: the policy requires one of everybody
    */
   withRemovalOf(userId: string, name: string): Promise<readonly Statement[]>;
-  /** New backup codes, of whichever factor has them; none when no factor does. */
+  /** New backup codes, from the factor that has them; empty when no factor does. */
   renewBackup(context: Context, userId: string): Promise<BackupCodes>;
   /**
-   * Removes every second factor of a user, for an operator (ASVS 6.4.4, 6.5.6): the way back for
-   * somebody who lost them. Every session ends, and the user is notified.
+   * Removes every second factor of a user, for an operator (ASVS 6.4.4, 6.5.6), so that a user who
+   * lost them can sign in again. Every session ends, and the user is notified.
    */
   removeAll(context: Context, user: User): Promise<void>;
 }
@@ -111,7 +111,7 @@ async function enrolledOf(factors: readonly Factor[], userId: string): Promise<F
   return factors.filter((_, index) => enrolled[index]);
 }
 
-/** Where a request came from, as an email says it. */
+/** Where a request came from, in words for an email. */
 export const placeOf = ({ requester }: Context): string => requester.ip ?? 'unknown';
 
 export function createFactors(deps: FactorsDeps): Factors {
@@ -128,7 +128,7 @@ export function createFactors(deps: FactorsDeps): Factors {
       { 'user.id': user.id, factor: answer.factor.name, 'error.type': error.code },
     );
 
-  /** Each count comes once, however many guess at a time: one email. */
+  /** Each count occurs once, however many guesses run in parallel: one email. */
   const notifyOwner = async (
     context: Context,
     { user, occasion }: Presentation,
@@ -245,5 +245,5 @@ export function createFactors(deps: FactorsDeps): Factors {
   };
 }
 
-/** Refusals of a second factor that the log reports; others are no attempt. */
+/** Refusals of a second factor that are logged; others are not failed attempts. */
 const REPORTED: ReadonlySet<string> = new Set(['invalid_credentials', 'too_many_attempts']);

@@ -1,4 +1,4 @@
-/** What is due after the factors that were presented: pure, and nothing else decides it. */
+/** Decides, as a pure function and in one place, what is required after the presented factors. */
 import type { Factor, MfaPolicy } from './factor.ts';
 import { acrOf } from './presented.ts';
 import type { PresentedFactor } from './presented.ts';
@@ -8,12 +8,12 @@ export type EnrolledFactor = Pick<Factor, 'name' | 'kind' | 'demandsSecond'>;
 export type NextStep =
   | { readonly step: 'done' }
   | { readonly step: 'second_factor'; readonly factors: readonly string[] }
-  /** Signed in, but the policy asks for a second factor that the user has yet to enrol. */
+  /** Signed in, but the policy requires a second factor that the user has not enrolled yet. */
   | { readonly step: 'enrol' };
 
 /**
- * Who has a second factor and presents a first one is asked for one of another kind, whichever came
- * first; a factor that is two by itself is enough.
+ * A user with a second factor must present factors of two kinds, in either order; a factor that
+ * counts as two is enough.
  */
 export function nextStep(
   { required }: MfaPolicy,
@@ -26,7 +26,7 @@ export function nextStep(
   }
   const kinds = new Set(presented.map(({ kind }) => kind));
   const due = enrolled.filter(({ kind }) => !kinds.has(kind));
-  // Somebody whose factors are all of one kind has nothing else to present.
+  // A user whose factors are all of one kind has nothing else to present.
   if (due.length === 0) return { step: 'done' };
   return { step: 'second_factor', factors: due.map(({ name }) => name) };
 }

@@ -1,5 +1,6 @@
 /**
- * The sign-in that a challenge token stands for: a first factor was right, a further one is due.
+ * The pending sign-in of a challenge token: the first factor was correct, and another one is
+ * required.
  */
 import type { Database } from '../../db/database.ts';
 import { Refusal } from '../../refusal.ts';
@@ -9,14 +10,14 @@ import type { User } from '../user/user.ts';
 
 export interface PendingSignIn {
   readonly challenge: Challenge;
-  /** In the state in which the sign-in was begun (O08). */
+  /** In the state in which the sign-in was started (O08). */
   readonly user: User;
 }
 
 /** Finds the pending sign-in of a challenge token. */
 export type FindPendingSignIn = (token: string) => Promise<PendingSignIn>;
 
-/** The refusal of a sign-in that can't go on, whatever ended it. */
+/** The refusal of a pending sign-in that has ended, for any reason. */
 export function signInIsOver(cause?: unknown): Refusal {
   return new Refusal('invalid_token', {
     detail:

@@ -18,11 +18,11 @@ export interface PresentedFactor {
   readonly kind: FactorKind;
   /** Its methods, without `mfa`. */
   readonly amr: readonly Amr[];
-  /** True when it is two factors by itself: a passkey that verified its user. */
+  /** True when it counts as two factors: a passkey that verified its user. */
   readonly isMultiFactor?: boolean;
 }
 
-/** The level: two kinds of factors, or one that is two by itself. */
+/** The level: aal2 for factors of two kinds, or for one that counts as two. */
 export function acrOf(presented: readonly PresentedFactor[]): Acr {
   const kinds = new Set(presented.map(({ kind }) => kind));
   return kinds.size > 1 || presented.some((one) => one.isMultiFactor === true) ? 'aal2' : 'aal1';
@@ -34,7 +34,7 @@ export function amrOf(presented: readonly PresentedFactor[]): readonly Amr[] {
   return acrOf(presented) === 'aal2' ? [...methods, 'mfa'] : [...methods];
 }
 
-/** With a factor that was presented once more; what it had shown before stays true. */
+/** Adds a factor that was presented again; the earlier factors stay recorded. */
 export function withFactor(
   presented: readonly PresentedFactor[],
   added: PresentedFactor,
@@ -49,7 +49,7 @@ export function withFactor(
   ];
 }
 
-/** Without a factor that the user has no more. */
+/** Without a factor that the user has removed. */
 export function withoutFactor(
   presented: readonly PresentedFactor[],
   name: string,

@@ -1,5 +1,5 @@
 /**
- * Authenticating again within a session, and asking whether that was recent enough.
+ * Authenticating again within a session, and checking whether that was recent enough.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9470
  */
@@ -18,17 +18,17 @@ import { acrOf, withFactor } from './presented.ts';
 
 export interface Reauthenticating {
   /**
-   * Gives the session a new authentication time: its user has presented a factor again. The level
-   * never sinks, and rises only by a factor of another kind. Who has a second factor has to present
-   * one: a session and its password don't make a sign-in (O09).
+   * Gives the session a new authentication time, because its user presented a factor again. The
+   * level never drops, and rises only by a factor of another kind. A user with a second factor must
+   * present it: a session and its password are not enough for a sign-in (O09).
    *
-   * @throws {Refusal} insufficient_user_authentication when only what is known was presented;
-   *   session_revoked when the session ended meanwhile; invalid_credentials when the factor was used
-   *   meanwhile; mfa_enrolment_required
+   * @throws {Refusal} insufficient_user_authentication when only a knowledge factor was presented;
+   *   session_revoked when the session ended meanwhile; invalid_credentials when the factor was
+   *   used meanwhile; mfa_enrolment_required
    */
   reauthenticate(context: PrincipalContext, verified: VerifiedFactor): Promise<Authenticated>;
   /**
-   * Demands a recent authentication, at aal2 where the user has a second factor.
+   * Requires a recent authentication, at aal2 if the user has a second factor.
    *
    * @param authTimeSeconds the `auth_time` of the access token
    * @throws {Refusal} insufficient_user_authentication
@@ -85,7 +85,7 @@ export function createReauthentication(deps: ReauthenticationDeps): Reauthentica
       }
       if (mfa.required === 'off' || acrOf(session.factors) === 'aal2') return;
       const own = await enrolled(user.id);
-      // Whose factors are all of one kind can't get higher.
+      // A user whose factors are all of one kind can't reach a higher level.
       if (new Set(own.map(({ kind }) => kind)).size < 2) return;
       throw insufficient(own.filter(({ kind }) => kind !== 'knowledge'));
     },

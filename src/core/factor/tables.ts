@@ -1,7 +1,7 @@
 /** The table of answered challenges. */
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
-/** Challenges that were answered: how often, and whether one answer was right. */
+/** Challenges that were answered: how often, and whether an answer was correct. */
 export const challenge = sqliteTable(
   'challenge',
   {

@@ -1,7 +1,7 @@
 /**
- * Limits per client, in front of routes that are costly or can be guessed at: the generic cell rate
- * algorithm, one number in memory for each client and limit. They bound what one client can cause;
- * attempt counters in the database bound what all of them can guess of one account.
+ * Limits per client for routes that are costly or guessable, by the generic cell rate algorithm:
+ * one number in memory per client and limit. They bound what one client can do; attempt counters in
+ * the database bound what all clients together can guess of one account.
  */
 import { createGrowingLru } from '../../lib/growing-lru.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -13,7 +13,7 @@ import type { Requester } from '../session/requester.ts';
 export const LIMIT_NAMES = ['login', 'register', 'emails', 'refresh', 'token', 'check'] as const;
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
-/** Who is limited: an API key or a session when one was presented, else the network. */
+/** Who is limited: the presented API key or session, else the network. */
 export type LimitedClient =
   | { readonly kind: 'api_key' | 'session'; readonly id: string }
   | { readonly kind: 'network'; readonly requester: Pick<Requester, 'ip'> };
@@ -22,33 +22,31 @@ export type LimitedClient =
 export interface LimitState {
   readonly name: LimitName;
   readonly rate: Rate;
-  /** Requests that may still come at once. */
+  /** Number of requests that may be made at once. */
   readonly remaining: number;
-  /** Whole seconds until all of them may. */
+  /** Whole seconds until the full number is available again. */
   readonly resetSeconds: number;
-  /** Whole seconds to wait; null when the request may go on. */
+  /** Whole seconds to wait; null when the request may proceed. */
   readonly retryAfterSeconds: number | null;
 }
 
 export interface LimitPolicy {
   readonly rates: Readonly<Record<LimitName, Rate | 'off'>>;
-  /** How many clients are remembered; the one that was away longest is forgotten first. */
+  /** How many clients are remembered; the least recently seen one is forgotten first. */
   readonly entries: number;
 }
 
 export interface Limits {
-  /**
-   * Takes one request out of a client's share, if there is one left; null where there is no limit.
-   */
+  /** Counts one request against a client's limit; null where there is no limit. */
   take(name: LimitName, client: LimitedClient): LimitState | null;
-  /** The same for what is decided within an operation. @throws {Refusal} rate_limited */
+  /** The same for a decision within an operation. @throws {Refusal} rate_limited */
   demand(name: LimitName, client: LimitedClient): void;
 }
 
-/** An IPv6 /48 has 65,536 networks of /64, and all of them together this many shares. */
+/** An IPv6 /48 has 65,536 /64 networks; all of them together get this many times the limit. */
 const WIDER_SHARES = 16;
 
-/** A share refills continuously, and its sums are rounded. */
+/** A limit refills continuously, so its arithmetic has rounding errors. */
 const ROUNDING_MS = 0.001;
 
 interface Share {
@@ -56,7 +54,7 @@ interface Share {
   readonly count: number;
 }
 
-/** The shares that a request is taken out of. */
+/** The limits that a request counts against. */
 function sharesOf(name: LimitName, { count }: Rate, client: LimitedClient): readonly Share[] {
   if (client.kind !== 'network') return [{ key: `${name} ${client.kind} ${client.id}`, count }];
   const own = { key: `${name} ${networkOf(client.requester)}`, count };
@@ -65,7 +63,7 @@ function sharesOf(name: LimitName, { count }: Rate, client: LimitedClient): read
 }
 
 export function createLimits(clock: Clock, { rates, entries }: LimitPolicy): Limits {
-  /** When each share would be whole again, monotonic milliseconds. */
+  /** When each limit would be full again, in monotonic milliseconds. */
   const wholeAt = createGrowingLru<string, number>(entries);
 
   const take: Limits['take'] = (name, client) => {

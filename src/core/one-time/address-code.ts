@@ -15,21 +15,21 @@ export const ADDRESS_CODE = 'email_verification';
 export interface AddressSettings {
   /** The page where users enter the code. */
   readonly verifyUrl: string;
-  /** How long a requested email is worth sending, milliseconds. */
+  /** How long an email may wait to be sent, milliseconds. */
   readonly linkTtlMs: number;
 }
 
 export interface PendingAddress {
   /** Whose it is going to be. */
   readonly userId: string;
-  /** As it was typed. */
+  /** The address as it was typed. */
   readonly address: string;
   readonly canonical: string;
 }
 
 /**
- * The statements that send a new code to an address, within its limits: to the owner of a taken one
- * goes another email, and nobody gets the code.
+ * The statements that send a new code to an address, within its limits. If the address is taken,
+ * its owner gets a different email, and no code is sent.
  *
  * @throws {Refusal} overloaded
  */

@@ -1,5 +1,5 @@
 /**
- * Issuing one-time codes and links. The secrets are kept only if the email that carries them was
+ * Issues one-time codes and links. Their hashes are stored only if the email that carries them was
  * written in the same commit.
  */
 import { and, eq, exists, gt, isNull, notExists, sql } from 'drizzle-orm';
@@ -22,7 +22,7 @@ export interface NewOneTime {
   readonly purpose: OneTimePurpose;
   readonly userId: string | null;
   readonly subject: string | null;
-  /** The link's token, in clear; its hash is stored. */
+  /** The link's token in clear; its hash is stored. */
   readonly token: string | null;
   /** A password hash of the typed code. */
   readonly codeHash: string | null;
@@ -42,7 +42,8 @@ function valuesOf({ token, now, ttlMs, ...values }: NewOneTime) {
 }
 
 /**
- * Whether the email of this commit goes out, and was not held back by the limits of its address.
+ * Whether the email of this commit will be sent, and is not a decoy because of a limit of its
+ * address.
  */
 const emailWaits = exists(
   query
@@ -51,7 +52,7 @@ const emailWaits = exists(
     .where(and(eq(outbox.id, given('emailId')), eq(outbox.kind, 'real'))),
 );
 
-/** A value that the caller gave, if the email was written. */
+/** A given value, if the email will be sent; else NULL. */
 const ifEmailWaits = (name: string): SQL =>
   sql`CASE WHEN ${emailWaits} THEN ${given(name)} ELSE NULL END`;
 
@@ -67,7 +68,7 @@ const common = {
   spentAt: sql<null>`NULL`.as('spent_at'),
 };
 
-/** In the order of the table's columns, which is the order in which drizzle inserts them. */
+/** In the order of the table's columns, as drizzle inserts them. */
 function selection(own: { userId: SQL; tokenHash: SQL; codeHash: SQL }) {
   const { id, purpose, subject, ...rest } = common;
   const { attempts, payloadSealed, createdAt, codeExpiresAt, expiresAt, spentAt } = rest;
@@ -102,15 +103,15 @@ const insert = prepare(
 );
 
 /**
- * The statement that issues a code or link. Its secrets are kept only if the email that carries
- * them, written earlier in the same commit, was not held back by the limits of its address: a code
- * that was not sent is nobody's to enter, and would be one more to guess (O06).
+ * The statement that issues a code or link. The hashes are stored only if the email that carries
+ * them, written earlier in the same commit, is not a decoy: a code that was never sent would only
+ * be one more to guess (O06).
  */
 export function insertOneTime(values: NewOneTime, emailId: string): Statement {
   return insert({ ...valuesOf(values), emailId });
 }
 
-/** Written out, for a partial index is used only where its condition is a constant. */
+/** A literal, because SQLite uses a partial index only where the condition is a constant. */
 const isPendingRegistration = and(
   sql`${oneTime.purpose} = 'registration'`,
   isNull(oneTime.spentAt),
@@ -142,8 +143,8 @@ const insertPending = prepare(
 );
 
 /**
- * The same for a registration that waits for its mailbox: anybody can begin one, so that at most
- * `maxPending` wait at once; past it the commit is refused with `overloaded`.
+ * The same for a registration whose address is not verified yet: anybody can start one, so at most
+ * `maxPending` wait at once; beyond that the commit is refused with `overloaded`.
  */
 export function insertPendingRegistration(
   values: NewOneTime,
@@ -189,9 +190,9 @@ export function newToken(random: Random): string {
   return randomToken(random, 32);
 }
 
-/** A typed code: six digits, each as likely as the others (O07). */
+/** A code to type: six digits, uniformly distributed (O07). */
 export function newCode(random: Random): string {
-  // 2^32 is no multiple of a million: what lies past the last whole one is drawn again.
+  // 2^32 is not a multiple of a million: reject values beyond the last whole multiple.
   for (;;) {
     const draw = random.bytes(4).readUInt32BE(0);
     if (draw < 4_294_000_000) return String(draw % 1_000_000).padStart(6, '0');
@@ -209,8 +210,8 @@ const replace = prepare(
 );
 
 /**
- * The statement that puts a new code and link in the place of the old ones, if the email that
- * carries them was written; wrong tries stay counted (L04).
+ * The statement that replaces the code and link by new ones, if the email that carries them was
+ * written; wrong tries stay counted (L04).
  */
 export function replaceSecrets(values: {
   readonly id: string;

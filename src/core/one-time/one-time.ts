@@ -1,7 +1,7 @@
 /**
  * One-time codes and links, one mechanism for every purpose: issued, tried a bounded number of
- * times, spent by one conditional statement, void with all others of a user when a password, an
- * address or the account's state changes (G8).
+ * times, spent by one conditional statement. All of a user's are void when a password, an address
+ * or the account's state changes (G8).
  */
 import { and, desc, eq, gt, isNull, lt, lte, notInArray, inArray, sql } from 'drizzle-orm';
 import { hashSecret } from '../../crypto/secret.ts';
@@ -84,17 +84,20 @@ const byId = prepare(
     .limit(1),
 );
 
-/** What has been issued and can still be spent. */
+/** Codes and links that can still be spent. */
 export interface OneTimes {
-  /** The one of an id. */
+  /** The one with this id. */
   find(purpose: OneTimePurpose, id: string): Promise<OneTime | null>;
-  /** The one that a link's token opens. */
+  /** The one of this link token. */
   findByToken(purpose: OneTimePurpose, token: string): Promise<OneTime | null>;
-  /** The newest one of a user: an older code is void once there is a newer one (O05). */
+  /** The newest one of a user: a newer code makes the older ones void (O05). */
   findLatest(purpose: OneTimePurpose, userId: string): Promise<OneTime | null>;
-  /** Counts a try of a code before it is compared; null when it is spent, too old, or used up. */
+  /**
+   * Counts a try before the code is compared; null when it is spent, expired, or had too many
+   * tries.
+   */
   countTry(purpose: OneTimePurpose, id: string): Promise<OneTime | null>;
-  /** Gives a counted try back that nobody looked at. */
+  /** Uncounts a try whose code was not compared. */
   giveTryBack(id: string): Promise<void>;
 }
 
@@ -121,8 +124,8 @@ const spent = { spentAt: given('now'), payloadSealed: null };
 const spend = prepare(query.update(oneTime).set(spent).where(and(isId, isOpen)));
 
 /**
- * The statement that spends it: of any number at once, one gets through, and the others are refused
- * with `code`.
+ * The statement that spends it: of several concurrent commits one succeeds, and the others are
+ * refused with `code`.
  */
 export function spendOneTime(id: string, now: number, code: RefusalCode): Statement {
   return guarded(spend({ id, now }), code);
@@ -145,12 +148,12 @@ const voidOlder = prepare(
     .where(and(unspentOfUser, isPurpose, notInArray(oneTime.id, newest))),
 );
 
-/** The statement that voids everything of a user that could still be spent. */
+/** The statement that voids all unspent codes and links of a user. */
 export function voidOneTimes(userId: string, now: number): Statement {
   return voidAll({ userId, now });
 }
 
-/** The statement that leaves at most so many of a purpose alive, the newest ones. */
+/** The statement that voids all but the newest ones of a purpose. */
 export function keepNewest(values: {
   readonly userId: string;
   readonly purpose: OneTimePurpose;
@@ -160,7 +163,7 @@ export function keepNewest(values: {
   return voidOlder({ ...values });
 }
 
-/** Rows whose link has ended. */
+/** Rows whose link has expired. */
 export const oneTimeSweep: Sweep = prepare(
   query
     .delete(oneTime)

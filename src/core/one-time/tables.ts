@@ -4,8 +4,8 @@ import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqli
 import { user } from '../user/tables.ts';
 
 /**
- * One-time codes and links of every purpose. Spent is a state, not a time, so that a clock that is
- * set back revives nothing (G11). Secrets are stored as hashes only.
+ * One-time codes and links of every purpose. Spent is a state, not a time, so that setting the
+ * clock back can't make one usable again (G11). Secrets are stored as hashes only.
  */
 export const oneTime = sqliteTable(
   'one_time',

@@ -1,7 +1,7 @@
 /**
- * Voiding everything that waits to be used once: codes, links, pending registrations and answered
- * challenges. After a restore, what was spent since would be good
- * again; after an incident, nobody knows who holds them.
+ * Voids everything that can be used once: codes, links, pending registrations and answered
+ * challenges. After a restore, those spent since the backup would be valid again; after an
+ * incident, an attacker may have them.
  */
 import { eq } from 'drizzle-orm';
 import type { Statement } from '../../db/database.ts';
@@ -20,12 +20,12 @@ const voidEmails = prepare(
     .returning({ id: outbox.id }),
 );
 
-/** Each yields the ids of what it voids: codes and links, then challenges. */
+/** Each returns the ids that it voids: of codes and links, then of challenges. */
 export function voidAllOneTimes(): readonly Statement<{ readonly id: string }>[] {
   return [voidOneTimes(), voidChallenges()];
 }
 
-/** Emails that wait: after a restore they may have been sent already. */
+/** Unsent emails: after a restore they may have been sent already. */
 export function voidWaitingEmails(now: number): Statement<{ readonly id: string }> {
   return voidEmails({ now });
 }

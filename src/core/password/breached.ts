@@ -1,6 +1,6 @@
 /**
- * Passwords that were in a breach, two ways: a filter file of the operator's, asked in memory, and
- * the range API of Have I Been Pwned, which learns five hexadecimal digits of the hash and no more.
+ * Passwords known from breaches, checked in two ways: a filter file of the operator, in memory, and
+ * the range API of Have I Been Pwned, which receives only five hexadecimal digits of the hash.
  * SHA-1 is the format of these lists and protects nothing here.
  *
  * @see https://haveibeenpwned.com/API/v3#PwnedPasswords
@@ -25,12 +25,16 @@ export interface RangeOptions {
 
 const MAX_ANSWER_BYTES = 1_048_576;
 
-/** Requests to the API that may be under way at once; a flood of sign-ups asks for no more. */
+/**
+ * Maximum number of concurrent requests to the API, so that a flood of sign-ups does not cause
+ * more.
+ */
 const MAX_ASKING = 16;
 
 /**
- * Asks the filter first, then the API. When the API is down the password is taken: sign-ups go on,
- * the filter and the list of common passwords still hold, and the log says so (ASVS 16.5.2).
+ * Checks the filter first, then the API. When the API is down the password is accepted, so that
+ * sign-ups continue; the filter and the list of common passwords still apply, and the failure is
+ * logged (ASVS 16.5.2).
  */
 export function createBreached({ filter, range, log }: BreachedOptions): Breached {
   let asking = 0;
@@ -41,14 +45,14 @@ export function createBreached({ filter, range, log }: BreachedOptions): Breache
       if (filter?.has(digest.readUInt32BE(0), digest.readUInt32BE(4)) === true) return true;
       if (range === null) return false;
       try {
-        if (asking >= MAX_ASKING) throw new Error('as many requests as may be are under way');
+        if (asking >= MAX_ASKING) throw new Error('too many requests to the API are in progress');
         asking++;
         return await askRange(range, digest.toString('hex').toUpperCase()).finally(() => asking--);
       } catch (error) {
         log.write(
           'warn',
           'breached.unreachable',
-          'the range API did not answer; the password was taken without it',
+          'the range API did not answer; the password was accepted without it',
           exceptionFields(error),
         );
         return false;
@@ -61,7 +65,7 @@ async function askRange({ url, timeoutMs }: RangeOptions, hash: string): Promise
   const response = await fetch(`${url.replace(/\/$/, '')}/range/${hash.slice(0, 5)}`, {
     redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),
-    // Padding hides from the wire how many hashes the answer has.
+    // Padding hides the number of hashes in the answer from network observers.
     headers: { 'add-padding': 'true', 'user-agent': 'postern' },
   });
   if (response.status !== 200) {
@@ -74,12 +78,12 @@ async function askRange({ url, timeoutMs }: RangeOptions, hash: string): Promise
   const decoder = new TextDecoder('latin1');
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) throw new Error('the range API answered without end');
+    if (size > MAX_ANSWER_BYTES) throw new Error('the answer of the range API is too long');
     text += decoder.decode(chunk, { stream: true });
   }
   return text.split('\n').some((line) => {
     const [candidate = '', times = '0'] = line.trim().split(':');
-    // Padding has a count of 0.
+    // Padding entries have a count of 0.
     return candidate.toUpperCase() === suffix && Number(times) > 0;
   });
 }

@@ -1,8 +1,8 @@
 /**
  * The list of common passwords (ASVS 6.2.4, N3): sorted 8-byte prefixes of SHA-256, made by
- * scripts/build-common-passwords.mjs and read by the process edge. A password is compared whole,
- * after NFC, without regard to case; that a stranger's password meets one of the prefixes by chance
- * happens once in 10^14.
+ * scripts/build-common-passwords.mjs and read by the process edge. A password is compared as a
+ * whole, after NFC, case-insensitively; the probability that an unlisted password matches a prefix
+ * is 10^-14.
  */
 import { createHash } from 'node:crypto';
 
@@ -13,9 +13,9 @@ export interface CommonPasswords {
 const PREFIX_BYTES = 8;
 
 /**
- * Prepares look-ups in the list's bytes; nothing is copied.
+ * Prepares look-ups in the list's bytes, without copying them.
  *
- * @throws RangeError if the bytes are no list
+ * @throws RangeError if the bytes are not a valid list
  */
 export function commonPasswords(bytes: Uint8Array): CommonPasswords {
   if (bytes.length === 0 || bytes.length % PREFIX_BYTES !== 0)
@@ -47,7 +47,7 @@ export function commonPasswords(bytes: Uint8Array): CommonPasswords {
   };
 }
 
-/** The form in which passwords are compared; the script has the same. */
+/** The form in which passwords are compared; the script uses the same. */
 function commonForm(password: string): string {
   return password.normalize('NFC').toLowerCase();
 }

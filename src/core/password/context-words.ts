@@ -1,20 +1,20 @@
 /**
  * Context words (ASVS 6.1.2, 6.2.11; N3): what the service knows about an account and about itself,
- * and therefore the first thing that others try. N3 forbids a substring rule, and rightly: a long
- * passphrase may well contain a name. So the question asked here is what is left of a password once
- * every context word is taken out:
+ * and therefore what an attacker tries first. N3 forbids a substring rule, because a long
+ * passphrase may contain a name. Instead, the check measures what is left of a password once every
+ * context word is removed:
  *
- * - Words: user name, display name, local part and domain labels of the email address, the
- *   service's name, configured words; each whole and in its parts, from 3 characters on (2 in
- *   scripts with short words). Case, accents, compatibility forms and the usual look-alikes (`4`→a,
- *   `@`→a, `0`→o, `1`→i, `3`→e, `5`→s, `$`→s, `7`→t) make no difference.
- * - A word of 3 letters or fewer counts only where it stands alone (`art` is not found in
+ * - Words: username, display name, local part and domain labels of the email address, the service's
+ *   name, configured words; each whole and in its parts, from 3 characters on (2 in scripts with
+ *   short words). Case, accents, compatibility forms and the usual look-alikes (`4`→a, `@`→a,
+ *   `0`→o, `1`→i, `3`→e, `5`→s, `$`→s, `7`→t) make no difference.
+ * - A word of at most 3 letters counts only where it is a separate word (`art` is not found in
  *   `heartbreak`).
- * - What is left weighs 1 for a letter and ½ for anything else; a character that repeats the one
- *   before it, or goes one step on (`aaa`, `123`), and filler such as `password` or `welcome` weigh
+ * - The weight of the rest is 1 for a letter and ½ for anything else; a character that repeats or
+ *   continues the previous one (`aaa`, `123`), and filler such as `password` or `welcome`, weighs
  *   nothing.
- * - A password with a context word in it is refused if less than 6 is left, that is less than a
- *   word of one's own, or if what is left is itself a common password.
+ * - A password with a context word is refused if the rest weighs less than 6, which is less than a
+ *   word of the user's own, or if the rest is itself a common password.
  *
  * So `ada-lovelace-2024`, `Postern-Postern!` and `p0stern_password` are refused;
  * `ada-lovelace-draws-engines` is not.
@@ -31,14 +31,14 @@ export interface PasswordContext {
 
 /** A password without its context words. */
 export interface Remainder {
-  /** Whether there was a context word at all. */
+  /** Whether the password contained a context word. */
   readonly found: boolean;
   readonly weight: number;
-  /** The letters and digits left, folded. */
+  /** The remaining letters and digits, folded. */
   readonly text: string;
 }
 
-/** Less than this is no password of one's own. */
+/** The minimum weight of the rest. */
 export const MIN_REMAINDER = 6;
 
 const FILLERS = [
@@ -72,25 +72,25 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = {
   ł: 'i',
   đ: 'd',
 };
-// Escaped: one letter beyond Latin-1 would double what the bundle's text takes in memory.
+// Escaped, because one letter beyond Latin-1 would double the bundle's size in memory.
 const LOOK_ALIKE = /[4@31!l|05$7\u00f8\u0142\u0111]/g;
 const LETTER = /\p{L}/u;
-/** Two characters of a script whose words may be that short. */
+/** Two characters of a script in which words may be that short. */
 const SHORT_SCRIPT = /[^\u0000-\u024f]{2}/;
 /**
- * Names and addresses are bounded where they come in; here a bound keeps the time linear in the
- * password, whatever comes.
+ * Names and addresses are bounded on input; this bound also keeps the time linear in the password,
+ * for any input.
  */
 const MAX_WORDS = 64;
 const MAX_WORD_LENGTH = 128;
 const MAX_PASSWORD_LENGTH = 256;
 
 /**
- * Takes the context words out of a password so that as little as possible is left. Time: password
+ * Removes the context words from a password so that the rest has the least weight. Time: password
  * length × words.
  */
 export function withoutContextWords(password: string, context: PasswordContext): Remainder {
-  // Cut again after folding: one compatibility character can stand for eighteen.
+  // Truncated again after folding: one compatibility character can become eighteen.
   const text = fold(password.slice(0, MAX_PASSWORD_LENGTH)).slice(0, MAX_PASSWORD_LENGTH);
   const ways = cheapestWays(text, byFirstCharacter(contextWords(context)));
   let left = '';
@@ -106,13 +106,13 @@ export function withoutContextWords(password: string, context: PasswordContext):
   };
 }
 
-/** For each place of a text, the cheapest way from there to its end. */
+/** For each position of a text, the split from there to the end with the least weight. */
 interface Ways {
-  /** What the text from there on weighs at least. */
+  /** The least weight of the text from here on. */
   readonly least: Float64Array;
-  /** How far that way goes: the length of a word, or 0, which leaves one character. */
+  /** The length of the next step: that of a word, or 0, which keeps one character. */
   readonly step: Int32Array;
-  /** 1 when it takes out a context word. */
+  /** 1 when the step removes a context word. */
   readonly ownsWord: Uint8Array;
 }
 
@@ -132,11 +132,11 @@ function cheapestWays(text: string, words: ReadonlyMap<string, readonly Word[]>)
   return ways;
 }
 
-/** @param plain the text with look-alikes replaced, in which words are found */
+/** @param plain the text with look-alikes replaced, which is searched for words */
 function isWordAt(word: string, at: number, plain: string, text: string): boolean {
   const end = at + word.length;
-  // The last character first: words that begin alike would otherwise be compared in full, again
-  // and again.
+  // Compare the last character first: words with a common beginning would otherwise be compared in
+  // full, again and again.
   if (plain[end - 1] !== word[word.length - 1] || !plain.startsWith(word, at)) return false;
   return word.length > 3 || (isBoundary(text, at) && isBoundary(text, end));
 }
@@ -167,13 +167,13 @@ function contextWords(context: PasswordContext): string[] {
   for (const part of sources.flatMap(partsOf)) {
     if (words.size >= MAX_WORDS) break;
     words.add(lookAlikes(part));
-    // A short word counts alone; said twice it is no accident any more.
+    // A short word counts only as a separate word, unless it is repeated.
     if (part.length === 3) words.add(lookAlikes(part + part));
   }
   return [...words];
 }
 
-/** The words within a name or an address, and all of it as one. */
+/** The words in a name or an address, and the whole as one word. */
 function partsOf(source: string): string[] {
   const parts = fold(source.slice(0, MAX_WORD_LENGTH)).split(/[^\p{L}\p{N}]+/u);
   return [...parts, parts.join('')].filter(
@@ -187,7 +187,7 @@ interface Word {
   readonly isContext: boolean;
 }
 
-/** Words to look for at a character, context words before filler. */
+/** The words to look for at a position, context words before filler. */
 function byFirstCharacter(contextual: readonly string[]): Map<string, Word[]> {
   const words = new Map<string, Word[]>();
   const all = [
@@ -212,7 +212,9 @@ function lookAlikes(text: string): string {
   return text.replaceAll(LOOK_ALIKE, (char) => LOOK_ALIKES[char] ?? char);
 }
 
-/** Whether a word may begin or end here: at an end of the text, or where one side is no letter. */
+/**
+ * Whether a word may begin or end here: at an end of the text, or where one side is not a letter.
+ */
 function isBoundary(text: string, at: number): boolean {
   return (
     at === 0 ||
@@ -222,7 +224,7 @@ function isBoundary(text: string, at: number): boolean {
   );
 }
 
-/** What a character adds to a password in which it follows the one before it. */
+/** The weight that a character adds, given the previous one. */
 function weightAt(text: string, at: number): number {
   const isStep = at > 0 && Math.abs(text.charCodeAt(at) - text.charCodeAt(at - 1)) <= 1;
   if (isStep) return 0;

@@ -1,4 +1,4 @@
-/** Password credentials: one a user, a PHC text each. */
+/** Password credentials: one per user, each a PHC string. */
 import { and, desc, eq, notInArray, sql } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
@@ -58,7 +58,9 @@ const replaceIf = prepare(
     .where(isSeen),
 );
 
-/** A better hash of the same password, only in the place of the one that was verified. */
+/**
+ * A better hash of the same password, stored only if the verified hash is still the current one.
+ */
 export function upgradePassword(values: {
   readonly userId: string;
   readonly seen: string;
@@ -74,7 +76,7 @@ const change = prepare(
     .where(isSeen),
 );
 
-/** A new password in the place of the one that was verified; else `conflict`. */
+/** A new password, stored only if the verified one is still the current one; else `conflict`. */
 export function replacePassword(values: {
   readonly userId: string;
   readonly seen: string;
@@ -98,7 +100,7 @@ const set = prepare(
     }),
 );
 
-/** A password in the place of whatever there was, by somebody who has the mailbox. */
+/** A password that replaces any existing one, set by a user who has access to the mailbox. */
 export function setPassword(values: NewPassword): Statement {
   return set({ ...values });
 }
@@ -129,8 +131,8 @@ const forget = prepare(
 );
 
 /**
- * The statements that keep the present hash among the former ones, and no more of them than asked;
- * they come before the new one takes its place.
+ * The statements that move the present hash to the history and truncate the history; they run
+ * before the new hash is stored.
  */
 export function rememberPassword(userId: string, keep: number, now: number): readonly Statement[] {
   return [remember({ userId, keep, now }), forget({ userId, keep })];

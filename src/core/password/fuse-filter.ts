@@ -1,14 +1,14 @@
 /**
- * A set of 64-bit keys in about 18 bits each: a binary fuse filter with 16-bit fingerprints, cut
- * into shards by the keys' first bits so that a list of any length is built a shard at a time. It
- * never misses a member; one stranger in 65,536 is taken for one.
+ * A set of 64-bit keys in about 18 bits each: a binary fuse filter with 16-bit fingerprints, split
+ * into shards by the keys' first bits, so that a list of any length is built one shard at a time.
+ * There are no false negatives; the false positive rate is 1 in 65,536.
  *
  * @see https://arxiv.org/abs/2201.01174 (Graf, Lemire: Binary Fuse Filters)
  */
 
 const MAGIC = 'PSTNBF01';
 const HEADER_BYTES = 16;
-/** Of each shard: offset (48 bits, in bytes), seed, segment length, segment count. */
+/** The header of each shard: offset (48 bits, in bytes), seed, segment length, segment count. */
 const SHARD_BYTES = 24;
 const MAX_ROUNDS = 100;
 
@@ -31,10 +31,7 @@ function layoutOf(size: number): Layout {
   return { segmentLength, segmentCount };
 }
 
-/**
- * Half of a 64-bit mixing, from both halves of the key and a seed (murmur3's finaliser over their
- * combination).
- */
+/** One half of a 64-bit mix of both halves of the key and a seed (the finaliser of murmur3). */
 function mix(a: number, b: number, seed: number): number {
   let h = Math.imul(a ^ seed, 0x85ebca6b) ^ Math.imul(b + seed, 0xc2b2ae35);
   h ^= h >>> 16;
@@ -44,12 +41,12 @@ function mix(a: number, b: number, seed: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** What decides where the keys of a shard go. */
+/** The parameters that determine the slots of a shard's keys. */
 interface Placement extends Layout {
   readonly seed: number;
 }
 
-/** Writes the three places of a key to `out`. @returns its fingerprint */
+/** Writes the three slots of a key to `out`. @returns its fingerprint */
 function place(
   high: number,
   low: number,
@@ -66,7 +63,7 @@ function place(
   return ((one ^ (two >>> 7)) & 0xffff) >>> 0;
 }
 
-/** Places a key of a shard by its index. */
+/** Computes the slots of a shard's key by its index. */
 function placeKey(keys: Keys, key: number, placement: Placement, out: Uint32Array): number {
   return place(keys[2 * key] ?? 0, keys[2 * key + 1] ?? 0, placement, out);
 }
@@ -86,14 +83,14 @@ function buildShard(keys: Keys): Shard {
     const order = peel(keys, placement);
     if (order !== null) return { placement, fingerprints: fingerprintsOf(keys, order, placement) };
   }
-  throw new Error('no seed orders these keys: some are there twice');
+  throw new Error('no seed works for these keys: some of them are duplicates');
 }
 
 function slotCount({ segmentLength, segmentCount }: Layout): number {
   return (segmentCount + 2) * segmentLength;
 }
 
-/** The keys at each slot: how many they are, and their indices in one by XOR. */
+/** The keys at each slot: their number, and the XOR of their indices. */
 class Occupants {
   readonly counts: Uint32Array;
   readonly #xors: Uint32Array;
@@ -103,7 +100,7 @@ class Occupants {
     this.#xors = new Uint32Array(slots);
   }
 
-  /** Adds a key to a slot, or takes it away. @returns how many are there then */
+  /** Adds a key to a slot, or removes it. @returns the number of keys in the slot afterwards */
   change(slot: number, key: number, by: 1 | -1): number {
     const count = (this.counts[slot] ?? 0) + by;
     this.counts[slot] = count;
@@ -111,19 +108,19 @@ class Occupants {
     return count;
   }
 
-  /** The key of a slot that has one. */
+  /** The key of a slot that has exactly one. */
   only(slot: number): number {
     return this.#xors[slot] ?? 0;
   }
 }
 
-/** Keys in the order in which they were taken away, each with the slot where it stood alone. */
+/** Keys in the order of removal, each with the slot in which it was the only one. */
 interface Order {
   readonly keys: Uint32Array;
   readonly slots: Uint32Array;
 }
 
-/** Takes away keys that stand alone somewhere, until none is left (or none stands alone: null). */
+/** Removes keys that are the only one in a slot until none is left; null if that gets stuck. */
 function peel(keys: Keys, placement: Placement): Order | null {
   const size = keys.length / 2;
   const at = new Uint32Array(3);
@@ -149,7 +146,10 @@ function peel(keys: Keys, placement: Placement): Order | null {
   return taken === size ? order : null;
 }
 
-/** Chooses the fingerprints last taken first: each then has a slot that no later one changes. */
+/**
+ * Assigns fingerprints in reverse order of removal: each key then has a slot that no later one
+ * changes.
+ */
 function fingerprintsOf(keys: Keys, order: Order, placement: Placement): Uint16Array {
   const at = new Uint32Array(3);
   const fingerprints = new Uint16Array(slotCount(placement));
@@ -163,8 +163,8 @@ function fingerprintsOf(keys: Keys, order: Order, placement: Placement): Uint16A
 }
 
 /**
- * Writes the file of a set: `shards` in order of the keys' first `bits` bits, each with distinct
- * keys.
+ * Writes the file of a set: `shards` in the order of the keys' first `bits` bits, each with
+ * distinct keys.
  */
 export function writeFilter(bits: number, count: number, shards: Iterable<Keys>): Buffer[] {
   const number = 2 ** bits;
@@ -192,12 +192,12 @@ export function writeFilter(bits: number, count: number, shards: Iterable<Keys>)
 }
 
 export interface Filter {
-  /** How many keys went into it. */
+  /** Number of keys in the set. */
   readonly count: number;
   has(high: number, low: number): boolean;
 }
 
-/** Reads a filter. @throws {Error} the bytes are none, or cut off */
+/** Reads a filter. @throws {Error} the bytes are not a filter, or are truncated */
 export function readFilter(bytes: Buffer): Filter {
   if (bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC)
     throw new Error('not a filter of postern');

@@ -1,20 +1,20 @@
 /**
- * A common password with filler is as common: `password1234567`, `Summer2026Summer2026`,
- * `Passw0rdPassw0rd`. So the list is asked again for the whole password (N3 forbids a substring
- * rule) after undoing what guessing programs do first: repetition, digits and punctuation at the
- * ends, look-alikes. Each step is linear, and the number of forms is bounded.
+ * Finds simple variations of common passwords: `password1234567`, `Summer2026Summer2026`,
+ * `Passw0rdPassw0rd`. The whole password is looked up again (N3 forbids a substring rule) after
+ * undoing what guessing programs do first: repetition, digits and punctuation at the ends,
+ * look-alikes. Each step is linear, and the number of variations is bounded.
  */
 import type { CommonPasswords } from './common-passwords.ts';
 import { shortestPeriod } from './repetition.ts';
 
 /**
- * More filler than this is a secret of its own. A character that repeats the one before it, or goes
- * one step on (`111`, `123`), weighs nothing.
+ * More filler than this counts as secret. A character that repeats or continues the previous one
+ * (`111`, `123`) does not count.
  */
 const MAX_FILLER = 8;
-/** No password of the list is longer. */
+/** The length of the longest password in the list. */
 const MAX_COMMON = 64;
-/** Short pieces stand in the list as many times as make a password: `abcabc`, `aaaaaa`. */
+/** The list contains short pieces repeated to the length of a password: `abcabc`, `aaaaaa`. */
 const SHORT_PIECE = 6;
 
 const LETTER = /\p{L}/u;
@@ -30,10 +30,13 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = {
   '+': 't',
   '8': 'b',
 };
-/** What `1`, `!` and `|` may stand for. */
+/**
+ * Letters that `1`, `!` and `
+ * ` may replace.
+ */
 const STROKES = ['i', 'l'] as const;
 
-/** Whether this password, which is not in the list itself, is one of it in disguise. */
+/** Whether this password, which is not in the list itself, is a variation of one that is. */
 export function hidesCommon(text: string, common: CommonPasswords): boolean {
   const whole = text.toLowerCase();
   if (isOneRun(whole)) return true;
@@ -44,13 +47,13 @@ export function hidesCommon(text: string, common: CommonPasswords): boolean {
   return [...new Set(forms)].some((form) => form.length <= MAX_COMMON && common.has(form));
 }
 
-/** One character or one run, again and again (`aaaa`, `abcabc`, `54321`): tried first. */
+/** One character or one sequence, repeated (`aaaa`, `abcabc`, `54321`): checked first. */
 function isOneRun(text: string): boolean {
   const period = shortestPeriod(text);
   return period < text.length && weightOf([...text.slice(0, period)]) === 1;
 }
 
-/** A text, and if it repeats a piece, that piece: once, twice, as the list has it. */
+/** A text, and if it repeats a piece, that piece: once and twice, as in the list. */
 function once(text: string): readonly string[] {
   const period = shortestPeriod(text);
   if (period === 0 || period === text.length) return [text];
@@ -59,13 +62,13 @@ function once(text: string): readonly string[] {
   return [text, piece, piece + piece, enough];
 }
 
-/** The text in letters alone, as far as digits and signs look like some. */
+/** The text with digits and signs replaced by the letters that they resemble. */
 function unmasked(text: string): readonly string[] {
   if (!LETTER.test(text)) return [];
   return STROKES.map((stroke) => text.replace(LOOK_ALIKE, (char) => LOOK_ALIKES[char] ?? stroke));
 }
 
-/** The text from its first letter to its last one; as it was, when too much would be lost. */
+/** The text from its first letter to its last; unchanged if too much would be removed. */
 function withoutEnds(text: string): string {
   const chars = [...text];
   const isLetter = (char: string): boolean => LETTER.test(char);

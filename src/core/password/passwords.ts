@@ -1,4 +1,4 @@
-/** Passwords for features: what the policy says of one, hashing it, comparing it. */
+/** Passwords for features: checking them against the policy, hashing and comparing them. */
 import type { HashContext, PasswordHasher } from '../../crypto/password-hasher.ts';
 import type { Database, Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -20,20 +20,20 @@ import { normalizePassword, passwordFaults } from './policy.ts';
 import { passwordScore } from './score.ts';
 import type { PasswordScore } from './score.ts';
 
-/** The password as a factor, as sessions have it. */
+/** The password as a presented factor in sessions. */
 export const PRESENTED_PASSWORD = {
   factor: 'password',
   kind: 'knowledge',
   amr: ['pwd'],
 } as const satisfies PresentedFactor;
 
-/** Passwords that were in a breach. */
+/** Passwords known from breaches. */
 export interface Breached {
-  /** Whether this normalised password was in one. */
+  /** Whether this normalised password is known from a breach. */
   has(password: string): Promise<boolean>;
 }
 
-/** What a password must not be made of: the names of its account. */
+/** What a password must not consist of: the names of its account. */
 export type PasswordOwner = Partial<
   Pick<User, 'username' | 'email' | 'pendingEmail' | 'displayName'>
 >;
@@ -43,25 +43,25 @@ export interface PasswordFault {
   readonly detail: string;
 }
 
-/** A password that was right, and the hash that said so. */
+/** A correct password, and the hash that verified it. */
 export interface RightPassword {
   readonly user: User;
   readonly storedHash: string;
-  /** True for one that is older than it may be: it is right, but signs nobody in. */
+  /** True if it is older than the maximum age: it is correct, but not accepted for a sign-in. */
   readonly isTooOld: boolean;
-  /** Stores a better hash of the same password, when the stored one is not of today's cost. */
+  /** Stores a better hash of the same password, if the stored one has outdated parameters. */
   readonly upgrade: readonly Statement[];
 }
 
 export interface Passwords {
-  /** What the policy says of a password: the faults, with a sentence each. */
+  /** The result of the policy: the faults, with a sentence each. */
   judge(password: string, owner: PasswordOwner): Promise<readonly PasswordFault[]>;
-  /** How hard it is to guess: 0 at once, 4 strong. */
+  /** A hint for a strength meter, from 0 (guessed at once) to 4 (strong). */
   score(password: string, owner: PasswordOwner): PasswordScore;
   /**
-   * The normalised password, if the policy takes it.
+   * The normalised password, if the policy accepts it.
    *
-   * @param pointer where it is in the request's body (RFC 6901)
+   * @param pointer its place in the request's body (RFC 6901)
    * @throws {Refusal} invalid_request with every fault
    */
   accept(password: string, owner: PasswordOwner, pointer: string): Promise<string>;
@@ -80,9 +80,9 @@ export interface Passwords {
     },
   ): Promise<void>;
   /**
-   * Compares a password with the stored one of a user, or of nobody: the same work.
+   * Compares a password with the stored one of a user; does the same work when there is no user.
    *
-   * @param share whose share of the hash queue it is
+   * @param share the share of the hash queue to use
    * @throws {Refusal} invalid_credentials, overloaded
    */
   look(
@@ -91,9 +91,12 @@ export interface Passwords {
     password: string,
     share: string,
   ): Promise<RightPassword>;
-  /** Refuses what has no chance of being hashed, before anything is written. @throws {Refusal} overloaded */
+  /**
+   * Refuses early if the hash queue is full, before anything is written. @throws {Refusal}
+   * overloaded
+   */
   demandRoom(context: Context, share: string): void;
-  /** The statements that keep the present hash among the former ones. */
+  /** The statements that keep the present hash in the history. */
   remember(userId: string, now: number): readonly Statement[];
 }
 
@@ -104,23 +107,23 @@ export interface PasswordsDeps {
   readonly common: CommonPasswords;
   readonly breached: Breached;
   readonly minLength: number;
-  /** How many former passwords must not come back. */
+  /** Number of former passwords that can't be reused. */
   readonly history: number;
-  /** Age after which a password has to be changed, milliseconds; 0 is never. */
+  /** Maximum age of a password at sign-in, milliseconds; 0 for none. */
   readonly maxAgeMs: number;
-  /** The service's own name, and the words that the operator added. */
+  /** The service's name, and the words that the operator added. */
   readonly contextWords: readonly string[];
 }
 
 /**
- * Whose share of the hash queue a piece of work is: the queue serves accounts in turn, so that
- * guesses at one account's second factor don't hold up its password. Compared, never parsed.
+ * The share of the hash queue that a job uses: the queue serves accounts in turn, so that guesses
+ * at one account's second factor don't delay its password. Compared, never parsed.
  */
 export function hashShare(purpose: AttemptPurpose | 'registration', subject: string): string {
   return JSON.stringify([purpose, subject]);
 }
 
-/** A piece of work for the hash queue. */
+/** A job for the hash queue. */
 export function hashJob({ requester, signal }: Context, share: string): HashContext {
   return {
     account: share,
@@ -151,7 +154,7 @@ export function createPasswords(deps: PasswordsDeps): Passwords {
   ): Promise<readonly PasswordFault[]> => {
     const faults = passwordFaults(policy, password, contextOf(owner));
     const normalized = normalizePassword(password);
-    // What is refused anyway need not be asked about elsewhere.
+    // Don't ask an external service about a password that is refused anyway.
     if (faults.length > 0 || normalized === null) return faults;
     return (await deps.breached.has(normalized)) ? [BREACHED] : [];
   };
@@ -179,9 +182,9 @@ export function createPasswords(deps: PasswordsDeps): Passwords {
     demandRoom: (context, share) => hasher.demandRoom(hashJob(context, share)),
     look: async (context, user, password, share) => {
       const normalized = normalizePassword(password);
-      // The password of no user is looked up too: one read less would tell.
+      // Look up the password even without a user: skipping the read would be measurable.
       const stored = await findPassword(db, user?.id ?? '');
-      // A text that can't be a password here costs a hash all the same.
+      // A text that can't be a password still costs a hash, so that the time is the same.
       const compared = normalized === null ? null : (stored?.passwordHash ?? null);
       const { ok, rehash } = await hasher.verify(
         compared,

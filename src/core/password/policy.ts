@@ -1,7 +1,6 @@
 /**
- * What a password must be: long enough, not one that everybody tries, not one made of the account's
- * own names. No composition rules, no expiry (N1, ASVS 6.2.5, 6.2.10). Pure: the list of common
- * passwords is handed in.
+ * The password policy: long enough, not common, not made of the account's own names. No composition
+ * rules, no expiry (N1, ASVS 6.2.5, 6.2.10). Pure: the list of common passwords is a parameter.
  *
  * @see https://pages.nist.gov/800-63-4/sp800-63b.html#passwordver
  */
@@ -13,22 +12,22 @@ import { hidesCommon } from './hidden-common.ts';
 
 export type { PasswordContext } from './context-words.ts';
 
-/** Most code points of a password, after NFC (D5). */
+/** Maximum number of code points of a password, after NFC (D5). */
 const MAX_PASSWORD_CODE_POINTS = 128;
 /**
- * Most UTF-16 units that are looked at. NFC makes at most four code points one, of two units each,
- * so nothing that MAX_PASSWORD_CODE_POINTS allows is cut off, and a megabyte of combining marks is
+ * Maximum number of UTF-16 units that are read. NFC combines at most four code points, of two units
+ * each, so nothing within MAX_PASSWORD_CODE_POINTS is lost, and a megabyte of combining marks is
  * never normalised (P01).
  */
 const MAX_UNITS = 1_024;
 
 export interface PasswordPolicy {
   /**
-   * Fewest code points after NFC: 15 where the password may be the only factor, 8 where MFA is
-   * enforced for all (D5).
+   * Minimum number of code points after NFC: 15 where the password may be the only factor, 8 where
+   * MFA is required for everyone (D5).
    */
   readonly minLength: number;
-  /** The list of common passwords, or null to do without. */
+  /** The list of common passwords; null disables the check. */
   readonly common: CommonPasswords | null;
 }
 
@@ -45,11 +44,11 @@ export interface PasswordFault {
 }
 
 /**
- * The form that is counted, compared and hashed: NFC (D8, N2). Null for a text that is nobody's
+ * The form that is counted, compared and hashed: NFC (D8, N2). Null for a text that can't be a
  * password: ill-formed, with a control character, or far too long. Sign-in treats null as a wrong
- * password and still does the work of one.
+ * password and does the same work.
  *
- * Version 1 of the normalisation; nothing else is changed, neither case nor spaces (ASVS 6.2.8).
+ * Version 1 of the normalisation; neither case nor spaces are changed (ASVS 6.2.8).
  */
 export function normalizePassword(text: string): string | null {
   if (text.length > MAX_UNITS || isForbidden(text)) return null;
@@ -57,8 +56,8 @@ export function normalizePassword(text: string): string | null {
 }
 
 /**
- * What is wrong with a password that somebody wants to set; empty if nothing is. Each fault says
- * what to write instead and carries nothing of the password.
+ * The faults of a new password; empty if it is acceptable. Each fault says what to write instead
+ * and contains no part of the password.
  */
 export function passwordFaults(
   policy: PasswordPolicy,
@@ -87,7 +86,7 @@ export function passwordFaults(
     faults.push({
       code: 'common',
       detail:
-        'This password is among the most common ones, or is one of them with filler. Use another, such as several words of your own.',
+        'This password is among the most common ones, or a simple variation of one. Use another, such as several words of your own.',
     });
   }
   if (isMadeOfContext(policy, text, context)) {

@@ -1,8 +1,8 @@
-/** Texts that are one piece said again and again. */
+/** Texts that repeat one piece. */
 
 /**
- * Length of the shortest piece whose repetition, the last time perhaps in part, is the text (Knuth,
- * Morris, Pratt); the text's own length when there is none. Linear.
+ * Length of the shortest piece whose repetition (the last one possibly truncated) is the text, by
+ * Knuth, Morris and Pratt; the text's own length when there is none. Linear.
  */
 export function shortestPeriod(text: string): number {
   const border = new Uint16Array(text.length + 1);

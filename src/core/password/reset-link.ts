@@ -1,4 +1,7 @@
-/** The link that sets a new password: requested by whoever forgot it, or sent where one is due. */
+/**
+ * The link that sets a new password: requested by a user who forgot it, or sent when one is
+ * required.
+ */
 import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/id.ts';
@@ -10,16 +13,16 @@ import { keepNewest } from '../one-time/one-time.ts';
 import type { User } from '../user/user.ts';
 
 export interface ResetLinkSettings {
-  /** The page that takes the links of emails. */
+  /** The page to which links in emails lead. */
   readonly resetUrl: string;
-  /** How long such a link is good, milliseconds. */
+  /** Lifetime of a link, milliseconds. */
   readonly linkTtlMs: number;
 }
 
-/** Reset links that may be alive at once. */
+/** Maximum number of live reset links of a user. */
 const MAX_LIVE = 3;
 
-/** The row of nobody: no user has this id. */
+/** A placeholder for no user: no user has this id. */
 const NOBODY = { id: '', epoch: 0 };
 
 export interface ResetLinkDeps extends ResetLinkSettings {
@@ -29,20 +32,20 @@ export interface ResetLinkDeps extends ResetLinkSettings {
   readonly emails: Pick<Emails, 'request'>;
 }
 
-/** What a link depends on: it is for this account in this state. */
+/** The link is for this account, and only while it is in this state. */
 type ResetUser = Pick<User, 'id' | 'email' | 'epoch' | 'disabledAt'>;
 
 /** Makes the statements that send a link. */
 export type SendResetLink = (
   context: Context,
-  /** `name` is what was asked for: it counts where there is no user with a verified address. */
+  /** `name` is the requested name: it is used where no user with a verified address exists. */
   to: { readonly user: ResetUser | null; readonly name: string },
 ) => readonly Statement[];
 
 /**
- * For everybody the same statements, and thereby the same work (E03). The link is made, and its
- * email goes out, only if the user is still in the state that was read: an address that was replaced
- * meanwhile gets none.
+ * The same statements, and thereby the same work, for every name (E03). The link is created, and
+ * its email sent, only if the user is still in the state that was read: an address that was
+ * replaced meanwhile receives none.
  */
 export function createResetLink(deps: ResetLinkDeps): SendResetLink {
   const { clock, random, newId, emails, resetUrl, linkTtlMs } = deps;

@@ -1,16 +1,15 @@
 /**
- * A hint for a strength meter, 0 to 4. It refuses nothing (the policy does) and promises nothing: a
- * guesser with the right dictionary is better. Linear in the input, for it runs where requests are
- * served; zxcvbn does not (it takes seconds for a hostile text). It agrees with the policy: what is
- * taken scores at least 1, what is refused at most 1.
+ * A hint for a strength meter, 0 to 4. It refuses nothing (the policy does) and promises nothing:
+ * an attacker with the right dictionary is faster. Linear, because it runs where requests are
+ * served; zxcvbn takes seconds for a hostile text. It agrees with the policy: an accepted password
+ * scores at least 1, a refused one at most 1.
  *
- * How it is made. A common password, or one made of context words, is 0. Otherwise bits are added
- * up, a character at a time: ½ if it repeats the one before it or goes one step on (`aaa`, `321`),
- * 2½ for a letter that goes on with a word (same case as the letter before it), 3 for a digit after
- * a digit, 5 for everything else (a beginning, a change of kind). A text that is one piece said
- * again and again counts that piece and the logarithm of how often. Then 0 below 20 bits, 1 below
- * 32, 2 below 48, 3 below 64, 4 from there. Four common words make about 60, fifteen lower-case
- * letters 40.
+ * A common password, or one made of context words, scores 0. Otherwise each character adds bits: ½
+ * if it repeats or continues the previous one (`aaa`, `321`), 2½ for a letter that continues a word
+ * (same case as the letter before it), 3 for a digit after a digit, 5 for everything else (a
+ * beginning, a change of kind). A text that repeats one piece counts that piece and the logarithm
+ * of the number of repetitions. The score is 0 below 20 bits, 1 below 32, 2 below 48, 3 below 64,
+ * else 4. Four common words have about 60 bits, fifteen lower-case letters 40.
  */
 import type { PasswordContext, PasswordPolicy } from './policy.ts';
 import { passwordFaults } from './policy.ts';
@@ -22,7 +21,7 @@ const MAX_UNITS = 256;
 
 type Kind = 'lower' | 'upper' | 'digit' | 'other';
 
-/** Scores a password as the module header says; only its first 256 UTF-16 units are looked at. */
+/** Scores a password as described above; only its first 256 UTF-16 units are read. */
 export function passwordScore(
   policy: PasswordPolicy,
   password: string,

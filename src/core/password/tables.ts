@@ -7,7 +7,7 @@ export const passwordCredential = sqliteTable('password_credential', {
     .primaryKey()
     .references(() => user.id, { onDelete: 'cascade' }),
   passwordHash: text('password_hash').notNull(),
-  /** The normalisation used before hashing (N2), in case the rule changes. */
+  /** The version of the normalisation before hashing (N2), in case the rule changes. */
   normalization: text().notNull().default('NFC'),
   changedAt: integer('changed_at').notNull(),
 });

@@ -1,7 +1,7 @@
 /**
- * Sealing every stored secret anew after the key-encryption key was changed. Each value is replaced
- * on its own, on the condition that it is still what was read: a mixture is what `Sealer` opens
- * anyway while it knows both keys, so this may run beside the service, be killed, and run again.
+ * Re-encrypts every stored secret after the key-encryption key was changed. Each value is replaced
+ * by itself, only if it is still the one that was read. A mixture is readable as long as both keys
+ * are configured, so this may run beside the service, be killed, and run again.
  */
 import { SealError } from '../../crypto/seal.ts';
 import type { Sealer } from '../../crypto/seal.ts';
@@ -18,19 +18,21 @@ export interface SealedRow {
 
 /** A column of sealed values; a feature lists its own among its parts. */
 export interface SealedColumn {
-  /** Table and column. */
+  /** Its table and column. */
   readonly name: string;
-  /** The rows after a key, in its order, with the places that each may have been sealed for. */
+  /** The rows after a key, in order, with the places that each may have been sealed for. */
   page(
     db: Pick<Database, 'read'>,
     after: string,
     limit: number,
   ): Promise<readonly (SealedRow & { readonly places: readonly string[] })[]>;
-  /** Of `key`, `seen` and `sealed`: yields the row if the value was still the one that was seen. */
+  /**
+   * Takes `key`, `seen` and `sealed`: returns the row if the value was still the one that was read.
+   */
   readonly replace: Prepare<unknown>;
 }
 
-/** Makes the column out of its two queries; `page` takes `after` and `limit`. */
+/** Makes the column from its two queries; `page` takes `after` and `limit`. */
 export function sealedColumn<Row extends SealedRow>(
   name: string,
   queries: { readonly page: Prepare<Row>; readonly replace: Prepare<unknown> },
@@ -49,14 +51,14 @@ export function sealedColumn<Row extends SealedRow>(
 }
 
 export interface Resealed {
-  /** Values that were looked at. */
+  /** Number of values that were checked. */
   readonly total: number;
   readonly resealed: number;
-  /** Values of a key that is not configured: as they were. */
+  /** Number of values sealed with a key that is not configured; unchanged. */
   readonly unopened: number;
 }
 
-/** Short commits, so that sign-ins come in between. */
+/** Short commits, so that sign-ins run in between. */
 const BATCH = 100;
 
 export interface ResealDeps {
@@ -65,7 +67,7 @@ export interface ResealDeps {
   readonly sealer: Sealer;
 }
 
-/** Looks at every value once, and once more at those that somebody else changed meanwhile. */
+/** Processes every value once, and once more those that somebody else changed meanwhile. */
 export async function resealAll(
   deps: ResealDeps,
   columns: readonly SealedColumn[],
@@ -82,7 +84,8 @@ export async function resealAll(
       counts.resealed += outcome.resealed;
       counts.unopened += outcome.unopened;
       onProgress(counts.total);
-      // A page that was overtaken is read again; what is current already is passed over.
+      // Read a page again if one of its values changed meanwhile; values that are current are
+      // skipped.
       if (outcome.overtaken > 0) counts.total -= rows.length;
       else after = last.key;
     }

@@ -1,11 +1,11 @@
-/** Who authenticated since a time: whom an incident affects. */
+/** The users who authenticated since a given time: those affected by an incident. */
 import { and, asc, eq, gte, isNull, sql } from 'drizzle-orm';
 import type { Database } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import { user } from '../user/tables.ts';
 import { session } from './tables.ts';
 
-// No index: asked by an operator, in an emergency.
+// No index: only an operator asks this, in an emergency.
 const since = prepare(
   query
     .select({
@@ -27,10 +27,10 @@ export interface Affected {
   readonly userId: string;
   readonly username: string | null;
   readonly email: string | null;
-  /** Live sessions in which somebody authenticated since then. */
+  /** Live sessions with an authentication since then. */
   readonly sessions: number;
   readonly first: number;
-  /** Client addresses, as far as known. */
+  /** Client addresses that are known. */
   readonly addresses: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export async function affectedSince(
   const rows = await db.read(since({ since: at }));
   return rows.map(({ addresses, ...row }) => ({
     ...row,
-    // NULL when no address is known.
+    // NULL when the address is not known.
     addresses: typeof addresses === 'string' ? addresses.split(',') : [],
   }));
 }

@@ -4,7 +4,7 @@ import type { Database } from '../../db/database.ts';
 import { prepare, query } from '../../db/prepare.ts';
 import { session } from './tables.ts';
 
-// Of the partial index alone; sessions that have expired are removed by housekeeping.
+// Reads only the partial index; housekeeping removes sessions that have expired.
 const count = prepare(
   query.select({ count: sql<number>`count(*)` }).from(session).where(isNull(session.endedAt)),
 );
@@ -14,7 +14,7 @@ export async function countSessions(db: Pick<Database, 'read'>): Promise<number>
   return row?.count ?? 0;
 }
 
-// No index: asked by an operator's checks alone.
+// No index: only an operator's checks ask this.
 const latest = prepare(
   query.select({ at: session.lastUsedAt }).from(session).orderBy(desc(session.lastUsedAt)).limit(1),
 );

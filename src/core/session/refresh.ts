@@ -1,4 +1,4 @@
-/** Trading a refresh token for its successor and a new access token. */
+/** Exchanges a refresh token for its successor and a new access token. */
 import { DatabaseBusy, StorageUnavailable } from '../../db/database.ts';
 import type { Database } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -34,15 +34,18 @@ export interface RefreshDeps {
   readonly grace: EnrolmentGrace;
   readonly mfa: MfaPolicy;
   readonly storage: Storage;
-  /** For how long sessions are refreshed without a write, milliseconds. */
+  /** How long sessions may be refreshed without a write, milliseconds. */
   readonly whenReadOnlyMs: number;
   readonly metrics: Metrics;
 }
 
-/** Sessions to be ended at the first write that works; more are found again when they are used. */
+/**
+ * Maximum number of sessions to end at the next successful write; further ones are detected again
+ * when they are used.
+ */
 const MOST_REUSED = 10_000;
 
-/** What metrics count each outcome as. */
+/** The label of each outcome in the metrics. */
 const METERED = {
   rotated: 'rotated',
   kept: 'grace',
@@ -62,13 +65,13 @@ const REFUSED = {
 export function createRefresh(deps: RefreshDeps): RefreshSession {
   const { db, clock, limits, mfa } = deps;
 
-  /** A session that is over is refused by the rotation. */
+  /** The rotation refuses a session that has ended. */
   const demandEnrolled = async ({ sessionId, userId }: RefreshSubject): Promise<void> => {
     const principal = await findPrincipal(db, { sessionId, userId, now: clock.now() });
     if (principal !== null) await deps.grace.demand(principal.user, principal.session.factors);
   };
 
-  /** Sessions whose reuse was found while nothing could be written. */
+  /** Sessions with a reused token, detected while nothing could be written. */
   const reused = new Map<string, RotationRequest>();
   deps.storage.whenBack(async () => {
     for (const [sessionId, request] of [...reused]) {
@@ -78,7 +81,7 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
     await deps.revocations.refresh();
   });
 
-  /** What a refresh is without a write: the live token stays, any other one is reuse. */
+  /** The outcome of a refresh without a write: the live token is kept, any other one is reuse. */
   const withoutWrite = async (error: unknown, request: RotationRequest): Promise<Rotation> => {
     const isLost = error instanceof StorageUnavailable || error instanceof DatabaseBusy;
     const since = deps.storage.lostAt ?? request.now;
@@ -91,7 +94,7 @@ export function createRefresh(deps: RefreshDeps): RefreshSession {
   };
 
   return async (context, subject) => {
-    // Before the token is spent: who is refused keeps it, for when there is another grace.
+    // Before the token is spent: a refused user keeps it, in case the grace is renewed.
     if (mfa.required === 'all') await demandEnrolled(subject);
     const client = clientOf(context.requester);
     const request = { client, now: clock.now(), ...subject };

@@ -1,15 +1,15 @@
-/** From where a request comes, and what tells one place from another. */
+/** The origin of a request, and the network by which origins are distinguished. */
 import type { LogFields } from '../../lib/log.ts';
 
 /**
- * From where a request comes, as far as it can be known. Over a Unix socket without a proxy's word
+ * The origin of a request, as far as it is known. Over a Unix socket without a forwarded address,
  * the address is null.
  */
 export interface Requester {
   readonly requestId: string;
   /** Client address after the trusted proxies, without port; null when unknown. */
   readonly ip: string | null;
-  /** The User-Agent, cut to 256 characters, null when there is none. */
+  /** The User-Agent, truncated to 256 characters; null when there is none. */
   readonly userAgent: string | null;
   /** The first language of Accept-Language, as in `de` or `pt-BR`; null when there is none. */
   readonly locale: string | null;
@@ -18,15 +18,15 @@ export interface Requester {
 }
 
 /**
- * The network of a request, by which clients that send too much are kept apart: an IPv4 address, or
- * the /64 that an IPv6 client has to itself. All unknown addresses are one network.
+ * The network of a request, to which limits apply: an IPv4 address, or an IPv6 /64. All unknown
+ * addresses count as one network.
  */
 export function networkOf({ ip }: Pick<Requester, 'ip'>): string {
   if (ip === null) return 'network:unknown';
   return ip.includes(':') ? `network:${firstGroups(ip, 4)}` : `network:${ip}`;
 }
 
-/** The /48 of an IPv6 address, which one customer often has whole; null for other addresses. */
+/** The /48 of an IPv6 address, which one customer often has; null for other addresses. */
 export function widerNetworkOf({ ip }: Pick<Requester, 'ip'>): string | null {
   return ip?.includes(':') === true ? `wider:${firstGroups(ip, 3)}` : null;
 }

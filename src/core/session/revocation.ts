@@ -1,7 +1,7 @@
 /**
- * Ended sessions in memory, so that GET /verify knows of them without the database. Loaded at
- * start, kept as long as an access token can live, and fed from the table, where every process on
- * the same database writes its own endings.
+ * Ended sessions in memory, so that GET /verify needs no database. Loaded at start, kept as long as
+ * an access token can live, and updated from the table, to which every process on the same database
+ * writes.
  */
 import { and, gt, inArray, isNotNull, lte, sql } from 'drizzle-orm';
 import type { Database } from '../../db/database.ts';
@@ -14,13 +14,13 @@ const PAGE = 10_000;
 
 export interface Revocations {
   isRevoked(sessionId: string): boolean;
-  /** The numbers in the status lists of all sessions that count as ended. */
+  /** The status list numbers of all ended sessions. */
   statusIndexes(): Iterable<number>;
-  /** Moves when that set does. */
+  /** Changes whenever that set changes. */
   readonly version: number;
-  /** Reads what has been added since the last time, by whomever. */
+  /** Reads what any process has added since the last time. */
   refresh(): Promise<void>;
-  /** Forgets what no token can ask for any more. */
+  /** Removes entries whose access tokens have all expired. */
   prune(): void;
   readonly size: number;
 }
@@ -40,12 +40,12 @@ const since = prepare(
 );
 
 interface Ended {
-  /** When no token of the session lives any more. */
+  /** When the last access token of the session expires. */
   readonly expiresAt: number;
   readonly statusIndex: number | null;
 }
 
-/** Loads the set. It may hold a session too long, never too short. */
+/** Loads the set. An entry may be kept too long, never too short. */
 export async function createRevocations({
   db,
   clock,
@@ -90,7 +90,7 @@ export async function createRevocations({
   };
 }
 
-/** Revocations that no access token can ask for any more. */
+/** Revocations whose access tokens have all expired. */
 export const revocationSweep: Sweep = prepare(
   query
     .delete(revocation)
@@ -107,7 +107,7 @@ export const revocationSweep: Sweep = prepare(
     .returning({ seq: revocation.seq }),
 );
 
-/** Ended sessions stay this long, so that a late refresh is told what happened to it. */
+/** Ended sessions are kept this long, so that a late refresh gets the exact refusal. */
 export const ENDED_SESSIONS_KEPT_MS = 24 * 3_600_000;
 
 /** Sessions that have ended, or have reached their absolute end. */

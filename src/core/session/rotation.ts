@@ -1,4 +1,4 @@
-/** Using the refresh token of one generation: rotation, grace and reuse (D2, RFC 9700 §4.14.2). */
+/** Uses the refresh token of one generation: rotation, grace and reuse (D2, RFC 9700 §4.14.2). */
 import { hash } from 'node:crypto';
 import { and, eq, exists, gt, isNull, not, sql } from 'drizzle-orm';
 import type { Database } from '../../db/database.ts';
@@ -26,7 +26,7 @@ const rotatedColumns = {
 
 type Rotated = RowOfColumns<typeof rotatedColumns>;
 
-/** A session that could be refreshed, of a user who is enabled. */
+/** A session that can be refreshed, of a user who is enabled. */
 const isUsable = and(
   eq(session.id, given('sessionId')),
   eq(session.userId, given('userId')),
@@ -43,13 +43,15 @@ const isUsable = and(
 
 const isCurrent = sql`${session.generation} = ${given('generation')}`;
 
-/** By how much a clock may be set back before what lies in its future is no grace any more. */
+/** Maximum clock step backwards after which a rotation in the future still counts as recent. */
 const CLOCK_BACK_MS = 60_000;
 
-/** Its own rotation is so recent that it need not rotate again; a sign-in is no rotation. */
+/**
+ * Whether the last rotation is so recent that another one is not needed; a sign-in does not count.
+ */
 const isYoung = sql`(${session.generation} > 0 AND ${given('graceMs')} > 0 AND ${given('now')} - ${session.rotatedAt} BETWEEN ${-CLOCK_BACK_MS} AND ${given('graceMs')})`;
 
-/** The usual case by itself, in one look at the row: the live generation moves on. */
+/** The usual case, as one conditional update: the live generation is incremented. */
 const advance = prepareUpdateOfOne(
   query
     .update(session)
@@ -117,7 +119,7 @@ const fateOf = prepare(
     .limit(1),
 );
 
-/** What a refresh token says. */
+/** The content of a refresh token. */
 export interface RefreshSubject {
   readonly sessionId: string;
   readonly userId: string;
@@ -126,11 +128,11 @@ export interface RefreshSubject {
 
 export type RotationRefusal = 'expired' | 'ended' | 'disabled' | 'unknown';
 
-/** How a refresh ended that gives tokens. */
+/** A refresh that returned tokens. */
 export interface Refreshed {
   /**
-   * `rotated`: the next generation; `grace`: the successor of a token that was just used, once more;
-   * `kept`: the live token is so young that it stays.
+   * `rotated`: the next generation; `grace`: the same successor again, for a token that was just
+   * used; `kept`: the live token is so young that it is kept.
    */
   readonly outcome: 'rotated' | 'grace' | 'kept';
   readonly session: Omit<Rotated, 'endedAt'> & Pick<Session, 'id'>;
@@ -145,21 +147,21 @@ export type Rotation =
   | { readonly outcome: 'rolled_back' }
   | { readonly outcome: 'refused'; readonly why: RotationRefusal };
 
-/** A hash of where a request comes from, as far as the grace asks. */
+/** A hash of the requester, as far as the grace compares it. */
 export function clientOf(requester: Pick<Requester, 'ip' | 'userAgent'>): string {
   const text = `${networkOf(requester)}\n${requester.userAgent ?? ''}`;
   return hash('sha256', text, 'base64url').slice(0, 22);
 }
 
 export interface RotationRequest extends RefreshSubject {
-  /** Of `clientOf`. */
+  /** From `clientOf`. */
   readonly client: string;
   readonly now: number;
 }
 
 type LiveSession = Rotated & { readonly rotatedBy: string | null };
 
-/** What a generation that could not move on gets, by the row as it is; null for reuse. */
+/** The outcome for a generation that could not be rotated, from the current row; null for reuse. */
 function graceOf(
   row: LiveSession,
   { generation, client, now }: RotationRequest,
@@ -168,7 +170,7 @@ function graceOf(
   const age = now - row.rotatedAt;
   if (graceMs === 0 || age > graceMs || age < -CLOCK_BACK_MS) return null;
   if (row.generation === generation) return 'kept';
-  // A renewed authentication skips a generation: no token from before it has a grace.
+  // A reauthentication skips a generation: tokens from before it get no grace.
   return row.generation === generation + 1 && row.rotatedBy === client ? 'grace' : null;
 }
 
@@ -180,7 +182,7 @@ export async function rotateSession(
 ): Promise<Rotation> {
   const { sessionId, userId, generation, client, now } = request;
   const values = { sessionId, userId, generation, now, idleTtlMs };
-  // The user is read in the same transaction: by itself, the read would have one of its own.
+  // The user is read in the same transaction, because a separate read would need another one.
   const [[advanced], [user = null]] = await db.write([
     advance({ graceMs, client, ...values }),
     userById({ id: userId }),
@@ -191,7 +193,7 @@ export async function rotateSession(
   const outcome = row === undefined ? null : graceOf(row, request, graceMs);
   if (row !== undefined && outcome !== null)
     return { outcome, session: { id: sessionId, ...row }, user };
-  // A later generation than the live one was never given out by this database: it was restored.
+  // This database never issued a generation later than the live one: it was restored.
   const isRolledBack = row !== undefined && row.generation < generation;
   const reason = isRolledBack ? 'rolled_back' : 'token_reused';
   const [ended] = await db.write([
@@ -204,8 +206,8 @@ export async function rotateSession(
 }
 
 /**
- * The same without a write: the live token stays as it is, its parent has its grace, and any other
- * generation is reuse that is yet to be noted.
+ * The same without a write: the live token is kept, its parent gets the grace, and any other
+ * generation is reuse, to be recorded later.
  */
 export async function readRotation(
   db: Pick<Database, 'read'>,
@@ -228,7 +230,7 @@ interface Fate extends Pick<Rotated, 'endedAt' | 'expiresAt' | 'lastUsedAt'> {
   readonly disabledAt: number | null;
 }
 
-/** Only chooses the words of a refusal that has already happened. */
+/** Only chooses the code of a refusal that was already decided. */
 function whyRefused(fate: Fate | undefined, now: number, idleTtlMs: number): RotationRefusal {
   if (fate === undefined) return 'unknown';
   if (fate.disabledAt !== null) return 'disabled';

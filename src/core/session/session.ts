@@ -1,7 +1,7 @@
 /**
- * Sessions. The row carries the generation of the one live refresh token, so that rotation, the
- * grace for a lost answer and the detection of reuse are one conditional statement (D2), decided
- * where the write happens and never by a read before it.
+ * Sessions. The row has the generation of the one live refresh token, so that rotation, the grace
+ * for a lost answer and reuse detection are one conditional statement (D2), decided by the write
+ * and never by an earlier read.
  */
 import { and, desc, eq, gt, gte, inArray, isNull, ne, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
@@ -31,9 +31,9 @@ export const sessionColumns = {
 export type Session = RowOfColumns<typeof sessionColumns>;
 
 /**
- * Who calls: the user and the session behind a verified access token, read from the database in the
- * same request, so that an ended session or a disabled user is refused at once whatever the token
- * says (ASVS 7.4.1, 7.4.2).
+ * The principal: user and session of a verified access token, read from the database in the same
+ * request, so that an ended session or a disabled user is refused at once, whatever the token
+ * claims (ASVS 7.4.1, 7.4.2).
  */
 export interface Principal {
   readonly user: User;
@@ -59,11 +59,11 @@ export type EndReason =
 export interface SessionLimits {
   /** From the sign-in to the absolute end, milliseconds. */
   readonly refreshTtlMs: number;
-  /** Between two refreshes, milliseconds. */
+  /** Maximum time between two refreshes, milliseconds. */
   readonly idleTtlMs: number;
-  /** For which a token that was just used gets its successor again, milliseconds. */
+  /** How long a used token gets its successor again, milliseconds. */
   readonly refreshGraceMs: number;
-  /** More end the oldest. */
+  /** Maximum number per user; a further one ends the oldest. */
   readonly maxPerUser: number;
 }
 
@@ -91,24 +91,24 @@ export type SessionSelection =
   | { readonly kind: 'all'; readonly userId: string }
   | { readonly kind: 'others'; readonly userId: string; readonly except: string }
   | { readonly kind: 'beyond'; readonly userId: string; readonly keep: number }
-  /** Everybody's in which somebody authenticated since then. */
+  /** Sessions of all users with an authentication since then. */
   | { readonly kind: 'since'; readonly since: number };
 
 export const ofUser = eq(session.userId, given('userId'));
 
-/** The user's live sessions but the newest ones. */
+/** The user's live sessions except the newest ones. */
 const oldest = query
   .select({ id: session.id })
   .from(session)
   .where(and(ofUser, isNull(session.endedAt)))
   .orderBy(desc(sql`${session}.rowid`))
-  // SQLite takes no OFFSET without a LIMIT, and drizzle leaves out a negative one.
+  // SQLite requires a LIMIT with OFFSET, and drizzle omits a negative one.
   .limit(Number.MAX_SAFE_INTEGER)
   .offset(sql.placeholder('keep'));
 
 /**
- * An ended session's token may still be shown for this long: the longest access token there can be,
- * and a minute for clocks.
+ * How long an ended session's access token may still be presented: the maximum lifetime, and a
+ * minute for clock differences.
  */
 export const REVOCATION_KEPT_MS = 16 * 60_000;
 
@@ -153,11 +153,11 @@ const ENDERS: Readonly<Record<SessionSelection['kind'], Enders>> = {
   beyond: enders(and(ofUser, inArray(session.id, oldest))),
 };
 
-/** The statements that end sessions; the first yields a row for each. */
+/** The statements that end sessions; the first returns a row for each. */
 export type EndSessions = readonly [revoke: Statement<{ sessionId: string }>, end: Statement];
 
 /**
- * The statements that end sessions, whatever the reason: the row says so, and a revocation tells
+ * The statements that end sessions, for any reason: the row records it, and a revocation informs
  * every process that verifies from memory.
  */
 export function endSessions(
@@ -184,7 +184,7 @@ const liveByUser = prepare(
     .orderBy(desc(session.lastUsedAt), desc(session.id)),
 );
 
-/** When a session ends if nobody uses it again: the sooner of the idle and the absolute end. */
+/** When a session ends if it is not used again: the earlier of the idle and the absolute end. */
 export function endsAt(
   { idleTtlMs }: Pick<SessionLimits, 'idleTtlMs'>,
   { lastUsedAt, expiresAt }: Pick<Session, 'lastUsedAt' | 'expiresAt'>,
@@ -193,7 +193,7 @@ export function endsAt(
 }
 
 /**
- * The user and the live session of a token; null when it ended, or its user is disabled or gone.
+ * The user and the live session of a token; null when it ended, or its user is disabled or deleted.
  */
 export async function findPrincipal(
   db: Pick<Database, 'read'>,
@@ -202,7 +202,7 @@ export async function findPrincipal(
   return (await db.read(principalQuery(values)))[0] ?? null;
 }
 
-/** The user's sessions that could still be refreshed, the last used first. */
+/** The user's sessions that can still be refreshed, the most recently used first. */
 export async function listSessions(
   db: Pick<Database, 'read'>,
   values: { readonly userId: string; readonly now: number; readonly idleSince: number },

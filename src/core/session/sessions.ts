@@ -24,13 +24,14 @@ export interface Sessions {
     context: Context,
     who: { readonly user: User; readonly factors: readonly PresentedFactor[] },
   ): StartedSession;
-  /** The statements that end sessions; the first yields a row for each. */
+  /** The statements that end sessions; the first returns a row for each. */
   end(selection: SessionSelection, reason: EndReason): EndSessions;
   /**
-   * The user and the live session of a token; null when it ended or its user is disabled or gone.
+   * The user and the live session of a token; null when it ended or its user is disabled or
+   * deleted.
    */
   find(sessionId: string, userId: string): Promise<Principal | null>;
-  /** The user's sessions that could still be refreshed, the last used first. */
+  /** The user's sessions that can still be refreshed, the most recently used first. */
   list(userId: string): Promise<readonly Session[]>;
 }
 

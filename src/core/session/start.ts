@@ -1,4 +1,4 @@
-/** Starting a session, and renewing one whose user authenticated again. */
+/** Starts a session, and renews one whose user authenticated again. */
 import { and, eq, exists, isNull, sql } from 'drizzle-orm';
 import type { Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
@@ -67,19 +67,17 @@ export interface NewSession {
   readonly now: number;
 }
 
-/**
- * A session that is about to be committed; its number in the status lists is given by the commit.
- */
+/** A session to be committed; the commit assigns its number in the status lists. */
 export interface StartedSession {
   readonly session: Omit<Session, 'statusIndex'>;
   readonly inserted: Statement<Pick<Session, 'statusIndex'>>;
-  /** All statements, the one above among them. */
+  /** All statements, including the one above. */
   readonly statements: readonly Statement[];
 }
 
 /**
- * The statements that start a session, and the session: it is inserted only if the user is still in
- * the state in which the factors were verified (else `invalid_credentials`), and the oldest sessions
+ * The session and the statements that start it: it is inserted only if the user is still in the
+ * state in which the factors were verified (else `invalid_credentials`), and the oldest sessions
  * beyond the limit end in the same commit.
  */
 export function startSession(
@@ -130,7 +128,7 @@ const renew = prepare(
   query
     .update(session)
     .set({
-      // Past the next one, so that no token from before has a grace.
+      // Skip a generation, so that no earlier token gets the grace.
       generation: sql`${session.generation} + 2`,
       rotatedAt: given('now'),
       lastUsedAt: given('now'),
@@ -180,7 +178,7 @@ const setFactors = prepare(
     .where(eq(session.id, given('sessionId'))),
 );
 
-/** The statement that notes which factors a session rests on, after the user's factors changed. */
+/** The statement that records the session's factors after the user's factors changed. */
 export function setSessionFactors(id: string, factors: readonly PresentedFactor[]): Statement {
   return setFactors({ sessionId: id, factors: JSON.stringify(factors) });
 }

@@ -14,7 +14,7 @@ export const session = sqliteTable(
     /** The generation of the live refresh token; rotation is one conditional statement on it. */
     generation: integer().notNull().default(0),
     rotatedAt: integer('rotated_at').notNull(),
-    /** A hash of the network and the user agent that rotated last: the grace is theirs alone. */
+    /** A hash of the network and user agent of the last rotation: only they get the grace. */
     rotatedBy: text('rotated_by'),
     authTime: integer('auth_time').notNull(),
     /**
@@ -28,14 +28,12 @@ export const session = sqliteTable(
     endReason: text('end_reason'),
     ip: text(),
     userAgent: text('user_agent'),
-    /**
-     * Its number in the status lists: given once, from `status_counter`, and to nobody else ever.
-     */
+    /** Its number in the status lists: assigned once, from `status_counter`, and never reused. */
     statusIndex: integer('status_index'),
   },
   (table) => [
     uniqueIndex('session_status_index').on(table.statusIndex),
-    // Whole, for deleting a user looks for sessions of both kinds.
+    // Not a partial index: deleting a user looks for live and ended sessions.
     index('session_user').on(table.userId, table.endedAt, table.createdAt),
     index('session_expires_at').on(table.expiresAt),
     index('session_ended_at').on(table.endedAt).where(sql`ended_at IS NOT NULL`),
@@ -57,7 +55,7 @@ export const revocation = sqliteTable(
   (table) => [index('revocation_expires_at').on(table.expiresAt)],
 );
 
-/** One row: how many numbers of the status lists were given out. It never goes back. */
+/** One row: how many status list numbers were assigned. It never decreases. */
 export const statusCounter = sqliteTable('status_counter', {
   id: integer().primaryKey(),
   next: integer().notNull(),

@@ -1,21 +1,21 @@
 /**
- * Where each signing key stands in its life, out of the times in the rows alone: pure, so that
- * every instance on the database comes to the same answer.
+ * The state of each signing key, computed only from the times in the rows: pure, so that every
+ * instance on the database gets the same result.
  */
 
 export type KeyPurpose = 'access' | 'internal';
 export type KeyState = 'next' | 'active' | 'retiring' | 'retired' | 'withdrawn';
 
 /**
- * How long a superseded key goes on verifying: the longest token it can have signed, and a minute
- * for clocks.
+ * How long a superseded key still verifies: the maximum lifetime of its tokens, and a minute for
+ * clock differences.
  */
 export interface KeyLifetimes {
   readonly accessMs: number;
   readonly internalMs: number;
 }
 
-/** A key as an operator or the JWKS sees it. */
+/** A key as operators and the JWKS see it. */
 export interface KeyInfo {
   readonly kid: string;
   readonly purpose: KeyPurpose;
@@ -31,7 +31,7 @@ interface Placed extends KeyInfo {
   readonly generation: number;
 }
 
-/** Of two keys, whether the first follows the second. */
+/** Whether the first of two keys comes after the second. */
 function follows(a: Placed, b: Placed): boolean {
   return (
     a.activatesAt > b.activatesAt ||
@@ -40,10 +40,9 @@ function follows(a: Placed, b: Placed): boolean {
 }
 
 /**
- * Gives each key its state and its end, and says when something will change next.
+ * Computes the state and the end of each key, and when something will change next.
  *
- * @param ring in the order in which they become active; `withdrawn` is kept, any other state is
- *   found anew
+ * @param ring in order of activation; `withdrawn` is kept, any other state is recomputed
  */
 export function placeKeys<K extends Placed>(
   ring: readonly K[],
@@ -92,8 +91,8 @@ function stateOf(
 }
 
 /**
- * The key that signs access tokens: the last one of this algorithm whose time has come. A clock
- * that was set back before every key's time must not stop sign-ins: the oldest key signs then.
+ * The key that signs access tokens: the last active one of this algorithm. If the clock was set
+ * back to before every key's activation, the oldest key signs, so that sign-ins still work.
  */
 export function signerOf<K extends Placed>(
   ring: readonly K[],
@@ -106,7 +105,7 @@ export function signerOf<K extends Placed>(
   return usable.findLast((key) => key.activatesAt <= now) ?? usable[0];
 }
 
-/** The key that signs what only this service reads; chosen as {@link signerOf} does. */
+/** The key that signs internal tokens; chosen as in {@link signerOf}. */
 export function internalSignerOf<K extends Placed>(ring: readonly K[], now: number): K | undefined {
   const isUsable = ({ purpose, state }: Placed): boolean =>
     purpose === 'internal' && state !== 'withdrawn';
@@ -119,7 +118,7 @@ export function stillVerifies({ state }: Pick<KeyInfo, 'state'>): boolean {
 }
 
 /**
- * The keys to show: the active one, the next ones ahead of their use, superseded ones until their
+ * The published keys: the active one, the next ones ahead of their use, superseded ones until their
  * last token has expired.
  */
 export function publishedOf<K extends Placed>(ring: readonly K[]): K[] {

@@ -1,5 +1,6 @@
 /**
- * A signing key's private half: sealed in its row, bound to its id, and opened once for a process.
+ * The private half of a signing key: sealed in its row, bound to its id, and opened once per
+ * process.
  */
 import type { JwsAlgorithm, JwsKey } from '../../crypto/jws.ts';
 import type { Sealer } from '../../crypto/seal.ts';
@@ -8,12 +9,12 @@ import type { KeyMaterial, PublicJwk } from '../../crypto/signing-keys.ts';
 import type { KeyInfo, KeyPurpose } from './key-ring.ts';
 import type { SigningKeyRow } from './store.ts';
 
-/** The key-encryption key is not the one that the database's keys were sealed with. */
+/** The key-encryption key is not the one with which the database's keys were sealed. */
 export class KeysRefused extends Error {
   override readonly name = 'KeysRefused';
 }
 
-/** A key that was opened, with its place in the ring. */
+/** An opened key, with its state. */
 export interface RingKey extends KeyInfo {
   readonly generation: number;
   readonly publicJwk: PublicJwk | null;
@@ -26,9 +27,9 @@ export interface RingKey extends KeyInfo {
 export interface SealedKeys {
   seal(material: KeyMaterial): string;
   /**
-   * Opens a row's key. Its place in the ring is not known yet: `next`, or `withdrawn`.
+   * Opens the key of a row. Its state is not computed yet: `next`, or `withdrawn`.
    *
-   * @throws {KeysRefused} it was sealed with another key, or is of an unknown algorithm
+   * @throws {KeysRefused} it was sealed with another key, or has an unknown algorithm
    */
   open(row: SigningKeyRow): RingKey;
 }
@@ -45,7 +46,7 @@ export function createSealedKeys(
       return sealer.open(sealPurpose(kid), privateSealed);
     } catch (cause) {
       throw new KeysRefused(
-        'the signing keys in the database were sealed with another key. Is secrets.key_encryption_key the one it was made with? Nothing was changed.',
+        'the signing keys in the database were sealed with another key. Is secrets.key_encryption_key the one that the database was created with? Nothing was changed.',
         { cause },
       );
     }

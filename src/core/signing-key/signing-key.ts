@@ -1,11 +1,11 @@
 /**
- * The ring of signing keys: which one signs now, which ones still verify, which are published. All
- * of it follows from the times in the rows, so that every instance on the database comes to the
- * same answer without talking to the others. Keys are made at start, by schedule and by the
- * operator's verb, never inside a user's request.
+ * The key ring: which key signs, which keys still verify, and which are published. All of it is
+ * computed from the times in the rows, so that every instance on the database gets the same result
+ * without coordination. Keys are created at start, by schedule and by the operator's verb, never in
+ * a user's request.
  *
- * Life of a key: published ahead of its use, active from `activatesAt` until the next one is
- * active, then verifying until the last token that it signed has expired, then gone.
+ * Life of a key: published ahead of its use; active from `activatesAt` until the next one is
+ * active; verifying until its last token has expired; then removed from the JWKS.
  */
 import type { KeyObject } from 'node:crypto';
 import { createSecretKey, hkdfSync } from 'node:crypto';
@@ -36,7 +36,7 @@ export { KeysRefused } from './sealed-key.ts';
 
 export interface SigningKeyPolicy {
   readonly algorithm: JwsAlgorithm;
-  /** For HS256 alone. */
+  /** Only for HS256. */
   readonly sharedSecret: string | undefined;
   readonly rotationMs: number;
   readonly publishAheadMs: number;
@@ -45,10 +45,7 @@ export interface SigningKeyPolicy {
   readonly internalTokenTypes: readonly string[];
 }
 
-/**
- * Whether opening the ring may make the keys that are missing: the service's may, a verb that only
- * looks may not.
- */
+/** Whether opening the ring may create missing keys: the service may, a read-only verb may not. */
 export type RingUse = 'serve' | 'look';
 
 export interface SigningKeys {
@@ -57,26 +54,28 @@ export interface SigningKeys {
   internalKeyAt(now: number): JwsKey;
   internalKeyByKid(kid: string): JwsKey | undefined;
   /**
-   * A key for what only has to look random, as the names of unknown accounts: derived from the first
-   * internal key, it outlives rotation and withdrawal.
+   * A key for values that must only look random, such as the names of unknown accounts: derived
+   * from the first internal key, it survives rotation and withdrawal.
    */
   readonly derivedKey: KeyObject;
   /**
-   * Keys of device tokens, each derived from an internal key that verifies; the first one signs.
+   * Keys of device tokens, each derived from an internal key that still verifies; the first one
+   * signs.
    */
   deviceKeys(): readonly KeyObject[];
-  /** Public keys to show, the active one first. Empty under HS256. */
+  /** The published public keys, the active one first. Empty under HS256. */
   published(): readonly { readonly jwk: PublicJwk; readonly pem: string }[];
-  /** Moves when `published()` does. */
+  /** Changes whenever `published()` changes. */
   readonly version: number;
   list(): readonly KeyInfo[];
-  /** Reads what other processes have made or withdrawn. */
+  /** Reads what other processes have created or withdrawn. */
   refresh(): Promise<void>;
-  /** Makes the next key when the schedule asks for one. */
+  /** Creates the next key when it is due. */
   ensureNext(): Promise<void>;
   /**
-   * Makes a new key that becomes active after `delayMs`; with `withdraw`, the older ones stop
+   * Creates a key that becomes active after `delayMs`; with `withdraw`, the older ones stop
    * verifying at once.
+   *
    * @returns its id
    */
   rotate(purpose: KeyPurpose, delayMs: number, options?: { withdraw: boolean }): Promise<string>;
@@ -90,8 +89,8 @@ interface Deps {
 }
 
 /**
- * Opens the ring; makes the first keys of a new database, and a key of the configured algorithm
- * when the last one was of another.
+ * Opens the ring; creates the first keys of a new database, and a key of the configured algorithm
+ * when the last one has another.
  *
  * @throws {KeysRefused} the stored keys can't be opened
  */
@@ -141,7 +140,8 @@ export async function createSigningKeys(
   };
 
   /**
-   * Recomputes when a key's time has come, or when the clock was set back past what was computed.
+   * Recomputes when a key changes its state, or when the clock was set back before the last
+   * computation.
    */
   const current = (): void => {
     const now = clock.now();
@@ -155,8 +155,8 @@ export async function createSigningKeys(
 
   const insert = async (purpose: KeyPurpose, activatesAt: number): Promise<string | null> => {
     const algorithm = purpose === 'internal' ? 'HS256' : policy.algorithm;
-    // Chosen before the key is made, which takes a while: of two who see the same last generation,
-    // the UNIQUE index lets one through.
+    // Chosen before the key is generated, which takes time: if two processes chose the same
+    // generation, the UNIQUE index accepts one.
     const generation =
       1 +
       Math.max(
@@ -277,7 +277,7 @@ export async function createSigningKeys(
   return keys;
 }
 
-/** @throws {KeysRefused} there is no key to derive it from */
+/** @throws {KeysRefused} there is no key to derive from */
 function deriveKey(first: RingKey | undefined): KeyObject {
   if (first === undefined || first.secret === null)
     throw new KeysRefused('the database has no signing keys yet. postern serve makes them.');

@@ -1,4 +1,4 @@
-/** Whether the database takes writes, and since when it doesn't; the log hears of each change. */
+/** Tracks whether the database accepts writes, and since when not; logs each change. */
 import type { Clock } from '../../lib/clock.ts';
 import { exceptionFields } from '../../lib/log.ts';
 import type { Log } from '../../lib/log.ts';
@@ -8,11 +8,11 @@ export type StorageChange =
   | { readonly state: 'write_back' };
 
 export interface Storage {
-  /** When writes were lost, wall-clock milliseconds; null while they work. */
+  /** When writes began to fail, wall-clock milliseconds; null while they work. */
   readonly lostAt: number | null;
-  /** For whoever opens the database. */
+  /** For the code that opens the database. */
   note(change: StorageChange): void;
-  /** Runs something each time that writes work again. */
+  /** Calls a function each time that writes work again. */
   whenBack(run: () => Promise<void>): void;
 }
 
@@ -49,7 +49,7 @@ export function createStorage({
         log.write(
           'error',
           'database.write_lost',
-          'what had to wait for a write could not be written',
+          'a write that was postponed has failed',
           exceptionFields(error),
         ),
       );

@@ -1,4 +1,4 @@
-/** The claims of access tokens, and the check that all that we write are there (R3). */
+/** The claims of access tokens, and the check that all required ones are present (R3). */
 import type { Acr } from '../factor/presented.ts';
 
 /** Claims of every access token: a user's, or a service's own. */
@@ -25,8 +25,8 @@ export interface AccessClaims extends TokenClaims {
 }
 
 /**
- * The longest lifetime that the configuration ever allows (R3), so that shortening it doesn't
- * refuse living tokens.
+ * The maximum lifetime that the configuration allows (R3), so that shortening the lifetime doesn't
+ * refuse live tokens.
  */
 const MAX_TTL_SECONDS = 900;
 
@@ -38,7 +38,7 @@ function isSeconds(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Whether the payload of a token of ours has what every access token has. */
+/** Whether the payload of a signed token has the claims of every access token. */
 export function isTokenClaims(
   payload: Record<string, unknown>,
   issuer: string,
@@ -61,7 +61,7 @@ export function isTokenClaims(
   );
 }
 
-/** Whether a token speaks of a user in a session. */
+/** Whether a token has a user and a session. */
 export function isUserClaims(payload: Record<string, unknown>): payload is AccessClaims {
   const { sid, auth_time, amr, acr } = payload;
   return (
@@ -73,7 +73,7 @@ export function isUserClaims(payload: Record<string, unknown>): payload is Acces
   );
 }
 
-/** A service's own token speaks of nobody else, and of no session. */
+/** A service's own token has no other subject, and no session. */
 function isServiceClaims({ sub, client_id, sid, act }: Record<string, unknown>): boolean {
   return sub === client_id && sid === undefined && act === undefined;
 }

@@ -17,23 +17,23 @@ import type { AccessClaims, TokenClaims } from './access-claims.ts';
 import type { Audiences } from './audience.ts';
 import { ACCESS_TOKEN_TYPE } from './token-type.ts';
 
-/** What is minted; the rest (issuer, times, id) is the same for all. */
+/** The claims to mint; the rest (issuer, times, id) is added to every token. */
 export interface AccessTokenInput {
   readonly aud: string;
   readonly sub: string;
   readonly clientId: string;
   readonly ttlMs: number;
-  /** No token outlives it (ASVS 7.3.2); wall-clock milliseconds. */
+  /** No token is valid after this (ASVS 7.3.2); wall-clock milliseconds. */
   readonly notAfter: number;
   /** All other claims. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** What tells of a session in its tokens. */
+/** The session claims of a token. */
 export interface SessionClaimsInput {
   readonly sessionId: string;
   readonly authTime: number;
-  /** The factors that the session rests on: `amr` and `acr` are derived from them here. */
+  /** The factors of the session: `amr` and `acr` are derived from them here. */
   readonly factors: readonly PresentedFactor[];
 }
 
@@ -47,7 +47,7 @@ export function sessionClaims({ sessionId, authTime, factors }: SessionClaimsInp
 }
 
 /**
- * Why a token is refused; POST /verify tells its caller, the bearer endpoints answer alike for all.
+ * Why a token is refused; POST /verify reports it, the bearer endpoints give one answer for all.
  */
 export type TokenFault = 'invalid_token' | 'token_expired' | 'session_revoked';
 
@@ -60,7 +60,7 @@ export class TokenRefused extends Error {
   }
 }
 
-/** What access tokens need of the key ring. */
+/** What access tokens need from the key ring. */
 export interface AccessKeys {
   signingKey(): JwsKey;
   verificationKey(kid: string): JwsKey | undefined;
@@ -81,44 +81,44 @@ export interface MintedToken {
   readonly expiresInSeconds: number;
 }
 
-/** Told whether the signature of a token was remembered. */
+/** Called with whether the signature was in the cache. */
 type Looked = (cache: 'hit' | 'miss') => void;
 
 export interface AccessTokens {
   mint(input: AccessTokenInput): MintedToken;
   /**
-   * A user's token for this service's own audience.
+   * Verifies a user's token for this service's own audience.
    *
-   * @param looked told whether the signature was remembered
+   * @param looked called with whether the signature was in the cache
    * @throws {TokenRefused}
    */
   verify(token: string, looked?: Looked): AccessClaims;
   /**
-   * A token of any audience, a user's or a service's: for those who ask what it is.
+   * Verifies a token of any audience, a user's or a service's, for introspection.
    *
    * @throws {TokenRefused}
    */
   inspect(token: string): TokenClaims;
 }
 
-/** A token whose signature and claims were good, and the key that said so. */
+/** A token with a valid signature and claims, and the key that verified it. */
 interface Verified {
   readonly token: string;
   readonly claims: TokenClaims;
-  /** The same claims when the token opens this service; null when it is for others. */
+  /** The same claims if the token is for this service; null when it is for another audience. */
   readonly own: AccessClaims | null;
   readonly key: JwsKey;
 }
 
 /**
- * Characters of the signature that find a verified token: 192 bits, which no two signatures share
- * by chance.
+ * Number of signature characters that identify a cached token: 192 bits, which never collide by
+ * chance.
  */
 const MARK_LENGTH = 32;
 
 /**
- * Seconds by which another machine's clock may be ahead of ours without its fresh token being
- * refused.
+ * Tolerated clock difference in seconds: a new token from a machine whose clock is ahead is
+ * accepted.
  */
 const SKEW_SECONDS = 5;
 
@@ -126,9 +126,9 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
   const { issuer, audiences, keys, clock, newId } = options;
   const ownName = audiences.own.name;
   const isAudience = (name: string): boolean => name === ownName || audiences.has(name);
-  // Found by the end of the signature, believed only when the whole text is the one that was
-  // verified: a token that differs in one character misses. A hit still asks for expiry, for the
-  // key (it may have been withdrawn) and for revocation.
+  // Found by the end of the signature, and used only if the whole token is equal to the verified
+  // one: a token that differs in one character misses. A hit still checks expiry, the key (it may
+  // have been withdrawn) and revocation.
   const verified =
     options.cacheEntries > 0
       ? new LRUCache<string, Verified>({ max: options.cacheEntries })
@@ -177,7 +177,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
     return one;
   };
 
-  /** Only what is good now is kept, so that a flood of old tokens can't push out living ones. */
+  /** Only valid tokens are cached, so that a flood of old ones can't evict live ones. */
   const isRemembered = ({ claims }: Verified): boolean =>
     claims.exp > Math.floor(clock.now() / 1000);
 

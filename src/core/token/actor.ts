@@ -1,4 +1,7 @@
-/** Who acts for the user of a token: the last service first, the one before it inside (RFC 8693 §4.1). */
+/**
+ * Who acts for the user of a token: the last service first, the previous one nested in it (RFC 8693
+ * §4.1).
+ */
 
 export interface Actor {
   /** The id of an API key. */
@@ -11,7 +14,7 @@ function isActor(value: unknown): value is Actor {
   return typeof value === 'object' && value !== null && 'sub' in value && 'name' in value;
 }
 
-/** The API keys of an `act` claim, the last first. */
+/** The API keys in an `act` claim, the last actor first. */
 export function actorIds(act: unknown): readonly string[] {
   return isActor(act) ? [act.sub, ...actorIds(act.act)] : [];
 }

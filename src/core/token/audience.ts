@@ -1,6 +1,6 @@
 /**
- * Who an access token is for. Without a `resource` (RFC 8707) it is for this service's own audience;
- * each other audience has the claims and scopes that go there, and a lifetime of its own.
+ * The audience of an access token. Without a `resource` (RFC 8707) it is this service's own
+ * audience; each other audience has its own claims, scopes and lifetime.
  */
 import type { JsonObject } from '../../lib/json.ts';
 import { Refusal } from '../../refusal.ts';
@@ -12,12 +12,12 @@ import { isRegisteredClaim } from './registered-claims.ts';
 export interface Audience {
   readonly name: string;
   readonly ttlMs: number;
-  /** The profile claims and operator's claims that its tokens carry. */
+  /** The profile and operator's claims that its tokens contain. */
   readonly claims: readonly string[];
   readonly scopes: readonly string[];
 }
 
-/** What the configuration says of the service's own audience. */
+/** The configuration of the service's own audience. */
 export interface OwnAudience {
   readonly name: string;
   readonly ttlMs: number;
@@ -29,7 +29,7 @@ export interface Audiences {
   /** @throws {Refusal} invalid_target: there is no such audience */
   find(resource: string): Audience;
   /**
-   * What a user's request names; null is the service's own audience, which is meant without a name.
+   * The audience that a user's request names; null is the service's own audience, the default.
    *
    * @throws {Refusal} invalid_target
    */
@@ -57,12 +57,12 @@ export function createAudiences(own: OwnAudience, others: readonly Audience[]): 
 
 const PROFILE: readonly ProfileClaim[] = ['preferred_username', 'name', 'email', 'email_verified'];
 
-/** An operator's claims without those that mean something to the service. */
+/** An operator's claims without those that have a meaning to the service. */
 export function operatorClaims(claims: JsonObject): Record<string, unknown> {
   return Object.fromEntries(Object.entries(claims).filter(([name]) => !isRegisteredClaim(name)));
 }
 
-/** Those of the claims that an audience is given. */
+/** The claims that an audience may receive. */
 export function claimsFor(
   { claims: names }: Pick<Audience, 'claims'>,
   claims: Readonly<Record<string, unknown>>,

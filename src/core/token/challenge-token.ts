@@ -1,7 +1,7 @@
 /**
- * Challenge tokens: what a right first factor gets when a second one is due. It opens nothing but
- * the next step, lives five minutes, and names the user's epoch, so that a password change, a reset
- * or disabling voids it (O08).
+ * Challenge tokens: the answer to a correct first factor when a second one is required. A token
+ * only continues the sign-in, lives five minutes, and contains the user's epoch, so that a password
+ * change, a reset or disabling voids it (O08).
  */
 import type { Clock } from '../../lib/clock.ts';
 import { Refusal } from '../../refusal.ts';
@@ -12,7 +12,7 @@ import { CHALLENGE_TOKEN_TYPE } from './token-type.ts';
 
 export const CHALLENGE_TTL_SECONDS = 300;
 
-/** Seconds by which another instance's clock may be ahead of ours. */
+/** Tolerated clock difference between instances, in seconds. */
 const SKEW_SECONDS = 5;
 
 /** A pending sign-in: the factors presented so far, for the user in the state of `epoch`. */
@@ -20,9 +20,9 @@ export interface Challenge {
   readonly id: string;
   readonly userId: string;
   readonly epoch: number;
-  /** The device that presented the first factor, if it signed in before. */
+  /** The known device that presented the first factor. */
   readonly device: string | null;
-  /** What was presented first was right but has to be replaced: that is asked for at the end. */
+  /** The password was correct but must be replaced: the demand comes after all factors. */
   readonly mustChange: boolean;
   readonly presented: readonly PresentedFactor[];
 }
@@ -30,8 +30,8 @@ export interface Challenge {
 export interface ChallengeTokens {
   mint(challenge: Challenge): string;
   /**
-   * @throws {Refusal} invalid_token: also when expired; the user's epoch is the caller's to compare
-   *   with the database
+   * @throws {Refusal} invalid_token: also when expired; the caller compares the user's epoch with
+   *   the database
    */
   verify(token: string): Challenge;
 }

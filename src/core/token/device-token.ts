@@ -1,8 +1,8 @@
 /**
- * Device tokens: opaque to the caller, good for one thing alone, attempt counters of one's own at
- * sign-in. A keyed hash over the user, the device and the user's epoch: nothing is stored, a password
- * change voids those of whoever knew the old one, and the withdrawal of an internal key those that
- * were made with it.
+ * Device tokens: opaque to the caller; they only give the device its own attempt counters at
+ * sign-in. A token is a keyed hash of user, device and epoch: nothing is stored, a password change
+ * voids the tokens of an attacker who knew the old one, and withdrawing an internal key voids the
+ * tokens made with it.
  */
 import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -12,7 +12,7 @@ import type { User } from '../user/user.ts';
 
 const FORM = /^d1\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{43})$/;
 
-/** 96 random bits name a device. */
+/** 96 random bits identify a device. */
 const DEVICE_BYTES = 12;
 
 type Subject = Pick<User, 'id' | 'epoch'>;

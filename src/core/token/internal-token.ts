@@ -1,7 +1,7 @@
 /**
- * Tokens that this service alone reads: refresh and challenge tokens. HS256 under an internal key
- * that is in no JWKS, so that nobody takes one for an access token; each kind has its own `typ` and
- * its own verify function on top of this one.
+ * Tokens that only this service reads: refresh and challenge tokens. HS256 under an internal key
+ * that is in no JWKS, so that they can't be mistaken for access tokens; each kind has its own `typ`
+ * and its own verify function.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8725#section-3.11
  */
@@ -11,8 +11,8 @@ import { Refusal } from '../../refusal.ts';
 
 export interface InternalKeys {
   /**
-   * The key that signs at this moment, wall-clock milliseconds: a token that has to come out the
-   * same again asks for its past one.
+   * The key that signs at a time, wall-clock milliseconds: reproducing an earlier token requires
+   * its former key.
    */
   internalKeyAt(now: number): JwsKey;
   internalKeyByKid(kid: string): JwsKey | undefined;

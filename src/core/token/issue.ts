@@ -1,6 +1,6 @@
 /**
- * The tokens of a session, minted in one place: the sign-in, the rotation and the renewed
- * authentication use it, and nothing else may import it.
+ * Mints the tokens of a session, in one place: only sign-in, rotation and reauthentication may
+ * import it.
  */
 import type { Clock } from '../../lib/clock.ts';
 import { endsAt } from '../session/session.ts';
@@ -19,12 +19,12 @@ export interface IssuedTokens {
   readonly accessToken: string;
   readonly expiresInSeconds: number;
   readonly refreshToken: string;
-  /** Until it ends unused. */
+  /** When it ends if it is not used. */
   readonly refreshTokenExpiresInSeconds: number;
   readonly sessionId: string;
 }
 
-/** A session as tokens speak of it. */
+/** A session as its tokens describe it. */
 export type TokenSession = Pick<
   Session,
   | 'id'
@@ -38,8 +38,8 @@ export type TokenSession = Pick<
 >;
 
 /**
- * Mints what a sign-in, a rotation or a renewed authentication answers, for the audience that the
- * request named.
+ * Mints the tokens of a sign-in, rotation or reauthentication, for the audience that the request
+ * named.
  */
 export type IssueTokens = (
   context: Pick<Context, 'audience'>,

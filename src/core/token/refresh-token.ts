@@ -1,7 +1,7 @@
 /**
- * Refresh tokens: good for /refresh and /logout alone. One is wholly made of its session's row
- * (generation, time of rotation, authentication time), so that the same row gives the same text
- * again: that is how the grace answers two tabs alike without storing a token (D2).
+ * Refresh tokens: accepted only by /refresh and /logout. A token is computed from its session's row
+ * alone (generation, time of rotation, authentication time), so that the same row gives the same
+ * token again: that is how the grace answers two tabs without storing a token (D2).
  *
  * @see https://www.rfc-editor.org/rfc/rfc9700#section-4.14
  */
@@ -14,10 +14,12 @@ export interface RefreshSubject {
   readonly sessionId: string;
   readonly userId: string;
   readonly generation: number;
-  /** When this generation was made, wall-clock milliseconds. */
+  /** When this generation was created, wall-clock milliseconds. */
   readonly rotatedAt: number;
   readonly authTime: number;
-  /** When it ends unused: the sooner of the idle and the absolute end, wall-clock milliseconds. */
+  /**
+   * When it ends if unused: the earlier of the idle and the absolute end, wall-clock milliseconds.
+   */
   readonly endsAt: number;
 }
 
@@ -48,7 +50,7 @@ export function mintRefreshToken(
 }
 
 /**
- * Checks form, type, signature and claims. Expiry is the session row's business and not looked at
+ * Checks format, type, signature and claims. Expiry is decided by the session's row and not checked
  * here, so that a late sign-out still works and a late refresh gets its own code.
  *
  * @throws {Refusal} invalid_token

@@ -1,8 +1,8 @@
-/** Claim names that an operator's claims can't use. */
+/** Claim names that operators can't set. */
 
 /**
- * Claims that mean something to us or to RFC 7519/9068: an administrator's `claims` can't put
- * others in their place.
+ * Claims with a meaning to this service or in RFC 7519 and RFC 9068: an operator's `claims` can't
+ * override them.
  */
 const REGISTERED: ReadonlySet<string> = new Set([
   'iss',

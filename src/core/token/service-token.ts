@@ -1,8 +1,8 @@
 /**
- * Tokens that services get for themselves, and for users whose token they hold (RFC 8693). Nothing
- * is written: who may have what follows from the API key, the audience and the token that was shown.
- * An exchange only ever narrows: never more scopes, more claims or a longer life than the token
- * before it, and the same session and status bit, so that a sign-out ends all of them.
+ * Tokens that services get for themselves, and for users whose token they have (RFC 8693). Nothing
+ * is written: the API key, the audience and the presented token decide what is allowed. An exchange
+ * only narrows: never more scopes, more claims or a longer life than the previous token, and the
+ * same session and status bit, so that a sign-out ends all of them.
  */
 import { Refusal, invalidRequest } from '../../refusal.ts';
 import type { InputFault } from '../../refusal.ts';
@@ -23,9 +23,9 @@ export interface ServiceToken extends MintedToken {
 }
 
 export interface ServiceTokenRequest {
-  /** Undefined: the only audience that the key has. */
+  /** Undefined: the only audience of the key. */
   readonly resource: string | undefined;
-  /** Undefined: all that may be had. */
+  /** Undefined: all that are allowed. */
   readonly scope: string | undefined;
 }
 
@@ -37,10 +37,10 @@ export interface ServiceTokens {
    */
   forKey(key: ApiKey, request: ServiceTokenRequest): ServiceToken;
   /**
-   * A narrower token in the name of a user whose token the key's service holds.
+   * A narrower token in the name of a user whose token the service has.
    *
-   * @throws {Refusal} unauthorized_client, invalid_target, invalid_scope; invalid_request: the token
-   *   that was shown is not good for it
+   * @throws {Refusal} unauthorized_client, invalid_target, invalid_scope; invalid_request: the
+   *   presented token can't be exchanged
    */
   exchange(key: ApiKey, subjectToken: string, request: ServiceTokenRequest): Promise<ServiceToken>;
 }
@@ -48,14 +48,14 @@ export interface ServiceTokens {
 export interface ServiceTokenDeps {
   readonly accessTokens: Pick<AccessTokens, 'mint' | 'inspect'>;
   readonly audiences: Audiences;
-  /** Those that acted before have to be good still. */
+  /** The API keys of earlier actors must still be valid. */
   readonly apiKeys: Pick<ApiKeys, 'find'>;
 }
 
-/** An exchanged token is for the calls of one request. */
+/** An exchanged token is meant for the calls of one request. */
 const LONGEST_EXCHANGED_MS = 5 * 60_000;
 
-/** How many services may act one behind the other. */
+/** Maximum number of services that act in a chain. */
 const MAX_ACTORS = 2;
 
 const ALWAYS_KEPT = ['sid', 'auth_time', 'amr', 'acr', 'status'] as const;
@@ -105,7 +105,7 @@ export function createServiceTokens(deps: ServiceTokenDeps): ServiceTokens {
   };
 }
 
-/** When a key ends, wall-clock milliseconds: no token of it lives longer. */
+/** When a key ends, wall-clock milliseconds: none of its tokens lives longer. */
 function endOf({ expiresAt }: ApiKey): number {
   return expiresAt ?? Number.MAX_SAFE_INTEGER;
 }
@@ -138,8 +138,8 @@ function withScope(scope: string): { readonly scope?: string } {
 }
 
 /**
- * A token of the service's own audience is the user's whole authority; any other one has the scopes
- * that it names and no more.
+ * A token for the service's own audience has the user's whole authority; any other one has only the
+ * scopes that it lists.
  */
 function scopesWithin(
   { scopes }: Audience,
@@ -158,7 +158,7 @@ function subjectOf(accessTokens: Pick<AccessTokens, 'inspect'>, token: string): 
     claims = accessTokens.inspect(token);
   } catch (error) {
     if (!(error instanceof TokenRefused)) throw error;
-    const detail = 'It is no access token of this service, or it has expired or was revoked.';
+    const detail = 'This is not an access token of this service, or it has expired or was revoked.';
     throw refusedSubject({ code: error.fault, detail });
   }
   if (isUserClaims(claims)) return claims;
@@ -168,21 +168,24 @@ function subjectOf(accessTokens: Pick<AccessTokens, 'inspect'>, token: string): 
   });
 }
 
-const LOST_ACTOR = 'A service that acts in it has lost its API key.';
+const LOST_ACTOR = 'The API key of a service that acts in it is no longer valid.';
 
 const refusedSubject = (fault: Omit<InputFault, 'pointer'>): Refusal =>
   invalidRequest({ pointer: '/subject_token', ...fault });
 
-/** @throws {Refusal} invalid_request: too many services act one behind the other */
+/** @throws {Refusal} invalid_request: too many services act in a chain */
 function actorOf({ id, name }: ApiKey, before: unknown): Actor {
   if (actorIds(before).length >= MAX_ACTORS) {
-    const detail = `At most ${MAX_ACTORS} services may act for a user, one behind the other.`;
+    const detail = `At most ${MAX_ACTORS} services may act for a user in a chain.`;
     throw refusedSubject({ code: 'too_many_actors', detail });
   }
   return before === undefined ? { sub: id, name } : { sub: id, name, act: before };
 }
 
-/** @throws {Refusal} invalid_request: an API key that the token was made with is good no more */
+/**
+ * @throws {Refusal} invalid_request: an API key with which the token was obtained is not valid any
+ *   more
+ */
 async function demandLiveActors(apiKeys: Pick<ApiKeys, 'find'>, act: unknown): Promise<void> {
   for (const id of actorIds(act)) {
     if ((await apiKeys.find(id)) === null)
@@ -190,7 +193,7 @@ async function demandLiveActors(apiKeys: Pick<ApiKeys, 'find'>, act: unknown): P
   }
 }
 
-/** The profile and operator's claims of a token. */
+/** The profile and operator's claims in a token. */
 function carriedClaims(subject: TokenClaims): Record<string, unknown> {
   const { preferred_username, name, email, email_verified, ...rest } = subject;
   const profile = { preferred_username, name, email, email_verified };

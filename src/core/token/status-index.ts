@@ -1,7 +1,8 @@
 /**
- * Where a session stands in the status lists. Sessions are numbered as they begin; each list takes
- * 2^20 of them, in an order that only this service knows: a keyed permutation. So an index is given
- * once, tells nothing of its neighbours or of how many there are, and needs no search for a free one.
+ * The index of a session in the status lists. Sessions are numbered as they begin; each list takes
+ * 2^20 of them, in an order that only this service knows: a keyed permutation. So an index is
+ * assigned once, reveals nothing about neighbours or the number of sessions, and needs no search
+ * for a free one.
  */
 import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -21,14 +22,14 @@ export interface StatusPosition {
 
 export type PlaceInStatusList = (sequence: number) => StatusPosition;
 
-/** Lists whose tables are kept; living tokens are of the last few. */
+/** Lists whose tables are cached; live tokens are in the last few. */
 const KEPT_TABLES = 16;
 
 const BYTES_OF_BLOCK = 32;
 
 /**
- * A Feistel network of eight rounds, whose round functions are tables of values that a keyed hash
- * gives: of the list's number, under a key that outlives every rotation.
+ * A Feistel network of eight rounds, whose round functions are tables of a keyed hash: of the
+ * list's number, under a key that survives every rotation.
  */
 export function statusPlaces(derivedKey: KeyObject): PlaceInStatusList {
   const kept = new LRUCache<number, Uint16Array>({ max: KEPT_TABLES });

@@ -1,6 +1,6 @@
 /**
- * Token Status Lists: one bit a session, set when it has ended. A list is made when somebody asks
- * and the set of ended sessions has changed, compressed on the thread pool, and kept as bytes.
+ * Token Status Lists: one bit per session, set when it has ended. A list is built on request if the
+ * set of ended sessions has changed, compressed on the thread pool, and cached as bytes.
  *
  * @see https://datatracker.ietf.org/doc/draft-ietf-oauth-status-list/
  */
@@ -25,17 +25,15 @@ export interface StatusListBytes {
   readonly gzip: Buffer;
 }
 
-/** The claim of an access token that leads to its bit. */
+/** The claim of an access token that points to its bit. */
 export interface StatusClaim {
   readonly status_list: { readonly idx: number; readonly uri: string };
 }
 
 export interface StatusLists {
-  /** The claim of a session's tokens; undefined when lists are off, or it has no number. */
+  /** The claim for a session's tokens; undefined when lists are off, or it has no number. */
   claim(statusIndex: number | null): StatusClaim | undefined;
-  /**
-   * The list as it is now, at once when it is at hand; undefined when there is none of this number.
-   */
+  /** The current list, synchronously when it is cached; undefined when no list has this number. */
   current(list: number): StatusListBytes | Promise<StatusListBytes | undefined>;
 }
 
@@ -48,19 +46,19 @@ export interface StatusListDeps {
   readonly issuer: string;
   /** Whether tokens carry the claim. */
   readonly isOn: boolean;
-  /** How long a verifier may keep a list. */
+  /** How long a verifier may cache a list. */
   readonly ttlMs: number;
 }
 
 const counter = prepare(query.select({ next: statusCounter.next }).from(statusCounter).limit(1));
 
-/** A list that somebody replays is no use for longer than an access token lives. */
+/** A replayed list must not be accepted for longer than an access token lives. */
 const LONGEST_EXP_MS = 15 * 60_000;
-/** `exp` is this many `ttl` after `iat`, and the list is signed anew after this many. */
+/** `exp` is this many `ttl` after `iat`, and the list is re-signed after this many. */
 const EXP_TTLS = 20;
 const RENEW_TTLS = 4;
 
-/** Of a busy service: how old a list may be at most before an ended session is in it. */
+/** Maximum age of a list, on a busy service, before an ended session is in it. */
 const GATHER_MS = 250;
 
 const KEPT_LISTS = 64;
@@ -77,12 +75,12 @@ interface Made {
   readonly bytes: StatusListBytes;
 }
 
-/** With more ended sessions the highest level costs 15 times the time, for a seventh less bytes. */
+/** With more ended sessions, the highest level takes 15 times as long for a seventh fewer bytes. */
 const FEW_ENDED = 2_000;
 
 /**
- * The compressed list: bits from the least significant one, ZLIB, at its highest level where that is
- * cheap (§4.1, §4.2, where it is a recommendation).
+ * The compressed list: bits from the least significant one, ZLIB, at its highest level where that
+ * is cheap (§4.1, §4.2; a recommendation there).
  */
 export async function compressStatusList(indexes: Iterable<number>): Promise<string> {
   const bits = Buffer.alloc(LIST_SIZE / 8);
@@ -122,7 +120,7 @@ export function createStatusLists(deps: StatusListDeps): StatusLists {
   const readCounter = coalesce(async () => (await db.read(counter()))[0]?.next ?? 0);
   let last = { list: -1, readAt: Number.NEGATIVE_INFINITY };
 
-  /** Read again at most four times a second: strangers may ask for any number (A09). */
+  /** Reloaded at most four times a second: anybody may request any number (A09). */
   const exists = async (list: number): Promise<boolean> => {
     const now = clock.now();
     if (list > last.list && Math.abs(now - last.readAt) >= GATHER_MS) {
@@ -149,7 +147,7 @@ export function createStatusLists(deps: StatusListDeps): StatusLists {
 
   const isCurrent = ({ version, madeAt, signedAt, kid }: Made): boolean => {
     const now = clock.now();
-    // A clock that was set back makes a list old, too.
+    // A clock that was set back also makes a list stale.
     if (Math.abs(now - signedAt) >= RENEW_TTLS * ttlMs) return false;
     if (keys.signingKey().kid !== kid) return false;
     return version === revocations.version || Math.abs(now - madeAt) < GATHER_MS;

@@ -1,6 +1,4 @@
-/**
- * Whose session a token speaks of, for those who end sessions: a token that has expired will do.
- */
+/** The session of a token, for ending it: an expired refresh token is accepted. */
 import { Refusal } from '../../refusal.ts';
 import { isUserClaims } from './access-claims.ts';
 import { TokenRefused } from './access-token.ts';
@@ -10,9 +8,9 @@ import { verifyRefreshToken } from './refresh-token.ts';
 
 export type TokenOwner =
   | { readonly kind: 'session'; readonly sessionId: string; readonly userId: string }
-  /** A service's own token: it belongs to no session. */
+  /** A service's own token, which has no session. */
   | { readonly kind: 'service' }
-  /** No living token of this service. */
+  /** Not a live token of this service. */
   | { readonly kind: 'nobody' };
 
 export interface TokenOwnerDeps {
@@ -21,7 +19,7 @@ export interface TokenOwnerDeps {
   readonly issuer: string;
 }
 
-/** A refresh token counts whatever its age, an access token of any audience while it lives. */
+/** A refresh token counts at any age, an access token of any audience while it lives. */
 export function tokenOwner(
   { signingKeys, accessTokens, issuer }: TokenOwnerDeps,
   token: string,

@@ -1,6 +1,5 @@
 /**
- * The `typ` of each token kind of the core; a kind is refused where another is asked for (RFC 8725
- * §3.11).
+ * The `typ` of each token kind of the core; a token of another kind is refused (RFC 8725 §3.11).
  */
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
 export const REFRESH_TOKEN_TYPE = 'rt+jwt';

@@ -1,4 +1,4 @@
-/** What an operator does to an account; it holds at once for every process on the database. */
+/** An operator's actions on an account; they apply at once in every process on the database. */
 import type { Database, Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { isId } from '../../lib/id.ts';
@@ -19,7 +19,7 @@ import {
 } from './user.ts';
 import type { User } from './user.ts';
 
-/** Finds the user of an id, a username or a verified address. */
+/** Finds a user by id, username or verified address. */
 export async function findUserByAnyName(
   db: Pick<Database, 'read'>,
   name: string,
@@ -28,17 +28,19 @@ export async function findUserByAnyName(
 }
 
 export interface AccountState {
-  /** Disables the account and ends its sessions in one commit; false when it was disabled. */
+  /**
+   * Disables the account and ends its sessions in one commit; false when it was already disabled.
+   */
   disable(context: Context, userId: string): Promise<boolean>;
-  /** Enables the account and clears its attempt counters; false when it was enabled. */
+  /** Enables the account and clears its attempt counters; false when it was already enabled. */
   enable(context: Context, userId: string): Promise<boolean>;
   /** Clears the attempt counters of the account and of its devices. */
   unlock(context: Context, userId: string): Promise<void>;
-  /** Has the next sign-in ask for a new password (N1), and ends every session. */
+  /** Makes the next sign-in require a new password (N1), and ends every session. */
   expirePassword(context: Context, userId: string): Promise<void>;
-  /** Lets a user put off the second factor once more: the time begins with the next sign-in. */
+  /** Lets a user postpone the second factor once more: the grace begins with the next sign-in. */
   renewGrace(context: Context, userId: string): Promise<void>;
-  /** Ends every session and voids what was begun in them; gives their number. */
+  /** Ends every session and voids pending operations; returns the number of sessions. */
   signOut(context: Context, userId: string): Promise<number>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Claims that an operator gives a user or an API key. Callers of other services judge them; this
- * service only keeps what it signs small and unambiguous.
+ * Claims that an operator sets for a user or an API key. Other services interpret them; this
+ * service only makes sure that they are small and unambiguous.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1 for roles, groups and entitlements
  */
@@ -10,11 +10,11 @@ import { invalidRequest } from '../../refusal.ts';
 import type { InputFault } from '../../refusal.ts';
 import { isRegisteredClaim } from '../token/registered-claims.ts';
 
-/** They are in every token, and a token is verified up to MAX_TOKEN_LENGTH. */
+/** Every token contains them, and a token may have at most MAX_TOKEN_LENGTH. */
 const MAX_BYTES = 2_048;
 const MAX_NAMES = 64;
 
-/** Claims that are lists of names. */
+/** Claims whose value is a list of names. */
 const LISTS: ReadonlySet<string> = new Set(['roles', 'groups', 'entitlements']);
 
 const NAME = /^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$/;

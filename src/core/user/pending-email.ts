@@ -1,7 +1,7 @@
 /**
- * Addresses that are not verified yet: they reserve nothing, and are no sign-in name (G10). Once the
- * owner verified one, the claims of others stay as they look and can't be verified: a claim that
- * disappeared would tell whoever planted it that the address has an account now (E02).
+ * Addresses that are not verified yet: they reserve nothing, and can't be used to sign in (G10).
+ * Once the owner verified one, other accounts' claims on it look unchanged but can't be verified: a
+ * claim that disappeared would reveal that the address now has an account (E02).
  */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Statement } from '../../db/database.ts';
@@ -23,7 +23,7 @@ const setPending = prepare(
     .where(isEnabledUser),
 );
 
-/** The statement that notes an address to be verified; it reserves nothing (G10). */
+/** The statement that sets the pending address; it reserves nothing (G10). */
 export function setPendingEmail(values: {
   readonly id: string;
   readonly pendingEmail: string | null;
@@ -34,8 +34,8 @@ export function setPendingEmail(values: {
 }
 
 /**
- * A new address that was begun under the old password or factors has to be begun again (G9, R08). A
- * first address stays pending: it replaces none.
+ * Voids a pending change of address that was begun under the old password or factors (G9, R08). An
+ * account's first address stays pending, because it replaces none.
  */
 export function dropPendingAddress({ id, email }: User, now: number): readonly Statement[] {
   if (email === null) return [];
@@ -57,7 +57,7 @@ const verify = prepare(
 
 /**
  * The statement that makes the pending address the verified one; refused with `code` when another
- * address is pending by now, or somebody else verified this one first.
+ * address is pending by now, or another account verified this one first.
  */
 export function verifyPendingEmail(
   values: { readonly id: string; readonly canonical: string; readonly now: number },

@@ -1,6 +1,6 @@
 /**
- * The claims about a user that access tokens carry when the configuration names them. An unverified
- * address is never one.
+ * The claims about a user that access tokens contain if the configuration lists them; never an
+ * unverified address.
  */
 import type { User } from './user.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Names that people sign in with, and what makes two of them one. The canonical form alone is
- * compared and UNIQUE; the form that was typed is what is shown.
+ * Names that users sign in with, and when two of them are the same. Only the canonical form is
+ * compared and UNIQUE; the typed form is displayed.
  */
 import { canonicalEmail, isPlainEmail } from '../../lib/email-address.ts';
 import { isId } from '../../lib/id.ts';
@@ -16,8 +16,8 @@ const MAX_USERNAME_CODE_POINTS = 64;
 const USERNAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}._-]*$/u;
 
 /**
- * Unicode's full case folding as far as the platform has it: upper case first, so that ß and SS, ς
- * and σ become one.
+ * Unicode's full case folding as far as the platform supports it: upper case first, so that ß and
+ * SS, ς and σ are equal.
  */
 function foldCase(text: string): string {
   return text.toUpperCase().toLowerCase();
@@ -25,7 +25,7 @@ function foldCase(text: string): string {
 
 /**
  * The canonical form of a username: NFKC and case folding, repeated until nothing changes (folding
- * can undo the normalisation), or null when the name is not one.
+ * can undo the normalisation), or null when the name is invalid.
  *
  * @see https://www.unicode.org/reports/tr31/#NFKC_Modifications
  */
@@ -48,12 +48,15 @@ export function canonicalPrefix(text: string): string {
   return foldCase(text.normalize('NFKC')).normalize('NFKC');
 }
 
-/** What somebody typed to sign in. `unknown` is no name at all, but costs and answers the same. */
+/**
+ * What a user typed to sign in. `unknown` is not a valid name, but costs the same and gets the same
+ * answer.
+ */
 export type SignInName =
   | { kind: 'username' | 'email'; canonical: string }
   | { kind: 'unknown'; canonical: string };
 
-/** An address when there is an @ in it, else a username. */
+/** An address if it contains an @, else a username. */
 export function parseSignInName(text: string): SignInName {
   if (text.includes('@')) {
     const canonical = canonicalEmail(text);
@@ -65,12 +68,12 @@ export function parseSignInName(text: string): SignInName {
     : { kind: 'username', canonical };
 }
 
-/** Characters that nobody sees: two names with and without them look alike. */
+/** Invisible characters: two names that differ only in them look alike. */
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
 
 /**
- * The canonical form of a new username. Stricter than what signs in, for older names: nothing
- * invisible, and no id, which operators and verbs would take it for.
+ * The canonical form of a new username. Stricter than for a sign-in, where older names must still
+ * work: no invisible characters, and no UUID, which operators' verbs would take for an id.
  *
  * @throws {Refusal} invalid_request at its pointer
  */
@@ -87,7 +90,8 @@ export function demandUsername(username: string): string {
 }
 
 /**
- * The canonical form of a new address. Stricter than what signs in, for older addresses.
+ * The canonical form of a new address. Stricter than for a sign-in, where older addresses must
+ * still work.
  *
  * @throws {Refusal} invalid_request at its pointer
  */

@@ -28,7 +28,7 @@ export const user = sqliteTable(
     /** Claims that an administrator adds to the user's access tokens. */
     claims: text({ mode: 'json' }).$type<JsonObject>().notNull().default({}),
     /**
-     * Rises with every change that must void what was begun before it: password, factors,
+     * Incremented by every change that must void what was begun before it: password, factors,
      * disabling.
      */
     epoch: integer().notNull().default(0),

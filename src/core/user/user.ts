@@ -1,6 +1,6 @@
 /**
  * Users as the core knows them. A user has a username, a verified email address, or both; an
- * address that is not verified stands apart and is no sign-in name (G10).
+ * unverified address is stored separately and can't be used to sign in (G10).
  */
 import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Database, Statement } from '../../db/database.ts';
@@ -31,7 +31,7 @@ export const userColumns = {
 
 export type User = RowOfColumns<typeof userColumns>;
 
-/** The name that a user signs in with; undefined for one without any, an operator's. */
+/** The name that a user signs in with; undefined for a user without one. */
 export function signInNameOf({
   username,
   email,
@@ -42,7 +42,7 @@ export function signInNameOf({
 const isUser = eq(user.id, given('id'));
 export const isEnabledUser = and(isUser, isNull(user.disabledAt));
 
-/** Later than every change before it, whatever the clock says. */
+/** Greater than the time of every earlier change, whatever the clock says. */
 export const touched = { updatedAt: sql`max(${user.updatedAt} + 1, ${given('now')})` };
 const nextEpoch = { ...touched, epoch: sql`${user.epoch} + 1` };
 
@@ -73,7 +73,7 @@ export async function findUserBySignInName(
   name: SignInName,
 ): Promise<User | null> {
   const { kind, canonical } = name;
-  // A text that is no name is looked up too: one read less would tell it from a name (E06).
+  // A text that is not a valid name is looked up too: skipping the read would be measurable (E06).
   const find = kind === 'email' ? byEmail : byUsername;
   const [found] = await db.read(find({ canonical: kind === 'unknown' ? '' : canonical }));
   return found ?? null;
@@ -102,7 +102,7 @@ export interface CanonicalNames {
   readonly pendingEmailCanonical: string | null;
 }
 
-/** A new user as it will be read back. */
+/** A new user as it will be read from the database. */
 export function newUser(
   values: Pick<User, 'id' | 'createdAt'> &
     Partial<Pick<User, 'username' | 'email' | 'pendingEmail' | 'displayName' | 'userMetadata'>>,
@@ -144,18 +144,18 @@ const update = prepare(
 
 export interface ProfileUpdate {
   readonly id: string;
-  /** What is null stays as it is. */
+  /** Null leaves a value unchanged. */
   readonly username: string | null;
   readonly usernameCanonical: string | null;
-  /** `undefined` stays as it is; null removes it. */
+  /** `undefined` leaves it unchanged; null removes it. */
   readonly displayName: string | null | undefined;
   readonly userMetadata: JsonObject | null;
   readonly now: number;
 }
 
 /**
- * The statement that changes a profile; what isn't given is not read and written back, so that two
- * changes at once both hold. A taken username is refused.
+ * The statement that changes a profile; members that are not given are not written, so that two
+ * concurrent changes both take effect. A taken username is refused.
  */
 export function updateUserProfile(values: ProfileUpdate): Statement<User> {
   const { displayName, userMetadata, ...rest } = values;
@@ -170,7 +170,7 @@ export function updateUserProfile(values: ProfileUpdate): Statement<User> {
 
 const remove = prepare(query.delete(user).where(isUser));
 
-/** The statement that deletes a user; everything that belongs to one goes with it. */
+/** The statement that deletes a user, and by cascade all rows that belong to it. */
 export function deleteUser(id: string): Statement {
   return remove({ id });
 }
@@ -183,8 +183,8 @@ const passwordSet = prepare(
 );
 
 /**
- * The statement that goes with a new password: what was begun with the old one is void, and no
- * change is demanded any more.
+ * The statement for a new password: everything begun with the old one is void, and a demand to
+ * change it is fulfilled.
  */
 export function notePasswordSet(id: string, now: number): Statement {
   return passwordSet({ id, now });
@@ -193,7 +193,7 @@ export function notePasswordSet(id: string, now: number): Statement {
 const advance = prepare(query.update(user).set(nextEpoch).where(isUser));
 
 /**
- * The statement that voids everything begun in the user's present state: challenges, half-done
+ * The statement that voids everything begun in the user's present state: challenges, pending
  * sign-ins, device tokens.
  */
 export function advanceEpoch(id: string, now: number): Statement {
@@ -207,7 +207,7 @@ const advanceIf = prepare(
     .where(and(isEnabledUser, eq(user.epoch, given('epoch')))),
 );
 
-/** The same, only from the state that the request was authorised in; else `conflict`. */
+/** The same, only in the state in which the request was authorised; else `conflict`. */
 export function advanceEpochFrom({ id, epoch }: User, now: number): Statement {
   return guarded(advanceIf({ id, epoch, now }), 'conflict');
 }
@@ -220,7 +220,8 @@ const stay = prepare(
 );
 
 /**
- * The statement that changes nothing, only in the state that was read; else refused with `code`.
+ * The statement that changes nothing and checks that the user is in the state that was read; else
+ * refused with `code`.
  */
 export function demandState({ id, epoch }: User, code: RefusalCode): Statement {
   return guarded(stay({ id, epoch }), code);
@@ -239,12 +240,12 @@ const mfaDueOnce = prepare(
     .where(isUser),
 );
 
-/** The statement that begins the time to enrol a second factor, if it has not begun. */
+/** The statement that starts the grace to enrol a second factor, if it has not started. */
 export function beginEnrolmentGrace(id: string, dueAt: number): Statement {
   return mfaDueOnce({ id, dueAt });
 }
 
-/** The statement that forgets when a second factor is due. */
+/** The statement that resets the deadline for a second factor. */
 export function forgetEnrolmentGrace(id: string): Statement {
   return mfaDue({ id, dueAt: null });
 }
@@ -264,12 +265,12 @@ const enable = prepare(
     .returning({ id: user.id }),
 );
 
-/** The statement that disables a user; no row when it was disabled. */
+/** The statement that disables a user; returns no row when it was already disabled. */
 export function disableUser(id: string, now: number): Statement<{ id: string }> {
   return disable({ id, now });
 }
 
-/** The statement that enables a user; no row when it was enabled. */
+/** The statement that enables a user; returns no row when it was already enabled. */
 export function enableUser(id: string, now: number): Statement<{ id: string }> {
   return enable({ id, now });
 }
@@ -281,7 +282,7 @@ const demandChange = prepare(
     .where(isUser),
 );
 
-/** The statement by which the next sign-in asks for a new password. */
+/** The statement that makes the next sign-in require a new password. */
 export function demandPasswordChange(id: string, now: number): Statement {
   return demandChange({ id, now });
 }

@@ -1,7 +1,7 @@
 /**
- * The account's address. A new one is pending until the mailbox's code and the account's own session
- * have come together; until then the old one stays in force, and its owner is notified. An address
- * that is not verified reserves nothing and opens nothing (G10).
+ * Changing the account's email address. A new one is pending until its code is entered in a session
+ * of the account; until then the old one stays in use, and its owner is notified. An unverified
+ * address reserves nothing and can't be used to sign in (G10).
  */
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
@@ -17,12 +17,12 @@ import type { ProfileChange } from './change-profile.ts';
 
 export interface EmailChange {
   readonly email: string;
-  /** What changes in the same commit: both hold, or neither. */
+  /** Statements committed together with the change. */
   readonly profile: ProfileChange;
 }
 
 /**
- * Notes a new address and sends it a code; the same answer for free and taken ones.
+ * Sets a new pending address and sends it a code; the same answer for free and taken addresses.
  *
  * Its function throws {Refusal} invalid_request, username_taken, session_revoked, overloaded.
  */

@@ -15,7 +15,9 @@ export interface ProfileChange {
   readonly userMetadata: JsonObject | undefined;
 }
 
-/** The statement of a change, for a commit that holds more than it. @throws {Refusal} invalid_request */
+/**
+ * The statement of a change, for a commit with other statements. @throws {Refusal} invalid_request
+ */
 export function profileStatement(
   { clock }: Kernel,
   { principal }: PrincipalContext,
@@ -31,7 +33,7 @@ export function profileStatement(
   });
 }
 
-/** The user as the commit left it. @throws {Refusal} session_revoked */
+/** The user after the commit. @throws {Refusal} session_revoked */
 export async function userAfterChange(db: Pick<Database, 'read'>, id: string): Promise<User> {
   const user = await findUserById(db, id);
   if (user === null || user.disabledAt !== null) throw new Refusal('session_revoked');
@@ -39,7 +41,8 @@ export async function userAfterChange(db: Pick<Database, 'read'>, id: string): P
 }
 
 /**
- * Changes what is given and leaves the rest. Two changes at once of different members both hold.
+ * Changes the given members and no others. Two concurrent changes of different members both take
+ * effect.
  *
  * Its function throws {Refusal} username_taken, invalid_request, session_revoked.
  */

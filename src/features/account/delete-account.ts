@@ -4,8 +4,10 @@ import type { Kernel } from '../../core/kernel.ts';
 import { deleteUser } from '../../core/user/user.ts';
 
 /**
- * Deletes the account with everything that belongs to it, emails that wait included; its access tokens are refused here at
- * once. Its function throws {Refusal} session_revoked.
+ * Deletes the account with everything that belongs to it, including unsent emails; this service
+ * refuses its access tokens at once.
+ *
+ * Its function throws {Refusal} session_revoked.
  */
 export function deleteAccount({ commit, sessions, emails }: Kernel) {
   return async (context: PrincipalContext): Promise<void> => {

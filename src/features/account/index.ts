@@ -1,4 +1,4 @@
-/** The account that a token belongs to: its profile, its email address, its end. */
+/** The account of the access token: its profile, its email address, its deletion. */
 import { feature } from '../feature.ts';
 import { accountRoutes } from './routes.ts';
 import type { AccountSettings } from './routes.ts';

@@ -25,7 +25,7 @@ const changeable = {
   email: nameText('address').optional(),
 };
 
-/** A user as the API shows it, with whether it has a second factor. */
+/** A user as the API shows it, and whether it has a second factor. */
 type Shown = (user: User) => Promise<Reply>;
 
 function changeRoute(kernel: Kernel, settings: AccountSettings, shown: Shown): AnyRoute {
@@ -38,7 +38,7 @@ function changeRoute(kernel: Kernel, settings: AccountSettings, shown: Shown): A
     tag: 'Account',
     summary: 'Change the username, the display name, the metadata or the email address',
     description:
-      'What is left out stays as it is. A new address is pending until POST /email/verify; the old one stays in force and is told. user_metadata is replaced as a whole; display_name null takes it away.',
+      'Absent members are unchanged. A new address is pending until POST /email/verify; the old one stays in use and is notified. user_metadata is replaced as a whole; display_name null removes it.',
     security: bearer({ fresh: true }),
     body: hasUsernames
       ? z.strictObject({ ...changeable, username: nameText('name').optional() })
@@ -58,7 +58,7 @@ function changeRoute(kernel: Kernel, settings: AccountSettings, shown: Shown): A
       };
       const context = kernel.context(call);
       if (body.email === undefined) return shown(await change(context, profile));
-      // By network: a session is cheap to make, and its emails go to strangers.
+      // Limited by network: sessions are cheap to create, and the emails go to other people.
       kernel.limits.demand('emails', { kind: 'network', requester: call.requester });
       return shown(await changeAddress(context, { email: body.email, profile }));
     },
@@ -81,7 +81,7 @@ function addressRoutes(
       tag: 'Account',
       summary: 'Verify the pending address with the code that was sent to it',
       description:
-        'The mailbox and the account, both. No other account can verify it then, though what they claim looks as before; where it replaces an old one, the other sessions end.',
+        'Needs both access to the mailbox and a session of the account. Afterwards no other account can verify this address, although their pending address looks unchanged. If it replaces another address, the other sessions end.',
       security: bearer(),
       body: z.strictObject({ code: shortCodeText }),
       status: 200,
@@ -95,7 +95,7 @@ function addressRoutes(
       limit: 'emails',
       tag: 'Account',
       summary: 'Send another code to the pending address',
-      description: 'Within the interval and the hourly limit of the address.',
+      description: 'Subject to the interval and the hourly limit of the address.',
       security: bearer(),
       status: 202,
       problems: ['overloaded'],
@@ -127,7 +127,7 @@ export function accountRoutes(kernel: Kernel, settings: AccountSettings): readon
       path: '/me',
       tag: 'Account',
       summary: 'Delete the account',
-      description: 'Every session, credential and one-time token goes with it.',
+      description: 'Every session, credential and one-time token is deleted too.',
       security: bearer({ fresh: true }),
       status: 204,
       problems: [],

@@ -18,8 +18,8 @@ import type { AddressSettings } from '../../core/one-time/address-code.ts';
 import { userAfterChange } from './change-profile.ts';
 
 /**
- * Sends another code to the pending address, within its limits; with none pending, nothing happens.
- * Its function throws {Refusal} overloaded, session_revoked.
+ * Sends another code to the pending address, within its limits; does nothing if no address is
+ * pending. Its function throws {Refusal} overloaded, session_revoked.
  */
 export function resendEmailCode(kernel: Kernel, settings: AddressSettings) {
   return async (context: PrincipalContext): Promise<void> => {
@@ -36,9 +36,9 @@ export function resendEmailCode(kernel: Kernel, settings: AddressSettings) {
 }
 
 /**
- * Verifies the pending address by its code. Other claims on it can't be verified any more, and show
- * nothing of it (E02); where it replaces an old one, the other sessions end and the old address is
- * notified.
+ * Verifies the pending address by its code. Other accounts with the same pending address can't
+ * verify it any more, and don't learn that (E02). If it replaces another address, the other
+ * sessions end and the old address is notified.
  *
  * Its function throws {Refusal} invalid_code, too_many_attempts, overloaded, session_revoked.
  */
@@ -61,7 +61,7 @@ export function verifyEmail(kernel: Kernel) {
     throw new Refusal('invalid_code');
   };
 
-  /** Any number of accounts can claim one address, and have codes sent to it. */
+  /** Any number of accounts can set the same pending address, and have codes sent to it. */
   const addressKey = ({ principal, requester }: PrincipalContext): AttemptKey => {
     const { pendingEmail } = principal.user;
     const canonical = pendingEmail === null ? null : canonicalEmail(pendingEmail);
@@ -69,7 +69,7 @@ export function verifyEmail(kernel: Kernel) {
     return { purpose: 'address_code', subject, ownerUserId: null, scope: ANYBODY };
   };
 
-  /** What goes with a verified address that replaces another one (G9). */
+  /** The consequences of replacing a verified address (G9). */
   const afterChange = (context: PrincipalContext, now: number): readonly Statement[] => {
     const { user, session } = context.principal;
     if (user.email === null) return [];
@@ -83,8 +83,8 @@ export function verifyEmail(kernel: Kernel) {
 
   return async (context: PrincipalContext, code: string): Promise<User> => {
     const { id } = context.principal.user;
-    // Codes are counted by the code, over all codes by the account (G8, L04), and over all accounts
-    // by the address. One counter that is full gives the attempt back to the other.
+    // Attempts are counted per code, per account over all codes (G8, L04), and per address over all
+    // accounts. If one counter refuses, the attempt is uncounted in the other.
     const { value: attempt, forget } = await kernel.attempts.guard(
       { purpose: 'email_code', subject: id, ownerUserId: id, scope: ANYBODY },
       () => kernel.attempts.guard(addressKey(context), () => look(context, code)),

@@ -1,4 +1,4 @@
-/** Making an API key: its secret is in the result, and nowhere else ever again. */
+/** Creates an API key: its secret is in the result and can't be read again. */
 import { insertApiKey } from '../../core/api-key/api-key.ts';
 import type { ApiKey } from '../../core/api-key/api-key.ts';
 import type { ApiKeyScope } from '../../core/api-key/scope.ts';
@@ -19,14 +19,12 @@ export interface NewApiKey {
   readonly claims: JsonObject;
 }
 
-/** Unless somebody says otherwise (D4). */
+/** The default lifetime (D4). */
 export const DEFAULT_LIFETIME_MS = 90 * 86_400_000;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
-/**
- * Its function throws {Refusal} invalid_request, and conflict: a live key has the name.
- */
+/** Its function throws {Refusal} invalid_request, and conflict: a valid key has the name. */
 export function createApiKey({
   clock,
   random,

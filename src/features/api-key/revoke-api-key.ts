@@ -1,9 +1,9 @@
-/** Revoking an API key: from the next request on it opens nothing, in every process. */
+/** Revokes an API key: it is refused from the next request on, in every process. */
 import { revokeApiKey as revocation } from '../../core/api-key/api-key.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 
-/** Its function throws {Refusal} not_found: no live key has this id or name. */
+/** Its function throws {Refusal} not_found: no valid key has this id or name. */
 export function revokeApiKey({ clock, commit }: Pick<Kernel, 'clock' | 'commit'>) {
   return async (
     context: Context,

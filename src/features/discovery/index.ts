@@ -1,4 +1,4 @@
-/** The JWKS, the metadata that leads to it, each key as PEM; and what the bare address answers. */
+/** The JWKS, the metadata that refers to it, each key as PEM; and the answer of GET /. */
 import { feature } from '../feature.ts';
 import { discoveryRoutes } from './routes.ts';
 

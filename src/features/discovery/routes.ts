@@ -1,5 +1,6 @@
 /**
- * What sibling services fetch: kept as bytes, and made again only when the ring of keys changes.
+ * The documents that sibling services fetch: cached as bytes, and rebuilt only when the key ring
+ * changes.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7517#section-5
  * @see https://www.rfc-editor.org/rfc/rfc8414#section-2
@@ -10,19 +11,19 @@ import { document } from '../../http/route.ts';
 import type { AnyRoute, DocumentBytes } from '../../http/route.ts';
 
 /**
- * Seconds for which a verifier may keep the JWKS. A next key is published longer than this ahead of
- * its use.
+ * Seconds for which a verifier may cache the JWKS. A next key is published longer than this ahead
+ * of its use.
  */
 export const JWKS_MAX_AGE_SECONDS = 300;
 
 export interface DiscoverySettings {
-  /** That of the active signing key. */
+  /** The algorithm of the active signing key. */
   readonly algorithm: string;
   /** The service's name. */
   readonly name: string;
 }
 
-/** Where to go on, for whoever opens the address. No version: ASVS 13.4.6. */
+/** The documents of the service, for a visitor of its address. No version: ASVS 13.4.6. */
 function indexRoute(name: string, issuer: string): AnyRoute {
   const index = jsonDocument({
     name,
@@ -77,8 +78,9 @@ export function discoveryRoutes(
     token_endpoint: `${issuer}/token`,
     introspection_endpoint: `${issuer}/introspect`,
     revocation_endpoint: `${issuer}/revoke`,
-    // Services alone get tokens here, so there is no authorization endpoint. RFC 8414 demands the
-    // member, strict clients demand an entry, and `none` is the registered one that gives nothing.
+    // Only services get tokens here, so there is no authorization endpoint. RFC 8414 requires the
+    // member, strict clients require an entry, and `none` is the registered value that grants
+    // nothing.
     response_types_supported: ['none'],
     grant_types_supported: [
       'client_credentials',

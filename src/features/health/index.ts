@@ -1,6 +1,5 @@
 /**
- * Whether the process lives, and whether it can do its work. Liveness never asks the database: one
- * slow disk must not restart it.
+ * Liveness and readiness. Liveness never reads the database: a slow disk must not cause a restart.
  */
 import { feature } from '../feature.ts';
 import { healthRoutes } from './routes.ts';

@@ -9,7 +9,7 @@ import { Refusal } from '../../refusal.ts';
 
 const Status = z.object({ status: z.literal('ok') });
 
-/** What GET /readyz asks, each with the reason that it gives when it fails. */
+/** The checks of GET /readyz, each with the reason that it reports when it fails. */
 function checksOf(kernel: Kernel, pendingMigrations: () => Promise<readonly string[]>) {
   return {
     database_not_writable: () => kernel.commit.inAnySession([kernel.attempts.probe()]),
@@ -31,12 +31,12 @@ async function failures(
     try {
       await check();
     } catch (error) {
-      // The more exact of two reasons.
+      // Report the more specific of two reasons.
       if (storage.lostAt !== null && reason === 'database_not_writable') {
         reasons.push('read_only');
       }
       reasons.push(reason);
-      // Asked every few seconds: the message is enough.
+      // Called every few seconds: log the message without a stack trace.
       const { 'exception.stacktrace': _, ...fields } = exceptionFields(error);
       context.log.write('warn', 'readiness.failed', reason, { reason, ...fields });
     }

@@ -1,4 +1,4 @@
-/** What other services may ask of a token, and how they end its session. */
+/** Token introspection and revocation for other services. */
 import { feature } from '../feature.ts';
 import { introspectionRoutes } from './routes.ts';
 

@@ -1,4 +1,4 @@
-/** What a token is, and whether it is good at this moment (RFC 7662). */
+/** Introspects a token: its claims, if it is valid now (RFC 7662). */
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { isUserClaims } from '../../core/token/access-claims.ts';
@@ -7,8 +7,9 @@ import { TokenRefused } from '../../core/token/access-token.ts';
 import { actorIds } from '../../core/token/actor.ts';
 
 /**
- * The claims of a living access token, or null: expired, of an ended session, of a user who is
- * disabled or gone, made with an API key that is revoked, or no access token of this service at all.
+ * The claims of a live access token; null if it is expired, belongs to an ended session or a
+ * disabled or deleted user, was obtained with a revoked API key, or is not an access token of this
+ * service.
  */
 export function introspect({ accessTokens, sessions, apiKeys }: Kernel) {
   const claimsOf = (token: string): TokenClaims | null => {

@@ -5,8 +5,8 @@ import { tokenOwner } from '../../core/token/token-owner.ts';
 import { Refusal } from '../../refusal.ts';
 
 /**
- * A token that is not known is revoked already. Its function throws {Refusal}
- * unsupported_token_type: a service's own token, which has no session that could end.
+ * An unknown token counts as already revoked. Its function throws {Refusal} unsupported_token_type:
+ * a service's own token has no session that could end.
  */
 export function revoke(kernel: Kernel) {
   return async (context: Context, token: string): Promise<void> => {

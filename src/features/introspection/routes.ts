@@ -7,7 +7,7 @@ import type { AnyRoute } from '../../http/route.ts';
 import { introspect } from './introspect.ts';
 import { revoke } from './revoke.ts';
 
-/** A hint only says where to look first (RFC 7009 §2.1); what a token is stands in it. */
+/** The hint only says where to look first (RFC 7009 §2.1); the token itself shows its type. */
 const TokenForm = z.object({
   token: tokenText(),
   token_type_hint: z.string().max(64).optional(),
@@ -39,7 +39,7 @@ export function introspectionRoutes(kernel: Kernel): readonly AnyRoute[] {
       tag: 'Services',
       summary: 'Introspect an access token (RFC 7662)',
       description:
-        'The claims of an access token of any audience that is good at this moment. Everything else, refresh tokens too, is exactly { "active": false }.',
+        'The claims of an access token of any audience that is valid now. Everything else, including refresh tokens, is exactly { "active": false }.',
       security: apiKey('introspect'),
       protocol: 'oauth',
       limit: 'token',
@@ -59,7 +59,7 @@ export function introspectionRoutes(kernel: Kernel): readonly AnyRoute[] {
       tag: 'Services',
       summary: 'Revoke a token (RFC 7009)',
       description:
-        'Ends the session of a refresh or access token, and so every token of it, those for other audiences too. Tokens that are not known, or have expired, are answered alike.',
+        'Ends the session of a refresh or access token, and so all of its tokens, including those for other audiences. Unknown and expired tokens get the same answer.',
       security: apiKey('introspect'),
       protocol: 'oauth',
       limit: 'token',

@@ -1,4 +1,4 @@
-/** The second step of a sign-in, and stepping up within a session, by whichever factors are on. */
+/** The second step of a sign-in, and reauthentication within a session, by any enabled factor. */
 import { feature } from '../feature.ts';
 import { mfaRoutes } from './routes.ts';
 

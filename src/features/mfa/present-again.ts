@@ -15,8 +15,8 @@ import type { Kernel } from '../../core/kernel.ts';
 export function presentAgain({ factors, reauthentication }: Kernel) {
   return async (context: PrincipalContext, answer: FactorAnswer): Promise<Authenticated> => {
     const { user, session } = context.principal;
-    // Sessions that presented no second factor are made with the password alone, as many as one
-    // likes: their guesses count with the account's (N5).
+    // A session without a second factor needs only the password, so anybody who knows it can create
+    // many: their guesses count against the account's own counter (N5).
     const hasOwnCounter = answer.factor.kind === 'knowledge' || acrOf(session.factors) === 'aal2';
     const verified = await factors.present(context, {
       user,

@@ -20,8 +20,8 @@ const GO_ON = 'Try again.';
 const SIGN_IN_AGAIN = 'That was the last try of this sign-in: sign in again.';
 
 /**
- * Whoever holds the challenge knows that the first factor was right; saying so keeps its user from
- * changing a password that is fine.
+ * A client with the challenge already knows that the first factor was correct; saying so keeps the
+ * user from changing a correct password.
  */
 function wrongAnswer(refused: Refusal, { presented }: Challenge, whatNext: string): Refusal {
   const first = presented.map(({ factor }) => factor).join(' and ');
@@ -36,7 +36,7 @@ function wrongAnswer(refused: Refusal, { presented }: Challenge, whatNext: strin
 /**
  * Continues a pending sign-in: five tries, one success.
  *
- * Its function throws {Refusal} invalid_credentials; invalid_token: the pending sign-in is over;
+ * Its function throws {Refusal} invalid_credentials; invalid_token: the pending sign-in has ended;
  * invalid_request, too_many_attempts, overloaded.
  */
 export function presentSecondFactor(kernel: Kernel) {
@@ -57,7 +57,7 @@ export function presentSecondFactor(kernel: Kernel) {
         const canGoOn = await challenges.isOpen(challenge.id, MAX_CHALLENGE_TRIES);
         throw wrongAnswer(error, challenge, canGoOn ? GO_ON : SIGN_IN_AGAIN);
       }
-      // Nobody looked at it: the challenge keeps its tries.
+      // The answer was not checked: don't count the try.
       await challenges.giveTryBack(challenge.id);
       throw error;
     }
@@ -72,7 +72,7 @@ export function presentSecondFactor(kernel: Kernel) {
     const next = nextStep(mfa, challenge.presented, await factors.enrolled(user.id));
     if (next.step !== 'second_factor') throw signInIsOver();
     if (!next.factors.includes(name)) {
-      const detail = `This sign-in goes on with ${next.factors.join(' or ')}.`;
+      const detail = `This sign-in needs ${next.factors.join(' or ')} next.`;
       throw invalidRequest({ pointer: `/${name}`, code: 'not_due', detail });
     }
     if (!(await challenges.countTry(challenge.id, MAX_CHALLENGE_TRIES))) {

@@ -12,7 +12,7 @@ import type { CookiePolicy } from '../../http/token-transport.ts';
 import { presentAgain } from './present-again.ts';
 import { presentSecondFactor } from './present-second-factor.ts';
 
-/** The factors that a body may present: without a second factor there is the password alone. */
+/** The factors that a body may present: without a second factor, only the password. */
 function answerable(active: readonly Factor[]): readonly Factor[] {
   const hasSecond = active.some(({ demandsSecond }) => demandsSecond);
   return hasSecond ? active : active.filter(({ kind }) => kind === 'knowledge');
@@ -28,7 +28,7 @@ function reauthenticateRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     tag: 'Sign-in',
     summary: 'Authenticate again within the session',
     description:
-      'The same session with a new auth_time: what a route that answered insufficient_user_authentication asks for. A user who has a second factor shows that one: after the password alone this answers insufficient_user_authentication again, with the factors that would do.',
+      'The same session with a new auth_time: what a route that answered insufficient_user_authentication asks for. A user who has a second factor must present it: with the password alone this answers insufficient_user_authentication again, with the factors that are accepted.',
     security: bearer(),
     body: z.strictObject({ ...answerMembers(factors), cookie: cookieMember }),
     status: 200,
@@ -60,7 +60,7 @@ function secondFactorRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     tag: 'Sign-in',
     summary: 'Complete a sign-in with a second factor',
     description:
-      'With the challenge_token of a first factor and one of the factors that its answer named. Five tries a challenge, and a cap for the account over all of them; one success.',
+      'With the challenge_token of a first factor and one of the factors that its answer named. A challenge allows five tries and one success; a limit per account covers all challenges.',
     security: 'public',
     body: z.strictObject({
       challenge_token: tokenText(),

@@ -1,6 +1,6 @@
 /**
- * Adding a passkey: begun with a fresh authentication, finished within the same session and in the
- * same state of the account.
+ * Adding a passkey: started with a fresh authentication, completed in the same session and the same
+ * state of the account.
  */
 import type { PrincipalContext } from '../../core/context.ts';
 import { withFactor } from '../../core/factor/presented.ts';
@@ -22,8 +22,8 @@ import type { NewCredential } from './verification.ts';
 const DEFAULT_NAME = 'Passkey';
 
 /**
- * Whoever finishes is who began, in the same session, and nothing of the account's factors has
- * changed since (W05, O09).
+ * Only the user who started it can complete it, in the same session, and only if the account's
+ * factors have not changed since (W05, O09).
  */
 const bindingParts = ({ user, session }: Principal): readonly string[] => [
   user.id,
@@ -36,7 +36,7 @@ export function labelOf({ name }: Pick<Passkey, 'name'>): string {
   return `the passkey "${name}"`;
 }
 
-/** A passkey as options name it. */
+/** A passkey as the options list it. */
 export function descriptorOf({ credentialId, transports }: Passkey): Descriptor {
   return { id: credentialId, transports };
 }
@@ -45,7 +45,7 @@ export interface BegunCreation extends BegunCeremony {
   readonly exclude: readonly Descriptor[];
 }
 
-/** Begins to add a passkey. Its function throws {Refusal} too_many_passkeys. */
+/** Starts adding a passkey. Its function throws {Refusal} too_many_passkeys. */
 export function beginAddingPasskey(kernel: PasskeyKernel) {
   return async ({ principal }: PrincipalContext): Promise<BegunCreation> => {
     const own = await listPasskeys(kernel.db, principal.user.id);
@@ -62,9 +62,9 @@ export interface NewPasskeyInput {
 }
 
 /**
- * Adds the passkey that the authenticator made.
+ * Adds the passkey that the authenticator created.
  *
- * Its function throws {Refusal} invalid_request: the ceremony is over, or its answer is wrong;
+ * Its function throws {Refusal} invalid_request: the ceremony has ended, or its answer is wrong;
  * passkey_registered, too_many_passkeys, conflict, session_revoked.
  */
 export function addPasskey(kernel: PasskeyKernel) {
@@ -75,7 +75,8 @@ export function addPasskey(kernel: PasskeyKernel) {
       throw invalidRequest({
         pointer: '/challenge_id',
         code: 'spent_or_expired',
-        detail: 'It was answered, is too old, or was begun elsewhere. Ask for new options.',
+        detail:
+          'The challenge was already answered, has expired, or belongs to another session. Ask for new options.',
       });
     }
     const made = await verified(kernel, context, challenge.challenge, input.credential);
@@ -125,7 +126,7 @@ async function verified(
     }
     if (!(cause instanceof NotVerified)) throw cause;
     const detail =
-      'It does not hold for this service, this page and this challenge. Ask for new options and try again.';
+      'The credential could not be verified for this service, page and challenge. Ask for new options and try again.';
     throw new Refusal('invalid_request', {
       errors: [{ pointer: '/credential', code: 'not_verified', detail }],
       cause,
@@ -133,7 +134,10 @@ async function verified(
   }
 }
 
-/** As the browser names them, for later options; known or not, but in their form (§5.8.4). */
+/**
+ * Transports as the browser names them, for later options; unknown ones are kept if well-formed
+ * (§5.8.4).
+ */
 function transportsOf({ response }: AttestationJson): string[] {
   return [...new Set(response.transports ?? [])]
     .filter((transport) => /^[a-z][a-z-]{0,30}$/.test(transport))

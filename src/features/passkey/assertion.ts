@@ -1,6 +1,6 @@
 /**
- * One assertion, as first or as further factor: whose it is, whether it holds, and what its counter
- * says.
+ * Verifies an assertion, as first or as further factor: the passkey's owner, the signature, and the
+ * counter.
  */
 import { createHash } from 'node:crypto';
 import type { Context } from '../../core/context.ts';
@@ -20,8 +20,8 @@ import { verifyAssertion } from './verification.ts';
 import type { Assertion } from './verification.ts';
 
 /**
- * Keys that nobody has the other half of, ES256, EdDSA and RS256: what an unknown credential is
- * verified by, for the same work (E04).
+ * Keys whose private half nobody has (ES256, EdDSA, RS256): an unknown credential is verified with
+ * one of them, so that the work is the same (E04).
  */
 const STAND_INS = [
   'pQECAyYgASFYIJW6ANjmaGKLpqrEeigfA0I_ieKVLONM8rmJ4Dc2LvfBIlggqMXFxlaONh30-s-ztoXU6Plh7SvMj8PfMpOLfUw_Mw4',
@@ -30,8 +30,8 @@ const STAND_INS = [
 ] as const;
 
 /**
- * Most keys are ES256, some are not, and which one stands in for a credential is always the same:
- * its time tells no more than a real one's.
+ * Most keys are ES256, some are not, and the same unknown credential always gets the same key: the
+ * time reveals no more than that of a real one.
  */
 function standIn(credentialId: string): string {
   const dice = createHash('sha256').update(credentialId).digest()[0] ?? 0;
@@ -41,8 +41,8 @@ function standIn(credentialId: string): string {
 }
 
 /**
- * What a presented passkey counts for. A key that may be copied between devices is software's to
- * them, whatever holds it (RFC 8176).
+ * The strength of a presented passkey. RFC 8176 calls a key that may be copied between devices a
+ * software key, whatever stores it.
  */
 export function presentedBy({
   backupEligible,
@@ -56,18 +56,18 @@ export function presentedBy({
 export interface PresentedAssertion {
   readonly challenge: PasskeyChallenge;
   readonly credential: AssertionJson;
-  /** The passkey that the assertion names, and its user; null when nobody has it. */
+  /** The passkey that the assertion names, and its user; null when it is unknown. */
   readonly owned: { readonly passkey: Passkey; readonly user: User } | null;
   /**
-   * Whether the authenticator has to say whose it is: in a sign-in without a name (WebAuthn §7.2
-   * step 6).
+   * Whether the authenticator must name the user: in a sign-in without a name (WebAuthn §7.2 step
+   * 6).
    */
   readonly handle: 'required' | 'optional';
 }
 
 /**
- * Verifies an assertion. That its counter was not used meanwhile is decided by the statement among
- * the effects.
+ * Verifies an assertion. A statement among the effects checks that its counter was not used
+ * meanwhile.
  *
  * @throws {Refusal} invalid_credentials
  */
@@ -94,7 +94,7 @@ export async function verifyPasskey(
     throw new Refusal('invalid_credentials');
   }
   const { passkey, user } = owned;
-  // A key can't become or cease to be one that is copied (§7.2 step 19, W03).
+  // Whether a key can be copied never changes (§7.2 step 19, W03).
   if (assertion.backupEligible !== (passkey.backupEligible === 1)) {
     throw new Refusal('invalid_credentials');
   }
@@ -106,13 +106,13 @@ export async function verifyPasskey(
   return {
     ...presentedBy(assertion),
     user,
-    // Whoever has the key has attempt counters of its own at what comes next (L02).
+    // A client that has the key gets attempt counters of its own for the next factor (L02).
     device: passkey.id,
     effects: [acceptCounter({ id: passkey.id, counter, backedUp, now })],
   };
 }
 
-/** Said or not, it can be nobody else's (W05). */
+/** The user handle is optional, but if present it must be the owner's (W05). */
 function belongsTo(
   { id }: User,
   { response }: AssertionJson,
@@ -123,8 +123,8 @@ function belongsTo(
 }
 
 /**
- * A right signature with a counter that was used before: there may be two of it. Its user is told,
- * and the assertion refused (W04).
+ * A valid signature with a counter that was used before: the passkey may have been copied. The user
+ * is notified, and the assertion refused (W04).
  */
 async function cloneSuspected(
   { commit, emails, clock }: PasskeyKernel,

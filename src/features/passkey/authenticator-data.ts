@@ -1,5 +1,5 @@
 /**
- * Authenticator data, and the key in it: read to the last byte before anything else reads it.
+ * Parses authenticator data and its key, to the last byte, before other code reads them.
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-authenticator-data
  */
@@ -14,20 +14,20 @@ const HEAD_BYTES = 37;
 const FLAGS_AT = 32;
 const ATTESTED_CREDENTIAL = 0x40;
 const EXTENSIONS = 0x80;
-/** §5.8.3: no credential id is longer. */
+/** §5.8.3: the maximum length of a credential id. */
 export const MAX_CREDENTIAL_ID_BYTES = 1_023;
 
-/** COSE algorithms that are offered, the preferred one first (RFC 9053 §2, RFC 8812 §2). */
+/** The COSE algorithms in the options, the preferred one first (RFC 9053 §2, RFC 8812 §2). */
 export const ALGORITHMS: readonly number[] = [-7, -8, -257];
 
 /** The credential in the data of a registration. */
 export interface AttestedCredential {
   readonly credentialId: string;
-  /** The COSE key as it came, base64url. */
+  /** The COSE key as received, base64url. */
   readonly publicKey: string;
 }
 
-/** @throws {NotVerified} form, length of the id, algorithm, key, or bytes that are left over */
+/** @throws {NotVerified} format, length of the id, algorithm, key, or trailing bytes */
 export function readAttestedData(data: Uint8Array): AttestedCredential {
   const flags = flagsOf(data);
   if ((flags & ATTESTED_CREDENTIAL) === 0)
@@ -46,10 +46,11 @@ export function readAttestedData(data: Uint8Array): AttestedCredential {
   };
 }
 
-/** @throws {NotVerified} form, or bytes that are left over */
+/** @throws {NotVerified} format, or trailing bytes */
 export function demandAssertionData(data: Uint8Array): void {
   const flags = flagsOf(data);
-  // §6.1: assertions carry none, and whoever reads one there would take its key for the account's.
+  // §6.1: assertions contain none, and a parser that reads one there would take its key for the
+  // account's.
   if ((flags & ATTESTED_CREDENTIAL) !== 0)
     throw new NotVerified('a credential in the data of an assertion');
   demandEnd(data, flags, HEAD_BYTES);
@@ -60,7 +61,7 @@ function flagsOf(data: Uint8Array): number {
   return data[FLAGS_AT] ?? 0;
 }
 
-/** Behind the rest stand extension outputs if the flag says so, and nothing else. */
+/** Extension outputs follow if their flag is set, and nothing else. */
 function demandEnd(data: Uint8Array, flags: number, at: number): void {
   let end = at;
   if ((flags & EXTENSIONS) !== 0) {
@@ -73,8 +74,8 @@ function demandEnd(data: Uint8Array, flags: number, at: number): void {
 }
 
 /**
- * The key of a credential. Only what its kind has, at its size: 32-byte coordinates, and an
- * exponent that is odd and short.
+ * The key of a credential. Only the members of its kind, at their size: 32-byte coordinates, and an
+ * odd and short exponent.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9053#section-7
  */

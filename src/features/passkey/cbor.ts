@@ -1,8 +1,8 @@
 /**
- * CBOR as authenticators write it, read strictly: definite lengths that fit, no tags and floats,
- * names of maps that are numbers or texts and stand once, and little depth. What the ceremonies'
- * library reads leniently (lengths beyond the end, nesting until the stack is full) is refused here
- * before it (W07).
+ * A strict parser for the CBOR that authenticators write: definite lengths within the input, no
+ * tags and floats, map keys that are unique integers or texts, and little nesting. The WebAuthn
+ * library accepts more (lengths beyond the end, nesting until the stack overflows), so this parser
+ * runs before it (W07).
  *
  * @see https://www.rfc-editor.org/rfc/rfc8949#section-3
  * @see
@@ -25,7 +25,7 @@ interface CborItem {
   readonly end: number;
 }
 
-/** An attestation statement of certificates is three deep; extension outputs are no deeper. */
+/** An attestation statement with certificates has three levels; extension outputs have no more. */
 const MAX_DEPTH = 6;
 
 const malformed = (): NotVerified =>
@@ -88,12 +88,12 @@ function readMap(bytes: Uint8Array, start: number, size: number, depth: number):
   return { value: map, end: at };
 }
 
-/** How many bytes hold the number, by the head's low bits. */
+/** The number of bytes of the argument, by the low bits of the head. */
 const ARGUMENT_BYTES: Readonly<Record<number, number>> = { 24: 1, 25: 2, 26: 4 };
 
 /**
- * The number in an item's head: a value, or a length. Indefinite lengths and numbers of eight bytes
- * have no use here.
+ * The argument of an item's head: a value, or a length. Indefinite lengths and 64-bit numbers are
+ * not needed here.
  */
 function readArgument(
   bytes: Uint8Array,

@@ -1,4 +1,4 @@
-/** Beginning a ceremony, and spending its challenge with the first answer. */
+/** Starts a ceremony, and spends its challenge with the first answer. */
 import type { Kernel } from '../../core/kernel.ts';
 import { encodeBase64url } from '../../lib/base64url.ts';
 import { Refusal } from '../../refusal.ts';
@@ -7,11 +7,11 @@ import type { Ceremony, PasskeyChallenge } from './challenge-token.ts';
 import type { Descriptor } from './options.ts';
 import { library } from './webauthn.ts';
 
-/** ASVS 6.7.2 asks for 64 bits. */
+/** ASVS 6.7.2 requires at least 64 bits. */
 const CHALLENGE_BYTES = 32;
 
 export interface BegunCeremony {
-  /** What the caller brings back. */
+  /** The id that the client sends back. */
   readonly challengeId: string;
   /** What the authenticator signs. */
   readonly challenge: string;
@@ -22,16 +22,16 @@ export interface BegunAssertion extends BegunCeremony {
 }
 
 /**
- * Begins a ceremony; nothing is stored.
+ * Starts a ceremony; nothing is stored.
  *
- * @param binding what the answer has to belong to; null for a sign-in without a name
+ * @param binding what the answer must belong to; null for a sign-in without a name
  */
 export function beginCeremony(
   kernel: Kernel,
   ceremony: Ceremony,
   binding: readonly string[] | null,
 ): BegunCeremony {
-  // Loaded while the user looks for the authenticator.
+  // Load the library while the user looks for the authenticator.
   void library();
   const id = kernel.newId();
   const challenge = encodeBase64url(kernel.random.bytes(CHALLENGE_BYTES));
@@ -41,10 +41,11 @@ export function beginCeremony(
 }
 
 /**
- * The challenge of an answer, which is spent by that, whatever comes of it (W01): of fifty answers
- * one is looked at.
+ * The challenge of an answer, which is spent even if the answer turns out wrong (W01): of fifty
+ * concurrent answers one is checked.
  *
- * @returns null when it isn't ours, is of another ceremony, too old, or was answered before
+ * @returns null when it was not issued here, is of another ceremony, has expired, or was answered
+ *   before
  */
 export async function spendCeremony(
   kernel: Kernel,

@@ -1,8 +1,9 @@
 /**
- * Challenges of WebAuthn ceremonies. Nothing is stored until one is answered: the id that a caller
- * brings back is a signed token with the challenge in it, good for one ceremony of one kind within
- * five minutes; the first answer spends it (W01, ASVS 6.7.2). Whoever asked can read its content, so
- * what it is bound to is in it as a keyed hash that tells nothing of who exists (E04).
+ * Challenges of WebAuthn ceremonies. Nothing is stored until one is answered: the id that the
+ * client sends back is a signed token with the challenge in it, valid for one ceremony of one kind
+ * within five minutes; the first answer spends it (W01, ASVS 6.7.2). The client can read its
+ * content, so its binding is in it as a keyed hash, which does not reveal whether an account exists
+ * (E04).
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-cryptographic-challenges
  */
@@ -15,11 +16,12 @@ import { Refusal } from '../../refusal.ts';
 export const PASSKEY_CHALLENGE_TYPE = 'passkey+jwt';
 export const PASSKEY_CHALLENGE_TTL_SECONDS = 300;
 
-/** Seconds by which another instance's clock may be ahead of ours. */
+/** Tolerated clock difference between instances, in seconds. */
 const SKEW_SECONDS = 5;
 
 /**
- * What the ceremony is for: adding a passkey, signing in by one, or presenting a further factor.
+ * The purpose of the ceremony: adding a passkey, signing in with one, or presenting a further
+ * factor.
  */
 export type Ceremony = 'register' | 'sign_in' | 'second';
 
@@ -28,13 +30,13 @@ export interface PasskeyChallenge {
   readonly ceremony: Ceremony;
   /** 32 random bytes, base64url. */
   readonly challenge: string;
-  /** A keyed hash of what it is bound to; null for a sign-in without a name. */
+  /** A keyed hash of its binding; null for a sign-in without a name. */
   readonly binding: string | null;
 }
 
 type Keys = Pick<Kernel, 'signingKeys'>;
 
-/** What a challenge is bound to, as its token has it: never the same for two challenges. */
+/** The binding of a challenge as its token contains it: different for every challenge. */
 export function bindingOf(
   { signingKeys }: Keys,
   challengeId: string,
@@ -45,7 +47,7 @@ export function bindingOf(
     .digest('base64url');
 }
 
-/** Whether a challenge is bound to just this. */
+/** Whether a challenge has exactly this binding. */
 export function isBoundTo(
   keys: Keys,
   { id, binding }: PasskeyChallenge,
@@ -73,8 +75,8 @@ export function mintPasskeyChallenge(
 }
 
 /**
- * @throws {Refusal} invalid_token: also when expired, or of another ceremony; what it is bound to
- *   is the caller's to compare
+ * @throws {Refusal} invalid_token: also when expired, or of another ceremony; the caller compares
+ *   the binding
  */
 export function verifyPasskeyChallenge(
   { signingKeys, issuer, clock }: Pick<Kernel, 'signingKeys' | 'issuer' | 'clock'>,

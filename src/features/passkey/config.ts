@@ -1,6 +1,6 @@
 /**
  * The `[passkeys]` section: WebAuthn credentials, as first or second factor; and the relying party
- * that its values make.
+ * derived from it.
  */
 import { isLoopbackHost, readOrigin } from '../../lib/origin.ts';
 import { readPageUrl } from '../../lib/page-url.ts';
@@ -72,7 +72,7 @@ export const passkeysSection = section('Passkeys (WebAuthn).', {
   }),
 });
 
-/** What the values say of where passkeys belong. */
+/** The relying party that the settings define. */
 export interface RelyingPartyValues {
   readonly publicUrl: string;
   readonly rpId: string | undefined;
@@ -84,12 +84,12 @@ export interface RelyingPartyScope {
   readonly origins: readonly string[];
 }
 
-/** A domain, as browsers want one; they take no address (WebAuthn L3 §5.1.2: "a valid domain"). */
+/** A valid domain for browsers; an IP address is not one (WebAuthn L3 §5.1.2). */
 const isAddress = (host: string): boolean => host.startsWith('[') || /^[0-9.]+$/.test(host);
 
 /**
- * Where passkeys belong, and the pages that may use them. Null when no browser could use any: the
- * service is reached by an address, or without TLS, and nothing else was said.
+ * The relying party and the pages that may use it. Null when no browser could use passkeys: the
+ * service is reached by an IP address, or without TLS, and the settings define nothing else.
  */
 export function relyingPartyScope({
   publicUrl,
@@ -99,7 +99,7 @@ export function relyingPartyScope({
   if (!URL.canParse(publicUrl)) return null;
   const url = new URL(publicUrl);
   const isHere = isLoopbackHost(url.hostname);
-  // On this machine the address and the name are one to people, but not to browsers.
+  // For users of this machine, its address and "localhost" are the same, but not for browsers.
   if (isHere && isAddress(url.hostname)) url.hostname = 'localhost';
   const isUsable = !isAddress(url.hostname) && (url.protocol === 'https:' || isHere);
   if (!isUsable && (rpId === undefined || origins.length === 0)) return null;
@@ -107,8 +107,8 @@ export function relyingPartyScope({
 }
 
 /**
- * Whether pages of this origin can use passkeys of this domain: it is their host, or a registrable
- * part of it.
+ * Whether pages of this origin can use passkeys of this domain: the domain is their host, or a
+ * registrable suffix of it.
  */
 export function isInScope(id: string, origin: string): boolean {
   const { hostname, protocol } = new URL(origin);

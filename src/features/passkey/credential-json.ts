@@ -1,4 +1,4 @@
-/** What browsers send of an authenticator, as JSON (WebAuthn L3 §5.1). */
+/** The JSON in which browsers send an authenticator's answer (WebAuthn L3 §5.1). */
 import * as z from 'zod';
 
 const base64url = z
@@ -45,13 +45,13 @@ export const AttestationJson = z
   .meta({ id: 'RegistrationResponseJSON' });
 export type AttestationJson = z.output<typeof AttestationJson>;
 
-/** The id of a ceremony that was begun. */
+/** The id of a ceremony that was started. */
 export const challengeIdText = z
   .string()
   .max(4_096, 'No challenge_id is that long.')
-  .meta({ description: 'From the answer that had the options.' });
+  .meta({ description: 'From the answer with the options.' });
 
-/** The id of a ceremony that was begun, and what the authenticator answered. */
+/** The id of a ceremony that was started, and the authenticator's answer. */
 export const PasskeyAnswer = z.strictObject({
   challenge_id: challengeIdText,
   credential: AssertionJson,

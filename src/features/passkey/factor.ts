@@ -1,4 +1,4 @@
-/** The passkey as a further factor: of a pending sign-in, or presented again within a session. */
+/** The passkey as a further factor: in a pending sign-in, or for reauthentication. */
 import * as z from 'zod';
 import type { Context, PrincipalContext } from '../../core/context.ts';
 import { MAX_CHALLENGE_TRIES } from '../../core/factor/challenge.ts';
@@ -24,7 +24,7 @@ import {
   removePasskeys,
 } from './store.ts';
 
-/** For which user, and for which pending sign-in or session. */
+/** The user, and the pending sign-in or session. */
 const bindingParts = (user: User, { kind, id }: Occasion): readonly string[] => [user.id, kind, id];
 
 async function begin(
@@ -33,17 +33,17 @@ async function begin(
   occasion: Occasion,
 ): Promise<BegunAssertion> {
   const own = await listPasskeys(kernel.db, user.id);
-  // Without any, empty options would have the authenticator offer those of others.
+  // With an empty list, the authenticator would offer passkeys of other accounts.
   if (own.length === 0) throw new Refusal('not_found', { detail: 'The account has no passkey.' });
   const begun = beginCeremony(kernel, 'second', bindingParts(user, occasion));
   return { ...begun, allow: own.map(descriptorOf) };
 }
 
 /**
- * Begins to present a passkey as the further factor of a sign-in.
+ * Starts presenting a passkey as the further factor of a sign-in.
  *
- * Its function throws {Refusal} invalid_token: the pending sign-in is over; not_found: the user has
- * no passkey.
+ * Its function throws {Refusal} invalid_token: the pending sign-in has ended; not_found: the user
+ * has no passkey.
  */
 export function beginSecondFactor(kernel: PasskeyKernel) {
   return async (_context: Context, challengeToken: string): Promise<BegunAssertion> => {
@@ -56,7 +56,7 @@ export function beginSecondFactor(kernel: PasskeyKernel) {
 }
 
 /**
- * Begins to present a passkey again within a session. Its function throws {Refusal} not_found: the
+ * Starts presenting a passkey again within a session. Its function throws {Refusal} not_found: the
  * user has none.
  */
 export function beginAgain(kernel: PasskeyKernel) {
@@ -81,7 +81,7 @@ const Signals = z
   .meta({
     id: 'PasskeySignals',
     description:
-      'Arguments of PublicKeyCredential.signalAllAcceptedCredentials() and signalCurrentUserDetails(), which keep password managers true.',
+      'Arguments of PublicKeyCredential.signalAllAcceptedCredentials() and signalCurrentUserDetails(), which keep password managers up to date.',
   });
 
 export function passkeyRecords({ db }: Kernel): FactorRecords {

@@ -1,4 +1,4 @@
-/** Passkeys: a sign-in by itself, and a second factor after the password. */
+/** Passkeys: a sign-in without a password, or a second factor after it. */
 import { feature } from '../feature.ts';
 import { PASSKEY_CHALLENGE_TYPE } from './challenge-token.ts';
 import { relyingPartyScope } from './config.ts';

@@ -7,7 +7,7 @@ import type { PasskeyKernel } from './settings.ts';
 import { deletePasskey, listPasskeys, renamePasskey as renameStatement } from './store.ts';
 import type { Passkey } from './store.ts';
 
-/** Renames one. Its function throws {Refusal} not_found: also another user's (W08). */
+/** Renames a passkey. Its function throws {Refusal} not_found: also for another user's (W08). */
 export function renamePasskey({ commit }: PasskeyKernel) {
   return async (
     context: PrincipalContext,
@@ -21,9 +21,9 @@ export function renamePasskey({ commit }: PasskeyKernel) {
 }
 
 /**
- * Removes one.
+ * Removes a passkey.
  *
- * Its function throws {Refusal} not_found: also another user's; last_sign_in_method,
+ * Its function throws {Refusal} not_found: also for another user's; last_sign_in_method,
  * last_second_factor, conflict, session_revoked.
  */
 export function removePasskey({ db, factors }: PasskeyKernel) {

@@ -1,20 +1,21 @@
 /**
- * The one way in which a ceremony's answer fails: callers learn that it did, the log learns why.
+ * The error of every failed ceremony: the client only learns that it failed; the log has the
+ * reason.
  */
 
 import type { Context } from '../../core/context.ts';
 
 /**
- * What an authenticator or a browser said does not hold. The message is ours and repeats nothing of
- * what was sent.
+ * The answer of an authenticator or browser could not be verified. The message contains nothing
+ * that the client sent.
  */
 export class NotVerified extends Error {
   override readonly name = 'NotVerified';
 }
 
-/** Answered on a page that may not use passkeys of this service. */
+/** The page that answered may not use passkeys of this service. */
 export class OriginRefused extends NotVerified {
-  /** As a browser spells it, or null for what no browser writes. */
+  /** The origin as a browser spells it; null for a text that no browser would send. */
   readonly origin: string | null;
 
   constructor(origin: string | null) {
@@ -23,11 +24,13 @@ export class OriginRefused extends NotVerified {
   }
 }
 
-/** What the caller is told: the authenticator said nothing wrong, the page is. */
+/** The detail for the client: the authenticator's answer was valid, but the page may not use it. */
 export const ORIGIN_DETAIL =
   "Passkeys can't be used on pages of this origin: passkeys.origins does not list it. The log of the service names it.";
 
-/** Names the origin in the log: the authenticator did its part before anybody could refuse. */
+/**
+ * Logs the origin, because the refused page was able to get a valid answer from the authenticator.
+ */
 export function reportOrigin({ log }: Pick<Context, 'log'>, { origin }: OriginRefused): void {
   log.write(
     'warn',

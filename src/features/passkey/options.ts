@@ -12,7 +12,7 @@ import { PASSKEY_CHALLENGE_TTL_SECONDS } from './challenge-token.ts';
 import { ALGORITHMS } from './authenticator-data.ts';
 import type { PasskeySettings } from './settings.ts';
 
-/** A credential as options name it. */
+/** A credential as the options list it. */
 export interface Descriptor {
   readonly id: string;
   readonly transports: readonly string[];
@@ -50,7 +50,7 @@ export const RequestOptions = z
     timeout: z.number().int().meta({ description: 'Milliseconds.' }),
     allowCredentials: z
       .array(DescriptorSchema)
-      .meta({ description: 'Empty when the authenticator is to offer what it has.' }),
+      .meta({ description: 'Empty, so that the authenticator offers the passkeys that it has.' }),
     userVerification: userVerificationSchema,
   })
   .meta({ id: 'PublicKeyCredentialRequestOptionsJSON' });
@@ -90,7 +90,7 @@ export function creationOptions(
     pubKeyCredParams: ALGORITHMS.map((alg) => ({ type: 'public-key', alg })),
     timeout: TIMEOUT_MS,
     excludeCredentials: exclude.map(describe),
-    // Discoverable, for a sign-in without a name finds no other.
+    // Discoverable, because a sign-in without a name finds no other.
     authenticatorSelection: {
       residentKey: 'required',
       requireResidentKey: true,

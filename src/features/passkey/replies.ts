@@ -10,11 +10,13 @@ export const PasskeyReply = z
     created_at: timestamp,
     last_used_at: timestamp.nullable(),
     backup_eligible: z.boolean().meta({ description: 'Whether it can be on several devices.' }),
-    backed_up: z.boolean().meta({ description: 'Whether it was, when it was used last.' }),
+    backed_up: z
+      .boolean()
+      .meta({ description: 'Whether it was on several devices when it was last used.' }),
     transports: z.array(z.string()),
-    aaguid: z.string().meta({ description: 'The make of the authenticator, as far as it tells.' }),
+    aaguid: z.string().meta({ description: 'The model of the authenticator, if it reports one.' }),
     clone_suspected: z.boolean().meta({
-      description: 'It answered with a counter that was used before: there may be a copy of it.',
+      description: 'It repeated an earlier signature counter, so it may have been copied.',
     }),
   })
   .meta({ id: 'Passkey' });

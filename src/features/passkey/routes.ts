@@ -20,14 +20,14 @@ import type { PasskeyKernel } from './settings.ts';
 import { beginSignIn, signInWithPasskey } from './sign-in.ts';
 import { MAX_PASSKEYS } from './store.ts';
 
-const name = text({ min: 1, max: 64 }).meta({ description: 'What its user calls it.' });
+const name = text({ min: 1, max: 64 }).meta({ description: 'The name that its user chose.' });
 
 const CreationReply = z
   .object({ challenge_id: z.string(), options: CreationOptions })
-  .meta({ id: 'PasskeyCreation', description: 'Good for five minutes and one answer.' });
+  .meta({ id: 'PasskeyCreation', description: 'Valid for five minutes and one answer.' });
 const RequestReply = z
   .object({ challenge_id: z.string(), options: RequestOptions })
-  .meta({ id: 'PasskeyRequest', description: 'Good for five minutes and one answer.' });
+  .meta({ id: 'PasskeyRequest', description: 'Valid for five minutes and one answer.' });
 
 function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
   const begin = beginAddingPasskey(kernel);
@@ -60,7 +60,7 @@ function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
       tag: 'Factors',
       summary: 'Finish registration of a passkey',
       description:
-        'In the session that asked for the options. The other sessions end. What does not hold is 422 invalid_request with not_verified at /credential; a challenge that was answered or is too old, spent_or_expired at /challenge_id.',
+        'In the session that asked for the options. The other sessions end. A credential that fails verification is 422 invalid_request with not_verified at /credential; a challenge that was already answered or has expired, spent_or_expired at /challenge_id.',
       security: bearer(),
       body: z.strictObject({
         challenge_id: challengeIdText,
@@ -98,7 +98,7 @@ function ownRoutes(kernel: PasskeyKernel): readonly AnyRoute[] {
       tag: 'Factors',
       summary: 'Remove a passkey',
       description:
-        'The other sessions end. Recovery codes go with the last factor that they stand in for. The last way to sign in stays.',
+        'The other sessions end. Recovery codes are removed with the last second factor. The last way to sign in is never removed.',
       security: bearer({ fresh: true }),
       status: 204,
       problems: ['not_found', 'last_sign_in_method', 'last_second_factor', 'conflict'],
@@ -124,7 +124,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
       tag: 'Sign-in',
       summary: 'Start sign-in with a passkey',
       description:
-        'The options go to startAuthentication of @simplewebauthn/browser (navigator.credentials.get). The authenticator offers the passkeys that it has; with a name, one of another account is refused. No credentials are listed, for that would tell which names have an account.',
+        'The options go to startAuthentication of @simplewebauthn/browser (navigator.credentials.get). The authenticator offers the passkeys that it has; with a name, one of another account is refused. No credentials are listed, because that would reveal which names have an account.',
       security: 'public',
       body: z.strictObject({
         username: z
@@ -146,7 +146,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
       tag: 'Sign-in',
       summary: 'Sign in with a passkey',
       description:
-        'With user verification this is aal2 by itself; without, a user who has a password is asked for it. One answer for everything that is wrong; with a credential that this service never gave out it has unknown_credential, the argument of PublicKeyCredential.signalUnknownCredential().',
+        'With user verification this is aal2 by itself; without, a user who has a password must present it too. Every failure gets the same answer; for a credential that this service never registered, it has unknown_credential, the argument of PublicKeyCredential.signalUnknownCredential().',
       security: 'public',
       body: z.strictObject({
         challenge_id: challengeIdText,
@@ -177,7 +177,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
       limit: 'login',
       tag: 'Sign-in',
       summary: 'Start passkey authentication as the second factor of a sign-in',
-      description: 'What comes of it goes to POST /login/mfa as passkey.',
+      description: 'Send the result to POST /login/mfa as passkey.',
       security: 'public',
       body: z.strictObject({ challenge_token: tokenText() }),
       status: 200,
@@ -190,7 +190,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
       path: '/reauthenticate/passkey/options',
       tag: 'Sign-in',
       summary: 'Start passkey authentication within the session (step-up)',
-      description: 'What comes of it goes to POST /reauthenticate as passkey.',
+      description: 'Send the result to POST /reauthenticate as passkey.',
       security: bearer(),
       status: 200,
       reply: RequestReply,
@@ -201,7 +201,7 @@ function signInRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly An
 }
 
 /**
- * Where password managers send people; nothing of it is secret, and it is never a redirect (R10).
+ * The pages to which password managers send users; public, and never a redirect (R10).
  * @see https://www.w3.org/TR/passkey-endpoints/
  */
 function endpointsRoute({ passkeys }: PasskeyKernel): AnyRoute {
@@ -213,9 +213,9 @@ function endpointsRoute({ passkeys }: PasskeyKernel): AnyRoute {
   return document({
     path: '/.well-known/passkey-endpoints',
     tag: 'Services',
-    summary: 'Where users add and manage passkeys, for password managers',
+    summary: 'Get the pages where users add and manage passkeys, for password managers',
     description:
-      'passkeys.enroll_url and passkeys.manage_url, as far as they are set. Password managers ask the host that is passkeys.rp_id.',
+      'passkeys.enroll_url and passkeys.manage_url, if they are set. Password managers request this from the host passkeys.rp_id.',
     contentType: 'application/json',
     maxAgeSeconds: 3600,
     problems: [],

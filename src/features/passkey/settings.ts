@@ -1,4 +1,4 @@
-/** What the operations of this feature share: its settings, and what it adds to the kernel. */
+/** Shared by the operations of this feature: its settings, and its additions to the kernel. */
 import type { Kernel } from '../../core/kernel.ts';
 import type { RelyingPartyScope } from './config.ts';
 
@@ -15,7 +15,7 @@ export interface PasskeySettings {
   readonly manageUrl: string | undefined;
 }
 
-/** The kernel and the settings of passkeys that are on. */
+/** The kernel and the settings, when passkeys are enabled. */
 export interface PasskeyKernel extends Kernel {
   readonly passkeys: PasskeySettings;
 }

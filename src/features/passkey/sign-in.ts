@@ -1,4 +1,4 @@
-/** Signing in with a passkey, with or without a name. One answer for whatever is wrong. */
+/** Signing in with a passkey, with or without a name. Every failure gets the same answer. */
 import type { Context } from '../../core/context.ts';
 import type { Authentication } from '../../core/factor/authentication.ts';
 import { parseSignInName } from '../../core/user/sign-in-name.ts';
@@ -17,12 +17,12 @@ import { findPasskeyByCredential } from './store.ts';
 import type { Passkey } from './store.ts';
 import { isCredentialId } from './verification.ts';
 
-/** What a sign-in for a name is bound to. */
+/** The binding of a sign-in that started with a name. */
 const bindingParts = (name: string): readonly string[] => [parseSignInName(name).canonical];
 
 /**
- * Begins a sign-in. A name is not looked up, and gets no credentials: passkeys are discoverable
- * here, and a list of them would tell who has an account (E04).
+ * Starts a sign-in. A name is not looked up, and no credentials are listed for it: passkeys here
+ * are discoverable, and a list would reveal whether the account exists (E04).
  */
 export function beginSignIn(kernel: PasskeyKernel) {
   return (_context: Context, username: string | undefined): BegunAssertion => {
@@ -46,7 +46,8 @@ export interface PasskeySignIn {
  * Signs in with a passkey.
  *
  * Its function throws {Refusal} invalid_credentials, with `unknown_credential` when the service
- * never issued that one; account_disabled, password_change_required after a right one only.
+ * never registered that one; account_disabled and password_change_required only after a correct
+ * one.
  */
 export function signInWithPasskey(kernel: PasskeyKernel) {
   const verify = async (
@@ -59,7 +60,7 @@ export function signInWithPasskey(kernel: PasskeyKernel) {
     const passkey = await findPasskeyByCredential(kernel.db, credential.id);
     const user = await findUserById(kernel.db, passkey?.userId ?? '');
     if (user !== null) attempted(user.id);
-    // Begun for a name, it is that account's alone (W05).
+    // A sign-in that started with a name is for that account only (W05).
     const isFree = challenge.binding === null;
     const isTheirs = isFree || isFor(kernel, challenge, user);
     const owned = isTheirs ? ownedBy(user, passkey) : null;
@@ -95,8 +96,8 @@ function ownedBy(user: User | null, passkey: Passkey | null): PresentedAssertion
 }
 
 /**
- * The error of a credential without an account: the page is told which one it is, so that it can
- * have the password manager forget it.
+ * The refusal of a credential without an account: it names the credential, so that the page can
+ * tell the password manager to remove it.
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-signalUnknownCredential
  */

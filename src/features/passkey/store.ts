@@ -1,4 +1,4 @@
-/** Passkeys: any number a user up to a limit, each credential id once in the whole service. */
+/** Passkeys: several per user up to a limit; each credential id is unique in the service. */
 import { and, eq, exists, lt, or, sql } from 'drizzle-orm';
 import { guarded, unique } from '../../core/guards.ts';
 import { passwordCredential } from '../../core/password/tables.ts';
@@ -10,7 +10,7 @@ type Reader = Pick<Database, 'read'>;
 
 export type Passkey = Readonly<typeof passkey.$inferSelect>;
 
-/** More would only make the lists of sign-ins long. */
+/** A higher limit would only lengthen the lists of credentials. */
 export const MAX_PASSKEYS = 20;
 
 const ofUser = eq(passkey.userId, given('userId'));
@@ -78,8 +78,9 @@ const insert = prepare(
 );
 
 /**
- * The statement that adds a passkey: `too_many_passkeys` when the user has as many as one may have,
- * `passkey_registered` when the credential id exists, whoever has it (WebAuthn §7.1 step 26, W06).
+ * The statement that adds a passkey; refused with `too_many_passkeys` when the user has the
+ * maximum, or `passkey_registered` when any account has the credential id (WebAuthn §7.1 step 26,
+ * W06).
  */
 export function insertPasskey(values: Passkey): Statement {
   const statement = insert({ ...values, transports: JSON.stringify(values.transports) });
@@ -106,9 +107,9 @@ const use = prepare(
 );
 
 /**
- * The statement that accepts an assertion; of twenty in parallel with the same counter, one is
+ * The statement that accepts an assertion; of several concurrent ones with the same counter one is
  * accepted, and the others are refused with `invalid_credentials` (§7.2 step 22, W04).
- * Authenticators that don't count say 0.
+ * Authenticators without a counter send 0.
  */
 export function acceptCounter(values: {
   readonly id: string;
@@ -126,7 +127,7 @@ const suspect = prepare(
     .where(eq(passkey.id, given('id'))),
 );
 
-/** The statement that notes that there may be two of a passkey. */
+/** The statement that records that a passkey may have been copied. */
 export function suspectClone(id: string, now: number): Statement {
   return suspect({ id, now });
 }
@@ -139,7 +140,7 @@ const rename = prepare(
     .returning(),
 );
 
-/** The statement that renames a passkey of this user; no row when there is none. */
+/** The statement that renames a passkey of this user; returns no row when there is none. */
 export function renamePasskey(values: {
   readonly id: string;
   readonly userId: string;
@@ -165,9 +166,9 @@ const isNotOnly = sql`(${ownCount}) > 1`;
 const remove = prepare(query.delete(passkey).where(and(isOwn, or(hasPassword, isNotOnly))));
 
 /**
- * The statements that remove a passkey: `not_found` when this user has no such one, and
- * `last_sign_in_method` when nothing would be left to sign in with: of the last two removed at
- * once, one stays (W08).
+ * The statements that remove a passkey; refused with `not_found` when this user does not have it,
+ * and `last_sign_in_method` when no way to sign in would be left: if the last two are removed
+ * concurrently, one stays (W08).
  */
 export function deletePasskey(values: {
   readonly id: string;

@@ -17,7 +17,7 @@ export const passkey = sqliteTable(
     credentialId: text('credential_id').notNull(),
     /** COSE key, base64url */
     publicKey: text('public_key').notNull(),
-    /** Signature counter; moved only by one conditional statement. */
+    /** Signature counter; changed only by one conditional statement. */
     counter: integer().notNull(),
     transports: text({ mode: 'json' }).$type<string[]>().notNull(),
     name: text().notNull(),

@@ -1,8 +1,7 @@
 /**
- * What an authenticator answered, checked (WebAuthn L3 §7.1, §7.2). The library verifies; what it
- * is not strict about is checked before it: the forms, crossOrigin and topOrigin, leftover bytes,
- * keys. What needs the database (single use, owner, uniqueness, counter) is the operations' (R11,
- * T9).
+ * Verifies an authenticator's answer (WebAuthn L3 §7.1, §7.2). The library verifies; the checks
+ * that it lacks come first: formats, crossOrigin and topOrigin, trailing bytes, keys. Checks that
+ * need the database (single use, owner, uniqueness, counter) belong to the operations (R11, T9).
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-rp-operations
  */
@@ -22,11 +21,11 @@ import { library } from './webauthn.ts';
 import { NotVerified, OriginRefused } from './not-verified.ts';
 import type { RelyingPartyScope } from './config.ts';
 
-/** What an answer has to be an answer to. */
+/** What the answer must match. */
 export interface Expected {
   readonly relyingParty: RelyingPartyScope;
   readonly challenge: string;
-  /** Whether the authenticator has to have verified its user. */
+  /** Whether the authenticator must have verified its user. */
   readonly userVerification: 'required' | 'preferred' | 'discouraged';
 }
 
@@ -50,11 +49,11 @@ export interface Assertion {
   readonly backedUp: boolean;
 }
 
-/** Browsers write five members, the deepest an object. */
+/** Browsers send five members, the deepest an object. */
 const MAX_CLIENT_DATA_DEPTH = 4;
 const MAX_CLIENT_DATA_BYTES = 4_096;
 
-/** The bytes of a member. @throws {NotVerified} it isn't base64url as everybody writes it */
+/** The bytes of a member. @throws {NotVerified} it is not canonical base64url */
 function bytesOf(text: string): Uint8Array {
   const bytes = decodeBase64url(text);
   if (bytes === undefined || bytes.length === 0)
@@ -69,8 +68,10 @@ export function isCredentialId(text: string): boolean {
 }
 
 /**
- * What the browser says of the page: of our origins and of nobody else's frame (W09). @throws
- * {NotVerified}
+ * Checks what the browser says of the page: an allowed origin, not in a frame of another origin
+ * (W09).
+ *
+ * @throws {NotVerified}
  */
 function demandClientData(text: string, { origins }: RelyingPartyScope): void {
   const bytes = bytesOf(text);
@@ -94,15 +95,15 @@ function demandClientData(text: string, { origins }: RelyingPartyScope): void {
 }
 
 /**
- * Statements that the library can verify without asking anybody. android-key is none: the library
- * follows its chain to a root that came along with it, and asks whatever addresses these
- * certificates name (ASVS 1.3.6); android-safetynet has no service behind it any more.
+ * Attestation statements that the library can verify offline. Not android-key: the library would
+ * follow its chain to a root sent along with it, and fetch addresses named in these certificates
+ * (ASVS 1.3.6); and not android-safetynet, whose service was discontinued.
  */
 const FORMATS: ReadonlySet<unknown> = new Set(['none', 'packed', 'tpm', 'apple', 'fido-u2f']);
 
 /**
- * Where no attestation is asked for, browsers leave none but that by the credential's own key
- * (§5.1.3); certificates are not read then. @throws {NotVerified}
+ * Without a requested attestation, browsers send only none or self attestation (§5.1.3), so
+ * certificates are not parsed then. @throws {NotVerified}
  */
 function demandStatement(
   attestation: Attestation,
@@ -115,7 +116,7 @@ function demandStatement(
     throw new NotVerified('an attestation statement that nobody asked for');
 }
 
-/** @throws {NotVerified} with the library's reason as its cause */
+/** @throws {NotVerified} with the library's error as its cause */
 async function verifying<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -127,7 +128,7 @@ async function verifying<T>(work: () => Promise<T>): Promise<T> {
 /**
  * Verifies a new credential (§7.1).
  *
- * @param attestation what was asked of the authenticator
+ * @param attestation the conveyance preference of the options
  * @throws {NotVerified}
  */
 export async function verifyCreation(
@@ -184,7 +185,7 @@ export async function verifyCreation(
 }
 
 /**
- * Verifies an assertion by a key (§7.2). The counter is handed back as it came.
+ * Verifies an assertion with a key (§7.2). The counter is returned unchecked.
  *
  * @throws {NotVerified}
  */
@@ -212,8 +213,8 @@ export async function verifyAssertion(
       expectedOrigin: [...relyingParty.origins],
       expectedRPID: relyingParty.id,
       requireUserVerification: userVerification === 'required',
-      // Below any counter: the library would refuse a low one before it looks at the signature, and
-      // anybody could cast suspicion.
+      // A stored counter below any real one: the library would refuse a low counter before it
+      // checks the signature, and then anybody could mark a passkey as copied.
       credential: { id, publicKey: Uint8Array.from(bytesOf(publicKey)), counter: -1 },
     }),
   );

@@ -1,16 +1,16 @@
 /**
- * The WebAuthn library, loaded when the first ceremony begins: it brings X.509 and ASN.1 along, and
- * many never need it.
+ * The WebAuthn library, loaded with the first ceremony: it includes X.509 and ASN.1, and many
+ * deployments never need it.
  */
 
 type Library = typeof import('@simplewebauthn/server');
 
-/** What the library keeps roots for. */
+/** The formats for which the library has root certificates. */
 const ROOTED = ['android-key', 'android-safetynet', 'apple', 'mds'] as const;
 
 /**
- * The library, with no roots: statements are checked against no list of makers, and no chain is
- * followed, for on its way the library would ask the addresses that certificates name (ASVS 1.3.6,
+ * The library, without root certificates: statements are not checked against manufacturers and no
+ * chain is followed, because the library would fetch addresses named in certificates (ASVS 1.3.6,
  * 13.2.4).
  */
 export async function library(): Promise<Library> {

@@ -16,10 +16,10 @@ export interface PasswordChange {
 const POINTER = '/new_password';
 
 /**
- * Changes the password. The other sessions end, and so does everything begun with the old one.
+ * Changes the password. The other sessions end, and everything begun with the old one is void.
  *
  * Its function throws {Refusal} invalid_credentials, invalid_request, conflict, too_many_attempts,
- * overloaded, session_revoked; insufficient_user_authentication for who has a second factor.
+ * overloaded, session_revoked; insufficient_user_authentication for a user who has a second factor.
  */
 export function changePassword(kernel: Kernel) {
   const { passwords, sessions, emails } = kernel;
@@ -32,13 +32,14 @@ export function changePassword(kernel: Kernel) {
       const detail = 'Send the current password.';
       throw invalidRequest({ pointer: '/current_password', code: 'required', detail });
     }
-    // The password alone is one of two factors: a stale session does not stand in for the other.
+    // The password is only one of two factors: a session that is not fresh does not prove the
+    // other.
     if (await kernel.factors.hasSecond(user.id)) {
       await kernel.reauthentication.demandFresh(context.principal, session.authTime / 1000);
     }
     const password = await passwords.accept(newPassword, user, POINTER);
     const share = hashShare('password', user.id);
-    // A counter of the session's own, so that strangers can't keep it from its account.
+    // A counter of the session's own, so that strangers can't lock the session out of its account.
     const { value, forget } = await kernel.attempts.guard(
       {
         purpose: 'password',
@@ -55,7 +56,7 @@ export function changePassword(kernel: Kernel) {
     const now = kernel.clock.now();
     await kernel.commit(context, [
       ...passwords.remember(user.id, now),
-      // In the place of the very hash that was verified: of two changes at once one holds.
+      // Replaces only the hash that was verified: of two concurrent changes one succeeds.
       replacePassword({ userId: user.id, seen: storedHash, next, now }),
       notePasswordSet(user.id, now),
       voidOneTimes(user.id, now),

@@ -1,6 +1,6 @@
 /**
- * The `[password]` section: how long passwords are, and what their hashes cost (NIST SP 800-63B-4
- * §3.1.1, ASVS 11.4.2).
+ * The `[password]` section: minimum length of passwords, and the cost of their hashes (NIST SP
+ * 800-63B-4 §3.1.1, ASVS 11.4.2).
  */
 import { readSecretText } from '../../lib/secret-text.ts';
 import {

@@ -1,6 +1,6 @@
 /**
- * The password as a factor: what is known. It is the first factor of most sign-ins, and the second
- * one after a passkey that didn't verify its user.
+ * The password as a factor of the kind knowledge: the first factor of most sign-ins, and the second
+ * one after a passkey that did not verify its user.
  */
 import type { Factor } from '../../core/factor/factor.ts';
 import type { Kernel } from '../../core/kernel.ts';
@@ -28,7 +28,7 @@ export function passwordFactor({ db, passwords }: Kernel): Factor<string> {
         effects: right.upgrade,
       };
     },
-    // No second factor by itself: an operator's removal leaves it.
+    // Not a second factor, so an operator's removal keeps it.
     removeAll: () => [],
     inUse: async () => true,
   };

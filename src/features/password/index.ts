@@ -1,5 +1,5 @@
 /**
- * Passwords: signing in with one, presenting it again, changing it, what the policy says of one.
+ * Passwords: signing in, reauthenticating, changing the password, checking one against the policy.
  */
 import { feature } from '../feature.ts';
 import { passwordFactor } from './factor.ts';

@@ -34,16 +34,16 @@ const signInMembers = {
   password: passwordText(),
   device_token: tokenText()
     .optional()
-    .meta({ description: 'Of an earlier sign-in on this device.' }),
+    .meta({ description: 'From an earlier sign-in on this device.' }),
   resource: resourceMember,
   cookie: cookieMember,
 };
 
 const totpMember = codeText.optional().meta({
-  description: 'The six digits of the authenticator app, to spare the second request.',
+  description: 'The six digits of the authenticator app, which saves the second request.',
 });
 
-/** The second factor that a sign-in carries: a typed code alone can come along with a password. */
+/** A second factor sent with a sign-in: only a typed code can come together with a password. */
 function answerOf(body: object, totp: Factor | undefined): FactorAnswer | null {
   if (totp === undefined || !('totp' in body) || typeof body.totp !== 'string') return null;
   return { factor: totp, value: body.totp };
@@ -59,7 +59,7 @@ function loginRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     tag: 'Sign-in',
     summary: 'Sign in with a username or an email address and a password',
     description:
-      'One answer for every wrong pair, whether or not the name is known. An account that is disabled is told so only after the right password.',
+      'Every wrong pair gets the same answer, whether or not the name is known. account_disabled is answered only after the correct password.',
     security: 'public',
     body:
       totp === undefined
@@ -80,7 +80,7 @@ function loginRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     handle: async (call) => {
       const { username, password, cookie, resource } = call.body;
       demandCookies(cookies, call, cookie);
-      // Before the password is looked at: it says nothing of the account.
+      // Checked before the password: the answer says nothing about the account.
       const context = kernel.context(call, kernel.audiences.ofRequest(resource));
       const deviceToken = presentedDevice(cookies, call);
       const input = { username, password, answer: answerOf(call.body, totp), deviceToken };
@@ -139,7 +139,8 @@ function checkRoute({ passwords }: Kernel): AnyRoute {
       .object({
         valid: z.boolean(),
         score: z.number().int().min(0).max(4).meta({
-          description: '0 guessed at once, 4 strong. A hint for a meter; valid decides.',
+          description:
+            'From 0 (guessed at once) to 4 (strong): a hint for a meter. Only `valid` decides.',
         }),
         errors: z.array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() })),
       })
@@ -158,8 +159,8 @@ function checkRoute({ passwords }: Kernel): AnyRoute {
 }
 
 /**
- * Where password managers look for the page that changes a password; without a page there is no
- * such path.
+ * Redirects password managers to the page that changes a password; without such a page the path
+ * does not exist.
  *
  * @see https://w3c.github.io/webappsec-change-password-url/
  */
@@ -170,7 +171,7 @@ function changePageRoutes(page: string | undefined): readonly AnyRoute[] {
       method: 'get',
       path: '/.well-known/change-password',
       tag: 'Password',
-      summary: 'Leads password managers to the page that changes a password',
+      summary: 'Redirect password managers to the page that changes a password',
       security: 'public',
       status: 302,
       headers: { Location: 'server.change_password_url' },

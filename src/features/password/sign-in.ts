@@ -1,6 +1,6 @@
 /**
- * Signing in with a name and a password. Whatever is wrong (name, password, no password at all), the
- * same work is done and the same answer given (G5, E01).
+ * Signing in with a name and a password. Every failure (unknown name, wrong password, no password
+ * set) costs the same work and gets the same answer (G5, E01).
  */
 import { createHmac } from 'node:crypto';
 import { ANYBODY } from '../../core/attempt/attempts.ts';
@@ -24,30 +24,30 @@ export interface SignIn {
   /** A username or an email address, as it was typed. */
   readonly username: string;
   readonly password: string;
-  /** A second factor that came along, to spare the second request. */
+  /** A second factor sent along, which saves the second request. */
   readonly answer: FactorAnswer | null;
   readonly deviceToken: string | undefined;
 }
 
 /**
- * How long, at most, an attempt's count waits for a commit to share, and never for more than a
- * quarter of the wait for a lane, milliseconds.
+ * Maximum time that the count of an attempt waits for a commit to share, milliseconds; never more
+ * than a quarter of the wait for a hash lane.
  */
 const COUNT_PATIENCE_MS = 20;
 
-/** Failures before a success after which its user is notified (ASVS 6.3.5). */
+/** Number of failures after which a success notifies the user (ASVS 6.3.5). */
 const UNUSUAL_FAILURES = 10;
 
 /**
  * Signs in.
  *
- * Its function throws {Refusal} invalid_credentials; account_disabled, password_change_required,
- * mfa_enrolment_required after a right password only; too_many_attempts, overloaded.
+ * Its function throws {Refusal} invalid_credentials; account_disabled, password_change_required and
+ * mfa_enrolment_required only after a correct password; too_many_attempts, overloaded.
  */
 export function signIn(kernel: Kernel) {
   const { attempts, passwords, passwordHasher, emails, authentication } = kernel;
 
-  /** A name without an account has a counter too, so that limits don't tell it (E05). */
+  /** A name without an account has a counter too, so that limits don't reveal it (E05). */
   const unknownName = ({ canonical }: SignInName): string =>
     createHmac('sha256', kernel.signingKeys.derivedKey)
       .update(`postern unknown name\n${canonical}`)
@@ -83,8 +83,8 @@ export function signIn(kernel: Kernel) {
         ? null
         : kernel.deviceTokens.deviceOf(deviceToken, user);
     const key = counterOf(parseSignInName(username), user, device);
-    // While others wait for a lane, the count shares the commit of the next sign-in instead of
-    // waking the disk for itself.
+    // While others wait for a hash lane, the count shares the commit of the next sign-in instead of
+    // flushing the disk for itself.
     const patienceMs = Math.min(COUNT_PATIENCE_MS, passwordHasher.backlogMs / 4);
     const share = hashShare('password', key.subject);
     passwords.demandRoom(context, share);

@@ -1,6 +1,6 @@
 /**
- * Recovery codes: a set of ten, each good once in the place of a second factor that is lost. A code
- * is sixteen letters and digits; the first picks the row, so that a guess costs one hash and not
+ * Recovery codes: a set of ten, each usable once instead of a lost second factor. A code has
+ * sixteen letters and digits; the first selects the row, so that a guess costs one hash and not
  * ten, and the other fifteen are 75 random bits, stored as a password hash (ASVS 6.5.2, NIST SP
  * 800-63B-4 §4.2.1).
  */
@@ -8,26 +8,26 @@ import type { Random } from '../../lib/id.ts';
 
 const RECOVERY_CODES = 10;
 
-/** Crockford's base 32: no i, l, o, u, so that nothing is mistaken in handwriting. */
+/** Crockford's base 32: no i, l, o, u, so that handwriting is not misread. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const LENGTH = 16;
 const FORM = new RegExp(`^[${ALPHABET}]{${LENGTH}}$`);
 
-/** 256 is a multiple of 32: each of the five low bits is as likely. */
+/** 256 is a multiple of 32, so the five low bits are uniformly distributed. */
 function characters(random: Random, count: number): string {
   return [...random.bytes(count)].map((byte) => ALPHABET.charAt(byte & 31)).join('');
 }
 
 export interface RecoveryCode {
-  /** The first character: which row. */
+  /** The first character, which selects the row. */
   readonly selector: string;
-  /** The rest: what was hashed. */
+  /** The rest, which is hashed. */
   readonly secret: string;
 }
 
 /**
- * What somebody typed, as the hash was made of it; null when it can't be a code. Case, spaces and
- * hyphens don't count.
+ * A typed code in the form that was hashed; null when it can't be a code. Case, spaces and hyphens
+ * are ignored.
  */
 export function parseRecoveryCode(text: string): RecoveryCode | null {
   if (text.length > 64) return null;
@@ -46,7 +46,7 @@ export function newRecoveryCodes(random: Random): RecoveryCode[] {
   return [...selectors].map((selector) => ({ selector, secret: characters(random, LENGTH - 1) }));
 }
 
-/** A code as it is shown: in groups of four. */
+/** A code as it is displayed: in groups of four. */
 export function formatRecoveryCode({ selector, secret }: RecoveryCode): string {
   return `${selector}${secret}`.replace(/(.{4})(?=.)/g, '$1-');
 }

@@ -1,4 +1,7 @@
-/** Recovery codes as a factor: something had, good once each, that demands nothing by itself. */
+/**
+ * Recovery codes as a factor: of the kind device, each usable once; having them does not make a
+ * second factor required.
+ */
 import * as z from 'zod';
 import type { Context } from '../../core/context.ts';
 import type { BackupCodes, Factor, FactorRecords } from '../../core/factor/factor.ts';
@@ -29,7 +32,7 @@ export function recoveryCodeRecords({ db }: Kernel): FactorRecords {
   };
 }
 
-/** A whole set in the place of the old one. @throws {Refusal} overloaded */
+/** A new set that replaces the old one. @throws {Refusal} overloaded */
 async function renewBackup(
   { passwordHasher, clock, random }: Kernel,
   context: Context,
@@ -39,7 +42,7 @@ async function renewBackup(
   const job = hashJob(context, hashShare('unguessable_factor', userId));
   const now = clock.now();
   const statements: Statement[] = [removeRecoveryCodes(userId)];
-  // One after the other: an account's share of the hash queue is for its sign-ins.
+  // Sequentially, so that the account's share of the hash queue stays free for its sign-ins.
   for (const { selector, secret } of codes) {
     const codeHash = await passwordHasher.hash(secret, job);
     statements.push(insertRecoveryCode({ userId, selector, codeHash, now }));
@@ -63,7 +66,7 @@ export function recoveryCodeFactor(kernel: Kernel): Factor<string> {
       const codeHash =
         parsed === null ? null : await findRecoveryCode(db, user.id, parsed.selector);
       const job = hashJob(context, hashShare('unguessable_factor', user.id));
-      // A selector that is not there costs a hash all the same.
+      // An unused selector costs a hash too, so that the time is the same.
       const { ok } = await passwordHasher.verify(codeHash, parsed?.secret ?? 'not a code', job);
       if (!ok || parsed === null || codeHash === null) throw new Refusal('invalid_credentials');
       const left = (await countRecoveryCodes(db, user.id)) - 1;

@@ -1,4 +1,4 @@
-/** Recovery codes, which stand in for a second factor that is lost. */
+/** Recovery codes, which replace a lost second factor. */
 import { feature } from '../feature.ts';
 import { recoveryCodeFactor, recoveryCodeRecords } from './factor.ts';
 import { recoveryCodeRoutes } from './routes.ts';
@@ -7,7 +7,7 @@ export const recoveryCode = feature({
   name: 'recovery-code',
   settings: () => undefined,
   create: (kernel) => {
-    // Listed after the factors that demand a second one: without any there is nothing to recover.
+    // Created after the factors that demand a second one: without those, codes are not needed.
     const isNeeded = kernel.factors.active.some(({ demandsSecond }) => demandsSecond);
     if (!isNeeded) return { switchedOffFactor: recoveryCodeRecords(kernel) };
     return { factor: recoveryCodeFactor(kernel), routes: () => recoveryCodeRoutes(kernel) };

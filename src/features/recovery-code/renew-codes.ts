@@ -1,13 +1,13 @@
-/** Replacing the recovery codes by a new set. */
+/** Replacing the recovery codes with a new set. */
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { Refusal } from '../../refusal.ts';
 import { PRESENTED } from './factor.ts';
 
 /**
- * A new set of recovery codes in the place of the old one.
+ * A new set of recovery codes, which replaces the old one.
  *
- * Its function throws {Refusal} no_second_factor: there is nothing that they could stand in for;
+ * Its function throws {Refusal} no_second_factor: there is no factor that they could replace;
  * conflict, overloaded, session_revoked.
  */
 export function renewCodes({ factors }: Kernel) {

@@ -15,7 +15,8 @@ export function recoveryCodeRoutes(kernel: Kernel): readonly AnyRoute[] {
       limit: 'login',
       tag: 'Factors',
       summary: 'Create ten new recovery codes',
-      description: 'Shown this once; the old set no longer works. The other sessions end.',
+      description:
+        'Shown only in this answer; the old set no longer works. The other sessions end.',
       security: bearer({ fresh: true }),
       status: 200,
       reply: RecoveryCodesReply,

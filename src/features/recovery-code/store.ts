@@ -1,4 +1,4 @@
-/** Recovery codes that are left, each a password hash. */
+/** Unused recovery codes, each stored as a password hash. */
 import { and, eq, sql } from 'drizzle-orm';
 import { guarded } from '../../core/guards.ts';
 import type { Database, Statement } from '../../db/database.ts';
@@ -54,7 +54,7 @@ const find = prepare(
   query.select({ codeHash: recoveryCode.codeHash }).from(recoveryCode).where(isSelected).limit(1),
 );
 
-/** The stored hash that a code would have to fit. */
+/** The stored hash of the code with this selector. */
 export async function findRecoveryCode(
   db: Reader,
   userId: string,
@@ -68,8 +68,8 @@ const spend = prepare(
 );
 
 /**
- * The statement that uses a code up: of fifty at once, one gets through, and the others are refused
- * with `invalid_credentials`.
+ * The statement that spends a code: of several concurrent uses one succeeds, and the others are
+ * refused with `invalid_credentials`.
  */
 export function spendRecoveryCode(values: {
   readonly userId: string;

@@ -10,7 +10,7 @@ import { dropPendingAddress, verifyPendingEmail } from '../../core/user/pending-
 import type { Statement } from '../../db/database.ts';
 import { Refusal } from '../../refusal.ts';
 
-/** A reset link that is still good. */
+/** A reset link that is still valid. */
 interface LiveReset extends OneTime {
   readonly userId: string;
 }
@@ -29,7 +29,7 @@ function invitedAddress({ userId, subject }: LiveReset, now: number): readonly S
   return [verifyPendingEmail(address, 'token_spent_or_expired')];
 }
 
-/** Asks whether a link is still good. Its function throws {Refusal} token_spent_or_expired. */
+/** Checks whether a link is still valid. Its function throws {Refusal} token_spent_or_expired. */
 export function checkReset(kernel: Kernel) {
   return async (_context: Context, token: string): Promise<void> => {
     await findReset(kernel, token);
@@ -42,10 +42,10 @@ export interface Reset {
 }
 
 /**
- * Sets a new password by a reset link. Every session ends, and so does everything else that was
- * begun; it never signs in, and never stands in for a second factor.
+ * Sets a new password with a reset link. Every session ends, and everything pending is void; it
+ * does not sign in, and does not replace a second factor.
  *
- * Its function throws {Refusal} token_spent_or_expired, invalid_request (the link stays good),
+ * Its function throws {Refusal} token_spent_or_expired, invalid_request (the link stays valid),
  * overloaded.
  */
 export function resetPassword(kernel: Kernel) {

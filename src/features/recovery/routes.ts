@@ -19,7 +19,7 @@ export function recoveryRoutes(kernel: Kernel): readonly AnyRoute[] {
       tag: 'Password',
       summary: 'Request a password reset email',
       description:
-        'The same answer for every name. An email goes to a verified address alone, at most one per mail.interval. 503 overloaded when mail.max_per_network or mail.max_requested is used up.',
+        'The same answer for every name. An email is sent only to a verified address, at most one per mail.interval. 503 overloaded when mail.max_per_network or mail.max_requested is used up.',
       security: 'public',
       body: z.strictObject({
         username: nameText('name').meta({
@@ -49,7 +49,7 @@ export function recoveryRoutes(kernel: Kernel): readonly AnyRoute[] {
       tag: 'Password',
       summary: 'Set a new password with a reset link',
       description:
-        'Spends the link once, however many ask at once; a password that is refused leaves it good. Ends every session, signs nobody in, and stands in for no second factor.',
+        'The link can be spent once, even by concurrent requests; if the password is refused, the link stays valid. Ends every session, does not sign in, and does not replace a second factor.',
       security: 'public',
       body: z.strictObject({ token: tokenText(), password: passwordText() }),
       status: 204,

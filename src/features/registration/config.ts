@@ -1,4 +1,4 @@
-/** The `[registration]` section: who may make an account. */
+/** The `[registration]` section: who may create an account. */
 import { boolean, integer, section } from '../../lib/setting.ts';
 
 export const registrationSection = section('New accounts.', {
@@ -8,12 +8,12 @@ export const registrationSection = section('New accounts.', {
   }),
   usernames: boolean({
     sentence:
-      'Whether accounts may have a username. A taken username is refused, which reveals that it exists; with false, accounts use email addresses only, and nothing reveals who has one.',
+      'Whether accounts may have a username. A taken username is refused, which reveals that it exists; with false, accounts use only email addresses, and no answer reveals whether an address has an account.',
     default: true,
   }),
   max_pending: integer({
     sentence:
-      'Maximum number of registrations by email that wait for their mailbox at once, at most 5 kB each. Past it further ones are refused as overloaded.',
+      'Maximum number of registrations by email whose address is not verified yet, at most 5 kB each. Beyond it, registrations are refused as overloaded.',
     default: 5_000,
     min: 10,
     max: 1_000_000,

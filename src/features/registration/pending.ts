@@ -1,6 +1,7 @@
 /**
- * A registration by email that waits for its mailbox: its row, its sealed content, its email. Free
- * and taken addresses go the same way; the owner of a taken one gets another email.
+ * A registration by email whose address is not verified yet: its row, its sealed content, its
+ * email. Free and taken addresses are processed alike; the owner of a taken one gets a different
+ * email.
  */
 import type { Context } from '../../core/context.ts';
 import { linkTo, minutesText } from '../../core/email/emails.ts';
@@ -13,7 +14,7 @@ import { isJsonObject } from '../../lib/json.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import type { RegistrationSettings } from './settings.ts';
 
-/** What the account will be made of. */
+/** The data of the future account. */
 export interface RegistrationContent {
   readonly email: string;
   readonly passwordHash: string;
@@ -27,7 +28,7 @@ export function sealContent({ sealer }: Kernel, id: string, content: Registratio
   return sealer.seal(sealPurpose(id), Buffer.from(JSON.stringify(content)));
 }
 
-/** @throws {Error} the row has no content, or another one: a fault of ours */
+/** @throws {Error} the row has no content, or invalid content: a bug */
 export function openContent({ sealer }: Kernel, pending: OneTime): RegistrationContent {
   const { id, payloadSealed } = pending;
   if (payloadSealed === null) throw new Error('a registration without its content');
@@ -50,7 +51,7 @@ export interface Secrets {
   readonly token: string;
 }
 
-/** The statement of the email that carries the secrets, and the email's id. */
+/** The statement of the email with the secrets, and the email's id. */
 export async function requestEmail(
   { db, emails }: Kernel,
   context: Context,

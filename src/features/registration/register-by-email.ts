@@ -1,8 +1,8 @@
 /**
- * Registering with an address alone. No account exists until the mailbox is verified by the one who
- * registered: the code goes to the mailbox, `registration_id` stays with the front-end, and the link
- * works only with the password that was chosen, so that a victim who clicks an attacker's link makes
- * no account with the attacker's password.
+ * Registering with an address alone. The account is created once the address is verified by the
+ * person who registered: the code is sent to the mailbox, `registration_id` stays with the
+ * front-end, and the link works only with the chosen password. So a victim who clicks an attacker's
+ * link does not create an account with the attacker's password.
  */
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
@@ -31,7 +31,7 @@ export interface PendingRegistration {
   readonly expiresInSeconds: number;
 }
 
-/** What strangers leave here until a mailbox is verified has to be small. */
+/** Limits what strangers can store here before an address is verified. */
 const MAX_PENDING_METADATA_BYTES = 2_048;
 
 /** @throws {Refusal} invalid_request */
@@ -48,7 +48,7 @@ const jobOf = (context: Context): HashContext =>
   hashJob(context, hashShare('registration', networkOf(context.requester)));
 
 /**
- * Begins a registration; the same answer for free and taken addresses, by the same work.
+ * Starts a registration; the same answer and the same work for free and taken addresses.
  *
  * Its function throws {Refusal} invalid_request, overloaded.
  */
@@ -72,8 +72,8 @@ export function registerByEmail(kernel: Kernel, settings: RegistrationSettings) 
       code,
       token,
     });
-    // Where the address has had its share of emails, the registration stands without a code: its
-    // email can be asked for later.
+    // When the limits of the address are reached, the registration is stored without a code: its
+    // email can be requested later.
     const pending = insertPendingRegistration(
       {
         id,
@@ -96,7 +96,7 @@ export function registerByEmail(kernel: Kernel, settings: RegistrationSettings) 
 }
 
 /**
- * Sends another code to the same mailbox, within its limits. Wrong tries stay counted.
+ * Sends another code to the same address, within its limits. Wrong tries stay counted.
  *
  * Its function throws {Refusal} overloaded.
  */

@@ -27,11 +27,11 @@ interface PreparedAccount {
   readonly statements: readonly Statement[];
 }
 
-/** What account preparation needs of the kernel; the command line has no more of it. */
+/** The part of the kernel that preparing an account needs; the command line has only this. */
 type AccountKernel = Pick<Kernel, 'db' | 'clock' | 'newId' | 'passwords' | 'passwordHasher'>;
 
 /**
- * Checks and hashes; what is left is to commit.
+ * Checks and hashes; the caller only has to commit.
  *
  * @throws {Refusal} username_taken, invalid_request, overloaded
  */
@@ -46,7 +46,7 @@ async function prepareAccount(
   const pendingEmailCanonical = pendingEmail === null ? null : demandEmail(pendingEmail);
   const owner = { username, pendingEmail, displayName };
   const password = await passwords.accept(input.password, owner, '/password');
-  // Before the expensive hash; the UNIQUE constraint decides.
+  // A check before the expensive hash; the UNIQUE constraint is what decides.
   const name = { kind: 'username', canonical: usernameCanonical } as const;
   if ((await findUserBySignInName(db, name)) !== null) throw new Refusal('username_taken');
   const job = hashJob(context, hashShare('registration', networkOf(context.requester)));
@@ -63,7 +63,7 @@ async function prepareAccount(
 
 /**
  * Registers an account with a username and signs it in: user, credential and session in one commit.
- * An address beside the name is pending; it reserves nothing (G10).
+ * An address sent with it is pending, and reserves nothing (G10).
  *
  * Its function throws {Refusal} username_taken, invalid_request, overloaded.
  */
@@ -79,7 +79,7 @@ export function registerByUsername(kernel: Kernel) {
 }
 
 /**
- * Makes an account without signing it in: an operator's.
+ * Creates an account without signing it in, for an operator.
  *
  * Its function throws {Refusal} username_taken, invalid_request, overloaded.
  */

@@ -26,8 +26,8 @@ const VerificationRequired = z
     status: z.literal('verification_required'),
     registration_id: z
       .string()
-      .meta({ description: 'Keep it: with the code of the email it makes the account.' }),
-    expires_in: z.number().int().meta({ description: 'Seconds until the code ends.' }),
+      .meta({ description: 'Keep it: the account is created with it and the code in the email.' }),
+    expires_in: z.number().int().meta({ description: 'Seconds until the code expires.' }),
   })
   .meta({ id: 'VerificationRequired' });
 
@@ -73,7 +73,7 @@ function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute
     tag: 'Account',
     summary: 'Create an account',
     description:
-      'With a username: 201, signed in; an email address beside it is pending, and until it is verified it is no sign-in name, gets no reset email and reserves nothing. With an address alone: 202, the same for free and taken ones, and the account is made by /register/verify; user_metadata may then have 2048 bytes.',
+      "With a username: 201, signed in; an email address sent with it is pending, and until it is verified it can't be used to sign in, receives no reset email and reserves nothing. With an address alone: 202, the same for free and taken ones, and /register/verify creates the account; user_metadata may then have 2048 bytes.",
     security: 'public',
     body: z.strictObject({
       username: nameText('name').optional().meta({
@@ -112,7 +112,10 @@ function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute
   });
 }
 
-/** Nobody learns here whether an address has an account, and there are no names (ASVS 6.3.8). */
+/**
+ * With this setting the API does not reveal whether an address has an account, and there are no
+ * usernames (ASVS 6.3.8).
+ */
 function registerByAddressRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute {
   const byEmail = registerByEmail(kernel, settings);
   return route({
@@ -122,7 +125,7 @@ function registerByAddressRoute(kernel: Kernel, settings: RegistrationSettings):
     tag: 'Account',
     summary: 'Start registration with an email address',
     description:
-      '202, the same for free and taken addresses; the account is made by /register/verify. user_metadata may have 2048 bytes.',
+      '202, the same for free and taken addresses; /register/verify creates the account. user_metadata may have 2048 bytes.',
     security: 'public',
     body: z.strictObject({ email: nameText('address'), ...profileMembers }),
     status: 202,
@@ -140,7 +143,7 @@ function closedRoute(): AnyRoute {
     method: 'post',
     path: '/register',
     tag: 'Account',
-    summary: 'Closed: new accounts are not open for registration',
+    summary: 'Refused: registration is closed',
     security: 'public',
     body: z.unknown(),
     status: 204,
@@ -185,7 +188,7 @@ function emailRoutes(kernel: Kernel, settings: RegistrationSettings): readonly A
       tag: 'Account',
       summary: 'Verify the address of a registration, which creates the account and signs in',
       description:
-        'By the code and the registration_id of the 202, or by the token of the link and the password that was chosen: the mailbox and the one who registered, both.',
+        'With the code and the registration_id of the 202, or with the token of the link and the chosen password. Both prove access to the mailbox and that it is the person who registered.',
       security: 'public',
       body: z.strictObject({
         registration_id: tokenText().optional(),
@@ -224,7 +227,7 @@ function emailRoutes(kernel: Kernel, settings: RegistrationSettings): readonly A
       tag: 'Account',
       summary: 'Send the code of a registration again',
       description:
-        'Within the interval and the hourly limit of the address. The same answer for every registration_id.',
+        'Subject to the interval and the hourly limit of the address. The same answer for every registration_id.',
       security: 'public',
       body: z.strictObject({ registration_id: tokenText() }),
       status: 202,

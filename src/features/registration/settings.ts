@@ -1,4 +1,4 @@
-/** What the operations of this feature share. */
+/** Shared by the operations of this feature. */
 import type { CookiePolicy } from '../../http/token-transport.ts';
 
 export interface RegistrationSettings {
@@ -6,11 +6,11 @@ export interface RegistrationSettings {
   /** Whether accounts may choose a username. */
   readonly hasUsernames: boolean;
   readonly cookies: CookiePolicy;
-  /** Registrations by email that may wait at once. */
+  /** Maximum number of unverified registrations by email. */
   readonly maxPending: number;
-  /** The page that takes the links of emails. */
+  /** The page to which links in emails lead. */
   readonly verifyUrl: string;
-  /** How long such a link is good, milliseconds. */
+  /** Lifetime of a link, milliseconds. */
   readonly linkTtlMs: number;
 }
 

@@ -1,4 +1,6 @@
-/** What waits sealed until a mailbox is verified, for when the key-encryption key changes. */
+/**
+ * The sealed content of unverified registrations, re-encrypted when the key-encryption key changes.
+ */
 import { and, eq, gt, isNotNull, sql } from 'drizzle-orm';
 import { oneTime } from '../../core/one-time/tables.ts';
 import { sealedColumn } from '../../core/sealed-value/reseal.ts';

@@ -1,4 +1,4 @@
-/** Finishing a registration by email: the code, or the link with the password. */
+/** Completing a registration by email: with the code, or with the link and the password. */
 import { addressSubject } from '../../core/attempt/address-subject.ts';
 import { ANYBODY } from '../../core/attempt/attempts.ts';
 import type { AttemptKey } from '../../core/attempt/attempts.ts';
@@ -16,7 +16,7 @@ import { Refusal } from '../../refusal.ts';
 import { openContent } from './pending.ts';
 import type { Registered } from './register-by-username.ts';
 
-/** The mailbox and the person who registered, both. */
+/** Both prove access to the mailbox and that it is the person who registered. */
 export type RegistrationProof =
   | { readonly kind: 'code'; readonly registrationId: string; readonly code: string }
   | { readonly kind: 'link'; readonly token: string; readonly password: string };
@@ -27,7 +27,7 @@ interface Verified {
 }
 
 /**
- * Makes the account of a registration whose mailbox is verified, and signs it in: all in one commit.
+ * Creates the account of a registration whose address is verified, and signs it in, in one commit.
  *
  * Its function throws {Refusal} invalid_code, token_spent_or_expired, invalid_credentials,
  * too_many_attempts, overloaded.
@@ -36,8 +36,8 @@ export function verifyRegistration(kernel: Kernel) {
   const { attempts, oneTimes, passwordHasher } = kernel;
 
   /**
-   * Codes are counted over all registrations of an address, for anybody can begin them (O06), and
-   * for each network by itself: what a stranger tries keeps nobody else out (L02).
+   * Codes are counted over all registrations of an address, because anybody can start one (O06),
+   * and separately for each network, so that a stranger's guesses don't lock the owner out (L02).
    */
   const addressKey = ({ requester }: Context, canonical: string): AttemptKey => ({
     purpose: 'registration_code',
@@ -63,7 +63,7 @@ export function verifyRegistration(kernel: Kernel) {
     { registrationId, code }: RegistrationProof & { kind: 'code' },
   ): Promise<Verified> => {
     const pending = await oneTimes.countTry('registration', registrationId);
-    // Of a registration that isn't there nothing is counted, and the same work is done.
+    // For an unknown registration nothing is counted, and the same work is done.
     if (pending === null) throw await rejected(look(context, registrationId, code, null));
     try {
       const key = addressKey(context, pending.subject ?? '');
@@ -116,7 +116,7 @@ export function verifyRegistration(kernel: Kernel) {
       emailCanonical: canonical,
       pendingEmailCanonical: null,
     };
-    // Spent by another request, or the address was verified by somebody else first.
+    // Another request spent it, or another account verified the address first.
     const over = isCode ? 'invalid_code' : 'token_spent_or_expired';
     const effects = [
       spendOneTime(pending.id, now, over),
@@ -132,7 +132,7 @@ export function verifyRegistration(kernel: Kernel) {
   };
 }
 
-/** What a promise that can't succeed was rejected with. */
+/** The rejection of a promise that can't succeed. */
 async function rejected(work: Promise<unknown>): Promise<unknown> {
   try {
     await work;

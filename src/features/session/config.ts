@@ -1,6 +1,6 @@
 /**
  * The `[sessions]` and `[cookies]` sections: how long a sign-in lasts (D2, N6), and whether
- * browsers may hold it in a cookie.
+ * browsers may keep it in a cookie.
  */
 import { readOrigin } from '../../lib/origin.ts';
 import { boolean, duration, integer, list, section } from '../../lib/setting.ts';
@@ -20,21 +20,21 @@ export const sessionsSection = section('Lifetimes of sessions.', {
   }),
   refresh_grace: duration({
     sentence:
-      'For this long after a rotation, the token that was used gets the same successor again (two tabs, a lost answer), for the same network and user agent, and the successor stays as it is; 0s is strict.',
+      'For this long after a rotation, the used refresh token returns the same successor again (two tabs, a lost answer), for the same network and user agent, and the successor is not rotated; 0s disables this.',
     default: '10s',
     min: '0s',
     max: '60s',
   }),
   refresh_when_read_only: duration({
     sentence:
-      'While the database takes no writes, how long sessions may still be refreshed, with the refresh token that they have; 0s refuses.',
+      'How long sessions may still be refreshed, without rotation, while the database takes no writes; 0s refuses.',
     default: '1h',
     min: '0s',
     max: '7d',
   }),
   fresh_for: duration({
     sentence:
-      'How long after authenticating a user may change the account without authenticating again.',
+      'For how long after authenticating a user may change the account without authenticating again.',
     default: '5m',
     min: '10s',
     max: '1h',

@@ -1,4 +1,7 @@
-/** Ending sessions: this one, another one, all of them. Each is idempotent, and holds at once. */
+/**
+ * Ending sessions: the current one, another one, all of them. Each is idempotent, and applies at
+ * once.
+ */
 import type { Context, PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { TokenRefused } from '../../core/token/access-token.ts';
@@ -7,7 +10,7 @@ import { Refusal } from '../../refusal.ts';
 
 export interface SignOut {
   readonly token: string;
-  /** Which tokens count: an access token does where it came as a bearer. */
+  /** Which tokens are accepted: an access token only as a bearer token. */
   readonly accepts: 'refresh_tokens' | 'any_token';
 }
 
@@ -17,10 +20,10 @@ interface TokenOwner {
 }
 
 /**
- * The session of a token: a refresh token whatever its age, or an access token; null for the access
- * token of a session that has ended.
+ * The session of a token: a refresh token at any age, or an access token; null for the access token
+ * of an ended session.
  *
- * @throws {Refusal} invalid_token: it is no token of this service
+ * @throws {Refusal} invalid_token: it is not a token of this service
  */
 function ownerOf(
   { signingKeys, issuer, accessTokens }: Kernel,
@@ -42,8 +45,8 @@ function ownerOf(
 }
 
 /**
- * Signs out the session of a token; one that has ended already is as good as one that ends now.
- * Its function throws {Refusal} invalid_token.
+ * Signs out the session of a token; succeeds too if the session has already ended. Its function
+ * throws {Refusal} invalid_token.
  */
 export function signOut(kernel: Kernel) {
   return async (context: Context, input: SignOut): Promise<void> => {

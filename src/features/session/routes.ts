@@ -44,7 +44,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
       tag: 'Sessions',
       summary: 'Refresh: rotate the refresh token and get a new access token',
       description:
-        'The token comes in the body, as Authorization: Bearer, or in the cookie. For sessions.refresh_grace after a rotation, the token that was used gets the same successor again, from the same network and user agent, and the successor gets a new access token and stays as it is (rotated: false). Later, from elsewhere, or after a renewed authentication, a used token ends the whole session.',
+        'The token comes in the body, as Authorization: Bearer, or in the cookie. For sessions.refresh_grace after a rotation, the token that was used gets the same successor again, from the same network and user agent; the successor itself is not rotated in that time and only gets a new access token (rotated: false). Later, from elsewhere, or after a renewed authentication, a used token ends the whole session.',
       security: 'public',
       body: z.strictObject({
         refresh_token: tokenText().optional(),
@@ -84,7 +84,7 @@ function tokenRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[]
       tag: 'Sessions',
       summary: 'Sign out the session of a token',
       description:
-        'Takes the refresh token (body, Authorization or cookie), or an access token as Authorization. Idempotent: an ended session is signed out already.',
+        'Takes the refresh token (body, Authorization or cookie), or an access token as Authorization. Idempotent: succeeds for an ended session too.',
       security: 'public',
       body: z.strictObject({ refresh_token: tokenText().optional() }),
       bodyOptional: true,
@@ -147,7 +147,7 @@ function listRoutes(kernel: Kernel): readonly AnyRoute[] {
       path: '/me/sessions/{id}',
       tag: 'Sessions',
       summary: 'End one session of the user',
-      description: "404 for another user's, and for one that has ended.",
+      description: "404 for another user's session, and for one that has ended.",
       security: bearer(),
       status: 204,
       problems: ['not_found'],

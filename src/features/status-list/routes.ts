@@ -5,7 +5,7 @@ import { documentBytes } from '../../http/document-bytes.ts';
 import { document } from '../../http/route.ts';
 import type { AnyRoute, DocumentBytes } from '../../http/route.ts';
 
-/** A list's number, in the one spelling that tokens have. */
+/** A list's number, in its canonical spelling. */
 const NUMBER = /^(?:0|[1-9]\d{0,8})$/;
 
 export function statusListRoutes({ statusLists }: Kernel, ttlMs: number): readonly AnyRoute[] {
@@ -24,7 +24,7 @@ export function statusListRoutes({ statusLists }: Kernel, ttlMs: number): readon
       tag: 'Services',
       summary: 'A Token Status List: which sessions have ended',
       description:
-        'A signed JWT (typ statuslist+jwt) of one bit a session, at the place that status.status_list of an access token names: 1 means ended. Its ttl says for how many seconds it may be kept.',
+        'A signed JWT (typ statuslist+jwt) with one bit per session, at the index in status.status_list of an access token: 1 means ended. It may be cached for ttl seconds.',
       contentType: 'application/statuslist+jwt',
       maxAgeSeconds: Math.floor(ttlMs / 1000),
       problems: ['not_found'],

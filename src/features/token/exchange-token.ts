@@ -1,4 +1,4 @@
-/** Token exchange: what a request may say (RFC 8693 §2.1), before the token itself is looked at. */
+/** Token exchange: checks the parameters (RFC 8693 §2.1) before the token itself. */
 import type { ApiKey } from '../../core/api-key/api-key.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
@@ -25,11 +25,11 @@ function faultsOf(input: ExchangeInput): readonly InputFault[] {
   const faults: InputFault[] = [];
   const wrong = (name: string, detail: string): void =>
     void faults.push({ pointer: `/${name}`, code: 'invalid', detail });
-  if (input.subjectToken === undefined) wrong('subject_token', 'This is needed.');
+  if (input.subjectToken === undefined) wrong('subject_token', 'This is required.');
   if (input.subjectTokenType !== ACCESS_TOKEN)
     wrong('subject_token_type', `This has to be ${ACCESS_TOKEN}.`);
   if (input.requestedTokenType !== undefined && input.requestedTokenType !== ACCESS_TOKEN)
-    wrong('requested_token_type', `Only ${ACCESS_TOKEN} can be had.`);
+    wrong('requested_token_type', `Only ${ACCESS_TOKEN} can be issued.`);
   if (input.actorToken !== undefined) wrong('actor_token', 'The API key is the actor.');
   if (input.audience !== undefined) wrong('audience', 'Name the audience as resource.');
   return faults;

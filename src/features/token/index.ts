@@ -1,4 +1,4 @@
-/** Tokens for services, in their own name and in a user's. */
+/** Tokens for services, in their own name and in a user's name. */
 import { feature } from '../feature.ts';
 import { tokenRoutes } from './routes.ts';
 

@@ -48,7 +48,7 @@ export function tokenRoutes(kernel: Kernel): readonly AnyRoute[] {
       tag: 'Services',
       summary: "A service's token for itself, or a narrower one for a user whose token it holds",
       description:
-        "grant_type=client_credentials: a token in the name of the API key, for one of its audiences. grant_type=urn:ietf:params:oauth:grant-type:token-exchange (scope exchange): a token for one resource in the name of the user of subject_token, with act; never more scopes, claims or time than that one, at most five minutes, and dead with the user's session.",
+        "grant_type=client_credentials: a token in the name of the API key, for one of its audiences. grant_type=urn:ietf:params:oauth:grant-type:token-exchange (scope exchange): a token for one resource in the name of the user of subject_token, with act; never more scopes, claims or lifetime than that token, at most five minutes, and refused once the user's session has ended.",
       security: apiKey('any'),
       protocol: 'oauth',
       limit: 'token',
@@ -63,7 +63,7 @@ export function tokenRoutes(kernel: Kernel): readonly AnyRoute[] {
       ],
       handle: async (call) => {
         const { body, apiKey: key } = call;
-        // One way to authenticate in a request (RFC 6749 §2.3).
+        // One authentication method per request (RFC 6749 §2.3).
         if (body.client_secret !== undefined) throw new Refusal('invalid_api_key');
         const { resource, scope } = body;
         if (body.grant_type === 'client_credentials')

@@ -1,4 +1,4 @@
-/** Beginning to enrol an authenticator app. */
+/** Starting to enrol an authenticator app. */
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { enrolmentPurpose } from './authenticators.ts';
@@ -6,7 +6,7 @@ import type { TotpSettings } from './authenticators.ts';
 import { SECRET_BYTES, base32, otpauthUri } from './code.ts';
 import { insertEnrolment } from './store.ts';
 
-/** An authenticator that nobody confirmed in this time was not scanned. */
+/** An enrolment that is not confirmed in this time is void. */
 const ENROLMENT_TTL_MS = 3_600_000;
 
 export interface Enrolment {
@@ -16,8 +16,8 @@ export interface Enrolment {
 }
 
 /**
- * Begins an enrolment. It does nothing until it is confirmed, and an authenticator that is in force
- * stays so till then (O03).
+ * Starts an enrolment. It has no effect until it is confirmed; a confirmed authenticator stays in
+ * use until then (O03).
  *
  * Its function throws {Refusal} session_revoked.
  */

@@ -1,6 +1,6 @@
 /**
- * Time-based one-time codes: HMAC-SHA-1 (what every app has; ASVS 11.4.1 names it as the
- * exception), six digits, half a minute.
+ * Time-based one-time codes: HMAC-SHA-1 (which every app supports; ASVS 11.4.1 permits it here),
+ * six digits, 30 seconds.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6238
  */
@@ -12,7 +12,7 @@ export const SECRET_BYTES = 20;
 
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
-/** RFC 4648 §6 without padding: 160 bits are 32 letters and nothing is left over. */
+/** RFC 4648 §6 without padding: 160 bits are exactly 32 letters. */
 export function base32(bytes: Uint8Array): string {
   let text = '';
   let buffer = 0;
@@ -29,31 +29,31 @@ export function base32(bytes: Uint8Array): string {
   return bits === 0 ? text : text + BASE32.charAt((buffer << (5 - bits)) & 31);
 }
 
-/** The step that a moment lies in, by the server's clock alone (ASVS 6.5.8). */
+/** The time step of a moment, by the server's clock alone (ASVS 6.5.8). */
 export function stepAt(milliseconds: number): number {
   return Math.floor(milliseconds / 1000 / STEP_SECONDS);
 }
 
-/** Which steps count. */
+/** Which steps are accepted. */
 export interface StepWindow {
   /** Wall-clock milliseconds. */
   readonly now: number;
-  /** Steps on each side of the present one (D3). */
+  /** Accepted steps on each side of the current one (D3). */
   readonly window: 0 | 1;
-  /** No step up to this one counts. */
+  /** Steps up to this one are refused. */
   readonly lastStep: number;
 }
 
 /**
- * The step whose code this is, newest first, or null: of the present step, and with a window of one
- * the steps beside it (D3). Steps up to `lastStep` don't count.
+ * The step that has this code, newest first, or null: the current step, and with a window of one
+ * the steps next to it (D3). Steps up to `lastStep` are refused.
  */
 export function matchingStep(
   secret: Uint8Array,
   code: string,
   { now, window, lastStep }: StepWindow,
 ): number | null {
-  // otplib throws on another form (T8); digits of other scripts are none.
+  // otplib throws on any other format (T8); digits of other scripts are not accepted.
   if (!/^[0-9]{6}$/.test(code)) return null;
   const present = stepAt(now);
   for (let step = present + window; step >= present - window; step--) {

@@ -4,7 +4,7 @@ import { boolean, optionalText, plainText, section } from '../../lib/setting.ts'
 export const totpSection = section('Codes of an authenticator app (TOTP).', {
   enabled: boolean({ sentence: 'Whether users may enrol an authenticator app.', default: true }),
   issuer: optionalText({
-    sentence: 'The issuer that the app shows beside the account.',
+    sentence: 'The issuer that the app displays with the account.',
     absent: 'server.name',
     example: 'Example Shop',
     unit: 'a name without a colon',

@@ -11,17 +11,17 @@ import type { TotpSettings } from './authenticators.ts';
 import { matchingStep } from './code.ts';
 import { confirmEnrolment as confirmStatements, findEnrolment } from './store.ts';
 
-/** Before any step there is. */
+/** Before any real step. */
 const NO_STEP = -1;
 
 /**
- * Confirms the enrolment by a code of it, and makes recovery codes.
+ * Confirms the enrolment with one of its codes, and creates recovery codes.
  *
  * Its function throws {Refusal} invalid_code: wrong, or nothing to confirm; conflict,
  * too_many_attempts, overloaded, session_revoked.
  */
 export function confirmEnrolment(kernel: Kernel, { window }: TotpSettings) {
-  /** The seed that this session was shown; null for another session, or a changed account. */
+  /** The seed that was shown to this session; null for another session, or a changed account. */
   const openSeed = (principal: Principal, sealed: string): Buffer | null => {
     try {
       return kernel.sealer.open(enrolmentPurpose(principal), sealed);

@@ -1,4 +1,4 @@
-/** Codes of an authenticator app as a factor: something had, good once a step. */
+/** Codes of an authenticator app as a factor: of the kind device, one code per time step. */
 import * as z from 'zod';
 import type { Factor, FactorRecords } from '../../core/factor/factor.ts';
 import type { Kernel } from '../../core/kernel.ts';
@@ -41,7 +41,7 @@ export function totpFactor(kernel: Kernel, { window }: TotpSettings): Factor<str
         secret = sealer.open(place, stored.secretSealed);
       } catch (cause) {
         if (!(cause instanceof SealError)) throw cause;
-        // A damaged row is refused as a wrong code is; the other factors go on working.
+        // A damaged row is refused like a wrong code; the user's other factors still work.
         context.log.write('error', 'factor.unreadable', 'a stored seed could not be opened', {
           'user.id': user.id,
           factor: PRESENTED.factor,
@@ -53,7 +53,7 @@ export function totpFactor(kernel: Kernel, { window }: TotpSettings): Factor<str
       const { lastStep, createdAt } = stored;
       const step = matchingStep(secret, code.replaceAll(' ', ''), { now, window, lastStep });
       if (step === null) throw new Refusal('invalid_credentials');
-      // A seed that a former key sealed moves to the present one when there is a write anyway.
+      // Re-seal a seed with the current key, since there is a write anyway.
       const secretSealed = sealer.isCurrent(stored.secretSealed)
         ? stored.secretSealed
         : sealer.seal(place, secret);

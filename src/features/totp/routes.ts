@@ -21,7 +21,7 @@ export function totpRoutes(kernel: Kernel, settings: TotpSettings): readonly Any
       tag: 'Factors',
       summary: 'Start enrolment of an authenticator app',
       description:
-        'The seed is shown this once. It does nothing until it is confirmed by a code; an authenticator that is in force stays so till then.',
+        'The seed is shown only in this answer. It has no effect until it is confirmed with a code; an authenticator that is already confirmed stays in use until then.',
       security: bearer({ fresh: true }),
       status: 201,
       reply: z
@@ -44,7 +44,7 @@ export function totpRoutes(kernel: Kernel, settings: TotpSettings): readonly Any
       tag: 'Factors',
       summary: 'Confirm the authenticator app with a code',
       description:
-        'From here on sign-ins ask for it. Recovery codes come with the answer, this once; the other sessions end.',
+        'From now on sign-ins require it. The answer contains recovery codes, which are not shown again; the other sessions end.',
       security: bearer({ fresh: true }),
       body: z.strictObject({ code: shortCodeText }),
       status: 200,
@@ -62,7 +62,7 @@ export function totpRoutes(kernel: Kernel, settings: TotpSettings): readonly Any
       tag: 'Factors',
       summary: 'Remove the authenticator app',
       description:
-        'The other sessions end. Recovery codes go with the last factor that they stand in for.',
+        'The other sessions end. Recovery codes are removed with the last second factor.',
       security: bearer({ fresh: true }),
       status: 204,
       problems: ['not_found', 'last_second_factor', 'conflict'],

@@ -1,4 +1,4 @@
-/** TOTP authenticators: one a user, and one that waits to be confirmed. */
+/** TOTP authenticators: one per user, and one unconfirmed enrolment. */
 import { and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
 import { guarded } from '../../core/guards.ts';
 import { sealedColumn } from '../../core/sealed-value/reseal.ts';
@@ -51,8 +51,8 @@ const accept = prepare(
 );
 
 /**
- * The statement that accepts a code: its step and none up to it is ever accepted again, whoever is
- * faster (O01, RFC 6238 §5.2); else `invalid_credentials`.
+ * The statement that accepts a code: neither its step nor an earlier one is accepted again, even
+ * concurrently (O01, RFC 6238 §5.2); else `invalid_credentials`.
  */
 export function acceptStep(values: {
   readonly userId: string;
@@ -83,7 +83,7 @@ const propose = prepare(
     }),
 );
 
-/** The statement that begins an enrolment, in the place of one that was begun before. */
+/** The statement that starts an enrolment and replaces an unconfirmed one. */
 export function insertEnrolment(values: {
   readonly userId: string;
   readonly secretSealed: string;
@@ -138,8 +138,8 @@ const confirm = prepare(
 const dropEnrolment = prepare(query.delete(totpEnrolment).where(enrolmentOfUser));
 
 /**
- * The statements that make the enrolment that was answered the user's authenticator, in the place
- * of a former one; else `conflict`. `seen` is its sealed seed as it was read.
+ * The statements that make the confirmed enrolment the user's authenticator and replace a former
+ * one; else `conflict`. `seen` is its sealed seed as it was read.
  */
 export function confirmEnrolment(values: {
   readonly userId: string;
@@ -154,12 +154,12 @@ export function confirmEnrolment(values: {
 
 const remove = prepare(query.delete(totp).where(ofUser));
 
-/** The statements that remove the authenticator and an enrolment that was begun. */
+/** The statements that remove the authenticator and an unconfirmed enrolment. */
 export function removeTotp(userId: string): readonly [Statement, Statement] {
   return [remove({ userId }), dropEnrolment({ userId })];
 }
 
-/** Enrolments that were not confirmed in their time. */
+/** Enrolments that were not confirmed in time. */
 export const enrolmentSweep: Sweep = prepare(
   query
     .delete(totpEnrolment)
@@ -200,7 +200,7 @@ const seeds = sealedColumn(
   ({ key }) => [sealPurpose(key)],
 );
 
-/** Which session it was shown to is not stored: one of the user's. */
+/** The session to which it was shown is not stored: it is one of the user's. */
 const enrolments = sealedColumn(
   'totp_enrolment.secret_sealed',
   {
@@ -239,5 +239,5 @@ const enrolments = sealedColumn(
   },
 );
 
-/** For when the key-encryption key changes. */
+/** For re-encryption when the key-encryption key changes. */
 export const sealedSeeds = [seeds, enrolments];

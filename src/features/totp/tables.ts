@@ -17,7 +17,7 @@ export const totp = sqliteTable('totp', {
   lastUsedAt: integer('last_used_at'),
 });
 
-/** A TOTP authenticator that is not confirmed yet; it has no effect until then. */
+/** An unconfirmed TOTP authenticator; it has no effect until it is confirmed. */
 export const totpEnrolment = sqliteTable(
   'totp_enrolment',
   {

@@ -1,4 +1,4 @@
-/** Verifying for an endpoint, counted with its outcome. */
+/** Verifies a token for an endpoint, and counts the outcome. */
 import type { Kernel } from '../../core/kernel.ts';
 import { TokenRefused } from '../../core/token/access-token.ts';
 import type { AccessClaims } from '../../core/token/access-claims.ts';

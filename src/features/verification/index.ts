@@ -1,6 +1,6 @@
 /**
- * Verification for those who don't do it themselves: GET /verify for reverse proxies (nginx
- * auth_request, Traefik, Caddy, Envoy), POST /verify for programs. Both answer from memory:
+ * Verification for callers that don't verify themselves: GET /verify for reverse proxies (nginx
+ * auth_request, Traefik, Caddy, Envoy), POST /verify for programs. Both work from memory:
  * signature, claims, and the set of ended sessions.
  */
 import { feature } from '../feature.ts';

@@ -13,8 +13,8 @@ import { bearerToken, claimsOf } from '../../http/security.ts';
 import { countedVerifier } from './counted.ts';
 
 /**
- * Header values are ASCII: what isn't is percent-encoded UTF-8, so that a name of any script goes
- * through every proxy.
+ * Header values are ASCII: other characters are percent-encoded UTF-8, so that a name in any script
+ * passes through every proxy.
  */
 function headerValue(text: string): string {
   return text.replace(/[^\x21-\x24\x26-\x7e]/gu, encodeURIComponent);
@@ -62,7 +62,7 @@ export function verificationRoutes(kernel: Kernel): readonly AnyRoute[] {
       tag: 'Services',
       summary: 'Verify an access token',
       description:
-        'A bad token is a right question: 200 with verified false and a code (invalid_token, token_expired, session_revoked).',
+        'An invalid token is answered with 200, verified false and a code (invalid_token, token_expired, session_revoked).',
       security: 'public',
       body: z.strictObject({ token: tokenText() }),
       status: 200,
