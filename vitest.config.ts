@@ -31,7 +31,7 @@ export default defineConfig({
     globalSetup: ['test/support/problem-coverage.ts', 'test/support/query-plans.ts'],
     // Two cores: more would measure the scheduler.
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
     projects: [
