@@ -35,14 +35,13 @@ export async function housekeep(
   signal: AbortSignal,
 ): Promise<void> {
   const now = clock.now();
-  for (const { sweep, keptMs } of sweeps) {
+  for (const { sweep, keptMs, bound } of sweeps) {
+    const latest = bound === undefined ? now : (await db.read(bound()))[0]?.before;
+    if (latest === undefined) continue;
+    const before = Math.min(now - keptMs, latest);
     let batch = BATCH.first;
     for (let isWhole = true; isWhole && !signal.aborted; ) {
-      const { removed, blockedMs } = await removeSome(
-        db,
-        clock,
-        sweep({ before: now - keptMs, batch }),
-      );
+      const { removed, blockedMs } = await removeSome(db, clock, sweep({ before, batch }));
       isWhole = removed === batch;
       batch = nextBatch(batch, blockedMs);
       // Let requests that arrived meanwhile run first.

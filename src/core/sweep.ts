@@ -8,4 +8,9 @@ export interface ScheduledSweep {
   readonly sweep: Sweep;
   /** How long a row is kept after it expired, milliseconds. */
   readonly keptMs: number;
+  /**
+   * For rows that are kept by number: yields the latest time that may be removed, or no row while
+   * there are few enough. It is read once, because finding it costs more than a batch.
+   */
+  readonly bound?: () => Statement<{ readonly before: number }>;
 }

@@ -1,8 +1,9 @@
 /** Removes attempt counters that no longer protect anything; N5 says which must be remembered. */
-import { and, desc, eq, inArray, lt, lte, notInArray, or, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, lte, notInArray, or, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
+import type { Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
-import type { Sweep } from '../sweep.ts';
+import type { ScheduledSweep, Sweep } from '../sweep.ts';
 import { session } from '../session/tables.ts';
 import { MAX_NEWEST, PURPOSES, PURPOSE_NAMES } from './purposes.ts';
 import type { AttemptPurpose } from './purposes.ts';
@@ -22,18 +23,18 @@ const isOfNobody = or(
   ),
 );
 
-/** Whether a row is older than the newest ones of the purpose; false while there are fewer. */
-const isOutnumbered = (purpose: AttemptPurpose): SQL =>
-  lt(
-    attempt.lastAt,
-    sql`(${query
-      .select({ lastAt: attempt.lastAt })
+/** Yields the last attempt of the newest row that is one too many; no row while there are few. */
+function boundOf(purpose: AttemptPurpose): () => Statement<{ readonly before: number }> {
+  return prepare(
+    query
+      .select({ before: attempt.lastAt })
       .from(attempt)
       .where(eq(attempt.purpose, purpose))
       .orderBy(desc(attempt.lastAt))
       .limit(1)
-      .offset(MAX_NEWEST)})`,
+      .offset(MAX_NEWEST),
   );
+}
 
 /**
  * Makes the sweep of purposes; `{before}` is the latest last attempt that is forgotten.
@@ -54,13 +55,13 @@ function sweepOf(purposes: readonly AttemptPurpose[], isOver?: SQL): Sweep {
 }
 
 /** The sweeps of all purposes, each with how long failures are kept after the last attempt. */
-export function attemptSweeps(windowMs: number): readonly { sweep: Sweep; keptMs: number }[] {
+export function attemptSweeps(windowMs: number): readonly ScheduledSweep[] {
   const kept = PURPOSE_NAMES.filter((name) => PURPOSES[name].kept === 'until_success');
   const others = PURPOSE_NAMES.flatMap((name) => {
     const { kept: rule } = PURPOSES[name];
     if (rule === 'until_success') return [];
     if (rule === 'newest') {
-      return [{ sweep: sweepOf([name], isOutnumbered(name)), keptMs: windowMs }];
+      return [{ sweep: sweepOf([name]), keptMs: windowMs, bound: boundOf(name) }];
     }
     return [{ sweep: sweepOf([name]), keptMs: rule === 'window' ? windowMs : rule }];
   });
