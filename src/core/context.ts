@@ -2,7 +2,7 @@
 import type { Log, LogFields } from '../lib/log.ts';
 import { withFields } from '../lib/log.ts';
 import type { ApiKey } from './api-key/api-key.ts';
-import type { Requester } from './session/requester.ts';
+import type { Requester } from './requester.ts';
 import type { Principal } from './session/session.ts';
 import type { Audience } from './token/audience.ts';
 

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import type { ApiKey } from '../core/api-key/api-key.ts';
 import type { WantedScope } from '../core/api-key/api-keys.ts';
 import type { PresentedApiKey } from '../core/api-key/secret.ts';
-import type { Requester } from '../core/session/requester.ts';
+import type { Requester } from '../core/requester.ts';
 import { formDecode } from './form.ts';
 
 const BASIC = /^basic ([A-Za-z0-9+/]+={0,2})$/i;

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { networkOf } from '../core/session/requester.ts';
+import { networkOf } from '../core/requester.ts';
 import { canonicalAddress } from './requester.ts';
 
 export interface ConnectionLimits {

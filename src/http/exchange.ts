@@ -5,7 +5,7 @@
 import type { Refusal } from '../refusal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log, LogLevel } from '../lib/log.ts';
-import type { Requester } from '../core/session/requester.ts';
+import type { Requester } from '../core/requester.ts';
 import type { ApiKey } from '../core/api-key/api-key.ts';
 import type { Principal } from '../core/session/session.ts';
 import { signInNameOf } from '../core/user/user.ts';

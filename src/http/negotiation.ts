@@ -3,6 +3,8 @@
 /** Whether gzip is an accepted content coding (RFC 9110 §12.5.3). */
 export function acceptsGzip(header: string | undefined): boolean {
   if (header === undefined) return false;
+  // What most clients and proxies send.
+  if (header === 'gzip' || header.startsWith('gzip, ')) return true;
   return header
     .toLowerCase()
     .split(',')

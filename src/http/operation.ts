@@ -20,17 +20,11 @@ import { inputFaults } from './fields.ts';
 import { parseForm, readFormBody } from './form.ts';
 import { readJsonBody } from './front-door.ts';
 import { CALLER_PROBLEMS, mayBeOnBehalf, speakForUser } from './on-behalf.ts';
-import { acceptsGzip, matchesEtag } from './negotiation.ts';
 import type { Params } from './paths.ts';
-import type {
-  AnyRoute,
-  ApiKeySecurity,
-  BearerSecurity,
-  DocumentBytes,
-  DocumentRoute,
-  Route,
-} from './route.ts';
+import type { AnyRoute, ApiKeySecurity, BearerSecurity, Route } from './route.ts';
 import { bearerToken } from './security.ts';
+import { serveDocument } from './serve-document.ts';
+import type { Serve } from './serve-document.ts';
 import { MissingToken } from './answer.ts';
 
 /** The principal of the request. @throws {Refusal} of BEARER_PROBLEMS */
@@ -54,12 +48,14 @@ export interface OperationSettings {
   readonly strictProblems: boolean;
 }
 
-export type Serve = (exchange: Exchange, params: Params) => Response | Promise<Response>;
+export type { Serve };
 
 /** Serves this route; it always sends an answer. */
 export function serveRoute(route: AnyRoute, settings: OperationSettings): Serve {
   const serve =
-    route.kind === 'document' ? serveDocument(route, settings) : serveOperation(route, settings);
+    route.kind === 'document'
+      ? serveDocument(route, settings.complete)
+      : serveOperation(route, settings);
   const isOauth = route.kind === 'operation' && route.protocol === 'oauth';
   const refuse = (exchange: Exchange, error: unknown): Response => {
     if (exchange.isAbandoned) return exchange.abandon();
@@ -75,36 +71,6 @@ export function serveRoute(route: AnyRoute, settings: OperationSettings): Serve 
     } catch (error) {
       return refuse(exchange, error);
     }
-  };
-}
-
-function serveDocument(route: DocumentRoute, { complete }: OperationSettings): Serve {
-  const cached = { 'cache-control': `public, max-age=${route.maxAgeSeconds}` };
-  const typed = { 'content-type': route.contentType, ...cached };
-  let last: { document: DocumentBytes; headers: HeaderRecord } | undefined;
-  const answer = (exchange: Exchange, document: DocumentBytes | undefined): Response => {
-    if (document === undefined) throw new Refusal('not_found');
-    const { arrival } = exchange;
-    const { gzip } = document;
-    const isZipped = gzip !== undefined && acceptsGzip(arrival.header('accept-encoding'));
-    // The bytes differ, so the strong tag must differ too (RFC 9110 §8.8.3.3).
-    const etag = isZipped ? document.etag.replace(/"$/, '-gzip"') : document.etag;
-    const vary: HeaderRecord = gzip === undefined ? {} : { vary: 'Accept-Encoding' };
-    if (matchesEtag(arrival.header('if-none-match'), etag))
-      return exchange.succeed({ status: 304, headers: complete({ etag, ...cached, ...vary }) });
-    if (isZipped) {
-      const headers = complete({ ...typed, ...vary, etag, 'content-encoding': 'gzip' });
-      return exchange.succeed({ status: 200, headers, body: gzip });
-    }
-    if (last?.document !== document)
-      last = { document, headers: complete({ ...typed, ...vary, etag }) };
-    return exchange.succeed({ status: 200, headers: last.headers, body: document.body });
-  };
-  return (exchange, params) => {
-    const document = route.current(params);
-    return document instanceof Promise
-      ? document.then((found) => answer(exchange, found))
-      : answer(exchange, document);
   };
 }
 

@@ -3,7 +3,7 @@
  * once per request and kept cheap, because it is on the hot path.
  */
 import type { Random } from '../lib/id.ts';
-import type { Requester } from '../core/session/requester.ts';
+import type { Requester } from '../core/requester.ts';
 import type { Arrival } from './arrival.ts';
 import { readTrace } from './trace.ts';
 

@@ -5,7 +5,7 @@
 import type * as z from 'zod';
 import type { LimitName } from '../core/limit/limits.ts';
 import type { RefusalCode } from '../refusal.ts';
-import type { Requester } from '../core/session/requester.ts';
+import type { Requester } from '../core/requester.ts';
 import type { Principal } from '../core/session/session.ts';
 import type { ApiKey } from '../core/api-key/api-key.ts';
 import type { WantedScope } from '../core/api-key/api-keys.ts';

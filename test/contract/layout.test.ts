@@ -16,6 +16,7 @@ const OPERATION = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*\.ts$/;
 /** Files of core that belong to no noun: what every feature is given, and what binds core together. */
 const CORE_TOP = [
   'kernel.ts',
+  'requester.ts',
   'context.ts',
   'commit.ts',
   'guards.ts',

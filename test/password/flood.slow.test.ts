@@ -3,7 +3,7 @@
  * else waits behind it (ASVS 15.2.2, 15.4.4, P07).
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { networkOf } from '../../src/core/session/requester.ts';
+import { networkOf } from '../../src/core/requester.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 

@@ -1,8 +1,8 @@
 /** The subject of an attempt counter for the codes of an email address, per requesting network. */
-import { createHmac } from 'node:crypto';
+import { keyedHash } from '../../crypto/keyed-hash.ts';
 import type { Kernel } from '../kernel.ts';
-import { networkOf, widerNetworkOf } from '../session/requester.ts';
-import type { Requester } from '../session/requester.ts';
+import { networkOf, widerNetworkOf } from '../requester.ts';
+import type { Requester } from '../requester.ts';
 
 export function addressSubject(
   { signingKeys }: Pick<Kernel, 'signingKeys'>,
@@ -10,7 +10,5 @@ export function addressSubject(
   canonical: string,
 ): string {
   const network = widerNetworkOf(requester) ?? networkOf(requester);
-  return createHmac('sha256', signingKeys.derivedKey)
-    .update(`postern code of an address\n${network}\n${canonical}`)
-    .digest('base64url');
+  return keyedHash(signingKeys.derivedKey, 'code of an address', network, canonical);
 }

@@ -2,8 +2,8 @@
 import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Context } from '../context.ts';
-import { networkOf, widerNetworkOf } from '../session/requester.ts';
-import type { Requester } from '../session/requester.ts';
+import { networkOf, widerNetworkOf } from '../requester.ts';
+import type { Requester } from '../requester.ts';
 import type { User } from '../user/user.ts';
 import { insertNotice, insertRequested, insertSpacedNotice, recipientKey } from './enqueue.ts';
 import type { EmailLimits, EmailRequest, NewEmail } from './enqueue.ts';

@@ -4,10 +4,10 @@
  * limit, is written as a decoy and processed like the others: the work after the answer reveals no
  * more than the answer does (E03, E06).
  */
-import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { and, eq, exists, gt, isNotNull, isNull, lte, notExists, or, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
+import { keyedHash } from '../../crypto/keyed-hash.ts';
 import type { Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import { canonicalEmail } from '../../lib/email-address.ts';
@@ -72,13 +72,9 @@ function domainOf(address: string): string {
   return canonical === null ? NO_DOMAIN : canonical.slice(canonical.indexOf('@') + 1);
 }
 
-function keyed(key: KeyObject, text: string): string {
-  return createHmac('sha256', key).update(text).digest('base64url');
-}
-
 /** A keyed hash of an address, which the limits use after the address was erased. */
 export function recipientKey(key: KeyObject, address: string): string {
-  return keyed(key, `postern recipient\n${canonicalEmail(address) ?? address}`);
+  return keyedHash(key, 'recipient', canonicalEmail(address) ?? address);
 }
 
 const NEXT_SEQ = sql<number>`coalesce(${query
@@ -269,7 +265,7 @@ export function insertRequested(
     ...limits,
     spared: limits.maxPerNetwork - 1,
     limitGroup: group,
-    requesterKey: network === null ? '' : keyed(keys.derivedKey, `postern requester\n${network}`),
+    requesterKey: network === null ? '' : keyedHash(keys.derivedKey, 'requester', network),
     kind,
     lane: LANE[urgency],
     userId: onlyFor?.id ?? null,

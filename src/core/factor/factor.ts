@@ -79,6 +79,11 @@ export interface Factor<Answer = unknown> extends FactorRecords {
    * @throws {Refusal} invalid_credentials, overloaded
    */
   verify(context: Context, user: User, answer: Answer, occasion: Occasion): Promise<VerifiedFactor>;
+  /**
+   * For an answer that is known before the sign-in begins, such as a typed code: POST /login takes
+   * it together with the password.
+   */
+  readonly withPassword?: { readonly description: string };
   readonly listing?: FactorListing;
   /** Only for a factor that replaces a lost one: generates its codes anew. */
   renewBackup?(context: Context, userId: string): Promise<BackupCodes>;

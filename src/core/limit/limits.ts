@@ -7,8 +7,8 @@ import { createGrowingLru } from '../../lib/growing-lru.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Rate } from '../../lib/rate.ts';
 import { Refusal } from '../../refusal.ts';
-import { networkOf, widerNetworkOf } from '../session/requester.ts';
-import type { Requester } from '../session/requester.ts';
+import { networkOf, widerNetworkOf } from '../requester.ts';
+import type { Requester } from '../requester.ts';
 
 export const LIMIT_NAMES = ['login', 'register', 'emails', 'refresh', 'token', 'check'] as const;
 export type LimitName = (typeof LIMIT_NAMES)[number];

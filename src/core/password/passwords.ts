@@ -6,7 +6,7 @@ import { Refusal, invalidRequest } from '../../refusal.ts';
 import type { AttemptPurpose } from '../attempt/purposes.ts';
 import type { Context } from '../context.ts';
 import type { PresentedFactor } from '../factor/presented.ts';
-import { networkOf, widerNetworkOf } from '../session/requester.ts';
+import { networkOf, widerNetworkOf } from '../requester.ts';
 import type { User } from '../user/user.ts';
 import type { CommonPasswords } from './common-passwords.ts';
 import type { PasswordContext } from './context-words.ts';

@@ -7,7 +7,7 @@ import type { PresentedFactor } from '../factor/presented.ts';
 import { guarded } from '../guards.ts';
 import { user } from '../user/tables.ts';
 import type { User } from '../user/user.ts';
-import type { Requester } from './requester.ts';
+import type { Requester } from '../requester.ts';
 import { endSessions, isLive, ofUser, sessionColumns } from './session.ts';
 import type { Principal, Session, SessionLimits } from './session.ts';
 import { session, statusCounter } from './tables.ts';

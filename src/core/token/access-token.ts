@@ -16,6 +16,7 @@ import { isTokenClaims, isUserClaims } from './access-claims.ts';
 import type { AccessClaims, TokenClaims } from './access-claims.ts';
 import type { Audiences } from './audience.ts';
 import { ACCESS_TOKEN_TYPE } from './token-type.ts';
+import { SKEW_SECONDS } from './validity.ts';
 
 /** The claims to mint; the rest (issuer, times, id) is added to every token. */
 export interface AccessTokenInput {
@@ -115,12 +116,6 @@ interface Verified {
  * chance.
  */
 const MARK_LENGTH = 32;
-
-/**
- * Tolerated clock difference in seconds: a new token from a machine whose clock is ahead is
- * accepted.
- */
-const SKEW_SECONDS = 5;
 
 export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
   const { issuer, audiences, keys, clock, newId } = options;

@@ -9,11 +9,9 @@ import type { PresentedFactor } from '../factor/presented.ts';
 import { signInternal, verifyInternal } from './internal-token.ts';
 import type { InternalKeys } from './internal-token.ts';
 import { CHALLENGE_TOKEN_TYPE } from './token-type.ts';
+import { isCurrent } from './validity.ts';
 
 export const CHALLENGE_TTL_SECONDS = 300;
-
-/** Tolerated clock difference between instances, in seconds. */
-const SKEW_SECONDS = 5;
 
 /** A pending sign-in: the factors presented so far, for the user in the state of `epoch`. */
 export interface Challenge {
@@ -65,15 +63,11 @@ export function createChallengeTokens(deps: ChallengeTokenDeps): ChallengeTokens
       const claims = verifyInternal(signingKeys, issuer, CHALLENGE_TOKEN_TYPE, token);
       const challenge = challengeOf(claims);
       const now = Math.floor(clock.now() / 1000);
-      if (challenge === null || !isCurrent(claims, now)) throw new Refusal('invalid_token');
+      if (challenge === null || !isCurrent(claims, now, CHALLENGE_TTL_SECONDS))
+        throw new Refusal('invalid_token');
       return challenge;
     },
   };
-}
-
-function isCurrent({ exp, iat }: Record<string, unknown>, now: number): boolean {
-  if (typeof exp !== 'number' || typeof iat !== 'number') return false;
-  return exp > now && iat <= now + SKEW_SECONDS && exp - iat <= CHALLENGE_TTL_SECONDS;
 }
 
 function challengeOf(claims: Record<string, unknown>): Challenge | null {

@@ -4,8 +4,8 @@
  * voids the tokens of an attacker who knew the old one, and withdrawing an internal key voids the
  * tokens made with it.
  */
-import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { keyedHash } from '../../crypto/keyed-hash.ts';
 import { constantTimeEqual } from '../../crypto/secret.ts';
 import type { Random } from '../../lib/id.ts';
 import type { User } from '../user/user.ts';
@@ -31,9 +31,7 @@ export interface DeviceTokenDeps {
 
 export function createDeviceTokens({ signingKeys, random }: DeviceTokenDeps): DeviceTokens {
   const tag = (key: KeyObject, { id, epoch }: Subject, device: string): string =>
-    createHmac('sha256', key)
-      .update(`postern device\n${id}\n${epoch}\n${device}`)
-      .digest('base64url');
+    keyedHash(key, 'device', id, String(epoch), device);
   return {
     mint: (user) => {
       const [key] = signingKeys.deviceKeys();

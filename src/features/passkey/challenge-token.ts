@@ -7,17 +7,15 @@
  *
  * @see https://www.w3.org/TR/webauthn-3/#sctn-cryptographic-challenges
  */
-import { createHmac } from 'node:crypto';
 import type { Kernel } from '../../core/kernel.ts';
 import { signInternal, verifyInternal } from '../../core/token/internal-token.ts';
+import { isCurrent } from '../../core/token/validity.ts';
+import { keyedHash } from '../../crypto/keyed-hash.ts';
 import { constantTimeEqual } from '../../crypto/secret.ts';
 import { Refusal } from '../../refusal.ts';
 
 export const PASSKEY_CHALLENGE_TYPE = 'passkey+jwt';
 export const PASSKEY_CHALLENGE_TTL_SECONDS = 300;
-
-/** Tolerated clock difference between instances, in seconds. */
-const SKEW_SECONDS = 5;
 
 /**
  * The purpose of the ceremony: adding a passkey, signing in with one, or presenting a further
@@ -42,9 +40,8 @@ export function bindingOf(
   challengeId: string,
   parts: readonly string[],
 ): string {
-  return createHmac('sha256', signingKeys.derivedKey)
-    .update(`postern passkey binding\n${JSON.stringify([challengeId, ...parts])}`)
-    .digest('base64url');
+  const bound = JSON.stringify([challengeId, ...parts]);
+  return keyedHash(signingKeys.derivedKey, 'passkey binding', bound);
 }
 
 /** Whether a challenge has exactly this binding. */
@@ -84,13 +81,10 @@ export function verifyPasskeyChallenge(
   token: string,
 ): PasskeyChallenge {
   const claims = verifyInternal(signingKeys, issuer, PASSKEY_CHALLENGE_TYPE, token);
-  const { jti, ceremony: kind, challenge, binding, exp, iat } = claims;
+  const { jti, ceremony: kind, challenge, binding } = claims;
   const now = Math.floor(clock.now() / 1000);
-  const isText = typeof jti === 'string' && typeof challenge === 'string';
-  if (!isText || typeof exp !== 'number' || typeof iat !== 'number' || kind !== ceremony) {
+  if (typeof jti !== 'string' || typeof challenge !== 'string' || kind !== ceremony)
     throw new Refusal('invalid_token');
-  }
-  const isTooLong = exp - iat > PASSKEY_CHALLENGE_TTL_SECONDS;
-  if (exp <= now || iat > now + SKEW_SECONDS || isTooLong) throw new Refusal('invalid_token');
+  if (!isCurrent(claims, now, PASSKEY_CHALLENGE_TTL_SECONDS)) throw new Refusal('invalid_token');
   return { id: jti, ceremony, challenge, binding: typeof binding === 'string' ? binding : null };
 }

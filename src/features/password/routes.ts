@@ -2,14 +2,8 @@
 import * as z from 'zod';
 import type { Factor, FactorAnswer } from '../../core/factor/factor.ts';
 import type { Kernel } from '../../core/kernel.ts';
-import {
-  codeText,
-  nameText,
-  passwordText,
-  resourceMember,
-  text,
-  tokenText,
-} from '../../http/fields.ts';
+import { answerOf } from '../../http/factor-answer.ts';
+import { nameText, passwordText, resourceMember, text, tokenText } from '../../http/fields.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { AuthenticationReply } from '../../http/schemas.ts';
@@ -29,7 +23,7 @@ export interface PasswordSettings {
   readonly changePasswordUrl: string | undefined;
 }
 
-const signInMembers = {
+const SignIn = z.strictObject({
   username: nameText('name').meta({ description: 'A username or a verified email address.' }),
   password: passwordText(),
   device_token: tokenText()
@@ -37,21 +31,30 @@ const signInMembers = {
     .meta({ description: 'From an earlier sign-in on this device.' }),
   resource: resourceMember,
   cookie: cookieMember,
-};
-
-const totpMember = codeText.optional().meta({
-  description: 'The six digits of the authenticator app, which saves the second request.',
 });
 
-/** A second factor sent with a sign-in: only a typed code can come together with a password. */
-function answerOf(body: object, totp: Factor | undefined): FactorAnswer | null {
-  if (totp === undefined || !('totp' in body) || typeof body.totp !== 'string') return null;
-  return { factor: totp, value: body.totp };
+/** The members for second factors that a sign-in may bring along; their names are data, not types. */
+function secondMembers(factors: readonly Factor[]): Record<never, z.ZodType> {
+  return Object.fromEntries(
+    factors.map(({ name, answer, withPassword }) => [
+      name,
+      answer.optional().meta({ ...withPassword }),
+    ]),
+  );
+}
+
+/** @throws {Refusal} invalid_request: more than one */
+function secondAnswer(
+  body: Readonly<Record<string, unknown>>,
+  factors: readonly Factor[],
+): FactorAnswer | null {
+  return factors.some(({ name }) => body[name] !== undefined) ? answerOf(body, factors) : null;
 }
 
 function loginRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
   const operation = signIn(kernel);
-  const totp = kernel.factors.active.find(({ name }) => name === 'totp');
+  const seconds = kernel.factors.active.filter(({ withPassword }) => withPassword !== undefined);
+  const body = SignIn.extend(secondMembers(seconds));
   return route({
     method: 'post',
     path: '/login',
@@ -61,10 +64,7 @@ function loginRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     description:
       'Every wrong pair gets the same answer, whether or not the name is known. account_disabled is answered only after the correct password.',
     security: 'public',
-    body:
-      totp === undefined
-        ? z.strictObject(signInMembers)
-        : z.strictObject({ ...signInMembers, totp: totpMember }),
+    body,
     status: 200,
     reply: AuthenticationReply,
     problems: [
@@ -83,7 +83,7 @@ function loginRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
       // Checked before the password: the answer says nothing about the account.
       const context = kernel.context(call, kernel.audiences.ofRequest(resource));
       const deviceToken = presentedDevice(cookies, call);
-      const input = { username, password, answer: answerOf(call.body, totp), deviceToken };
+      const input = { username, password, answer: secondAnswer(call.body, seconds), deviceToken };
       return deliver(call, await operation(context, input), cookie);
     },
   });

@@ -2,7 +2,6 @@
  * Signing in with a name and a password. Every failure (unknown name, wrong password, no password
  * set) costs the same work and gets the same answer (G5, E01).
  */
-import { createHmac } from 'node:crypto';
 import { ANYBODY } from '../../core/attempt/attempts.ts';
 import type { AttemptKey, MadeAttempt } from '../../core/attempt/attempts.ts';
 import type { Context } from '../../core/context.ts';
@@ -17,6 +16,7 @@ import { parseSignInName } from '../../core/user/sign-in-name.ts';
 import type { SignInName } from '../../core/user/sign-in-name.ts';
 import { findUserBySignInName } from '../../core/user/user.ts';
 import type { User } from '../../core/user/user.ts';
+import { keyedHash } from '../../crypto/keyed-hash.ts';
 import type { Statement } from '../../db/database.ts';
 import { Refusal } from '../../refusal.ts';
 
@@ -49,9 +49,7 @@ export function signIn(kernel: Kernel) {
 
   /** A name without an account has a counter too, so that limits don't reveal it (E05). */
   const unknownName = ({ canonical }: SignInName): string =>
-    createHmac('sha256', kernel.signingKeys.derivedKey)
-      .update(`postern unknown name\n${canonical}`)
-      .digest('base64url');
+    keyedHash(kernel.signingKeys.derivedKey, 'unknown name', canonical);
 
   const counterOf = (name: SignInName, user: User | null, device: string | null): AttemptKey =>
     user === null

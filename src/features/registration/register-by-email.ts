@@ -14,7 +14,7 @@ import {
   replaceSecrets,
 } from '../../core/one-time/issue.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
-import { networkOf } from '../../core/session/requester.ts';
+import { networkOf } from '../../core/requester.ts';
 import { demandEmail } from '../../core/user/sign-in-name.ts';
 import type { HashContext } from '../../crypto/password-hasher.ts';
 import { randomToken } from '../../crypto/secret.ts';

@@ -4,7 +4,7 @@ import type { Authentication } from '../../core/factor/authentication.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { insertPassword } from '../../core/password/credential.ts';
 import { PRESENTED_PASSWORD, hashJob, hashShare } from '../../core/password/passwords.ts';
-import { networkOf } from '../../core/session/requester.ts';
+import { networkOf } from '../../core/requester.ts';
 import { demandEmail, demandUsername } from '../../core/user/sign-in-name.ts';
 import { findUserBySignInName, insertUser, newUser } from '../../core/user/user.ts';
 import type { User } from '../../core/user/user.ts';

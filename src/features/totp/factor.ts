@@ -31,6 +31,9 @@ export function totpFactor(kernel: Kernel, { window }: TotpSettings): Factor<str
     demandsSecond: true,
     attemptPurpose: 'second_factor',
     answer: codeText.meta({ description: 'The six digits of the authenticator app.' }),
+    withPassword: {
+      description: 'The six digits of the authenticator app, which saves the second request.',
+    },
     enrolled: async (userId) => (await findTotp(db, userId)) !== null,
     verify: async (context, user, code) => {
       const stored = await findTotp(db, user.id);

@@ -1,5 +1,5 @@
 /** The origin of a request, and the network by which origins are distinguished. */
-import type { LogFields } from '../../lib/log.ts';
+import type { LogFields } from '../lib/log.ts';
 
 /**
  * The origin of a request, as far as it is known. Over a Unix socket without a forwarded address,
