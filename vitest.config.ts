@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
  */
 const HTTP = [
   'test/{account,admin,client,email,siblings,verifier,http,mfa,passkey,password,session,token}/**/*.test.ts',
-  'test/contract/{generated-types,openapi,openapi-admin,problems,security-rules,sign-in-paths}.test.ts',
+  'test/contract/{conventions,generated-types,openapi,openapi-admin,problems,security-rules,sign-in-paths}.test.ts',
   'test/core/{housekeeping,key-ring}.test.ts',
   'test/config/leaks.test.ts',
   'test/crypto/{jws-oracle,password-hash,password-hash-queue}.test.ts',

@@ -227,7 +227,6 @@ describe('cryptography in the source', () => {
       'createHmac core',
       'createHmac crypto',
       'createHmac delivery',
-      'createHmac features',
       'createPrivateKey crypto',
       'createPublicKey crypto',
       'createSecretKey core',
