@@ -3,10 +3,12 @@
  * `#` and no space are settings at their defaults: removing the `#` changes nothing, which a test
  * checks.
  */
-import { audienceLines } from './audiences.ts';
+import { AUDIENCES } from './audiences.ts';
 import { CONFIG_VARIABLE } from './env.ts';
+import { EXTERNAL } from './external.ts';
 import { formatRaw } from './fault.ts';
 import { USUAL_PATHS } from './locate.ts';
+import { sectionLines } from './named-sections.ts';
 import { SECTIONS } from './schema.ts';
 import type { Section, Setting } from './schema.ts';
 
@@ -17,7 +19,7 @@ const HEAD = `# The settings of postern, each commented out at its default. Remo
 
 /** The text of config.example.toml. */
 export function exampleConfig(): string {
-  return `${[HEAD, ...SECTIONS.map(exampleSection), exampleAudience()].join('\n')}`;
+  return `${[HEAD, ...SECTIONS.map(exampleSection), exampleAudience(), exampleProvider()].join('\n')}`;
 }
 
 const AUDIENCE = 'https://billing.example.com';
@@ -27,7 +29,24 @@ function exampleAudience(): string {
   return [
     '# A service that gets tokens of its own (RFC 8707); the name is the aud of its tokens. Only in this file.',
     `# [audiences."${AUDIENCE}"]`,
-    ...audienceLines().flatMap(([name, text, value]) => ['#', `# ${text}`, `# ${name} = ${value}`]),
+    ...sectionLines(AUDIENCES).flatMap(([name, text, value]) => [
+      '#',
+      `# ${text}`,
+      `# ${name} = ${value}`,
+    ]),
+    '',
+  ].join('\n');
+}
+
+function exampleProvider(): string {
+  return [
+    '# A provider whose users may sign in (OpenID Connect); the name is part of the URL. Only in this file.',
+    '# [external.google]',
+    ...sectionLines(EXTERNAL).flatMap(([name, text, value]) => [
+      '#',
+      `# ${text}`,
+      `# ${name} = ${value}`,
+    ]),
     '',
   ].join('\n');
 }
@@ -59,7 +78,7 @@ function exampleSetting(setting: Setting): readonly string[] {
 
 /** The text of docs/configuration.md. */
 export function configurationPage(): string {
-  return `${[PAGE_HEAD, ...SECTIONS.map(pageSection), audiencePage()].join('\n')}`;
+  return `${[PAGE_HEAD, ...SECTIONS.map(pageSection), audiencePage(), providerPage()].join('\n')}`;
 }
 
 function audiencePage(): string {
@@ -67,7 +86,19 @@ function audiencePage(): string {
     `\n## \`[audiences."${AUDIENCE}"]\`\n`,
     'A service that gets tokens of its own (RFC 8707): the name is an absolute URI without a fragment, and the `aud` of its tokens. Sections of this kind may occur several times, and only in the file.\n',
     '| setting | | default |\n| --- | --- | --- |',
-    ...audienceLines().map(
+    ...sectionLines(AUDIENCES).map(
+      ([name, text, value]) => `| \`${name}\` | ${cell(text)} | \`${value}\` |`,
+    ),
+    '',
+  ].join('\n');
+}
+
+function providerPage(): string {
+  return [
+    '\n## `[external.NAME]`\n',
+    'A provider whose users may sign in with its ID tokens ([guide](external.md)): the name is part of the URL, as in `/login/external/google`. Sections of this kind may occur several times, and only in the file.\n',
+    '| setting | | default or example |\n| --- | --- | --- |',
+    ...sectionLines(EXTERNAL).map(
       ([name, text, value]) => `| \`${name}\` | ${cell(text)} | \`${value}\` |`,
     ),
     '',

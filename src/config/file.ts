@@ -4,8 +4,11 @@
  */
 import { parse, TomlError } from 'smol-toml';
 import { guess } from '../lib/guess.ts';
-import { NO_AUDIENCES, readAudiences } from './audiences.ts';
+import type { ProviderSettings } from '../features/external/config.ts';
+import { AUDIENCES } from './audiences.ts';
 import type { AudienceSettings } from './audience-settings.ts';
+import { EXTERNAL } from './external.ts';
+import { readSections } from './named-sections.ts';
 import type { ConfigFault, Given, Source } from './fault.ts';
 import { findPositions } from './positions.ts';
 import { SECTIONS, SETTINGS } from './schema.ts';
@@ -25,6 +28,7 @@ export interface FileValues {
   readonly references: readonly SecretReference[];
   readonly faults: readonly ConfigFault[];
   readonly audiences: ReadonlyMap<string, AudienceSettings>;
+  readonly external: ReadonlyMap<string, ProviderSettings>;
 }
 
 /** Reads a file's text; `path` is for messages. */
@@ -36,9 +40,9 @@ export function readFileValues(file: { path: string; text: string }): FileValues
     document = parse(text, { integersAsBigInt: 'asNeeded' });
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    const { audiences } = NO_AUDIENCES;
     const faults = [syntaxFault(path, error)];
-    return { isToml: false, given: [], references: [], faults, audiences };
+    const none = { audiences: new Map(), external: new Map() };
+    return { isToml: false, given: [], references: [], faults, ...none };
   }
   const positions = findPositions(text);
   const place = (name: string, of: 'key' | 'value'): Source => ({
@@ -49,8 +53,9 @@ export function readFileValues(file: { path: string; text: string }): FileValues
   const given: Given[] = [];
   const references: SecretReference[] = [];
   const faults: ConfigFault[] = [];
-  const { audiences: written, ...fixed } = document;
-  const own = written === undefined ? NO_AUDIENCES : readAudiences(written, place);
+  const { audiences, external, ...fixed } = document;
+  const services = readSections(AUDIENCES, audiences, place);
+  const providers = readSections(EXTERNAL, external, place);
   for (const { key, raw, meaning } of entriesOf('', fixed)) {
     if ('fault' in meaning) faults.push({ source: place(key, 'key'), message: meaning.fault });
     else if ('secret' in meaning)
@@ -60,8 +65,9 @@ export function readFileValues(file: { path: string; text: string }): FileValues
       given.push({ setting, source: place(key, 'value'), raw, secretFile: undefined });
     }
   }
-  faults.push(...own.faults);
-  return { isToml: true, given, references, faults, audiences: own.audiences };
+  faults.push(...services.faults, ...providers.faults);
+  const named = { audiences: services.sections, external: providers.sections };
+  return { isToml: true, given, references, faults, ...named };
 }
 
 type Meaning =

@@ -60,6 +60,7 @@ const NO_FILE: FileValues = {
   references: [],
   faults: [],
   audiences: new Map(),
+  external: new Map(),
 };
 
 /**
@@ -95,7 +96,11 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
     .map(({ setting }) => setting.key)
     .filter((key) => !given.some(({ setting }) => setting.key === key));
   const fixed = configSchema.parse(toDocument(effective));
-  const config: Config = { ...fixed, audiences: inFile.audiences };
+  const config: Config = {
+    ...fixed,
+    audiences: inFile.audiences,
+    external: inFile.external,
+  };
   const warnings: ConfigFault[] = [
     ...secrets.warnings,
     ...exposedSecrets(input.file, inFile.given),

@@ -3,6 +3,7 @@
  * file.
  */
 import * as z from 'zod';
+import type { ProviderSettings } from '../features/external/config.ts';
 import { registrationSection } from '../features/registration/config.ts';
 import { mfaSection } from '../features/mfa/config.ts';
 import { passkeysSection } from '../features/passkey/config.ts';
@@ -71,6 +72,8 @@ export const configSchema = sections.transform((config) => ({
 export type Config = z.output<typeof configSchema> & {
   /** By name; of the file alone. */
   readonly audiences: ReadonlyMap<string, AudienceSettings>;
+  /** Outside providers, by name; of the file alone. */
+  readonly external: ReadonlyMap<string, ProviderSettings>;
 };
 
 /** The URL of the first TCP listener for clients on this machine; undefined without one. */

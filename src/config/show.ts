@@ -1,6 +1,7 @@
 /** The effective configuration with its origins. A secret is only reported as set. */
 import type { RawValue } from '../lib/setting-registry.ts';
 import { audiencesToml } from './audiences.ts';
+import { externalToml } from './external.ts';
 import { formatRaw, formatSource } from './fault.ts';
 import type { Origin, ParsedConfig } from './parse.ts';
 import { SECTIONS } from './schema.ts';
@@ -50,7 +51,11 @@ export function showToml(
     }
     lines.push('');
   }
-  return [...lines, ...audiencesToml(parsed.config.audiences)].join('\n');
+  return [
+    ...lines,
+    ...audiencesToml(parsed.config.audiences),
+    ...externalToml(parsed.config.external),
+  ].join('\n');
 }
 
 function settingLine(setting: Setting, parsed: ParsedConfig): string {
