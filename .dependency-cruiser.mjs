@@ -47,7 +47,7 @@ const PACKAGES = [
     uses: ['drizzle-orm'],
     in: '^src/(?:db|core)/|^src/features/[^/]+/(?:tables|store)\\.ts$',
   },
-  { name: 'jose', uses: ['jose'], in: '^src/(?:crypto|core/token)/' },
+  { name: 'jose', uses: ['jose'], in: '^src/(?:crypto|core/token|features/external)/' },
   { name: 'libsql', uses: ['libsql', '@libsql/[^/]+'], in: '^src/db/' },
   { name: 'argon2', uses: ['[^/]*/?argon2[^/]*'], in: '^src/crypto/' },
   { name: 'prom-client', uses: ['prom-client'], in: '^src/app/' },

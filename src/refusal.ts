@@ -43,6 +43,12 @@ export const REFUSALS = {
   method_not_allowed: 'The resource does not have this method; Allow lists those that it has.',
   request_timeout: 'The request was not complete in time.',
   username_taken: 'The username is taken. Choose another.',
+  account_exists:
+    'The address belongs to an account. Sign in to it, then link this identity with POST /me/identities/{provider}.',
+  identity_taken:
+    'The identity belongs to an account already, or this account has another one of this provider.',
+  provider_unavailable:
+    'The outside provider does not answer. Try again later, or sign in another way.',
   email_taken: 'The address belongs to another account, which verified it.',
   external_id_taken: 'Another account has this external_id.',
   no_verified_address:

@@ -128,4 +128,13 @@ export const migrations: readonly Migration[] = [
       'CREATE INDEX `user_disabled` ON `user` (`id`) WHERE disabled_at IS NOT NULL;',
     ],
   },
+  {
+    tag: '0009_external_identity',
+    checksum: 'ec7f4bedb0bc21aacc9bdf14185742fa81c4a800def15accc6f12615d04ac656',
+    sql: [
+      'CREATE TABLE `external_identity` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`user_id` text NOT NULL,\n\t`provider` text NOT NULL,\n\t`issuer` text NOT NULL,\n\t`subject` text NOT NULL,\n\t`email` text,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer,\n\tFOREIGN KEY (`user_id`) REFERENCES `user`(`id`) ON UPDATE no action ON DELETE cascade\n);',
+      'CREATE UNIQUE INDEX `external_identity_subject` ON `external_identity` (`issuer`,`subject`);',
+      'CREATE UNIQUE INDEX `external_identity_user` ON `external_identity` (`user_id`,`provider`);',
+    ],
+  },
 ];

@@ -228,6 +228,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence: 'A user requested a new email address; it is not verified yet.',
   },
   'email.verified': { level: 'info', sentence: 'An email address was verified.' },
+  'provider.unavailable': {
+    level: 'warn',
+    sentence:
+      'The public keys of an outside provider could not be fetched; reason is its name. Its known keys are used for a day.',
+  },
   'breached.unreachable': {
     level: 'warn',
     sentence: 'The range API did not answer in time; a password was accepted without it.',

@@ -274,6 +274,8 @@ describe('every answer is one that the document declares', () => {
         challenge: 'AAAA',
       }),
     }),
+    'POST /login/external/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
+    'POST /me/identities/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
     'POST /login/mfa/passkey/options': () => ({ challenge_token: 'x.y.z' }),
     'POST /me/password': () => ({
       current_password: PASSWORD,
@@ -401,15 +403,19 @@ describe('every answer is one that the document declares', () => {
       .filter(([, seen]) => Math.min(...seen) >= 300)
       .map(([name]) => name);
     expect(without.sort()).toEqual([
+      'DELETE /me/identities/{provider}',
       'DELETE /me/passkeys/{id}',
       'DELETE /me/totp',
       'GET /verify',
       'PATCH /me/passkeys/{id}',
       'POST /email/verify',
+      'POST /login/external/{provider}',
+      'POST /login/external/{provider}/nonce',
       'POST /login/mfa',
       'POST /login/mfa/passkey/options',
       'POST /login/passkey',
       'POST /logout',
+      'POST /me/identities/{provider}',
       'POST /me/passkeys',
       'POST /me/recovery-codes',
       'POST /me/totp/confirm',

@@ -64,7 +64,9 @@ test('ASVS 6.3.4: all of them come to it by functions of the core, which make th
   const completing = [...reaching('completeFactor'), ...reaching('completeFactors')];
   expect(completing).not.toEqual([]);
   expect(
-    completing.filter((path) => !/^features\/(?:password|registration|mfa|passkey)\//.test(path)),
+    completing.filter(
+      (path) => !/^features\/(?:password|registration|mfa|passkey|external)\//.test(path),
+    ),
   ).toEqual([]);
   expect(reaching('reauthenticate')).toEqual(['features/mfa/present-again.ts']);
   expect(reaching('refreshSession')).toEqual(['features/session/routes.ts']);

@@ -46,7 +46,7 @@ describe.skipIf(isMissing('curl'))('the examples', () => {
     ['fetch', byFetch],
   ])('by %s: every answer is the one of the repository', async (_, send) => {
     const server = await stage.start();
-    const recorded = await tellStory({ server, mailed: stage.mailed }, send);
+    const recorded = await tellStory({ server, mailed: stage.mailed, issuer: stage.issuer }, send);
     if (isWriting) writeFileSync(FILES.examples, json(recorded));
     expect(recorded).toEqual(JSON.parse(readFileSync(FILES.examples, 'utf8')));
     await server.stop();

@@ -6,6 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'vitest';
+import { CLIENT_ID, startIssuer } from '../external/issuer.ts';
+import type { TestIssuer } from '../external/issuer.ts';
 import { assert, create } from './authenticator.ts';
 import type { MadeCredential } from './authenticator.ts';
 import { codeAt } from './mfa.ts';
@@ -51,6 +53,7 @@ const STANDS_FOR: Readonly<Record<string, unknown>> = {
   registration_id: 'GcQ4izLgSWesLvdi2c54dsc0QYsxtlfQ',
   idx: 974_197,
   request_id: 'b1946ac92492-1',
+  nonce: 'n1.c2l4dGVlbiByYW5kb20h.tm4k2x.q0ZxV2N4mJ8c…',
   secret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP',
   otpauth_uri: 'otpauth://totp/postern:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=postern',
   recovery_codes: Array.from({ length: 10 }, (_, n) => `7KQM-2XWD-9RTB-${n}HVC`),
@@ -98,6 +101,8 @@ const NEXT_PASSWORD = 'another horse battery staple';
 export interface Stage {
   /** A server of its own for each telling. */
   start(): Promise<Server>;
+  /** An outside provider, `shop` in the configuration. */
+  readonly issuer: TestIssuer;
   /** What the newest email to an address carries. */
   mailed(to: string, letter: string): Promise<Record<string, string>>;
   close(): Promise<void>;
@@ -115,11 +120,13 @@ export async function openStage(): Promise<Stage> {
     });
   });
   await new Promise<void>((resolve) => webhook.listen(0, '127.0.0.1', resolve));
+  const issuer = await startIssuer(() => Date.now());
   return {
+    issuer,
     start: async () => {
       inbox.length = 0;
       return startServer({
-        config: `[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n`,
+        config: `[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`,
         env: {
           POSTERN_PASSKEYS_ENROLL_URL: 'https://app.example.com/passkeys/new',
           POSTERN_PASSKEYS_MANAGE_URL: 'https://app.example.com/passkeys',
@@ -134,13 +141,16 @@ export async function openStage(): Promise<Stage> {
       await expect.poll(() => newest() !== undefined, { timeout: 20_000 }).toBe(true);
       return newest()?.values ?? {};
     },
-    close: () => new Promise<void>((resolve) => webhook.close(() => resolve())),
+    close: async () => {
+      await issuer.close();
+      await new Promise<void>((resolve) => webhook.close(() => resolve()));
+    },
   };
 }
 
 /** Tells it; what was asked and answered, with stand-ins for what is never the same. */
 export async function tellStory(
-  { server, mailed }: { readonly server: Server; readonly mailed: Stage['mailed'] },
+  { server, mailed, issuer }: Pick<Stage, 'mailed' | 'issuer'> & { readonly server: Server },
   send: Send,
 ): Promise<unknown[]> {
   const values = new Map<string, string>();
@@ -436,6 +446,54 @@ export async function tellStory(
     route: 'DELETE /me/passkeys/{id}',
     title: 'Remove it',
     path: '/me/passkeys/PASSKEY_ID',
+    token,
+    status: 204,
+  });
+
+  // An identity at an outside provider.
+  const proof = { id_token: 'ID_TOKEN', nonce: 'NONCE' };
+  const beginAtProvider = async (title: string): Promise<void> => {
+    const { nonce } = await step({
+      route: 'POST /login/external/{provider}/nonce',
+      title,
+      path: '/login/external/google/nonce',
+      status: 200,
+    });
+    const claims = { sub: '10769150350006150715113082367', email: 'ada@example.com', nonce };
+    keep({ ID_TOKEN: await issuer.idToken(claims), NONCE: nonce });
+  };
+  const atGoogle = { issuer: 'https://accounts.google.com' };
+  await beginAtProvider('Before the provider is asked');
+  await step({
+    route: 'POST /me/identities/{provider}',
+    title: 'Link it to the account',
+    path: '/me/identities/google',
+    token,
+    body: proof,
+    status: 201,
+    shown: (identity) => ({ ...identity, ...atGoogle }),
+  });
+  await beginAtProvider('For the next sign-in');
+  await step({
+    route: 'POST /login/external/{provider}',
+    title: 'With the ID token',
+    path: '/login/external/google',
+    body: proof,
+    status: 200,
+  });
+  await step({
+    route: 'GET /me/identities',
+    title: 'Which ones are linked',
+    token,
+    status: 200,
+    shown: ({ identities }) => ({
+      identities: identities.map((identity: object) => ({ ...identity, ...atGoogle })),
+    }),
+  });
+  await step({
+    route: 'DELETE /me/identities/{provider}',
+    title: 'Unlink it',
+    path: '/me/identities/google',
     token,
     status: 204,
   });

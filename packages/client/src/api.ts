@@ -242,6 +242,27 @@ export type AuthenticationResponseJSON = {
   readonly clientExtensionResults?: Readonly<Record<string, unknown>>;
 };
 
+export type ExternalNonce = {
+  readonly nonce: string;
+  readonly expires_in: number;
+};
+
+export type Identities = {
+  readonly identities: readonly (Identity)[];
+};
+
+export type Identity = {
+  readonly provider: string;
+  readonly issuer: string;
+  /** The `sub` at the issuer. */
+  readonly subject: string;
+  /** The address that the provider named when it was linked. */
+  readonly email: string | null;
+  /** RFC 3339, UTC, milliseconds */
+  readonly created_at: string;
+  readonly last_used_at: string | null;
+};
+
 export type Factors = {
   readonly totp: Totp | null;
   readonly passkeys: readonly (Passkey)[];
@@ -496,6 +517,40 @@ export interface Routes {
   readonly 'GET /.well-known/passkey-endpoints': {
     readonly body: undefined;
     readonly reply: Readonly<Record<string, unknown>>;
+  };
+  readonly 'POST /login/external/{provider}/nonce': {
+    readonly body: undefined;
+    readonly reply: ExternalNonce;
+  };
+  readonly 'POST /login/external/{provider}': {
+    readonly body: {
+      /** As the provider issued it. */
+      readonly id_token: string;
+      /** From POST /login/external/{provider}/nonce; the ID token has it too. */
+      readonly nonce: string;
+      /** The audience of the access token, one of [audiences]; if absent, tokens.audience. */
+      readonly resource?: string;
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      readonly cookie?: boolean;
+    };
+    readonly reply: Authentication;
+  };
+  readonly 'GET /me/identities': {
+    readonly body: undefined;
+    readonly reply: Identities;
+  };
+  readonly 'POST /me/identities/{provider}': {
+    readonly body: {
+      /** As the provider issued it. */
+      readonly id_token: string;
+      /** From POST /login/external/{provider}/nonce; the ID token has it too. */
+      readonly nonce: string;
+    };
+    readonly reply: Identity;
+  };
+  readonly 'DELETE /me/identities/{provider}': {
+    readonly body: undefined;
+    readonly reply: undefined;
   };
   readonly 'POST /me/recovery-codes': {
     readonly body: undefined;
