@@ -56,6 +56,13 @@ const AREAS = [
     routes: /passkey/,
   },
   {
+    file: 'external',
+    title: 'Outside providers',
+    about:
+      'Sign-in with an ID token of an OpenID Connect issuer, and the identities of an account. The guide is [outside providers](../external.md).',
+    routes: /external|identities/,
+  },
+  {
     file: 'sessions',
     title: 'Sessions',
     about: 'One refresh token a session, replaced at each refresh.',

@@ -28,6 +28,7 @@ const PYTHON = '/usr/bin/python3';
  * @property {string} setting what it has to be told, for docs/verify-a-token.md
  * @property {'ES256' | 'RS256'} [knows] RS256: of what postern signs, it knows this alone
  * @property {readonly string[]} known the cases and scenarios that it fails
+ * @property {readonly string[]} [olderFails] those that it failed as well before its distribution mended them
  */
 
 /** @type {(command: readonly [string, ...string[]]) => boolean} */
@@ -113,6 +114,8 @@ export const EXAMPLES = [
     inCi: true,
     setting: '`require`; `typ` by hand',
     known: ['exp as a text', 'a storm of unknown kids'],
+    // Debian's 2.6.0-1 accepts it, 2.6.0-1+deb12u1 does not.
+    olderFails: ['crit'],
   },
   {
     label: 'Go: golang-jwt, keyfunc',

@@ -72,7 +72,7 @@ describe.skipIf(process.env['POSTERN_OPENAPI_PROXY'] !== '1')('behind a validati
 
   test('the story of docs/api: neither a request nor an answer is against the document', async () => {
     const found: unknown[] = [];
-    await tellStory({ server, mailed: stage.mailed }, async (step, live) => {
+    await tellStory({ server, mailed: stage.mailed, issuer: stage.issuer }, async (step, live) => {
       const globals = { fetch: throughProxy, URLSearchParams, btoa };
       const response: Response = await runInNewContext(live(fetchOf(step)), globals);
       const violations = violationsOf(response);
