@@ -10,6 +10,7 @@ export const EXTERNAL: SectionKind<typeof externalSchema> = {
   isName: (name) => /^[a-z][a-z0-9-]{0,31}$/.test(name),
   nameRule: 'The name of a provider is part of its URL: small letters, digits and hyphens.',
   example: '[external.google]',
+  examples: { client_ids: ['1234567890-abc.apps.googleusercontent.com'] },
   fault: providerFault,
 };
 

@@ -6,6 +6,7 @@
 import type * as z from 'zod';
 import { guess } from '../lib/guess.ts';
 import { settingRegistry } from '../lib/setting-registry.ts';
+import type { RawValue } from '../lib/setting-registry.ts';
 import { explainRefused, formatRaw } from './fault.ts';
 import type { ConfigFault, Source } from './fault.ts';
 import { isTable } from './toml-table.ts';
@@ -19,6 +20,8 @@ export interface SectionKind<Schema extends z.ZodObject> {
   readonly nameRule: string;
   /** A header that an operator could write. */
   readonly example: string;
+  /** Values for the example file, of settings that have no useful default. */
+  readonly examples?: Readonly<Record<string, RawValue>>;
   /** What is wrong with a section whose settings are valid one by one; undefined if nothing is. */
   readonly fault?: (name: string, settings: z.output<Schema>) => string | undefined;
 }
@@ -90,7 +93,8 @@ function sectionFaults<Schema extends z.ZodObject>(
 export function sectionLines({
   table,
   schema,
-}: Pick<SectionKind<z.ZodObject>, 'table' | 'schema'>): readonly (readonly [
+  examples = {},
+}: Pick<SectionKind<z.ZodObject>, 'table' | 'schema' | 'examples'>): readonly (readonly [
   name: string,
   text: string,
   value: string,
@@ -99,7 +103,8 @@ export function sectionLines({
     const meta = settingRegistry.get(setting);
     if (meta === undefined) throw new Error(`${table}: ${name} has no metadata`);
     const { sentence, unit, defaultValue, absent, example } = meta;
-    if (defaultValue !== undefined) return [name, `${sentence} (${unit})`, formatRaw(defaultValue)];
+    const shown = examples[name] ?? defaultValue;
+    if (shown !== undefined) return [name, `${sentence} (${unit})`, formatRaw(shown)];
     return [name, `${sentence} Not set: ${absent}. (${unit})`, formatRaw(example ?? '')];
   });
 }

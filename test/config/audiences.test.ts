@@ -64,8 +64,10 @@ describe('audiences', () => {
     const start = example.findIndex((line) => line.startsWith('# [audiences.'));
     const text = example
       .slice(start)
-      .map((line) => line.replace(/^# (?=\[|[a-z]+ = )/, ''))
+      .map((line) => line.replace(/^# (?=\[|[a-z_]+ = )/, ''))
       .join('\n');
-    expect([...parse(text).config.audiences.keys()]).toEqual(['https://billing.example.com']);
+    const { audiences, external } = parse(text).config;
+    expect([...audiences.keys()]).toEqual(['https://billing.example.com']);
+    expect([...external.keys()]).toEqual(['google']);
   });
 });

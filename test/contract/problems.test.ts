@@ -8,6 +8,8 @@ import { oauthErrorOf } from '../../src/http/oauth-error.ts';
 import { PROBLEMS, catalogue } from '../../src/http/problems.ts';
 import { REFUSALS } from '../../src/refusal.ts';
 import type { RefusalCode } from '../../src/refusal.ts';
+import { person, startRig } from '../external/story.ts';
+import type { ExternalRig } from '../external/story.ts';
 import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 import { addPasskey, forgetPassword, tryRegister } from '../passkey/story.ts';
@@ -88,6 +90,15 @@ const adminOf = async (name: string) => {
     app.call(method, path, { headers, ...(body === undefined ? {} : { body }) });
 };
 
+async function withProvider(send: (rig: ExternalRig) => Promise<Reply>): Promise<Reply> {
+  const rig = await startRig();
+  try {
+    return await send(rig);
+  } finally {
+    await rig.stop();
+  }
+}
+
 /** How each code comes about. A code that stands in the catalogue and not here fails the test. */
 const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
   malformed_request: () => app.call('POST', '/login', { raw: '{' }),
@@ -129,6 +140,21 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
     await admin('PATCH', `/admin/users/${made.body.id}`, change);
     return admin('POST', '/admin/users', { email });
   },
+  account_exists: () =>
+    withProvider(async (rig) => {
+      await rig.signIn(person('one', 'same@example.com'));
+      return rig.signIn(person('other', 'same@example.com'));
+    }),
+  identity_taken: () =>
+    withProvider(async (rig) => {
+      await rig.signIn(person('one'));
+      return rig.link((await rig.app.register()).access, person('one'));
+    }),
+  provider_unavailable: () =>
+    withProvider((rig) => {
+      rig.issuer.instead.set('/keys', { status: 500 });
+      return rig.signIn(person('one'));
+    }),
   external_id_taken: async () => {
     const admin = await adminOf('external-id-taken');
     await admin('POST', '/admin/users', { username: 'sync-a', external_id: 'sync' });

@@ -5,7 +5,7 @@
  * @see https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
  */
 import { createLocalJWKSet, errors, jwtVerify } from 'jose';
-import type { JWTPayload, JWTVerifyGetKey } from 'jose';
+import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../../lib/clock.ts';
 import { exceptionFields } from '../../lib/log.ts';
 import type { Log } from '../../lib/log.ts';
@@ -63,7 +63,8 @@ export function createProvider(
     try {
       const url = jwksUrl ?? (await discover(issuer, signal));
       const document = await fetchJson(url, signal);
-      keys = { find: createLocalJWKSet(document as never), at: clock.monotonic() };
+      if (!isKeySet(document)) throw new Error('the answer is not a set of keys');
+      keys = { find: createLocalJWKSet(document), at: clock.monotonic() };
       failedAt = undefined;
     } catch (error) {
       failedAt = clock.monotonic();
@@ -152,6 +153,13 @@ function withSubject(
   if (typeof sub !== 'string' || sub.length === 0 || sub.length > 255)
     throw new Error('no usable subject');
   return { ...payload, sub };
+}
+
+/** Whether an answer has the shape of a JWK Set (RFC 7517 §5); jose checks each key that it uses. */
+function isKeySet(value: unknown): value is JSONWebKeySet {
+  if (typeof value !== 'object' || value === null || !('keys' in value)) return false;
+  const { keys } = value;
+  return Array.isArray(keys) && keys.every((key) => typeof key === 'object' && key !== null);
 }
 
 /** Where a provider's keys are (OpenID Connect Discovery §4). */

@@ -55,9 +55,10 @@ const identityReply = (identity: Identity): z.input<typeof IdentityReply> => ({
 function signInRoutes(
   kernel: Kernel,
   offered: Offered,
-  { cookies, isRegistrationOpen }: ExternalSettings,
+  settings: ExternalSettings,
 ): readonly AnyRoute[] {
-  const signIn = signInExternally(kernel, isRegistrationOpen);
+  const { cookies } = settings;
+  const signIn = signInExternally(kernel, settings);
   return [
     route({
       method: 'post',

@@ -9,7 +9,7 @@ import { canonicalEmail } from '../../lib/email-address.ts';
 import { Refusal } from '../../refusal.ts';
 import { verifyIdentity } from './identity-proof.ts';
 import type { IdentityProof, ProofInput } from './identity-proof.ts';
-import type { OfferedProvider } from './settings.ts';
+import type { ExternalSettings, OfferedProvider } from './settings.ts';
 import { findIdentity, insertIdentity, useIdentity } from './store.ts';
 
 /** RFC 8176 has no value for a sign-in elsewhere; `fed` is what others use. */
@@ -31,7 +31,10 @@ const TAKEN: ReadonlySet<string> = new Set(['identity_taken', 'account_exists'])
  * registration_closed, account_disabled, password_change_required, mfa_enrolment_required,
  * rate_limited.
  */
-export function signInExternally(kernel: Kernel, isRegistrationOpen: boolean) {
+export function signInExternally(
+  kernel: Kernel,
+  { isRegistrationOpen }: Pick<ExternalSettings, 'isRegistrationOpen'>,
+) {
   const { db, clock, authentication, limits } = kernel;
 
   /** Null when no account has the identity. */
