@@ -32,7 +32,7 @@ describe('providers', () => {
   });
 
   test('are shown as TOML that means the same', () => {
-    const shown = showToml(parse(GOOD), {});
+    const shown = showToml(parse(GOOD), { origins: 'without' });
     expect(parse(shown).config.external).toEqual(parse(GOOD).config.external);
   });
 
