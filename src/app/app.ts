@@ -42,12 +42,13 @@ const REMOTE = /^(?:libsql|https?|wss?):/i;
 
 /** Registers what a feature returned. @throws {Error} its declaration and its factor disagree */
 function register({ factors }: Kernel, feature: Feature, parts: FeatureParts): void {
-  const { factor, switchedOffFactor } = parts;
+  const { factor, switchedOffFactor, listing } = parts;
   if (factor?.demandsSecond === true && feature.secondFactor === undefined)
     throw new Error(`feature ${feature.name}: a factor that demands a second needs secondFactor`);
   if (feature.secondFactor && factor === undefined && switchedOffFactor === undefined)
     throw new Error(`feature ${feature.name}: switched off, it must return switchedOffFactor`);
   if (factor !== undefined) factors.add(factor);
+  if (listing !== undefined) factors.addListing(listing);
   if (switchedOffFactor !== undefined) factors.addSwitchedOff(switchedOffFactor);
 }
 

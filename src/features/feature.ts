@@ -4,7 +4,7 @@
  * factor.
  */
 import type { Config } from '../config/schema.ts';
-import type { Factor, FactorRecords } from '../core/factor/factor.ts';
+import type { Factor, FactorListing, FactorRecords } from '../core/factor/factor.ts';
 import type { Kernel } from '../core/kernel.ts';
 import type { SealedColumn } from '../core/sealed-value/reseal.ts';
 import type { ScheduledSweep } from '../core/sweep.ts';
@@ -18,6 +18,8 @@ export interface FeatureParts {
   readonly factor?: Factor;
   /** The records of a factor that is switched off. */
   readonly switchedOffFactor?: FactorRecords;
+  /** What it keeps about a user, if that is no factor: for `user show`, `user export` and their routes. */
+  readonly listing?: FactorListing;
   readonly sweeps?: readonly ScheduledSweep[];
   /** Its columns of sealed values, whether it is switched on or off. */
   readonly sealed?: readonly SealedColumn[];

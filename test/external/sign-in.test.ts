@@ -1,5 +1,7 @@
 /** Signing in with an ID token, and linking identities to an account. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findListedUser } from '../../src/core/user/search.ts';
+import { exportUser } from '../../src/features/admin/export-users.ts';
 import { PASSWORD, operator } from '../support/app.ts';
 import { changedWhileReading } from '../support/meanwhile.ts';
 import { enrolIn } from '../support/mfa.ts';
@@ -194,5 +196,18 @@ describe('linking', () => {
       () => rig.app.call('DELETE', '/me/identities/shop', { token: user.access }),
     );
     expect(outcome(raced)).toEqual([409, 'conflict']);
+  });
+
+  test('what is kept is in an export of the person', async () => {
+    const { body } = await rig.signIn(person('exported', 'exported@example.com'));
+    const { id } = (await rig.app.call('GET', '/me', { token: body.access_token })).body;
+    const user = await findListedUser(rig.app.db, id);
+    if (user === null) throw new Error('no such user');
+    const kept = await exportUser(rig.app.kernel)(operator, user, 'without_hashes');
+    expect(kept).toMatchObject({
+      factors: {
+        identities: [{ provider: 'shop', subject: 'exported', email: 'exported@example.com' }],
+      },
+    });
   });
 });

@@ -21,6 +21,7 @@ import type {
   BackupCodes,
   Factor,
   FactorAnswer,
+  FactorListing,
   FactorRecords,
   MfaPolicy,
   Occasion,
@@ -57,6 +58,10 @@ export interface Factors {
   readonly active: readonly Factor[];
   /** Registers an enabled factor. */
   add(factor: Factor): void;
+  /** What is kept about a user's ways to sign in, for the user's own data and for operators. */
+  readonly listings: readonly FactorListing[];
+  /** Registers a listing of records that are no factor, such as identities at outside providers. */
+  addListing(listing: FactorListing): void;
   /** Registers the records of a factor that is switched off. */
   addSwitchedOff(records: FactorRecords): void;
   /** Factors that users have enrolled but this configuration switches off. */
@@ -117,6 +122,7 @@ export const placeOf = ({ requester }: Context): string => requester.ip ?? 'unkn
 export function createFactors(deps: FactorsDeps): Factors {
   const { clock, commit, attempts, emails, mfa } = deps;
   const active: Factor[] = [];
+  const others: FactorListing[] = [];
   const switchedOff: FactorRecords[] = [];
   const demanding = (): Factor[] => active.filter(({ demandsSecond }) => demandsSecond);
 
@@ -149,6 +155,10 @@ export function createFactors(deps: FactorsDeps): Factors {
   return {
     active,
     add: (factor) => void active.push(factor),
+    get listings() {
+      return [...active.flatMap(({ listing }) => listing ?? []), ...others];
+    },
+    addListing: (listing) => void others.push(listing),
     addSwitchedOff: (records) => void switchedOff.push(records),
     switchedOffInUse: async () => {
       const inUse = await Promise.all(switchedOff.map((records) => records.inUse()));

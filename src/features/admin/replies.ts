@@ -1,6 +1,6 @@
 /** Users as the administration API and `--json` show them. */
 import * as z from 'zod';
-import type { Factor } from '../../core/factor/factor.ts';
+import type { FactorListing } from '../../core/factor/factor.ts';
 import { amrOf } from '../../core/factor/presented.ts';
 import type { OutboxEntry } from '../../core/email/outbox.ts';
 import type { Session } from '../../core/session/session.ts';
@@ -129,9 +129,9 @@ const detailShape = {
   waiting_emails: z.array(WaitingEmailReply),
 };
 
-/** Everything about one user, with what each active factor lists. */
-export function userDetailSchema(active: readonly Factor[]) {
-  const factors = Object.assign({}, ...active.map(({ listing }) => listing?.shape ?? {}));
+/** Everything about one user, with what the features list. */
+export function userDetailSchema(listings: readonly FactorListing[]) {
+  const factors = Object.assign({}, ...listings.map(({ shape }) => shape));
   return z.object({ ...detailShape, factors: z.object(factors) }).meta({ id: 'UserDetail' });
 }
 

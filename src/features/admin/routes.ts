@@ -147,7 +147,7 @@ function userRoutes(kernel: Kernel, settings: AdminSettings): readonly AnyRoute[
       ].join(' '),
       security,
       status: 200,
-      reply: userDetailSchema(kernel.factors.active),
+      reply: userDetailSchema(kernel.factors.listings),
       problems: ['not_found'],
       handle: async (call) => {
         const user = await demandUser(kernel, call.params['id'] ?? '');

@@ -57,9 +57,7 @@ async function factorListings(
   { factors }: Pick<Kernel, 'factors'>,
   user: ListedUser,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const listings = await Promise.all(
-    factors.active.map((factor) => factor.listing?.list(user) ?? {}),
-  );
+  const listings = await Promise.all(factors.listings.map((listing) => listing.list(user)));
   return Object.assign({}, ...listings);
 }
 

@@ -2,7 +2,7 @@
 import { feature } from '../feature.ts';
 import { issuerOf } from './config.ts';
 import { createProvider } from './provider.ts';
-import { externalRoutes } from './routes.ts';
+import { externalRoutes, identityListing } from './routes.ts';
 import type { ExternalSettings, OfferedProvider } from './settings.ts';
 
 export const external = feature({
@@ -28,6 +28,9 @@ export const external = feature({
         return [name, { provider, trustEmail, displayNameClaim }];
       }),
     );
-    return { routes: () => externalRoutes(kernel, offered, settings) };
+    return {
+      routes: () => externalRoutes(kernel, offered, settings),
+      listing: identityListing(kernel),
+    };
   },
 });

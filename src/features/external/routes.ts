@@ -1,5 +1,6 @@
 /** /login/external and /me/identities. */
 import * as z from 'zod';
+import type { FactorListing } from '../../core/factor/factor.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { resourceMember, rfc3339, text, timestamp, tokenText } from '../../http/fields.ts';
 import { bearer, route } from '../../http/route.ts';
@@ -50,6 +51,12 @@ const identityReply = (identity: Identity): z.input<typeof IdentityReply> => ({
   email: identity.email,
   created_at: rfc3339(identity.createdAt),
   last_used_at: identity.lastUsedAt === null ? null : rfc3339(identity.lastUsedAt),
+});
+
+/** The identities of a user, for operators and for a data request. */
+export const identityListing = ({ db }: Kernel): FactorListing => ({
+  shape: { identities: z.array(IdentityReply) },
+  list: async (user) => ({ identities: (await listIdentities(db, user.id)).map(identityReply) }),
 });
 
 function signInRoutes(
