@@ -110,7 +110,8 @@ function meaningOf(key: string, raw: unknown): Meaning {
 }
 
 function isSection(key: string): boolean {
-  return SECTIONS.some(({ name }) => name === key);
+  // A table that only has sections below it, such as [otp] of [otp.email], is walked as well.
+  return SECTIONS.some(({ name }) => name === key || name.startsWith(`${key}.`));
 }
 
 /**

@@ -3,6 +3,7 @@
  * file.
  */
 import * as z from 'zod';
+import { emailCodeSection } from '../features/email-code/config.ts';
 import type { ProviderSettings } from '../features/external/config.ts';
 import { registrationSection } from '../features/registration/config.ts';
 import { mfaSection } from '../features/mfa/config.ts';
@@ -47,6 +48,7 @@ const sections = z.object({
   mfa: mfaSection,
   totp: totpSection,
   passkeys: passkeysSection,
+  'otp.email': emailCodeSection,
   throttle: throttleSection,
   limits: limitsSection,
   mail: mailSection,

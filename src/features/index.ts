@@ -5,6 +5,7 @@ import { admin } from './admin/index.ts';
 import { account } from './account/index.ts';
 import { apiKey } from './api-key/index.ts';
 import { discovery } from './discovery/index.ts';
+import { emailCode } from './email-code/index.ts';
 import { external } from './external/index.ts';
 import type { Feature } from './feature.ts';
 import { health } from './health/index.ts';
@@ -29,6 +30,7 @@ export const features: readonly Feature[] = [
   totp,
   passkey,
   external,
+  emailCode,
   recoveryCode,
   mfa,
   session,

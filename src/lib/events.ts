@@ -210,6 +210,10 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'info',
     sentence: 'A user changed the password; the other sessions were ended.',
   },
+  'sign_in.code_requested': {
+    level: 'info',
+    sentence: 'A sign-in code was requested, for a known or an unknown address.',
+  },
   'password.reset_requested': {
     level: 'info',
     sentence: 'A password reset was requested, for a known or an unknown name.',

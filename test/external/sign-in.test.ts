@@ -147,6 +147,12 @@ describe('linking', () => {
     ]);
   });
 
+  test('takes only an ID token for one of our applications', async () => {
+    const { access } = await rig.app.register();
+    const foreign = { ...person('linked'), aud: 'another-app' };
+    expect(outcome(await rig.link(access, foreign))).toEqual([401, 'invalid_credentials']);
+  });
+
   test('one identity belongs to one account: of two accounts at once, one gets it', async () => {
     const two = [await rig.app.register(), await rig.app.register()];
     const replies = await Promise.all(two.map(({ access }) => rig.link(access, person('wanted'))));

@@ -51,6 +51,7 @@ const STANDS_FOR: Readonly<Record<string, unknown>> = {
   challenge_id: 'eyJhbGciOiJIUzI1NiIsInR5cCI6InBhc3NrZXkrand0In0…',
   challenge: 'aLC6Qq3vbRyW4nNqjNZUT0MlIP3mPcFxuUtGsoEKWz0',
   registration_id: 'GcQ4izLgSWesLvdi2c54dsc0QYsxtlfQ',
+  otp_id: 'Rk3vXbT0m9wYcQ1nZs7dLfH2jUe5aGoP',
   idx: 974_197,
   request_id: 'b1946ac92492-1',
   nonce: 'n1.c2l4dGVlbiByYW5kb20h.tm4k2x.q0ZxV2N4mJ8c…',
@@ -126,7 +127,7 @@ export async function openStage(): Promise<Stage> {
     start: async () => {
       inbox.length = 0;
       return startServer({
-        config: `[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`,
+        config: `[otp.email]\nenabled = true\n[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`,
         env: {
           POSTERN_PASSKEYS_ENROLL_URL: 'https://app.example.com/passkeys/new',
           POSTERN_PASSKEYS_MANAGE_URL: 'https://app.example.com/passkeys',
@@ -448,6 +449,21 @@ export async function tellStory(
     path: '/me/passkeys/PASSKEY_ID',
     token,
     status: 204,
+  });
+
+  // A code by email.
+  const { otp_id } = await step({
+    route: 'POST /login/otp',
+    title: 'Ask for a code',
+    body: { email: 'ada@example.com' },
+    status: 202,
+  });
+  keep({ OTP_ID: otp_id, SIGN_IN_CODE: (await mailed('ada@example.com', 'sign_in_code'))['code'] });
+  await step({
+    route: 'POST /login/otp/verify',
+    title: 'With the code of the email',
+    body: { otp_id: 'OTP_ID', code: 'SIGN_IN_CODE' },
+    status: 200,
   });
 
   // An identity at an outside provider.

@@ -15,6 +15,8 @@ import { createChallengeTokens } from '../../src/core/token/challenge-token.ts';
 import { KeysRefused } from '../../src/core/signing-key/signing-key.ts';
 import { base32 } from '../../src/features/totp/code.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
+import { CLIENT_ID, startIssuer } from '../external/issuer.ts';
+import type { TestIssuer } from '../external/issuer.ts';
 import { addPasskey, registrationOptions } from '../passkey/story.ts';
 import { create } from '../support/authenticator.ts';
 import { codeAt, enrolIn } from '../support/mfa.ts';
@@ -35,15 +37,19 @@ type Algorithm = (typeof ALGORITHMS)[number];
 
 const apps = new Map<Algorithm, TestApp>();
 const users = new Map<Algorithm, SignedIn>();
+let issuer: TestIssuer;
 beforeAll(async () => {
+  issuer = await startIssuer(() => of('ES256').app.clock.now());
   for (const [algorithm, config] of APPS) {
-    const app = await createTestApp({ config });
+    const provider = `[external.shop]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`;
+    const app = await createTestApp({ config: config + provider });
     apps.set(algorithm, app);
     users.set(algorithm, await app.register());
   }
 });
 afterAll(async () => {
   for (const app of apps.values()) await app.stop();
+  await issuer.close();
 });
 
 function of(algorithm: Algorithm): { app: TestApp; user: SignedIn } {
@@ -669,6 +675,12 @@ describe('J07: each kind of token is good at its own places alone', () => {
 
   const bearer = (method: string, path: string, body?: object) => (token: string) =>
     app.call(method, path, { token, ...(body === undefined ? {} : { body }) });
+  /** Links a new identity at an outside provider. */
+  const link = async (token: string): Promise<Reply> => {
+    const { nonce } = (await app.call('POST', '/login/external/shop/nonce')).body;
+    const body = { id_token: await issuer.idToken({ sub: nonce, nonce }), nonce };
+    return app.call('POST', '/me/identities/shop', { token, body });
+  };
   const PLACES: Readonly<
     Record<
       string,
@@ -760,6 +772,15 @@ describe('J07: each kind of token is good at its own places alone', () => {
       good: ['access'],
       send: async (token, user) =>
         app.call('DELETE', `/me/passkeys/${(await addPasskey(app, user)).id}`, { token }),
+    },
+    'GET /me/identities': { good: ['access'], send: bearer('GET', '/me/identities') },
+    'POST /me/identities/{provider}': { good: ['access'], send: (token) => link(token) },
+    'DELETE /me/identities/{provider}': {
+      good: ['access'],
+      send: async (token, user) => {
+        await link(user.access);
+        return app.call('DELETE', '/me/identities/shop', { token });
+      },
     },
     'POST /reauthenticate/passkey/options': {
       good: ['access'],

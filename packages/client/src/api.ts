@@ -263,6 +263,13 @@ export type Identity = {
   readonly last_used_at: string | null;
 };
 
+export type SignInCode = {
+  /** Keep it: the code is worth nothing without it. */
+  readonly otp_id: string;
+  /** Seconds until the code expires. */
+  readonly expires_in: number;
+};
+
 export type Factors = {
   readonly totp: Totp | null;
   readonly passkeys: readonly (Passkey)[];
@@ -551,6 +558,25 @@ export interface Routes {
   readonly 'DELETE /me/identities/{provider}': {
     readonly body: undefined;
     readonly reply: undefined;
+  };
+  readonly 'POST /login/otp': {
+    readonly body: {
+      readonly email: string;
+    };
+    readonly reply: SignInCode;
+  };
+  readonly 'POST /login/otp/verify': {
+    readonly body: {
+      readonly otp_id: string;
+      readonly code: string;
+      /** From an earlier sign-in on this device. */
+      readonly device_token?: string;
+      /** The audience of the access token, one of [audiences]; if absent, tokens.audience. */
+      readonly resource?: string;
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      readonly cookie?: boolean;
+    };
+    readonly reply: Authentication;
   };
   readonly 'POST /me/recovery-codes': {
     readonly body: undefined;

@@ -43,6 +43,8 @@ export const PURPOSES = {
   address_code: { locks: false, isClearedByOperator: false, kept: 'window' },
   /** The code of a registration, over all registrations of an address, for each network. */
   registration_code: { locks: false, isClearedByOperator: false, kept: 'window' },
+  /** The code of a sign-in, over all codes of an address, with an account or without one (E03). */
+  sign_in_code: { locks: true, isClearedByOperator: true, kept: 'newest' },
   /** The password that a registration link asks for. */
   registration_link: { locks: true, isClearedByOperator: false, kept: 'window' },
   /** The row that GET /readyz writes. */

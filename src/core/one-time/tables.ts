@@ -11,7 +11,9 @@ export const oneTime = sqliteTable(
   'one_time',
   {
     id: text().primaryKey(),
-    purpose: text({ enum: ['registration', 'email_verification', 'password_reset'] }).notNull(),
+    purpose: text({
+      enum: ['registration', 'email_verification', 'password_reset', 'sign_in'],
+    }).notNull(),
     /** Its user; null while there is no account yet. */
     userId: text('user_id').references(() => user.id, { onDelete: 'cascade' }),
     /** The canonical address that it verifies. */

@@ -1,0 +1,89 @@
+/** POST /login/otp and /login/otp/verify. */
+import * as z from 'zod';
+import type { Kernel } from '../../core/kernel.ts';
+import { nameText, resourceMember, shortCodeText, tokenText } from '../../http/fields.ts';
+import { route } from '../../http/route.ts';
+import type { AnyRoute } from '../../http/route.ts';
+import { AuthenticationReply } from '../../http/schemas.ts';
+import {
+  cookieMember,
+  deliver,
+  demandCookies,
+  presentedDevice,
+} from '../../http/token-transport.ts';
+import type { CookiePolicy } from '../../http/token-transport.ts';
+import { requestCode } from './request-code.ts';
+import { signInWithCode } from './sign-in.ts';
+
+function requestRoute(kernel: Kernel): AnyRoute {
+  const request = requestCode(kernel);
+  return route({
+    method: 'post',
+    path: '/login/otp',
+    limit: 'emails',
+    tag: 'Sign-in',
+    summary: 'Send a sign-in code to an email address',
+    description:
+      'The same answer for addresses with and without an account. A new code voids the one before.',
+    security: 'public',
+    body: z.strictObject({ email: nameText('address') }),
+    status: 202,
+    reply: z
+      .object({
+        otp_id: z.string().meta({ description: 'Keep it: the code is worth nothing without it.' }),
+        expires_in: z.number().int().meta({ description: 'Seconds until the code expires.' }),
+      })
+      .meta({ id: 'SignInCode' }),
+    problems: ['overloaded'],
+    handle: async (call) => {
+      const { otpId, expiresInSeconds } = await request(kernel.context(call), call.body.email);
+      return { otp_id: otpId, expires_in: expiresInSeconds };
+    },
+  });
+}
+
+function verifyRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
+  const signIn = signInWithCode(kernel);
+  return route({
+    method: 'post',
+    path: '/login/otp/verify',
+    limit: 'login',
+    tag: 'Sign-in',
+    summary: 'Sign in with the code of the email',
+    description:
+      'A code allows five tries and one success within ten minutes; a limit per address covers all codes. A second factor of the account is asked for as after a password.',
+    security: 'public',
+    body: z.strictObject({
+      otp_id: tokenText(),
+      code: shortCodeText,
+      device_token: tokenText()
+        .optional()
+        .meta({ description: 'From an earlier sign-in on this device.' }),
+      resource: resourceMember,
+      cookie: cookieMember,
+    }),
+    status: 200,
+    reply: AuthenticationReply,
+    problems: [
+      'invalid_code',
+      'invalid_target',
+      'account_disabled',
+      'password_change_required',
+      'mfa_enrolment_required',
+      'origin_not_allowed',
+      'too_many_attempts',
+      'overloaded',
+    ],
+    handle: async (call) => {
+      const { otp_id: otpId, code, resource, cookie } = call.body;
+      demandCookies(cookies, call, cookie);
+      const context = kernel.context(call, kernel.audiences.ofRequest(resource));
+      const deviceToken = presentedDevice(cookies, call);
+      return deliver(call, await signIn(context, { otpId, code, deviceToken }), cookie);
+    },
+  });
+}
+
+export function emailCodeRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[] {
+  return [requestRoute(kernel), verifyRoute(kernel, cookies)];
+}

@@ -1,0 +1,292 @@
+/** Signing in with a code that is sent by email: what it takes, and what is refused (O05, O06, E03, L06). */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PASSWORD, createTestApp, operator } from '../support/app.ts';
+import type { Reply, TestApp } from '../support/app.ts';
+import { enrolIn, wrongCode } from '../support/mfa.ts';
+
+const ON = '[otp.email]\nenabled = true\n';
+const MINUTE = 60_000;
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await createTestApp({ config: ON });
+});
+afterAll(() => app.stop());
+
+let counter = 0;
+const newAddress = (): string => `reader${++counter}@example.com`;
+
+/** An account with a verified address. */
+async function reader(
+  own: TestApp = app,
+): Promise<{ email: string; id: string; access: string; device: string }> {
+  const email = newAddress();
+  const begun = await own.call('POST', '/register', { body: { email, password: PASSWORD } });
+  const code = (await own.emails(email))[0]?.values['code'];
+  const { body } = await own.call('POST', '/register/verify', {
+    body: { registration_id: begun.body.registration_id, code },
+  });
+  return { email, id: body.user.id, access: body.access_token, device: body.device_token };
+}
+
+const ask = (email: string, own: TestApp = app) =>
+  own.call('POST', '/login/otp', { body: { email } });
+const codesTo = async (email: string, own: TestApp = app): Promise<string[]> =>
+  (await own.emails(email)).flatMap(({ template, values }) =>
+    template === 'sign_in_code' ? (values['code'] ?? []) : [],
+  );
+const present = (otpId: string, code: string, extra: object = {}, own: TestApp = app) =>
+  own.call('POST', '/login/otp/verify', { body: { otp_id: otpId, code, ...extra } });
+
+async function sent(email: string, own: TestApp = app): Promise<{ otpId: string; code: string }> {
+  const { body } = await ask(email, own);
+  const code = (await codesTo(email, own)).at(-1);
+  if (code === undefined) throw new Error('no code was sent');
+  return { otpId: body.otp_id, code };
+}
+
+const outcome = ({ status, body }: Reply) => [status, body.code];
+const INVALID = [422, 'invalid_code'];
+
+describe('a code', () => {
+  test('is off by default (ASVS 6.3.6)', async () => {
+    const own = await createTestApp();
+    expect((await ask('ada@example.com', own)).status).toBe(404);
+    await own.stop();
+  });
+
+  test('signs in once, as one factor of the lowest level', async () => {
+    const { email } = await reader();
+    const { otpId, code } = await sent(email);
+    expect(code).toMatch(/^\d{6}$/);
+    const done = await present(otpId, code);
+    expect([done.status, done.body.status]).toEqual([200, 'authenticated']);
+    const { claims } = (
+      await app.call('POST', '/verify', { body: { token: done.body.access_token } })
+    ).body;
+    expect([claims.amr, claims.acr]).toEqual([['otp'], 'aal1']);
+    expect(outcome(await present(otpId, code))).toEqual(INVALID);
+  });
+
+  test('is good for one of fifty at once', async () => {
+    const { email } = await reader();
+    const { otpId, code } = await sent(email);
+    const replies = await Promise.all(Array.from({ length: 50 }, () => present(otpId, code)));
+    expect(replies.filter(({ status }) => status === 200)).toHaveLength(1);
+  });
+
+  test('comes before the second factor that the account has', async () => {
+    const { email, access } = await reader();
+    const { code: totp } = await enrolIn(app, access);
+    const { otpId, code } = await sent(email);
+    const begun = await present(otpId, code);
+    expect(begun.body).toMatchObject({ status: 'mfa_required' });
+    expect(begun.body.factors).not.toContain('email_code');
+    const body = { challenge_token: begun.body.challenge_token, totp: totp() };
+    expect((await app.call('POST', '/login/mfa', { body })).body.status).toBe('authenticated');
+  });
+
+  test('O05: of somebody else, an older one, one of ten minutes ago, and one for another purpose are refused', async () => {
+    const [one, other] = [await reader(), await reader()];
+    const [first, second] = [await sent(one.email), await sent(other.email)];
+    expect(outcome(await present(first.otpId, second.code))).toEqual(INVALID);
+    app.clock.advance(2 * MINUTE);
+    const newer = await sent(one.email);
+    expect(outcome(await present(first.otpId, first.code))).toEqual(INVALID);
+    const begun = await app.call('POST', '/register', {
+      body: { email: newAddress(), password: PASSWORD },
+    });
+    expect(outcome(await present(begun.body.registration_id, '000000'))).toEqual(INVALID);
+    const asRegistration = { registration_id: newer.otpId, code: newer.code };
+    expect(outcome(await app.call('POST', '/register/verify', { body: asRegistration }))).toEqual(
+      INVALID,
+    );
+    app.clock.advance(10 * MINUTE);
+    expect(outcome(await present(newer.otpId, newer.code))).toEqual(INVALID);
+  });
+
+  test('is void after a change of the password, and for a disabled account', async () => {
+    const { email, id, access } = await reader();
+    const before = await sent(email);
+    const change = { current_password: PASSWORD, new_password: 'another horse battery staple' };
+    expect((await app.call('POST', '/me/password', { token: access, body: change })).status).toBe(
+      204,
+    );
+    expect(outcome(await present(before.otpId, before.code))).toEqual(INVALID);
+    app.clock.advance(2 * MINUTE);
+    const later = await sent(email);
+    await app.db.write([
+      {
+        sql: 'UPDATE user SET disabled_at = 1 WHERE id = ?',
+        params: [id],
+        map: () => [],
+        returns: false,
+      },
+    ]);
+    expect(outcome(await present(later.otpId, later.code))).toEqual([403, 'account_disabled']);
+  });
+
+  test('is followed by what the policies demand', async () => {
+    const { email, id } = await reader();
+    await app.db.write([
+      {
+        sql: 'UPDATE user SET password_change_required_at = 1 WHERE id = ?',
+        params: [id],
+        map: () => [],
+        returns: false,
+      },
+    ]);
+    const due = await sent(email);
+    expect(outcome(await present(due.otpId, due.code))).toEqual([403, 'password_change_required']);
+    const strict = await createTestApp({ config: `${ON}[mfa]\nrequired = "all"\ngrace = "10m"\n` });
+    const late = await reader(strict);
+    strict.clock.advance(11 * MINUTE);
+    const { otpId, code } = await sent(late.email, strict);
+    expect(outcome(await present(otpId, code, {}, strict))).toEqual([
+      403,
+      'mfa_enrolment_required',
+    ]);
+    await strict.stop();
+  });
+
+  test('goes to one audience, and to a cookie only where that is allowed', async () => {
+    const config = `${ON}[cookies]\nenabled = true\nallowed_origins = ["https://app.example.com"]\n`;
+    const own = await createTestApp({ config });
+    const { email } = await reader(own);
+    const { otpId, code } = await sent(email, own);
+    const elsewhere = { resource: 'https://nowhere.example.com' };
+    expect(outcome(await present(otpId, code, elsewhere, own))).toEqual([400, 'invalid_target']);
+    expect(outcome(await present(otpId, code, { cookie: true }, own))).toEqual([
+      403,
+      'origin_not_allowed',
+    ]);
+    expect((await present(otpId, code, {}, own)).status).toBe(200);
+    await own.stop();
+  });
+
+  test('is not compared, and no try is lost, while the hash queue is full', async () => {
+    const { email } = await reader();
+    const { otpId, code } = await sent(email);
+    const [busy, asked] = await app.whileHashQueueIsFull(
+      async () => [await present(otpId, code), await ask(email)] as const,
+    );
+    expect([outcome(busy), outcome(asked)]).toEqual([
+      [503, 'overloaded'],
+      [503, 'overloaded'],
+    ]);
+    expect((await present(otpId, code)).status).toBe(200);
+  });
+});
+
+describe('O06: guesses', () => {
+  test('five a code, whatever the parallelism; then the right one is refused', async () => {
+    const { email } = await reader();
+    const { otpId, code } = await sent(email);
+    const guess = wrongCode(code);
+    const replies = await Promise.all(Array.from({ length: 50 }, () => present(otpId, guess)));
+    expect(new Set(replies.map(({ status }) => status)).has(200)).toBe(false);
+    expect(outcome(await present(otpId, code))).toEqual(INVALID);
+  });
+
+  test('two thousand over many codes and addresses: none past the caps', async () => {
+    const own = await createTestApp({ config: ON });
+    const readers = await Promise.all([reader(own), reader(own)]);
+    let evaluated = 0;
+    let asked = 0;
+    while (asked < 2_000) {
+      for (const { email } of readers) {
+        const { body } = await ask(email, own);
+        const replies = await Promise.all(
+          Array.from({ length: 20 }, (_, n) =>
+            present(body.otp_id, String(n).padStart(6, '0'), {}, own),
+          ),
+        );
+        asked += replies.length;
+        evaluated +=
+          replies.filter(({ body: answer }) => answer.code === 'invalid_code').length > 0 ? 5 : 0;
+        expect(replies.some(({ status }) => status === 200)).toBe(false);
+      }
+      own.clock.advance(2 * MINUTE);
+    }
+    // What was compared is what the counters of the addresses let through: a hundred each at most.
+    const counters = await own.db.read({
+      sql: "SELECT failures FROM attempt WHERE purpose = 'sign_in_code'",
+      params: [],
+      map: (rows) => rows.map(([failures]) => Number(failures)),
+      returns: true,
+    });
+    expect(counters.length).toBe(2);
+    expect(Math.max(...counters)).toBeLessThanOrEqual(100);
+    expect(evaluated).toBeGreaterThan(0);
+    await own.stop();
+  });
+
+  test('of strangers leave a known device its own tries', async () => {
+    const { email, device } = await reader();
+    for (let round = 0; round < 6; round++) {
+      const { body } = await ask(email);
+      for (let n = 0; n < 5; n++) await present(body.otp_id, 'wrong');
+      app.clock.advance(MINUTE);
+    }
+    app.clock.advance(60 * MINUTE);
+    const { otpId, code } = await sent(email);
+    for (let n = 0; n < 4; n++) await present(otpId, 'wrong');
+    const done = await present(otpId, code, { device_token: device });
+    expect(done.body.device_token).toBe(device);
+  });
+});
+
+describe('E03: an address', () => {
+  /** All that a caller sees, but values that are another each time. */
+  const seen = ({ status, headers, body }: Reply): object => ({
+    status,
+    headers: [...headers].filter(
+      ([name]) => !['date', 'x-request-id', 'retry-after'].includes(name),
+    ),
+    body: Object.entries(body)
+      .filter(([name]) => name !== 'request_id')
+      .map(([name, value]) => (name === 'otp_id' ? [name, String(value).length] : [name, value])),
+  });
+
+  test('with an account, without one, pending, disabled: one answer, at each step and at each limit', async () => {
+    const own = await createTestApp({ config: ON });
+    const known = await reader(own);
+    const disabled = await reader(own);
+    await own.kernel.accountState.disable(operator, disabled.id);
+    const pending = newAddress();
+    await own.call('POST', '/register', {
+      body: { username: 'waiting', email: pending, password: PASSWORD },
+    });
+    const told: Record<string, object[]> = {};
+    for (const email of [known.email, disabled.email, pending, newAddress()]) {
+      const steps: object[] = [];
+      for (let round = 0; round < 8; round++) {
+        const asked = await ask(email, own);
+        steps.push(seen(asked));
+        for (let n = 0; n < 6; n++)
+          steps.push(seen(await present(asked.body.otp_id, 'wrong', {}, own)));
+      }
+      told[email] = steps;
+    }
+    const [first, ...others] = Object.values(told);
+    for (const other of others) expect(other).toEqual(first);
+    expect(JSON.stringify(first)).toContain('too_many_attempts');
+    expect(await codesTo(pending, own)).toEqual([]);
+    expect(await codesTo(disabled.email, own)).toEqual([]);
+    await own.stop();
+  });
+
+  test('that is none is refused as such', async () => {
+    expect(outcome(await ask('not an address'))).toEqual([422, 'invalid_request']);
+  });
+
+  test('L06: fifty requests send what the limits of an address allow, and the sent code still works', async () => {
+    const { email } = await reader();
+    const first = await ask(email);
+    const more = await Promise.all(Array.from({ length: 49 }, () => ask(email)));
+    expect(new Set(more.map(({ status }) => status))).toEqual(new Set([202]));
+    const codes = await codesTo(email);
+    expect(codes).toHaveLength(1);
+    expect((await present(first.body.otp_id, codes[0] ?? '')).status).toBe(200);
+  });
+});
