@@ -5,7 +5,7 @@ import type { TestApp } from '../support/app.ts';
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp();
+  app = await createTestApp({ config: '[otp.email]\nenabled = true\n' });
 });
 afterAll(() => app.stop());
 

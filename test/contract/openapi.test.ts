@@ -40,7 +40,7 @@ let ajv: Ajv2020;
 beforeAll(async () => {
   app = await createTestApp({
     config:
-      '[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n[audiences."https://billing.example.com"]\n',
+      '[otp.email]\nenabled = true\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n[audiences."https://billing.example.com"]\n',
   });
   document = (await app.call('GET', '/openapi.json')).body;
   ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
@@ -194,6 +194,7 @@ describe('a feature that is off', () => {
     '%s: no path in the document, 404 at each, and the others as before',
     async (name) => {
       const own = await createTestApp({
+        config: '[otp.email]\nenabled = true\n',
         features: features.filter((feature) => feature.name !== name),
       });
       const left = new Set(own.routes.map(({ method, path }) => `${method} ${path}`));
@@ -274,6 +275,8 @@ describe('every answer is one that the document declares', () => {
         challenge: 'AAAA',
       }),
     }),
+    'POST /login/otp': () => ({ email: 'walk@example.com' }),
+    'POST /login/otp/verify': () => ({ otp_id: 'x', code: '000000' }),
     'POST /login/external/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
     'POST /me/identities/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
     'POST /login/mfa/passkey/options': () => ({ challenge_token: 'x.y.z' }),
@@ -413,6 +416,7 @@ describe('every answer is one that the document declares', () => {
       'POST /login/external/{provider}/nonce',
       'POST /login/mfa',
       'POST /login/mfa/passkey/options',
+      'POST /login/otp/verify',
       'POST /login/passkey',
       'POST /logout',
       'POST /me/identities/{provider}',
