@@ -143,6 +143,7 @@ async function run({ pairs, seed, isFull, only, onCase }) {
     POSTERN_SESSIONS_FRESH_FOR: '1h',
     POSTERN_MAIL_MAX_PER_HOUR: '1000',
     POSTERN_MAIL_INTERVAL: '1s',
+    POSTERN_OTP_EMAIL_ENABLED: 'true',
     ...LIMITS_OFF,
     ...(isFull ? {} : CHEAP),
   };
@@ -171,7 +172,7 @@ async function run({ pairs, seed, isFull, only, onCase }) {
       const { body } = await post('/register', { username: `known${i}`, password }, 201);
       tokens.push(body.access_token);
     }
-    proveAddresses(join(directory, 'data', 'postern.db'), 5 * rounds);
+    proveAddresses(join(directory, 'data', 'postern.db'), 7 * rounds);
     const wrong = 'wrong horse battery staple';
     let free = 0;
     let proved = 0;
@@ -181,6 +182,13 @@ async function run({ pairs, seed, isFull, only, onCase }) {
     const unknown = () => `free${free++}@example.com`;
     /** @param {string} email */
     const forgot = (email) => post('/password/forgot', { username: email }, 202);
+    /** @param {string} email */
+    const code = (email) => post('/login/otp', { email }, 202);
+    /** @param {string} email */
+    const guess = async (email) => {
+      const { body } = await code(email);
+      return post('/login/otp/verify', { otp_id: body.otp_id, code: 'wrong' }, 422);
+    };
     /** @param {string} email */
     const register = (email) => post('/register', { email, password }, 202);
     /** @param {string} email */
@@ -233,6 +241,16 @@ async function run({ pairs, seed, isFull, only, onCase }) {
         name: 'forgot: a known address / an unknown one',
         known: () => forgot(known()),
         unknown: () => forgot(unknown()),
+      },
+      {
+        name: 'otp: a code for a known address / for an unknown one',
+        known: () => code(known()),
+        unknown: () => code(unknown()),
+      },
+      {
+        name: 'otp: a code and a wrong guess, known address / unknown one',
+        known: () => guess(known()),
+        unknown: () => guess(unknown()),
       },
       {
         name: 'register by email: a taken address / a free one',
