@@ -185,6 +185,15 @@ describe('O06: guesses', () => {
     const guess = wrongCode(code);
     const replies = await Promise.all(Array.from({ length: 50 }, () => present(otpId, guess)));
     expect(new Set(replies.map(({ status }) => status)).has(200)).toBe(false);
+    const [tries] = await app.db.read({
+      sql: 'SELECT attempts FROM one_time WHERE id = ?',
+      params: [otpId],
+      map: (rows) => rows.map(([attempts]) => Number(attempts)),
+      returns: true,
+    });
+    expect(tries).toBeLessThanOrEqual(5);
+    // Those that a full hash queue refused were not compared, and don't count.
+    for (let n = 0; n < 5; n++) await present(otpId, guess);
     expect(outcome(await present(otpId, code))).toEqual(INVALID);
   });
 
