@@ -50,6 +50,7 @@ const PACKAGES = [
   { name: 'jose', uses: ['jose'], in: '^src/(?:crypto|core/token|features/external)/' },
   { name: 'libsql', uses: ['libsql', '@libsql/[^/]+'], in: '^src/db/' },
   { name: 'argon2', uses: ['[^/]*/?argon2[^/]*'], in: '^src/crypto/' },
+  { name: 'bcrypt', uses: ['bcryptjs'], in: '^src/crypto/' },
   { name: 'prom-client', uses: ['prom-client'], in: '^src/app/' },
   { name: 'commander-pino', uses: ['commander', 'pino'], in: '^src/cli/' },
 ];

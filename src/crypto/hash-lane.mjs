@@ -1,5 +1,5 @@
 /**
- * One hash lane: a worker thread that computes argon2id synchronously, one job after another. Plain
+ * One hash lane: a worker thread that computes hashes synchronously, one job after another. Plain
  * JavaScript, because Node 20 can't run TypeScript in a worker; the build copies it beside the
  * bundle under this name. hash-lanes.ts is the other end.
  */
@@ -7,6 +7,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { hashRawSync } from '@node-rs/argon2';
+import { innerDigits, matchesForeign } from './foreign-lane.mjs';
 
 /** @typedef {import('./hash-lanes.ts').LaneJob} LaneJob */
 /** @typedef {import('./hash-lanes.ts').LaneReply} LaneReply */
@@ -44,16 +45,24 @@ function argon2id(password, input) {
 
 /**
  * @param {LaneJob} job
+ * @returns {boolean}
+ */
+function compare({ password, check, foreign, inner }) {
+  if (foreign !== null) return matchesForeign(foreign, password);
+  if (check === null) return false;
+  const hash = argon2id(inner === null ? password : innerDigits(inner, password), check);
+  return hash.length === check.expected.length && timingSafeEqual(hash, check.expected);
+}
+
+/**
+ * @param {LaneJob} job
  * @returns {LaneReply}
  */
 function run(job) {
-  let ok = false;
-  if (job.check !== null) {
-    const hash = argon2id(job.password, job.check);
-    ok = hash.length === job.check.expected.length && timingSafeEqual(hash, job.check.expected);
-  }
+  const compares = job.check !== null || job.foreign !== null;
+  const ok = compare(job);
   let made = null;
-  if (job.make !== null && (ok || job.check === null))
+  if (job.make !== null && (ok || !compares))
     made = new Uint8Array(argon2id(job.password, job.make));
   else if (job.pad !== null && !ok) argon2id(job.password, job.pad);
   return { ok, made, error: null };

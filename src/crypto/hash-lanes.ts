@@ -6,7 +6,9 @@
  */
 import { Worker } from 'node:worker_threads';
 import { workerEnvironment } from '../lib/worker-environment.ts';
+import type { SlowHash } from './foreign-hash.ts';
 import type { Argon2Cost } from './phc.ts';
+import type { InnerDigest } from './wrapped-hash.ts';
 
 /** One argon2id computation. */
 export interface Argon2Input extends Argon2Cost {
@@ -22,6 +24,10 @@ export interface LaneJob {
   password: string;
   /** Compare with a stored hash. */
   check: (Argon2Input & { expected: Uint8Array }) | null;
+  /** `check` is of this hash of the password; null for the password itself. */
+  inner: InnerDigest | null;
+  /** Compare with a hash of another system; `check` is null then. */
+  foreign: SlowHash | null;
   /** Compute a hash: at once if there is nothing to check, otherwise only after a match. */
   make: Argon2Input | null;
   /** Work to do after a mismatch, only to take the same time. */

@@ -16,6 +16,7 @@ import { createLanes, handful } from './hash-lanes.ts';
 import type { LaneJob, LaneReply } from './hash-lanes.ts';
 import { createHashPlan } from './hash-plan.ts';
 import type { StoredRefusal } from './hash-plan.ts';
+import { formatWrapped } from './wrapped-hash.ts';
 import type { HashContext, HashKind, PasswordHasher, Rejection } from './password-hasher.ts';
 import type { Argon2Cost } from './phc.ts';
 
@@ -192,13 +193,23 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     }
   }
 
+  async function hash(password: string, ctx: HashContext): Promise<string> {
+    if (!password.isWellFormed()) throw new TypeError('a password to hash is well-formed');
+    const job = plan.toHash(password);
+    const { made } = await enqueue('hash', job, ctx);
+    if (made === null) throw new Error('a hash lane made nothing');
+    return plan.format(job.make, made);
+  }
+
   return {
-    async hash(password, ctx) {
-      if (!password.isWellFormed()) throw new TypeError('a password to hash is well-formed');
-      const job = plan.toHash(password);
-      const { made } = await enqueue('hash', job, ctx);
-      if (made === null) throw new Error('a hash lane made nothing');
-      return plan.format(job.make, made);
+    hash,
+
+    async adopt(text, ctx) {
+      const adoption = plan.toAdopt(text);
+      if (adoption.kind === 'refuse') return { refused: adoption.reason };
+      if (adoption.kind === 'keep') return { stored: text };
+      const outer = await hash(adoption.digits, ctx);
+      return { stored: formatWrapped({ inner: adoption.inner, outer }) };
     },
 
     async verify(stored, password, ctx) {

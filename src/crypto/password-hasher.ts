@@ -1,5 +1,6 @@
 /** The interface of a password hasher; password-hash.ts implements it. */
 import type { FairQueueRefusal } from './fair-queue.ts';
+import type { StoredRefusal } from './hash-plan.ts';
 
 export type HashKind = 'hash' | 'verify';
 export type Rejection = FairQueueRefusal | 'deadline' | 'closed';
@@ -24,6 +25,9 @@ export interface Verification {
   /** A new hash to store, because the old one's cost or pepper is not current; otherwise null. */
   rehash: string | null;
 }
+
+/** What to store for a hash of another system, or why it can't be taken. */
+export type AdoptedHash = { readonly stored: string } | { readonly refused: StoredRefusal };
 
 export interface HasherStats {
   /** Waiting entries. */
@@ -52,6 +56,13 @@ export interface PasswordHasher {
    * @throws as hash does
    */
   verify(stored: string | null, password: string, ctx: HashContext): Promise<Verification>;
+  /**
+   * Takes over a hash of another system, in a spelling of foreign-hash.ts or an own one: a slow one
+   * is stored as it is, a fast one is hashed once more.
+   *
+   * @throws as hash does
+   */
+  adopt(text: string, ctx: HashContext): Promise<AdoptedHash>;
   /**
    * Refuses early if `hash` or `verify` would refuse at once: for a write that comes before them.
    *

@@ -11,6 +11,8 @@ const LANE = new URL('../../src/crypto/hash-lane.mjs', import.meta.url);
 const makeJob = (saltBytes: number) => ({
   password: 'x',
   check: null,
+  inner: null,
+  foreign: null,
   make: {
     memoryKiB: 64,
     passes: 1,

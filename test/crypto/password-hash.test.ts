@@ -122,7 +122,7 @@ describe('verifying', () => {
       'malformed',
     ],
     [
-      '$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c',
+      '$argon2d$v=19$m=256,t=2,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaWje8Mu9c7eQnAymHwCtlZvkWE5c',
       'malformed',
     ],
     [
