@@ -215,6 +215,13 @@ export const RULES: readonly Rule[] = [
   },
   ...PASSKEY_RULES,
   {
+    keys: ['otp.auto_register', 'registration.enabled'],
+    fault: ({ otp, registration }) =>
+      otp.auto_register && !registration.enabled
+        ? 'otp.auto_register is true, but registration.enabled is false: a code would create an account that nobody may create. Write otp.auto_register = false, or registration.enabled = true.'
+        : undefined,
+  },
+  {
     keys: ['password.min_length', 'mfa.required'],
     isWarning: true,
     fault: ({ password, mfa }) =>

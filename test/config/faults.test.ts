@@ -38,6 +38,11 @@ describe('a fault says where, what was found and what to write', () => {
       'config.toml:2:14  server.public_url is "auth.example.com", which has no scheme. Write "https://auth.example.com"',
     ],
     [
+      'a code that registers where nobody may',
+      '[registration]\nenabled = false\n[otp]\nauto_register = true',
+      'otp.auto_register is true, but registration.enabled is false: a code would create an account that nobody may create. Write otp.auto_register = false, or registration.enabled = true.',
+    ],
+    [
       'alg none',
       '[tokens]\nalgorithm = "none"',
       'config.toml:2:13  tokens.algorithm is "none". Write one of ES256, EdDSA, ES384, ES512, RS256, PS256, HS256.',

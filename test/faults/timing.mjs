@@ -4,9 +4,10 @@
  * chance, and the Mann-Whitney statistic, which asks how often one of the one kind is slower than one
  * of the other. 0.5 is what chance gives; no absolute time is gated, for machines are busy.
  *
- *     node test/faults/timing.mjs [--pairs 500] [--seed 1] [--full] [--only forgot]
+ *     node test/faults/timing.mjs [--pairs 500] [--seed 1] [--full] [--only forgot] [--registers]
  *
- * --full: hashes at the default cost. --only: the cases whose name has this text.
+ * --full: hashes at the default cost. --only: the cases whose name has this text. --registers: a
+ * code to an address without an account creates one.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -131,10 +132,10 @@ export function tellsNothing({ auc, medianDifferenceMs }) {
 }
 
 /**
- * @param {{ pairs: number, seed: number, isFull: boolean, only: string, onCase: (line: string) => void }} options
+ * @param {{ pairs: number, seed: number, isFull: boolean, only: string, registers: boolean, onCase: (line: string) => void }} options
  * @returns {Promise<boolean>} whether every case passed
  */
-async function run({ pairs, seed, isFull, only, onCase }) {
+async function run({ pairs, seed, isFull, only, registers, onCase }) {
   const directory = mkdtempSync(join(tmpdir(), 'postern-timing-'));
   const env = {
     POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0',
@@ -144,6 +145,7 @@ async function run({ pairs, seed, isFull, only, onCase }) {
     POSTERN_MAIL_MAX_PER_HOUR: '1000',
     POSTERN_MAIL_INTERVAL: '1s',
     POSTERN_OTP_EMAIL_ENABLED: 'true',
+    POSTERN_OTP_AUTO_REGISTER: String(registers),
     ...LIMITS_OFF,
     ...(isFull ? {} : CHEAP),
   };
@@ -335,6 +337,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
       seed: { type: 'string', default: '1' },
       full: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
+      registers: { type: 'boolean', default: false },
     },
   });
   const passed = await run({
@@ -342,6 +345,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
     seed: Number(values.seed),
     isFull: values.full,
     only: values.only,
+    registers: values.registers,
     onCase: (line) => console.log(line),
   });
   process.exitCode = passed ? 0 : 1;

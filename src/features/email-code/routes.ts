@@ -11,12 +11,12 @@ import {
   demandCookies,
   presentedDevice,
 } from '../../http/token-transport.ts';
-import type { CookiePolicy } from '../../http/token-transport.ts';
 import { requestCode } from './request-code.ts';
+import type { EmailCodeSettings } from './settings.ts';
 import { signInWithCode } from './sign-in.ts';
 
-function requestRoute(kernel: Kernel): AnyRoute {
-  const request = requestCode(kernel);
+function requestRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
+  const request = requestCode(kernel, settings);
   return route({
     method: 'post',
     path: '/login/otp',
@@ -24,7 +24,7 @@ function requestRoute(kernel: Kernel): AnyRoute {
     tag: 'Sign-in',
     summary: 'Send a sign-in code to an email address',
     description:
-      'The same answer for addresses with and without an account. A new code voids the one before.',
+      'The same answer for addresses with and without an account. A new code voids the one before. With otp.auto_register, an address without an account gets a code too.',
     security: 'public',
     body: z.strictObject({ email: nameText('address') }),
     status: 202,
@@ -42,8 +42,9 @@ function requestRoute(kernel: Kernel): AnyRoute {
   });
 }
 
-function verifyRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
-  const signIn = signInWithCode(kernel);
+function verifyRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
+  const { cookies } = settings;
+  const signIn = signInWithCode(kernel, settings);
   return route({
     method: 'post',
     path: '/login/otp/verify',
@@ -51,7 +52,7 @@ function verifyRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     tag: 'Sign-in',
     summary: 'Sign in with the code of the email',
     description:
-      'A code allows five tries and one success within ten minutes; a limit per address covers all codes. A second factor of the account is asked for as after a password.',
+      'A code allows five tries and one success until it expires; a limit per address covers all codes. With otp.auto_register, the first code to an address creates its account. A second factor of the account is asked for as after a password.',
     security: 'public',
     body: z.strictObject({
       otp_id: tokenText(),
@@ -84,6 +85,6 @@ function verifyRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
   });
 }
 
-export function emailCodeRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[] {
-  return [requestRoute(kernel), verifyRoute(kernel, cookies)];
+export function emailCodeRoutes(kernel: Kernel, settings: EmailCodeSettings): readonly AnyRoute[] {
+  return [requestRoute(kernel, settings), verifyRoute(kernel, settings)];
 }

@@ -4,15 +4,16 @@ import type { Authentication } from '../../core/factor/authentication.ts';
 import type { PresentedFactor } from '../../core/factor/presented.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
-import { spendOneTime } from '../../core/one-time/one-time.ts';
+import { typedCode } from '../../core/one-time/code.ts';
 import type { OneTime } from '../../core/one-time/one-time.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { findUserById } from '../../core/user/user.ts';
 import type { User } from '../../core/user/user.ts';
 import { keyedHash } from '../../crypto/keyed-hash.ts';
-import { canonicalEmail } from '../../lib/email-address.ts';
 import { Refusal } from '../../refusal.ts';
+import { provenMailbox } from './proven-mailbox.ts';
 import { SIGN_IN_CODE } from './request-code.ts';
+import type { EmailCodeSettings } from './settings.ts';
 
 const PRESENTED_CODE: PresentedFactor = { factor: 'email_code', kind: 'mailbox', amr: ['otp'] };
 
@@ -33,11 +34,12 @@ interface Presenter {
  * for its address over all codes, with an account or without one, so that the limit reveals nothing
  * (E03) and a new code forgets no wrong ones (L04).
  *
- * Its function throws {Refusal} invalid_code; account_disabled, password_change_required and
- * mfa_enrolment_required only after a correct code; too_many_attempts, overloaded.
+ * Its function throws {Refusal} invalid_code; account_disabled, password_change_required,
+ * mfa_enrolment_required and rate_limited only after a correct code; too_many_attempts, overloaded.
  */
-export function signInWithCode(kernel: Kernel) {
+export function signInWithCode(kernel: Kernel, settings: EmailCodeSettings) {
   const { db, oneTimes, attempts, passwordHasher, signingKeys, deviceTokens } = kernel;
+  const complete = provenMailbox(kernel, settings);
 
   /** @throws {Refusal} invalid_code */
   const look = async (
@@ -46,7 +48,8 @@ export function signInWithCode(kernel: Kernel) {
     sent: OneTime | null,
   ): Promise<OneTime> => {
     const job = hashJob(context, hashShare('sign_in_code', otpId));
-    const { ok } = await passwordHasher.verify(sent?.codeHash ?? null, code, job);
+    const typed = typedCode(code, settings.form);
+    const { ok } = await passwordHasher.verify(sent?.codeHash ?? null, typed, job);
     if (!ok || sent === null) throw new Refusal('invalid_code');
     return sent;
   };
@@ -72,15 +75,14 @@ export function signInWithCode(kernel: Kernel) {
       scope: scopeOfDevice(device),
     } as const;
     const { forget } = await attempts.guard(key, () => look(context, input, sent));
-    // A code is void when the address changes; this is for a change that is not finished yet.
-    if (user === null || canonicalEmail(user.email ?? '') !== canonical)
-      throw new Refusal('invalid_code');
     const { deviceToken } = input;
-    return kernel.authentication.completeFactor(context, {
+    return complete(context, {
       ...PRESENTED_CODE,
+      sent,
       user,
       device,
-      effects: [spendOneTime(sent.id, kernel.clock.now(), 'invalid_code'), forget],
+      over: 'invalid_code',
+      effects: [forget],
       ...(device === null || deviceToken === undefined ? {} : { deviceToken }),
     });
   };
@@ -115,5 +117,9 @@ export function signInWithCode(kernel: Kernel) {
   };
 }
 
-/** Refusals for which the code was not compared. */
-const NOT_COMPARED: ReadonlySet<string> = new Set(['too_many_attempts', 'overloaded']);
+/** Refusals that are no guess. */
+const NOT_COMPARED: ReadonlySet<string> = new Set([
+  'too_many_attempts',
+  'overloaded',
+  'rate_limited',
+]);

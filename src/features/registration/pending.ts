@@ -9,6 +9,7 @@ import type { RequestedEmail } from '../../core/email/emails.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { CODE_TTL_MS } from '../../core/one-time/one-time.ts';
 import type { OneTime } from '../../core/one-time/one-time.ts';
+import { openPayload, sealPayload } from '../../core/one-time/payload.ts';
 import { findUserBySignInName } from '../../core/user/user.ts';
 import { isJsonObject } from '../../lib/json.ts';
 import type { JsonObject } from '../../lib/json.ts';
@@ -22,19 +23,13 @@ export interface RegistrationContent {
   readonly userMetadata: JsonObject;
 }
 
-export const sealPurpose = (id: string): string => `one_time.payload_sealed:${id}`;
-
 export function sealContent({ sealer }: Kernel, id: string, content: RegistrationContent): string {
-  return sealer.seal(sealPurpose(id), Buffer.from(JSON.stringify(content)));
+  return sealPayload(sealer, id, { ...content });
 }
 
 /** @throws {Error} the row has no content, or invalid content: a bug */
 export function openContent({ sealer }: Kernel, pending: OneTime): RegistrationContent {
-  const { id, payloadSealed } = pending;
-  if (payloadSealed === null) throw new Error('a registration without its content');
-  const value: unknown = JSON.parse(sealer.open(sealPurpose(id), payloadSealed).toString('utf8'));
-  if (!isJsonObject(value)) throw new Error('a registration without its content');
-  const { email, passwordHash, displayName, userMetadata } = value;
+  const { email, passwordHash, displayName, userMetadata } = openPayload(sealer, pending);
   if (typeof email !== 'string' || typeof passwordHash !== 'string') {
     throw new Error('a registration without its content');
   }

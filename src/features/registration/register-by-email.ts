@@ -7,12 +7,8 @@
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { CODE_TTL_MS } from '../../core/one-time/one-time.ts';
-import {
-  insertPendingRegistration,
-  newCode,
-  newToken,
-  replaceSecrets,
-} from '../../core/one-time/issue.ts';
+import { newCode } from '../../core/one-time/code.ts';
+import { insertPendingRegistration, newToken, replaceSecrets } from '../../core/one-time/issue.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { networkOf } from '../../core/requester.ts';
 import { demandEmail } from '../../core/user/sign-in-name.ts';
