@@ -40,7 +40,7 @@ describe('a fault says where, what was found and what to write', () => {
     [
       'a code that registers where nobody may',
       '[registration]\nenabled = false\n[otp]\nauto_register = true',
-      'otp.auto_register is true, but registration.enabled is false: a code would create an account that nobody may create. Write otp.auto_register = false, or registration.enabled = true.',
+      'config.toml:4:17  otp.auto_register is true, but registration.enabled is false: a code would create an account that nobody may create. Write otp.auto_register = false, or registration.enabled = true.',
     ],
     [
       'alg none',
