@@ -11,6 +11,7 @@ import { createChallenges } from '../core/factor/challenge.ts';
 import { createEnrolmentGrace } from '../core/factor/enrolment-grace.ts';
 import { createFactors } from '../core/factor/factors.ts';
 import { pendingSignIns } from '../core/factor/pending-sign-in.ts';
+import { createSignInMethods } from '../core/factor/sign-in-methods.ts';
 import { createReauthentication } from '../core/factor/reauthentication.ts';
 import type { Kernel } from '../core/kernel.ts';
 import { createLimits } from '../core/limit/limits.ts';
@@ -256,6 +257,7 @@ async function buildKernel(
     emails,
     sendResetLink,
     factors,
+    signInMethods: createSignInMethods({ db }),
     mfa,
     authentication: createAuthentication({ ...shared, challengeTokens, deviceTokens }),
     reauthentication: createReauthentication({ ...shared, freshForMs }),

@@ -26,6 +26,15 @@ export const TEXTS: Readonly<Record<TemplateName, EmailText>> = {
       `> If you are not creating an account at {{service}}, ignore this email: no account is created without the code or the link. ${NEVER_TELL}`,
     ],
   },
+  verify_registration_code: {
+    subject: 'Your code for {{service}}: {{code}}',
+    lines: [
+      'Your code for {{service}}:',
+      '{{code}}',
+      'Enter it where you are creating your account. It is valid for {{code_valid_for}}.',
+      `> If you are not creating an account at {{service}}, ignore this email: no account is created without the code. ${NEVER_TELL}`,
+    ],
+  },
   account_exists: {
     subject: 'You already have an account at {{service}}',
     lines: [

@@ -260,6 +260,8 @@ describe('every answer is one that the document declares', () => {
     }),
     'POST /login': () => ({ username: 'walker', password: PASSWORD }),
     'POST /reauthenticate': () => ({ password: PASSWORD }),
+    'POST /register/passkey/options': () => ({ username: 'walker' }),
+    'POST /login/recovery-code': () => ({ username: 'walker', recovery_code: 'x' }),
     'POST /login/mfa': () => ({ challenge_token: 'x.y.z', totp: '000000' }),
     'POST /me/totp/confirm': () => ({ code: '000000' }),
     'POST /me/passkeys': () => ({
@@ -418,6 +420,7 @@ describe('every answer is one that the document declares', () => {
       'POST /login/mfa/passkey/options',
       'POST /login/otp/verify',
       'POST /login/passkey',
+      'POST /login/recovery-code',
       'POST /logout',
       'POST /me/identities/{provider}',
       'POST /me/passkeys',

@@ -319,8 +319,10 @@ describe('E03: an address', () => {
   test('L06: fifty requests send what the limits of an address allow, and the sent code still works', async () => {
     const { email } = await reader();
     const first = await ask(email);
-    const more = await Promise.all(Array.from({ length: 49 }, () => ask(email)));
-    expect(new Set(more.map(({ status }) => status))).toEqual(new Set([202]));
+    for (let round = 0; round < 7; round++) {
+      const more = await Promise.all(Array.from({ length: 7 }, () => ask(email)));
+      expect(new Set(more.map(({ status }) => status))).toEqual(new Set([202]));
+    }
     const codes = await codesTo(email);
     expect(codes).toHaveLength(1);
     expect((await present(first.body.otp_id, codes[0] ?? '')).status).toBe(200);

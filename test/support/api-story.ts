@@ -226,6 +226,47 @@ export async function tellStory(
     status: 201,
   });
 
+  // Without a password.
+  const page = { origin: 'http://localhost:7400', rpId: 'localhost' };
+  const starting = await step({
+    route: 'POST /register/passkey/options',
+    title: 'For an account without a password',
+    body: { username: 'hopper' },
+    status: 200,
+  });
+  const first = create(starting.options, page).credential;
+  keep({
+    CHALLENGE_ID: starting.challenge_id,
+    CREDENTIAL_ID: first.id,
+    CLIENT_DATA: first.response.clientDataJSON,
+    ATTESTATION: first.response.attestationObject,
+  });
+  const keyholder = await step({
+    route: 'POST /register',
+    title: 'With a passkey instead of a password',
+    body: {
+      username: 'hopper',
+      passkey: {
+        challenge_id: 'CHALLENGE_ID',
+        credential: {
+          id: 'CREDENTIAL_ID',
+          rawId: 'CREDENTIAL_ID',
+          type: 'public-key',
+          response: { clientDataJSON: 'CLIENT_DATA', attestationObject: 'ATTESTATION' },
+          clientExtensionResults: {},
+        },
+      },
+    },
+    status: 201,
+  });
+  keep({ RECOVERY_CODE: keyholder.recovery_codes[0] });
+  await step({
+    route: 'POST /login/recovery-code',
+    title: 'When the passkey is lost',
+    body: { username: 'hopper', recovery_code: 'RECOVERY_CODE' },
+    status: 200,
+  });
+
   // Signing in, the session, the account.
   signedIn(await step({ route: 'POST /login', title: 'With a password', body: ada, status: 200 }));
   await step({

@@ -32,6 +32,22 @@ export type Problem = {
   readonly reasons?: readonly (string)[];
 };
 
+export type RegistrationResponseJSON = {
+  readonly id: string;
+  readonly rawId: string;
+  readonly type: 'public-key';
+  readonly response: {
+    readonly clientDataJSON: string;
+    readonly attestationObject: string;
+    readonly authenticatorData?: string;
+    readonly transports?: readonly (string)[];
+    readonly publicKeyAlgorithm?: number;
+    readonly publicKey?: string | null;
+  };
+  readonly authenticatorAttachment?: string | null;
+  readonly clientExtensionResults?: Readonly<Record<string, unknown>>;
+};
+
 export type User = {
   readonly id: string;
   readonly username: string | null;
@@ -77,6 +93,8 @@ export type Registered = {
   /** Only in the answer to a sign-in: send it with later sign-ins from this device, so that an attack on the account does not lock this device out. It has no other use. */
   readonly device_token?: string;
   readonly user: User;
+  /** Shown only in this answer: of an account without a password. */
+  readonly recovery_codes?: readonly (string)[];
 } | {
   readonly status: 'mfa_required';
   readonly challenge_token: string;
@@ -84,6 +102,8 @@ export type Registered = {
   /** Seconds until the challenge expires. */
   readonly expires_in: number;
   readonly user: User;
+  /** Shown only in this answer: of an account without a password. */
+  readonly recovery_codes?: readonly (string)[];
 };
 
 export type Authentication = Authenticated | MfaRequired;
@@ -174,22 +194,6 @@ export type PublicKeyCredentialCreationOptionsJSON = {
   readonly extensions: {
     readonly credProps: true;
   };
-};
-
-export type RegistrationResponseJSON = {
-  readonly id: string;
-  readonly rawId: string;
-  readonly type: 'public-key';
-  readonly response: {
-    readonly clientDataJSON: string;
-    readonly attestationObject: string;
-    readonly authenticatorData?: string;
-    readonly transports?: readonly (string)[];
-    readonly publicKeyAlgorithm?: number;
-    readonly publicKey?: string | null;
-  };
-  readonly authenticatorAttachment?: string | null;
-  readonly clientExtensionResults?: Readonly<Record<string, unknown>>;
 };
 
 export type Passkey = {
@@ -354,9 +358,16 @@ export interface Routes {
       /** Up to 64 letters and digits of any script; dot, underscore and hyphen after the first. Compared by NFKC and case folding. */
       readonly username?: string;
       readonly email?: string;
-      readonly password: string;
       readonly display_name?: string;
       readonly user_metadata?: Readonly<Record<string, unknown>>;
+      readonly password?: string;
+      /** Instead of a password: what was made with POST /register/passkey/options. */
+      readonly passkey?: {
+        /** From the answer with the options. */
+        readonly challenge_id: string;
+        readonly credential: RegistrationResponseJSON;
+        readonly name?: string;
+      };
       /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
       readonly cookie?: boolean;
     };
@@ -378,6 +389,8 @@ export interface Routes {
     /** Only in the answer to a sign-in: send it with later sign-ins from this device, so that an attack on the account does not lock this device out. It has no other use. */
     readonly device_token?: string;
     readonly user: User;
+    /** Shown only in this answer: of an account without a password. */
+    readonly recovery_codes?: readonly (string)[];
   } | {
     readonly status: 'mfa_required';
     readonly challenge_token: string;
@@ -385,6 +398,8 @@ export interface Routes {
     /** Seconds until the challenge expires. */
     readonly expires_in: number;
     readonly user: User;
+    /** Shown only in this answer: of an account without a password. */
+    readonly recovery_codes?: readonly (string)[];
   } | VerificationRequired | VerificationRequired;
   };
   readonly 'POST /register/verify': {
@@ -521,6 +536,14 @@ export interface Routes {
     readonly body: undefined;
     readonly reply: PasskeyRequest;
   };
+  readonly 'POST /register/passkey/options': {
+    readonly body: {
+      readonly username?: string;
+      readonly email?: string;
+      readonly display_name?: string;
+    };
+    readonly reply: PasskeyCreation;
+  };
   readonly 'GET /.well-known/passkey-endpoints': {
     readonly body: undefined;
     readonly reply: Readonly<Record<string, unknown>>;
@@ -578,6 +601,20 @@ export interface Routes {
     };
     readonly reply: Authentication;
   };
+  readonly 'POST /login/recovery-code': {
+    readonly body: {
+      /** A username or a verified email address. */
+      readonly username: string;
+      readonly recovery_code: string;
+      /** From an earlier sign-in on this device. */
+      readonly device_token?: string;
+      /** The audience of the access token, one of [audiences]; if absent, tokens.audience. */
+      readonly resource?: string;
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      readonly cookie?: boolean;
+    };
+    readonly reply: Authentication;
+  };
   readonly 'POST /me/recovery-codes': {
     readonly body: undefined;
     readonly reply: RecoveryCodes;
@@ -595,6 +632,17 @@ export interface Routes {
       };
       /** One of the ten; case, spaces and hyphens do not count. */
       readonly recovery_code?: string;
+      /** An ID token with a nonce of POST /login/external/{provider}/nonce. */
+      readonly external?: {
+        readonly provider: string;
+        readonly id_token: string;
+        readonly nonce: string;
+      };
+      /** A code of POST /login/otp to the verified address. */
+      readonly email_code?: {
+        readonly otp_id: string;
+        readonly code: string;
+      };
       /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
       readonly cookie?: boolean;
     };

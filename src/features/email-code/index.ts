@@ -1,5 +1,6 @@
 /** Signing in with a code that is sent by email; off by default (ASVS 6.3.6). */
 import { feature } from '../feature.ts';
+import { emailCodeMethod } from './present-again.ts';
 import { emailCodeRoutes } from './routes.ts';
 import type { EmailCodeSettings } from './settings.ts';
 
@@ -15,5 +16,10 @@ export const emailCode = feature({
         }
       : null,
   create: (kernel, settings) =>
-    settings === null ? {} : { routes: () => emailCodeRoutes(kernel, settings) },
+    settings === null
+      ? {}
+      : {
+          signInMethod: emailCodeMethod(kernel, settings),
+          routes: () => emailCodeRoutes(kernel, settings),
+        },
 });

@@ -14,9 +14,12 @@ export interface RegistrationSettings {
   readonly linkTtlMs: number;
 }
 
-/** An account that has just been registered. */
-export interface ProfileInput {
-  readonly password: string;
+/** What a new account has besides its name and its password or passkey. */
+export interface Profile {
   readonly displayName: string | undefined;
   readonly userMetadata: Record<string, unknown> | undefined;
+}
+
+export interface ProfileInput extends Profile {
+  readonly password: string;
 }
