@@ -40,7 +40,7 @@ const AREAS = [
     file: 'sign-in',
     title: 'Sign in',
     about: 'A right first factor is always 200; `status` says whether a second one is due.',
-    routes: /^POST \/(?:login(?:\/otp.*|\/recovery-code)?$|reauthenticate$)/,
+    routes: /^POST \/(?:login(?:\/otp.*|\/link|\/recovery-code)?$|reauthenticate$)/,
   },
   {
     file: 'second-factor',

@@ -21,6 +21,11 @@ export const otpSection = section('Sign-in codes, however they are sent.', {
     min: '1m',
     max: '10m',
   }),
+  link: boolean({
+    sentence:
+      'Whether the email of a code has a link too: it signs in on the device that asked, and leads to mail.sign_in_url.',
+    default: false,
+  }),
   auto_register: boolean({
     sentence:
       'Whether an address without an account gets a code too, which creates the account. Needs registration.enabled.',

@@ -163,6 +163,16 @@ export const TEXTS: Readonly<Record<TemplateName, EmailText>> = {
       `> If you are not signing in, ignore this email: nobody can sign in without the code. ${NEVER_TELL}`,
     ],
   },
+  sign_in_link: {
+    subject: 'Your code for {{service}}: {{code}}',
+    lines: [
+      'Your code to sign in to {{service}}:',
+      '{{code}}',
+      'Or open this link on the device where you are signing in. Both are valid for {{code_valid_for}}, and one of them can be used once.',
+      '[Sign in]({{link}})',
+      `> If you are not signing in, ignore this email: nobody can sign in without the code or the link. Do not pass them on. ${NEVER_TELL}`,
+    ],
+  },
   test: {
     subject: 'A test email from {{service}}',
     lines: ['# It works', 'If you can read this, {{service}} can send emails.'],

@@ -10,7 +10,7 @@ import { nameOf, readModules } from './source.ts';
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ config: '[otp.email]\nenabled = true\n' });
+  app = await createTestApp({ config: '[otp]\nlink = true\n[otp.email]\nenabled = true\n' });
 });
 afterAll(() => app.stop());
 

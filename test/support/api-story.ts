@@ -127,7 +127,7 @@ export async function openStage(): Promise<Stage> {
     start: async () => {
       inbox.length = 0;
       return startServer({
-        config: `[otp.email]\nenabled = true\n[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`,
+        config: `[otp]\nlink = true\n[otp.email]\nenabled = true\n[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`,
         env: {
           POSTERN_PASSKEYS_ENROLL_URL: 'https://app.example.com/passkeys/new',
           POSTERN_PASSKEYS_MANAGE_URL: 'https://app.example.com/passkeys',
@@ -499,12 +499,30 @@ export async function tellStory(
     body: { email: 'ada@example.com' },
     status: 202,
   });
-  keep({ OTP_ID: otp_id, SIGN_IN_CODE: (await mailed('ada@example.com', 'sign_in_code'))['code'] });
+  const invited = await mailed('ada@example.com', 'sign_in_link');
+  const { hash } = new URL(invited['link'] ?? '');
+  keep({
+    OTP_ID: otp_id,
+    SIGN_IN_CODE: invited['code'],
+    LINK_TOKEN: new URLSearchParams(hash.slice(1)).get('token'),
+  });
+  await step({
+    route: 'POST /login/link',
+    title: 'Opened on another device',
+    body: { token: 'LINK_TOKEN' },
+    status: 409,
+  });
   await step({
     route: 'POST /login/otp/verify',
     title: 'With the code of the email',
     body: { otp_id: 'OTP_ID', code: 'SIGN_IN_CODE' },
     status: 200,
+  });
+  await step({
+    route: 'POST /login/link',
+    title: 'The code was used, and with it the link',
+    body: { token: 'LINK_TOKEN', otp_id: 'OTP_ID' },
+    status: 410,
   });
 
   // An identity at an outside provider.

@@ -601,6 +601,21 @@ export interface Routes {
     };
     readonly reply: Authentication;
   };
+  readonly 'POST /login/link': {
+    readonly body: {
+      /** From the fragment of the link. */
+      readonly token: string;
+      /** From the answer of POST /login/otp. */
+      readonly otp_id?: string;
+      /** From an earlier sign-in on this device. */
+      readonly device_token?: string;
+      /** The audience of the access token, one of [audiences]; if absent, tokens.audience. */
+      readonly resource?: string;
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      readonly cookie?: boolean;
+    };
+    readonly reply: Authentication;
+  };
   readonly 'POST /login/recovery-code': {
     readonly body: {
       /** A username or a verified email address. */

@@ -17,6 +17,7 @@ export const TEMPLATES = [
   'second_factor_failed',
   'passkey_suspect',
   'sign_in_code',
+  'sign_in_link',
   'test',
 ] as const;
 

@@ -6,12 +6,13 @@ import type { EmailCodeSettings } from './settings.ts';
 
 export const emailCode = feature({
   name: 'email-code',
-  settings: ({ otp, 'otp.email': section, cookies }): EmailCodeSettings | null =>
+  settings: ({ otp, 'otp.email': section, cookies, mail, server }): EmailCodeSettings | null =>
     section.enabled
       ? {
           form: { length: otp.length, alphabet: otp.alphabet },
           ttlMs: otp.ttl,
           autoRegister: otp.auto_register,
+          linkPage: otp.link ? (mail.sign_in_url ?? `${server.public_url}/sign-in`) : null,
           cookies,
         }
       : null,

@@ -1,10 +1,10 @@
 /** Requesting a sign-in code: the same answer, work and commit for every address (E03). */
 import type { Context } from '../../core/context.ts';
-import { minutesText } from '../../core/email/emails.ts';
+import { linkTo, minutesText } from '../../core/email/emails.ts';
 import type { RequestedEmail } from '../../core/email/emails.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { newCode } from '../../core/one-time/code.ts';
-import { insertOneTime } from '../../core/one-time/issue.ts';
+import { insertOneTime, newToken } from '../../core/one-time/issue.ts';
 import { keepNewestSignIn } from '../../core/one-time/one-time.ts';
 import { sealPayload } from '../../core/one-time/payload.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
@@ -42,7 +42,16 @@ type Recipient = Pick<RequestedEmail, 'to' | 'onlyFor'> & { readonly userId: str
  */
 export function requestCode(kernel: Kernel, settings: EmailCodeSettings) {
   const { db, random, passwordHasher, sealer, emails, clock, commit } = kernel;
-  const { form, ttlMs, autoRegister } = settings;
+  const { form, ttlMs, autoRegister, linkPage } = settings;
+
+  const contentOf = (
+    code: string,
+    token: string | null,
+  ): Pick<RequestedEmail, 'template' | 'values'> => {
+    const values = { code, code_minutes: minutesText(ttlMs) };
+    if (linkPage === null || token === null) return { template: 'sign_in_code', values };
+    return { template: 'sign_in_link', values: { ...values, link: linkTo(linkPage, token) } };
+  };
 
   const recipientOf = (user: User | null, typed: string): Recipient => {
     if (user === null && autoRegister) return { userId: null, to: typed };
@@ -54,14 +63,14 @@ export function requestCode(kernel: Kernel, settings: EmailCodeSettings) {
   return async (context: Context, email: string): Promise<RequestedCode> => {
     const canonical = demandEmail(email);
     const code = newCode(random, form);
+    const token = linkPage === null ? null : newToken(random);
     const job = hashJob(context, hashShare('sign_in_code', networkOf(context.requester)));
     const codeHash = await passwordHasher.hash(code, job);
     const user = await findUserBySignInName(db, { kind: 'email', canonical });
     const { userId, ...recipient } = recipientOf(user, email);
     const requested = emails.request(context, {
       ...recipient,
-      template: 'sign_in_code',
-      values: { code, code_minutes: minutesText(ttlMs) },
+      ...contentOf(code, token),
       group: 'sign_in_code',
       ttlMs,
       kind: 'real',
@@ -76,7 +85,7 @@ export function requestCode(kernel: Kernel, settings: EmailCodeSettings) {
         purpose: SIGN_IN_CODE,
         userId,
         subject: canonical,
-        token: null,
+        token,
         codeHash,
         // The address as it was typed becomes that of the account.
         payloadSealed: autoRegister ? sealPayload(sealer, otpId, { email }) : null,

@@ -1,4 +1,4 @@
-/** POST /login/otp and /login/otp/verify. */
+/** POST /login/otp, /login/otp/verify and /login/link. */
 import * as z from 'zod';
 import type { Kernel } from '../../core/kernel.ts';
 import { nameText, resourceMember, shortCodeText, tokenText } from '../../http/fields.ts';
@@ -14,6 +14,7 @@ import {
 import { requestCode } from './request-code.ts';
 import type { EmailCodeSettings } from './settings.ts';
 import { signInWithCode } from './sign-in.ts';
+import { signInWithLink } from './sign-in-link.ts';
 
 function requestRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
   const request = requestCode(kernel, settings);
@@ -85,6 +86,52 @@ function verifyRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
   });
 }
 
+function linkRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
+  const { cookies } = settings;
+  const signIn = signInWithLink(kernel, settings);
+  return route({
+    method: 'post',
+    path: '/login/link',
+    limit: 'login',
+    tag: 'Sign-in',
+    summary: 'Sign in with the link of the email',
+    description:
+      'On the device that asked for the email: with the otp_id that POST /login/otp answered there. Without it, or with another one, the answer is other_device, the link stays good, and the user enters the code on the other device. Opening the link spends nothing, only this request does; it spends the code too.',
+    security: 'public',
+    body: z.strictObject({
+      token: tokenText().meta({ description: 'From the fragment of the link.' }),
+      otp_id: tokenText().optional().meta({ description: 'From the answer of POST /login/otp.' }),
+      device_token: tokenText()
+        .optional()
+        .meta({ description: 'From an earlier sign-in on this device.' }),
+      resource: resourceMember,
+      cookie: cookieMember,
+    }),
+    status: 200,
+    reply: AuthenticationReply,
+    problems: [
+      'token_spent_or_expired',
+      'other_device',
+      'invalid_target',
+      'account_disabled',
+      'password_change_required',
+      'mfa_enrolment_required',
+      'origin_not_allowed',
+    ],
+    handle: async (call) => {
+      const { token, otp_id: otpId, resource, cookie } = call.body;
+      demandCookies(cookies, call, cookie);
+      const context = kernel.context(call, kernel.audiences.ofRequest(resource));
+      const deviceToken = presentedDevice(cookies, call);
+      return deliver(call, await signIn(context, { token, otpId, deviceToken }), cookie);
+    },
+  });
+}
+
 export function emailCodeRoutes(kernel: Kernel, settings: EmailCodeSettings): readonly AnyRoute[] {
-  return [requestRoute(kernel, settings), verifyRoute(kernel, settings)];
+  return [
+    requestRoute(kernel, settings),
+    verifyRoute(kernel, settings),
+    ...(settings.linkPage === null ? [] : [linkRoute(kernel, settings)]),
+  ];
 }

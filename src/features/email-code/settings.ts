@@ -8,5 +8,7 @@ export interface EmailCodeSettings {
   readonly ttlMs: number;
   /** Whether a code to an address without an account creates one. */
   readonly autoRegister: boolean;
+  /** The page that links lead to; null without links. */
+  readonly linkPage: string | null;
   readonly cookies: CookiePolicy;
 }
