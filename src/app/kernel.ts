@@ -192,7 +192,8 @@ async function buildKernel(
   const links = resetLinkSettings(config);
   const sendResetLink = createResetLink({ clock, random, newId, emails, ...links });
   const sessions = createSessions({ db, clock, newId, limits });
-  const factors = createFactors({ clock, commit, attempts, emails, mfa });
+  const signInMethods = createSignInMethods({ db });
+  const factors = createFactors({ clock, commit, attempts, emails, signInMethods, mfa });
   const grace = createEnrolmentGrace({ clock, commit, factors, mfa });
   const challengeTokens = createChallengeTokens({ signingKeys, clock, issuer });
   const deviceTokens = createDeviceTokens({ signingKeys, random });
@@ -257,7 +258,7 @@ async function buildKernel(
     emails,
     sendResetLink,
     factors,
-    signInMethods: createSignInMethods({ db }),
+    signInMethods,
     mfa,
     authentication: createAuthentication({ ...shared, challengeTokens, deviceTokens }),
     reauthentication: createReauthentication({ ...shared, freshForMs }),

@@ -215,6 +215,13 @@ export const RULES: readonly Rule[] = [
   },
   ...PASSKEY_RULES,
   {
+    keys: ['registration.anonymous', 'mfa.required'],
+    fault: ({ registration, mfa }) =>
+      registration.anonymous && mfa.required === 'all'
+        ? 'registration.anonymous is true, but mfa.required is "all": an anonymous account has no factor at all. Write registration.anonymous = false, or mfa.required = "enrolled".'
+        : undefined,
+  },
+  {
     keys: ['otp.auto_register', 'registration.enabled'],
     fault: ({ otp, registration }) =>
       otp.auto_register && !registration.enabled

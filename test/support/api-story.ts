@@ -127,7 +127,7 @@ export async function openStage(): Promise<Stage> {
     start: async () => {
       inbox.length = 0;
       return startServer({
-        config: `[otp]\nlink = true\n[otp.email]\nenabled = true\n[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`,
+        config: `[registration]\nanonymous = true\n[otp]\nlink = true\n[otp.email]\nenabled = true\n[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`,
         env: {
           POSTERN_PASSKEYS_ENROLL_URL: 'https://app.example.com/passkeys/new',
           POSTERN_PASSKEYS_MANAGE_URL: 'https://app.example.com/passkeys',
@@ -265,6 +265,13 @@ export async function tellStory(
     title: 'When the passkey is lost',
     body: { username: 'hopper', recovery_code: 'RECOVERY_CODE' },
     status: 200,
+  });
+
+  await step({
+    route: 'POST /register',
+    title: 'With nothing to sign in with yet',
+    body: { anonymous: true },
+    status: 201,
   });
 
   // Signing in, the session, the account.

@@ -60,6 +60,8 @@ export type User = {
   readonly phone_verified: boolean;
   readonly display_name: string | null;
   readonly mfa_enabled: boolean;
+  /** Whether nobody can sign in to it yet; see registration.anonymous. */
+  readonly anonymous: boolean;
   /** RFC 3339, UTC, milliseconds */
   readonly created_at: string;
   /** RFC 3339, UTC, milliseconds */
@@ -357,6 +359,8 @@ export interface Routes {
     readonly body: {
       /** Up to 64 letters and digits of any script; dot, underscore and hyphen after the first. Compared by NFKC and case folding. */
       readonly username?: string;
+      /** An account with nothing to sign in with, and no name: 201, with a session. It keeps its id when a sign-in method is added, and is deleted when it is not used. */
+      readonly anonymous?: true;
       readonly email?: string;
       readonly display_name?: string;
       readonly user_metadata?: Readonly<Record<string, unknown>>;

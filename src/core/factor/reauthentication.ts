@@ -86,6 +86,8 @@ export function createReauthentication(deps: ReauthenticationDeps): Reauthentica
       return { status: 'authenticated', ...deps.issueTokens(context, user, renewed) };
     },
     demandFresh: async ({ user, session }, authTimeSeconds) => {
+      // There is nothing that its user could present: the session is all there is.
+      if (user.anonymousAt !== null) return;
       if (clock.now() - authTimeSeconds * 1000 > freshForMs) {
         throw new Refusal('insufficient_user_authentication', { maxAgeSeconds });
       }

@@ -11,6 +11,7 @@ import type { Prepare } from '../../db/prepare.ts';
 import type { PrincipalContext } from '../context.ts';
 import type { RefusalCode } from '../../refusal.ts';
 import { guarded } from '../guards.ts';
+import { prepareSettle } from '../user/anonymous.ts';
 import { user } from '../user/tables.ts';
 import type { VerifiedFactor } from './factor.ts';
 
@@ -43,6 +44,8 @@ export interface SignInMethods {
    * `last_sign_in_method` if none is left, so that of the last two, removed at once, one stays.
    */
   demandOne(userId: string): Statement;
+  /** The statement after one was added: the account is anonymous no more, if it has one now. */
+  settle(userId: string): Statement;
   /**
    * A condition on a query with `userId`: whether that user has a method besides the named one.
    * Compile it when all features are known.
@@ -59,6 +62,7 @@ const anyOf = (methods: readonly SignInMethod[]): SQL =>
 export function createSignInMethods({ db }: { readonly db: Database }): SignInMethods {
   const methods: SignInMethod[] = [];
   let demand: Prepare<unknown> | undefined;
+  let settle: ((userId: string) => Statement) | undefined;
   let look: Prepare<Record<string, unknown>> | undefined;
   return {
     add: (method) => void methods.push(method),
@@ -81,6 +85,10 @@ export function createSignInMethods({ db }: { readonly db: Database }): SignInMe
           .where(and(isUser, anyOf(methods))),
       );
       return guarded(demand({ userId }), 'last_sign_in_method');
+    },
+    settle: (userId) => {
+      settle ??= prepareSettle(anyOf(methods));
+      return settle(userId);
     },
     anyBeside: (name) => {
       const others = anyOf(methods.filter((method) => method.name !== name));

@@ -51,6 +51,7 @@ const verify = prepare(
     .update(user)
     .set({
       ...touched,
+      anonymousAt: null,
       email: sql`${user.pendingEmail}`,
       emailCanonical: sql`${user.pendingEmailCanonical}`,
       pendingEmail: null,

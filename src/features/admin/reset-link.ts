@@ -95,6 +95,8 @@ export async function isUnclaimed(
   user: User,
 ): Promise<boolean> {
   if (user.email !== null || user.pendingEmail === null) return false;
+  // Whoever has its session may have chosen somebody else's address.
+  if (user.anonymousAt !== null) return false;
   if ((await signInMethods.ofUser(user.id)).length > 0) return false;
   const enrolled = await Promise.all(factors.active.map((factor) => factor.enrolled(user.id)));
   return !enrolled.includes(true);

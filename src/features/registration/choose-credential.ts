@@ -5,6 +5,7 @@ import type { AccountCredential } from '../../core/factor/factor.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { passwordText } from '../../http/fields.ts';
 import { invalidRequest } from '../../refusal.ts';
+import { registerAnonymously } from './register-anonymously.ts';
 import { registerByEmail } from './register-by-email.ts';
 import type { PendingRegistration } from './register-by-email.ts';
 import { registerByUsername } from './register-by-username.ts';
@@ -34,6 +35,7 @@ export function credentialMembers(credentials: readonly Named[]): { password: z.
 }
 
 export type Chosen =
+  | { readonly kind: 'anonymous' }
   | { readonly kind: 'password'; readonly password: string }
   | { readonly kind: 'credential'; readonly given: GivenCredential };
 
@@ -42,13 +44,15 @@ export function chosenIn(
   body: Readonly<Record<string, unknown>>,
   credentials: readonly Named[],
 ): Chosen {
-  const { password } = body;
+  const { password, anonymous } = body;
   const given = credentials.filter(({ name }) => body[name] !== undefined);
   const [first] = given;
-  if (given.length + (password === undefined ? 0 : 1) > 1) {
+  const others = [password, anonymous].filter((one) => one !== undefined).length;
+  if (given.length + others > 1) {
     const names = ['password', ...credentials.map(({ name }) => name)].join(', ');
     throw invalidRequest({ pointer: '', code: 'too_many', detail: `Send only one of ${names}.` });
   }
+  if (anonymous === true) return { kind: 'anonymous' };
   if (typeof password === 'string') return { kind: 'password', password };
   if (first === undefined)
     throw invalidRequest({ pointer: '/password', code: 'required', detail: 'This is required.' });
@@ -58,7 +62,7 @@ export function chosenIn(
 
 export interface AddressRegistration extends Profile {
   readonly email: string;
-  readonly chosen: Chosen;
+  readonly chosen: Exclude<Chosen, { kind: 'anonymous' }>;
 }
 
 /** Its function throws {Refusal} invalid_request, overloaded. */
@@ -79,15 +83,29 @@ export interface AnyRegistration extends Profile {
   readonly chosen: Chosen;
 }
 
+/** @throws {Refusal} invalid_request: it has a name, which only one with a credential can have */
+function demandNameless({ username, email }: AnyRegistration): void {
+  if (username === undefined && email === undefined) return;
+  const pointer = username === undefined ? '/email' : '/username';
+  const detail = 'An anonymous account has no name. Leave it out, and add it later.';
+  throw invalidRequest({ pointer, code: 'unknown_member', detail });
+}
+
 /** Its function throws {Refusal} username_taken, passkey_registered, invalid_request, overloaded. */
 export function registerAs(kernel: Kernel, settings: RegistrationSettings) {
   const withPassword = registerByUsername(kernel);
   const withCredential = registerNamed(kernel);
   const byAddress = registerByAddress(kernel, settings);
+  const anonymously = registerAnonymously(kernel, { most: settings.maxAnonymous ?? 0 });
   return async (
     context: Context,
-    { username, email, chosen, ...profile }: AnyRegistration,
+    input: AnyRegistration,
   ): Promise<Registered | PendingRegistration> => {
+    const { username, email, chosen, ...profile } = input;
+    if (chosen.kind === 'anonymous') {
+      demandNameless(input);
+      return anonymously(context, profile);
+    }
     if (username !== undefined) {
       return chosen.kind === 'password'
         ? withPassword(context, { username, email, password: chosen.password, ...profile })

@@ -66,6 +66,9 @@ const verificationRequired = ({
   expires_in: expiresInSeconds,
 });
 
+const NAMED_PROBLEMS = ['username_taken'] as const;
+const CREDENTIAL_PROBLEMS = ['passkey_registered'] as const;
+
 const registeredMembers = {
   user: UserReply,
   recovery_codes: z
@@ -84,6 +87,25 @@ function registeredReply(call: Call<unknown>, done: Registered, cookie: unknown)
   };
 }
 
+const usernameMember = {
+  username: nameText('name').optional().meta({
+    description:
+      'Up to 64 letters and digits of any script; dot, underscore and hyphen after the first. Compared by NFKC and case folding.',
+  }),
+};
+const anonymousMember = {
+  anonymous: z.literal(true).optional().meta({
+    description:
+      'An account with nothing to sign in with, and no name: 201, with a session. It keeps its id when a sign-in method is added, and is deleted when it is not used.',
+  }),
+};
+
+/** A member that only some configurations have. */
+const textIn = (body: object, name: string): string | undefined => {
+  const value: unknown = Reflect.get(body, name);
+  return typeof value === 'string' ? value : undefined;
+};
+
 function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute {
   const { cookies } = settings;
   const credentials = accountCredentials(kernel);
@@ -98,10 +120,8 @@ function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute
       "With a username: 201, signed in; an email address sent with it is pending, and until it is verified it can't be used to sign in, receives no reset email and reserves nothing. With an address alone: 202, the same for free and taken ones, and /register/verify creates the account; user_metadata may then have 2048 bytes. With a password, or with a passkey (POST /register/passkey/options) and no password; the account then has recovery codes from the beginning, which only the answer with the tokens shows.",
     security: 'public',
     body: z.strictObject({
-      username: nameText('name').optional().meta({
-        description:
-          'Up to 64 letters and digits of any script; dot, underscore and hyphen after the first. Compared by NFKC and case folding.',
-      }),
+      ...(settings.hasUsernames ? usernameMember : {}),
+      ...(settings.maxAnonymous === null ? {} : anonymousMember),
       email: nameText('address').optional(),
       ...profileMembers,
       ...credentialMembers(credentials),
@@ -115,15 +135,16 @@ function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute
     ]),
     accepted: { reply: VerificationRequired, when: isVerificationRequired },
     problems: [
-      ...(credentials.length > 0 ? (['passkey_registered'] as const) : []),
-      'username_taken',
+      ...(settings.hasUsernames ? NAMED_PROBLEMS : []),
+      ...(settings.hasUsernames && credentials.length > 0 ? CREDENTIAL_PROBLEMS : []),
       'origin_not_allowed',
       'overloaded',
     ],
     handle: async (call) => {
       const { body } = call;
-      const { username, email, cookie } = body;
+      const { email, cookie } = body;
       demandCookies(cookies, call, cookie);
+      const username = textIn(body, 'username');
       const context = kernel.context(call);
       const chosen = chosenIn(body, credentials);
       const done = await start(context, { username, email, chosen, ...profileOf(body) });
@@ -159,6 +180,7 @@ function registerByAddressRoute(kernel: Kernel, settings: RegistrationSettings):
     handle: async (call) => {
       const { body } = call;
       const chosen = chosenIn(body, credentials);
+      if (chosen.kind === 'anonymous') throw new Error('an anonymous account of an address');
       const input = { email: body.email, chosen, ...profileOf(body) };
       return verificationRequired(await start(kernel.context(call), input));
     },
@@ -232,7 +254,7 @@ function emailRoutes(kernel: Kernel, settings: RegistrationSettings): readonly A
         ])
         .meta({ id: 'Registered' }),
       problems: [
-        ...(accountCredentials(kernel).length > 0 ? (['passkey_registered'] as const) : []),
+        ...(accountCredentials(kernel).length > 0 ? CREDENTIAL_PROBLEMS : []),
         'invalid_code',
         'invalid_credentials',
         'origin_not_allowed',
@@ -269,6 +291,7 @@ export function registrationRoutes(
   settings: RegistrationSettings,
 ): readonly AnyRoute[] {
   if (!settings.enabled) return [closedRoute()];
-  const register = settings.hasUsernames ? registerRoute : registerByAddressRoute;
+  const hasSessions = settings.hasUsernames || settings.maxAnonymous !== null;
+  const register = hasSessions ? registerRoute : registerByAddressRoute;
   return [register(kernel, settings), ...emailRoutes(kernel, settings)];
 }

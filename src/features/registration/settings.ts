@@ -5,6 +5,8 @@ export interface RegistrationSettings {
   readonly enabled: boolean;
   /** Whether accounts may choose a username. */
   readonly hasUsernames: boolean;
+  /** How many accounts may be anonymous; null where they are not offered. */
+  readonly maxAnonymous: number | null;
   readonly cookies: CookiePolicy;
   /** Maximum number of unverified registrations by email. */
   readonly maxPending: number;
