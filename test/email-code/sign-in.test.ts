@@ -87,6 +87,34 @@ describe('a code', () => {
     expect((await app.call('POST', '/login/mfa', { body })).body.status).toBe('authenticated');
   });
 
+  test('O08: the pending sign-in that follows is good once, for five minutes, and not after a change of the password', async () => {
+    const { email, access } = await reader();
+    const { code: totp } = await enrolIn(app, access);
+    const pending = async (): Promise<string> => {
+      app.clock.advance(2 * MINUTE);
+      const { otpId, code } = await sent(email);
+      return (await present(otpId, code)).body.challenge_token;
+    };
+    const finish = (challenge_token: string) =>
+      app.call('POST', '/login/mfa', { body: { challenge_token, totp: totp() } });
+    const used = await pending();
+    expect((await finish(used)).body.status).toBe('authenticated');
+    expect(outcome(await finish(used))).toEqual([401, 'invalid_token']);
+    const late = await pending();
+    app.clock.advance(5 * MINUTE);
+    expect(outcome(await finish(late))).toEqual([401, 'invalid_token']);
+    const voided = await pending();
+    const { body } = await finish(await pending());
+    const change = { current_password: PASSWORD, new_password: 'another horse battery staple' };
+    const token = body.access_token;
+    await app.call('POST', '/me/password', { token, body: change });
+    expect(outcome(await finish(voided))).toEqual([401, 'invalid_token']);
+    expect(outcome(await app.call('GET', '/me', { token: voided }))).toEqual([
+      401,
+      'invalid_token',
+    ]);
+  });
+
   test('O05: of somebody else, an older one, one of ten minutes ago, and one for another purpose are refused', async () => {
     const [one, other] = [await reader(), await reader()];
     const [first, second] = [await sent(one.email), await sent(other.email)];

@@ -175,6 +175,7 @@ async function run({ pairs, seed, isFull, only, registers, onCase }) {
       tokens.push(body.access_token);
     }
     proveAddresses(join(directory, 'data', 'postern.db'), 7 * rounds);
+    giveCodes(join(directory, 'data', 'postern.db'));
     const wrong = 'wrong horse battery staple';
     let free = 0;
     let proved = 0;
@@ -191,6 +192,9 @@ async function run({ pairs, seed, isFull, only, registers, onCase }) {
       const { body } = await code(email);
       return post('/login/otp/verify', { otp_id: body.otp_id, code: 'wrong' }, 422);
     };
+    /** @param {string} username */
+    const recover = (username) =>
+      post('/login/recovery-code', { username, recovery_code: '0000-0000-0000-0000' }, 401);
     /** @param {string} email */
     const register = (email) => post('/register', { email, password }, 202);
     /** @param {string} email */
@@ -253,6 +257,11 @@ async function run({ pairs, seed, isFull, only, registers, onCase }) {
         name: 'otp: a code and a wrong guess, known address / unknown one',
         known: () => guess(known()),
         unknown: () => guess(unknown()),
+      },
+      {
+        name: 'recovery code: a wrong one of an account with a passkey / of an unknown name',
+        known: () => recover(`known${turn++ % accounts}`),
+        unknown: () => recover(`nobody${turn % accounts}`),
       },
       {
         name: 'register by email: a taken address / a free one',
@@ -325,6 +334,24 @@ function proveAddresses(path, count) {
     for (let i = 0; i < count; i++)
       insert.run(`timing-${i}`, `proved${i}@example.com`, `proved${i}@example.com`);
     db.exec('COMMIT');
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * A passkey and ten recovery codes for every account with a password, whose hash stands for theirs.
+ *
+ * @param {string} path
+ */
+function giveCodes(path) {
+  const db = new Libsql(path, /** @type {any} */ ({ timeout: 10_000 }));
+  try {
+    db.exec(`INSERT INTO passkey (id, user_id, credential_id, public_key, counter, transports, name, aaguid, backup_eligible, backed_up, created_at)
+      SELECT user_id, user_id, user_id, '', 0, '[]', 'x', '', 0, 0, 0 FROM password_credential`);
+    for (const selector of '0123456789')
+      db.exec(`INSERT INTO recovery_code (user_id, selector, code_hash, created_at)
+        SELECT user_id, '${selector}', password_hash, 0 FROM password_credential`);
   } finally {
     db.close();
   }

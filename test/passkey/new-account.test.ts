@@ -438,6 +438,23 @@ describe('a lost passkey: POST /login/recovery-code', () => {
     expect(seen[0]?.at(-1)).toContain('too_many_attempts');
   });
 
+  test('L02: strangers who use up its tries lock nothing else of the account', async () => {
+    const { username, made, access } = await keyholder();
+    const body = { new_password: PASSWORD };
+    await app.call('POST', '/me/password', { token: access, body });
+    for (let n = 0; n < 13; n++) await recover(username, 'aaaa-aaaa-aaaa-aaaa');
+    const begun = await app.login(username);
+    const token = begun.body.challenge_token;
+    const second = await app.call('POST', '/login/mfa/passkey/options', {
+      body: { challenge_token: token },
+    });
+    const { challenge_id, options: asked } = second.body;
+    const done = await answer(app, token, {
+      passkey: { challenge_id, credential: assert(made, asked) },
+    });
+    expect(done.body.status).toBe('authenticated');
+  });
+
   test('a known device has tries of its own, and is still one afterwards', async () => {
     const { username, made, codes } = await keyholder();
     const device = (await signIn(app, made)).body.device_token;

@@ -6,12 +6,9 @@
 import type { Context } from '../../core/context.ts';
 import { scopeOfDevice } from '../../core/factor/authentication.ts';
 import type { Authentication } from '../../core/factor/authentication.ts';
-import { ANYBODY } from '../../core/attempt/attempts.ts';
-import type { AttemptKey } from '../../core/attempt/attempts.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { parseSignInName } from '../../core/user/sign-in-name.ts';
 import { findUserBySignInName, newUser } from '../../core/user/user.ts';
-import type { User } from '../../core/user/user.ts';
 import { keyedHash } from '../../crypto/keyed-hash.ts';
 import { Refusal } from '../../refusal.ts';
 import { PRESENTED, recoveryCodeFactor } from './factor.ts';
@@ -28,27 +25,12 @@ export interface RecoverySignIn {
 /**
  * Signs in; every failure gets the same answer (E01).
  *
- * Its function throws {Refusal} invalid_credentials; account_disabled and password_change_required only after a
- * correct code; too_many_attempts, overloaded.
+ * Its function throws {Refusal} invalid_credentials; account_disabled and password_change_required
+ * only after a correct code; too_many_attempts, overloaded.
  */
 export function signInWithRecoveryCode(kernel: Kernel) {
   const { db, attempts, authentication, factors, signingKeys, deviceTokens } = kernel;
   const factor = recoveryCodeFactor(kernel);
-
-  const keyOf = (user: User | null, canonical: string, device: string | null): AttemptKey =>
-    user === null
-      ? {
-          purpose: 'unknown_name',
-          subject: keyedHash(signingKeys.derivedKey, 'recovery code of an unknown name', canonical),
-          ownerUserId: null,
-          scope: ANYBODY,
-        }
-      : {
-          purpose: 'unguessable_factor',
-          subject: user.id,
-          ownerUserId: user.id,
-          scope: scopeOfDevice(device),
-        };
 
   /** Whether a passkey, or another factor of its kind, could begin the sign-in. */
   const replacesFirst = async (userId: string): Promise<boolean> => {
@@ -64,7 +46,12 @@ export function signInWithRecoveryCode(kernel: Kernel) {
     const user = await findUserBySignInName(db, name);
     const device =
       user === null || deviceToken === undefined ? null : deviceTokens.deviceOf(deviceToken, user);
-    const key = keyOf(user, name.canonical, device);
+    const key = {
+      purpose: 'recovery_sign_in',
+      subject: keyedHash(signingKeys.derivedKey, 'recovery sign-in', name.canonical),
+      ownerUserId: user?.id ?? null,
+      scope: scopeOfDevice(device),
+    } as const;
     const { value, forget } = await attempts.guard(key, async () => {
       const canBegin = await replacesFirst((user ?? NOBODY).id);
       const occasion = { kind: 'sign_in', id: '' } as const;
