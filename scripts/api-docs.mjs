@@ -33,14 +33,14 @@ const AREAS = [
     file: 'register',
     title: 'Register',
     about:
-      'With a username, or with only an email address: then the account is created once its code was entered.',
+      'With a username, or with only an email address: then the account is created once its code was entered. With a password, or with a passkey instead.',
     routes: /^\w+ \/register/,
   },
   {
     file: 'sign-in',
     title: 'Sign in',
     about: 'A right first factor is always 200; `status` says whether a second one is due.',
-    routes: /^POST \/(?:login(?:\/otp.*)?$|reauthenticate$)/,
+    routes: /^POST \/(?:login(?:\/otp.*|\/link|\/recovery-code)?$|reauthenticate$)/,
   },
   {
     file: 'second-factor',

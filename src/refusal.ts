@@ -31,6 +31,8 @@ export const REFUSALS = {
     'The code is wrong, already used or expired, or had too many wrong tries. Request a new one.',
   token_spent_or_expired:
     'The link was already used, has expired, or was replaced by a newer one. Request a new one.',
+  other_device:
+    'The link was opened on another device than the one that asked for it. Enter the code of the email there.',
   account_disabled: 'The account is disabled.',
   password_change_required:
     'The password must be changed: set a new one with POST /password/reset and reset_token, or, if email_sent is true, with the link that was sent to the verified address. Then sign in with it.',

@@ -74,7 +74,8 @@ const FIELDS = {
   username: {
     name: 'username',
     label: 'Username or email address',
-    autocomplete: 'username',
+    // Passkeys are offered with the names that the browser knows.
+    autocomplete: 'username webauthn',
     autocapitalize: 'none',
     spellcheck: 'false',
   },
@@ -114,6 +115,7 @@ const FIELDS = {
   },
   email: { name: 'email', label: 'Email address', type: 'email', autocomplete: 'email' },
 };
+const NEW_USERNAME = { ...FIELDS.username, label: 'Username', autocomplete: 'username' };
 let headings = 0;
 const section = (title, ...content) => {
   const id = `section-${++headings}`;
@@ -157,7 +159,138 @@ function showSignIn() {
       button('Sign in with a passkey', () =>
         attempt(async () => next(await auth.signInWithPasskey())),
       ),
+      ' ',
+      button('I have lost my passkey', showLostPasskey, { class: 'plain' }),
     ),
+    section(
+      'With a code by email',
+      formOf({
+        fields: [FIELDS.email],
+        submit: 'Send me a sign-in code',
+        onSubmit: async ({ email }) => showCode(email, await requestCode(email)),
+      }),
+    ),
+    ...PROVIDERS.map((provider) =>
+      section(
+        `With ${provider.label}`,
+        button(`Continue with ${provider.label}`, () =>
+          attempt(() => leaveFor(provider, 'sign-in')),
+        ),
+      ),
+    ),
+  );
+  offerPasskeys();
+}
+
+/** Passkeys in the autofill of the name, until one is chosen or another passkey is used. */
+function offerPasskeys() {
+  auth.offerPasskeys().then(
+    (answer) => answer === null || next(answer),
+    (error) => tellError(explain(error).message),
+  );
+}
+
+function showLostPasskey() {
+  show(
+    'Sign in without your passkey',
+    section(
+      'With a recovery code',
+      formOf({
+        fields: [{ ...FIELDS.username, autocomplete: 'username' }, FIELDS.recovery],
+        submit: 'Use this code',
+        onSubmit: async (values) => next(await auth.signInWithRecoveryCode(values)),
+      }),
+    ),
+  );
+}
+
+// ── By email: a code, and a link that works where it was asked for ──────────────────────────────
+
+/** Another tab, which the link opens, finds it here; nobody signs in with it alone. */
+const ASKED = 'postern-example-otp';
+
+async function requestCode(email) {
+  const { otp_id: otpId } = await auth.requestCode(email);
+  localStorage.setItem(ASKED, otpId);
+  return otpId;
+}
+
+async function signedInByEmail(answer) {
+  localStorage.removeItem(ASKED);
+  await next(answer);
+}
+
+function showCode(email, otpId) {
+  show(
+    'Check your email',
+    // The same for everybody: it tells nobody who has an account.
+    element('p', {}, `If ${email} can sign in here, a code is on its way to it.`),
+    section(
+      'Enter the code of the email',
+      formOf({
+        fields: [FIELDS.code],
+        submit: 'Sign in',
+        onSubmit: async ({ code }) =>
+          signedInByEmail(await auth.signInWithCode({ otp_id: otpId, code })),
+      }),
+      button(
+        'Send another code',
+        () =>
+          attempt(async () => {
+            showCode(email, await requestCode(email));
+            tell('Another code is on its way, at most one a minute.');
+          }),
+        { class: 'plain' },
+      ),
+    ),
+  );
+}
+
+/** The page that the link opens. Loading it spends nothing: only what it posts does. */
+async function showSignInLink(token) {
+  const otpId = localStorage.getItem(ASKED);
+  const asked = otpId === null ? {} : { otp_id: otpId };
+  try {
+    await signedInByEmail(await auth.signInWithLink({ token, ...asked }));
+  } catch (error) {
+    if (!(error instanceof PosternError) || error.code !== 'other_device') throw error;
+    signedOutNavigation();
+    show('Enter the code on your other device', element('p', {}, error.message));
+  }
+}
+
+// ── Outside providers: away with a nonce, and back with an ID token ──────────────────────────────
+
+const LEFT = 'postern-example-external';
+
+/** What is needed again stays in this tab; a token that comes with another nonce is refused. */
+async function leaveFor({ name, authorize, client_id }, purpose) {
+  const nonce = await auth.externalNonce(name);
+  const state = crypto.randomUUID();
+  sessionStorage.setItem(LEFT, JSON.stringify({ name, nonce, state, purpose }));
+  const asked = {
+    client_id,
+    response_type: 'id_token',
+    scope: 'openid email profile',
+    redirect_uri: `${location.origin}/`,
+    nonce,
+    state,
+  };
+  location.assign(`${authorize}?${new URLSearchParams(asked)}`);
+}
+
+/** Back from a provider. */
+async function showReturned({ idToken, state }) {
+  const left = JSON.parse(sessionStorage.getItem(LEFT) ?? 'null');
+  sessionStorage.removeItem(LEFT);
+  if (left === null || left.state !== state) return showSignIn();
+  const proof = { id_token: idToken, nonce: left.nonce };
+  if (left.purpose === 'sign-in') return next(await auth.signInExternally(left.name, proof));
+  await showAccount();
+  await change(
+    () =>
+      auth.call('POST /me/identities/{provider}', { params: { provider: left.name }, body: proof }),
+    'The identity is linked.',
   );
 }
 
@@ -165,6 +298,7 @@ function showSignIn() {
 async function next(answer) {
   if (answer.status === 'mfa_required') return showSecondFactor(answer);
   if (answer.status === 'verification_required') return showVerify(answer);
+  if (answer.recovery_codes !== undefined) return showRecoveryCodes(answer.recovery_codes);
   await showAccount();
   if (answer.mfa_due_at !== undefined)
     tell(`Add a second factor before ${new Date(answer.mfa_due_at).toLocaleString()}.`);
@@ -193,6 +327,7 @@ function showSecondFactor(pending) {
 
 /** A section for each factor that would do. */
 function factorSections(factors, present, presentPasskey, explainTo = {}) {
+  const sent = element('div');
   const sections = {
     totp: () =>
       section(
@@ -209,6 +344,22 @@ function factorSections(factors, present, presentPasskey, explainTo = {}) {
           onSubmit: present,
           ...explainTo,
         }),
+      ),
+    email_code: () =>
+      section(
+        'A code by email',
+        button('Send me a code', async () => {
+          const { otp_id: otpId } = await auth.requestCode(shown.user.email);
+          sent.replaceChildren(
+            formOf({
+              fields: [FIELDS.code],
+              submit: 'Continue',
+              onSubmit: ({ code }) => present({ email_code: { otp_id: otpId, code } }),
+              ...explainTo,
+            }),
+          );
+        }),
+        sent,
       ),
     password: () =>
       section(
@@ -235,10 +386,30 @@ function showRegister() {
     section(
       'With a username',
       formOf({
-        fields: [{ ...FIELDS.username, label: 'Username' }, FIELDS.newPassword],
+        fields: [NEW_USERNAME, FIELDS.newPassword],
         submit: 'Create the account',
         onSubmit: register,
       }),
+    ),
+    section(
+      'With a passkey',
+      formOf({
+        fields: [{ ...NEW_USERNAME, label: 'Username or email address' }],
+        submit: 'Create it with a passkey',
+        onSubmit: async ({ username }) =>
+          next(
+            await auth.registerWithPasskey(
+              username.includes('@') ? { email: username } : { username },
+            ),
+          ),
+      }),
+    ),
+    section(
+      'Without an account',
+      element('p', {}, 'Begin now, and add a way to sign in later.'),
+      button('Continue as a guest', () =>
+        attempt(async () => next(await auth.register({ anonymous: true }))),
+      ),
     ),
   );
 }
@@ -335,9 +506,19 @@ async function withStepUp(work) {
   } catch (error) {
     if (!(error instanceof PosternError) || error.code !== 'insufficient_user_authentication')
       throw error;
-    if (!(await stepUp(error.problem.factors ?? ['password']))) throw new Cancelled();
+    if (!(await stepUp(error.problem.factors ?? ownFactors()))) throw new Cancelled();
     return work();
   }
+}
+
+/** What the account that is shown signs in with, when no second factor is asked for. */
+function ownFactors() {
+  const { user, passkeys } = shown;
+  return [
+    'password',
+    ...(passkeys.length > 0 ? ['passkey'] : []),
+    ...(user.email_verified ? ['email_code'] : []),
+  ];
 }
 
 /** Whether the user presented a factor again. */
@@ -381,27 +562,41 @@ async function change(work, done) {
 }
 const changing = (work, done) => () => attempt(() => change(work, done));
 
+/** The account as it was last shown. */
+let shown = { user: { email_verified: false }, passkeys: [] };
+
 async function showAccount() {
-  const [user, factors, { sessions }] = await Promise.all([
+  const [user, factors, { sessions }, { identities }] = await Promise.all([
     auth.me(),
     auth.call('GET /me/factors'),
     auth.call('GET /me/sessions'),
+    PROVIDERS.length > 0 ? auth.call('GET /me/identities') : { identities: [] },
   ]);
+  shown = { user, passkeys: factors.passkeys };
   navigation([
     ['Account', () => attempt(showAccount)],
     ['Sign out', signOut],
   ]);
   show(
-    `Signed in as ${user.display_name ?? user.username ?? user.email}`,
+    `Signed in as ${user.display_name ?? user.username ?? user.email ?? 'a guest'}`,
+    ...(user.anonymous ? [guestNote()] : []),
     profileSection(user),
     emailSection(user),
     appSection(factors),
     passkeySection(factors),
+    ...(PROVIDERS.length > 0 ? [identitySection(identities)] : []),
     passwordSection(user),
     sessionSection(sessions),
     deleteSection(),
   );
 }
+
+const guestNote = () =>
+  element(
+    'p',
+    { class: 'note' },
+    'Nobody can sign in to this account yet: it is lost when you sign out. Add a passkey, an email address, or a username and a password.',
+  );
 
 function profileSection(user) {
   return section(
@@ -418,6 +613,16 @@ function profileSection(user) {
       submit: 'Save the name',
       onSubmit: (body) => change(() => auth.call('PATCH /me', { body }), 'The name is saved.'),
     }),
+    ...(user.username === null
+      ? [
+          formOf({
+            fields: [NEW_USERNAME],
+            submit: 'Choose the username',
+            onSubmit: (body) =>
+              change(() => auth.call('PATCH /me', { body }), 'The username is chosen.'),
+          }),
+        ]
+      : []),
   );
 }
 
@@ -550,20 +755,57 @@ function passkeySection({ passkeys }) {
   );
 }
 
+function identitySection(identities) {
+  const linked = new Set(identities.map(({ provider }) => provider));
+  return section(
+    'Outside identities',
+    element(
+      'ul',
+      { class: 'rows' },
+      ...identities.map(({ provider, email }) =>
+        element(
+          'li',
+          { class: 'row' },
+          element('p', {}, email === null ? provider : `${provider} (${email})`),
+          button(
+            'Unlink',
+            changing(
+              () => auth.call('DELETE /me/identities/{provider}', { params: { provider } }),
+              'The identity is unlinked.',
+            ),
+            { class: 'plain', 'aria-label': `Unlink ${provider}` },
+          ),
+        ),
+      ),
+    ),
+    ...PROVIDERS.filter(({ name }) => !linked.has(name)).map((provider) =>
+      button(`Link ${provider.label}`, () => attempt(() => leaveFor(provider, 'link'))),
+    ),
+  );
+}
+
 function passwordSection(user) {
   return section(
     'Password',
     formOf({
       fields: [
-        { ...FIELDS.password, name: 'current_password', label: 'Current password' },
+        {
+          ...FIELDS.password,
+          name: 'current_password',
+          label: 'Current password',
+          required: false,
+          hint: 'Leave it empty if the account has none.',
+        },
         { ...FIELDS.newPassword, name: 'new_password', label: 'New password' },
       ],
       submit: 'Change the password',
-      onSubmit: (body) =>
-        change(
+      onSubmit: ({ current_password: current, new_password }) => {
+        const body = { new_password, ...(current === '' ? {} : { current_password: current }) };
+        return change(
           () => auth.call('POST /me/password', { body }),
           'The password is changed; other devices are signed out.',
-        ),
+        );
+      },
       // So that password managers know whose password it is.
       more: [
         element('input', {
@@ -643,16 +885,18 @@ auth.onChange((session) => {
 });
 
 /** The token of a link is taken out of the address, so that it stays in no history. */
-function takeToken() {
-  const token = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (token !== null) history.replaceState(null, '', location.pathname);
-  return token;
+function takeFragment() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const [token, idToken] = [fragment.get('token'), fragment.get('id_token')];
+  if (token !== null || idToken !== null) history.replaceState(null, '', '/');
+  return { token, idToken, state: fragment.get('state') };
 }
 
 async function start() {
-  const token = takeToken();
   const page = location.pathname;
-  if (token !== null) history.replaceState(null, '', '/');
+  const { token, idToken, state } = takeFragment();
+  if (idToken !== null) return showReturned({ idToken, state });
+  if (token !== null && page === '/sign-in') return showSignInLink(token);
   if (token !== null && page === '/verify') return showVerifyLink(token);
   if (token !== null && page === '/reset') {
     await auth.call('POST /password/reset/check', { body: { token } });

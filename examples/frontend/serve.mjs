@@ -7,13 +7,15 @@ import { context } from 'esbuild';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const api = process.env.POSTERN_URL ?? 'http://localhost:7400';
+// Buttons for outside providers: [{ name, label, authorize, client_id }], with `[external.NAME]`
+// in config.toml.
 const bundle = await context({
   entryPoints: [`${here}app.js`],
   bundle: true,
   format: 'esm',
   outdir: here,
   write: false,
-  define: { POSTERN_URL: JSON.stringify(api) },
+  define: { POSTERN_URL: JSON.stringify(api), PROVIDERS: process.env.PROVIDERS ?? '[]' },
   // In a project of its own: npm install @postern/client.
   alias: {
     '@postern/client': fileURLToPath(

@@ -41,13 +41,14 @@ const FOLLOW_SERVER_MS = 1_000;
 const REMOTE = /^(?:libsql|https?|wss?):/i;
 
 /** Registers what a feature returned. @throws {Error} its declaration and its factor disagree */
-function register({ factors }: Kernel, feature: Feature, parts: FeatureParts): void {
-  const { factor, switchedOffFactor, listing } = parts;
+function register({ factors, signInMethods }: Kernel, feature: Feature, parts: FeatureParts): void {
+  const { factor, switchedOffFactor, listing, signInMethod } = parts;
   if (factor?.demandsSecond === true && feature.secondFactor === undefined)
     throw new Error(`feature ${feature.name}: a factor that demands a second needs secondFactor`);
   if (feature.secondFactor && factor === undefined && switchedOffFactor === undefined)
     throw new Error(`feature ${feature.name}: switched off, it must return switchedOffFactor`);
   if (factor !== undefined) factors.add(factor);
+  if (signInMethod !== undefined) signInMethods.add(signInMethod);
   if (listing !== undefined) factors.addListing(listing);
   if (switchedOffFactor !== undefined) factors.addSwitchedOff(switchedOffFactor);
 }

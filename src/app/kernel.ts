@@ -11,6 +11,7 @@ import { createChallenges } from '../core/factor/challenge.ts';
 import { createEnrolmentGrace } from '../core/factor/enrolment-grace.ts';
 import { createFactors } from '../core/factor/factors.ts';
 import { pendingSignIns } from '../core/factor/pending-sign-in.ts';
+import { createSignInMethods } from '../core/factor/sign-in-methods.ts';
 import { createReauthentication } from '../core/factor/reauthentication.ts';
 import type { Kernel } from '../core/kernel.ts';
 import { createLimits } from '../core/limit/limits.ts';
@@ -191,7 +192,8 @@ async function buildKernel(
   const links = resetLinkSettings(config);
   const sendResetLink = createResetLink({ clock, random, newId, emails, ...links });
   const sessions = createSessions({ db, clock, newId, limits });
-  const factors = createFactors({ clock, commit, attempts, emails, mfa });
+  const signInMethods = createSignInMethods({ db });
+  const factors = createFactors({ clock, commit, attempts, emails, signInMethods, mfa });
   const grace = createEnrolmentGrace({ clock, commit, factors, mfa });
   const challengeTokens = createChallengeTokens({ signingKeys, clock, issuer });
   const deviceTokens = createDeviceTokens({ signingKeys, random });
@@ -256,6 +258,7 @@ async function buildKernel(
     emails,
     sendResetLink,
     factors,
+    signInMethods,
     mfa,
     authentication: createAuthentication({ ...shared, challengeTokens, deviceTokens }),
     reauthentication: createReauthentication({ ...shared, freshForMs }),

@@ -24,11 +24,15 @@ function isLocalName(domain: string): boolean {
 }
 
 /** The page that a kind of email leads to, which the service doesn't have. */
-function pageRule(key: 'verify_url' | 'reset_url', page: string): Rule {
+function pageRule(
+  key: 'verify_url' | 'reset_url' | 'sign_in_url',
+  page: string,
+  isUsed: (config: Config) => boolean = () => true,
+): Rule {
   return {
-    keys: [`mail.${key}`, 'mail.transports', 'server.public_url', 'server.listen'],
+    keys: [`mail.${key}`, 'mail.transports', 'server.public_url', 'server.listen', 'otp.link'],
     fault: (config) => {
-      if (!isOffLoopback(config) || !reachesPeople(config)) return undefined;
+      if (!isOffLoopback(config) || !reachesPeople(config) || !isUsed(config)) return undefined;
       const { public_url } = config.server;
       const url = config.mail[key];
       const sample = `Write mail.${key}, such as "https://app.example.com/${page}": a page of your front-end.`;
@@ -88,6 +92,7 @@ export const MAIL_RULES: readonly Rule[] = [
   },
   pageRule('verify_url', 'verify'),
   pageRule('reset_url', 'reset'),
+  pageRule('sign_in_url', 'sign-in', ({ otp, 'otp.email': email }) => otp.link && email.enabled),
   {
     keys: ['mail.dkim.selector', 'mail.dkim.private_key'],
     fault: (_config, isSet) =>

@@ -101,6 +101,14 @@ export const mailSection = section('Emails: sender, transports, limits.', {
     unit: 'an https URL; #token=… is added',
     read: readPageUrl,
   }),
+  sign_in_url: optionalText({
+    sentence: 'The page of your front-end that handles links to sign in (otp.link).',
+    absent:
+      'server.public_url with /sign-in, which does not exist: required to send such links off loopback',
+    example: 'https://app.example.com/sign-in',
+    unit: 'an https URL; #token=… is added',
+    read: readPageUrl,
+  }),
 });
 
 export const mailSmtpSection = section('The SMTP server.', {

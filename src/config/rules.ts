@@ -215,6 +215,20 @@ export const RULES: readonly Rule[] = [
   },
   ...PASSKEY_RULES,
   {
+    keys: ['registration.anonymous', 'mfa.required'],
+    fault: ({ registration, mfa }) =>
+      registration.anonymous && mfa.required === 'all'
+        ? 'registration.anonymous is true, but mfa.required is "all": an anonymous account has no factor at all. Write registration.anonymous = false, or mfa.required = "enrolled".'
+        : undefined,
+  },
+  {
+    keys: ['otp.auto_register', 'registration.enabled'],
+    fault: ({ otp, registration }) =>
+      otp.auto_register && !registration.enabled
+        ? 'otp.auto_register is true, but registration.enabled is false: a code would create an account that nobody may create. Write otp.auto_register = false, or registration.enabled = true.'
+        : undefined,
+  },
+  {
     keys: ['password.min_length', 'mfa.required'],
     isWarning: true,
     fault: ({ password, mfa }) =>

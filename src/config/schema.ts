@@ -26,6 +26,7 @@ import {
   mailWebhookSection,
 } from './mail.ts';
 import { metricsSection } from './metrics.ts';
+import { otpSection } from './otp.ts';
 import {
   databaseSection,
   logSection,
@@ -48,6 +49,7 @@ const sections = z.object({
   mfa: mfaSection,
   totp: totpSection,
   passkeys: passkeysSection,
+  otp: otpSection,
   'otp.email': emailCodeSection,
   throttle: throttleSection,
   limits: limitsSection,

@@ -20,6 +20,7 @@ import type { Factors } from './factor/factors.ts';
 import type { MfaPolicy } from './factor/factor.ts';
 import type { FindPendingSignIn } from './factor/pending-sign-in.ts';
 import type { Reauthenticating } from './factor/reauthentication.ts';
+import type { SignInMethods } from './factor/sign-in-methods.ts';
 import type { Limits } from './limit/limits.ts';
 import type { OneTimes } from './one-time/one-time.ts';
 import type { Passwords } from './password/passwords.ts';
@@ -67,6 +68,7 @@ export interface Kernel {
   readonly emails: Emails;
   readonly sendResetLink: SendResetLink;
   readonly factors: Factors;
+  readonly signInMethods: SignInMethods;
   readonly mfa: MfaPolicy;
   readonly authentication: Authenticating;
   readonly reauthentication: Reauthenticating;

@@ -137,4 +137,19 @@ export const migrations: readonly Migration[] = [
       'CREATE UNIQUE INDEX `external_identity_user` ON `external_identity` (`user_id`,`provider`);',
     ],
   },
+  {
+    tag: '0010_sign_in_codes',
+    checksum: '4cbb35d77c74428694fda62795ab8bb867b1cc958853ded1a2db897a06ac5895',
+    sql: [
+      "CREATE INDEX `one_time_sign_in` ON `one_time` (`subject`,`created_at`) WHERE purpose = 'sign_in' AND spent_at IS NULL AND code_hash IS NOT NULL;",
+    ],
+  },
+  {
+    tag: '0011_anonymous',
+    checksum: '9e64eb2ca88376f1c359274c377f7f6bcb64fafe8477895292cc574a519a0f23',
+    sql: [
+      'ALTER TABLE `user` ADD `anonymous_at` integer;',
+      'CREATE INDEX `user_anonymous` ON `user` (`anonymous_at`) WHERE anonymous_at IS NOT NULL;',
+    ],
+  },
 ];

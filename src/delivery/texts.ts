@@ -26,6 +26,15 @@ export const TEXTS: Readonly<Record<TemplateName, EmailText>> = {
       `> If you are not creating an account at {{service}}, ignore this email: no account is created without the code or the link. ${NEVER_TELL}`,
     ],
   },
+  verify_registration_code: {
+    subject: 'Your code for {{service}}: {{code}}',
+    lines: [
+      'Your code for {{service}}:',
+      '{{code}}',
+      'Enter it where you are creating your account. It is valid for {{code_valid_for}}.',
+      `> If you are not creating an account at {{service}}, ignore this email: no account is created without the code. ${NEVER_TELL}`,
+    ],
+  },
   account_exists: {
     subject: 'You already have an account at {{service}}',
     lines: [
@@ -152,6 +161,16 @@ export const TEXTS: Readonly<Record<TemplateName, EmailText>> = {
       '{{code}}',
       'It is valid for {{code_valid_for}}.',
       `> If you are not signing in, ignore this email: nobody can sign in without the code. ${NEVER_TELL}`,
+    ],
+  },
+  sign_in_link: {
+    subject: 'Your code for {{service}}: {{code}}',
+    lines: [
+      'Your code to sign in to {{service}}:',
+      '{{code}}',
+      'Or open this link on the device where you are signing in. Both are valid for {{code_valid_for}}, and one of them can be used once.',
+      '[Sign in]({{link}})',
+      `> If you are not signing in, ignore this email: nobody can sign in without the code or the link. Do not pass them on. ${NEVER_TELL}`,
     ],
   },
   test: {

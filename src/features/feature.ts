@@ -5,6 +5,7 @@
  */
 import type { Config } from '../config/schema.ts';
 import type { Factor, FactorListing, FactorRecords } from '../core/factor/factor.ts';
+import type { SignInMethod } from '../core/factor/sign-in-methods.ts';
 import type { Kernel } from '../core/kernel.ts';
 import type { SealedColumn } from '../core/sealed-value/reseal.ts';
 import type { ScheduledSweep } from '../core/sweep.ts';
@@ -16,6 +17,8 @@ export interface FeatureParts {
   /** Those under /admin, which may be answered on listeners of their own. */
   readonly adminRoutes?: () => readonly AnyRoute[];
   readonly factor?: Factor;
+  /** What a sign-in can begin with; the last one of an account can't be removed. */
+  readonly signInMethod?: SignInMethod;
   /** The records of a factor that is switched off. */
   readonly switchedOffFactor?: FactorRecords;
   /** What it keeps about a user, if that is no factor: for `user show`, `user export` and their routes. */

@@ -38,6 +38,7 @@ export const PROBLEMS: Readonly<Record<RefusalCode, Problem>> = {
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   request_timeout: { status: 408, title: 'Request timeout' },
+  other_device: { status: 409, title: 'Opened on another device' },
   username_taken: { status: 409, title: 'Username taken' },
   account_exists: { status: 409, title: 'Account exists' },
   identity_taken: { status: 409, title: 'Identity taken' },

@@ -20,6 +20,9 @@ export const UserReply = z
     phone_verified: z.boolean(),
     display_name: z.string().nullable(),
     mfa_enabled: z.boolean(),
+    anonymous: z.boolean().meta({
+      description: 'Whether nobody can sign in to it yet; see registration.anonymous.',
+    }),
     created_at: timestamp,
     updated_at: timestamp,
     user_metadata: z.record(z.string(), z.unknown()),
@@ -41,6 +44,7 @@ export function userReply(
     phone_verified: false,
     display_name: user.displayName,
     mfa_enabled: hasSecondFactor,
+    anonymous: user.anonymousAt !== null,
     created_at: rfc3339(user.createdAt),
     updated_at: rfc3339(user.updatedAt),
     user_metadata: user.userMetadata,

@@ -292,6 +292,54 @@ test('cookie mode: no refresh token is kept, and a page that is not signed in as
   expect(jar).toBe('__Host-refresh=');
 });
 
+describe('without a password', () => {
+  const otpApp = (): Promise<TestApp> =>
+    createTestApp({
+      config:
+        '[otp]\nauto_register = true\nlink = true\n[otp.email]\nenabled = true\n[registration]\nanonymous = true\n',
+    });
+
+  test('a code by email, its link on this device, a guest; passkeys are not offered here', async () => {
+    const own = await otpApp();
+    const one = client([], { url: own.url, now: own.clock.now });
+    const email = 'reader@example.com';
+    const { otp_id } = await one.requestCode(email);
+    const code = (await own.emails(email))[0]?.values['code'] ?? '';
+    expect((await one.signInWithCode({ otp_id, code })).status).toBe('authenticated');
+    expect((await one.me()).email).toBe(email);
+    await one.signOut();
+    own.clock.advance(120_000);
+    const second = await one.requestCode(email);
+    const link = new URL((await own.emails(email))[0]?.values['link'] ?? '');
+    const token = new URLSearchParams(link.hash.slice(1)).get('token') ?? '';
+    await expect(one.signInWithLink({ token })).rejects.toMatchObject({ code: 'other_device' });
+    const done = await one.signInWithLink({ token, otp_id: second.otp_id });
+    expect(done.status).toBe('authenticated');
+    own.clock.advance(120_000);
+    const third = await one.requestCode(email);
+    const again = (await own.emails(email))[0]?.values['code'] ?? '';
+    const email_code = { otp_id: third.otp_id, code: again };
+    expect((await one.reauthenticate({ email_code })).status).toBe('authenticated');
+    const guest = client([], { url: own.url, now: own.clock.now });
+    await guest.register({ anonymous: true });
+    expect((await guest.me()).anonymous).toBe(true);
+    expect(await guest.offerPasskeys()).toBeNull();
+    await own.stop();
+  });
+
+  test('an outside provider, and a recovery code: what was refused is an error with its code', async () => {
+    const one = client();
+    await expect(one.externalNonce('nobody')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(
+      one.signInExternally('nobody', { id_token: 'x.y.z', nonce: 'x' }),
+    ).rejects.toMatchObject({ code: 'not_found' });
+    await expect(
+      one.signInWithRecoveryCode({ username: 'nobody', recovery_code: 'x' }),
+    ).rejects.toMatchObject({ code: 'invalid_credentials' });
+    await expect(one.registerWithPasskey({ username: 'nobody' })).rejects.toThrow(/need a browser/);
+  });
+});
+
 test('at most 5 kB gzipped, and no dependency', async () => {
   const { outputFiles } = await build({
     entryPoints: ['packages/client/src/index.ts'],

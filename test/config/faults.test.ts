@@ -38,6 +38,21 @@ describe('a fault says where, what was found and what to write', () => {
       'config.toml:2:14  server.public_url is "auth.example.com", which has no scheme. Write "https://auth.example.com"',
     ],
     [
+      'links to sign in that lead nowhere',
+      `${SENT}from = "auth@example.com"\nverify_url = "https://app.example.com/v"\nreset_url = "https://app.example.com/r"\n[otp]\nlink = true\n[otp.email]\nenabled = true`,
+      'config.toml:4:14  mail.sign_in_url is not set, so links in emails would lead to https://auth.example.com, which has no pages. Write mail.sign_in_url, such as "https://app.example.com/sign-in": a page of your front-end.',
+    ],
+    [
+      'anonymous accounts where everybody needs a second factor',
+      '[registration]\nanonymous = true\n[mfa]\nrequired = "all"',
+      'config.toml:2:13  registration.anonymous is true, but mfa.required is "all": an anonymous account has no factor at all. Write registration.anonymous = false, or mfa.required = "enrolled".',
+    ],
+    [
+      'a code that registers where nobody may',
+      '[registration]\nenabled = false\n[otp]\nauto_register = true',
+      'config.toml:4:17  otp.auto_register is true, but registration.enabled is false: a code would create an account that nobody may create. Write otp.auto_register = false, or registration.enabled = true.',
+    ],
+    [
       'alg none',
       '[tokens]\nalgorithm = "none"',
       'config.toml:2:13  tokens.algorithm is "none". Write one of ES256, EdDSA, ES384, ES512, RS256, PS256, HS256.',

@@ -5,7 +5,7 @@ import type { TestApp } from '../support/app.ts';
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ config: '[otp.email]\nenabled = true\n' });
+  app = await createTestApp({ config: '[otp]\nlink = true\n[otp.email]\nenabled = true\n' });
 });
 afterAll(() => app.stop());
 

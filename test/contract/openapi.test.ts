@@ -40,7 +40,7 @@ let ajv: Ajv2020;
 beforeAll(async () => {
   app = await createTestApp({
     config:
-      '[otp.email]\nenabled = true\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n[audiences."https://billing.example.com"]\n',
+      '[otp]\nlink = true\n[otp.email]\nenabled = true\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n[audiences."https://billing.example.com"]\n',
   });
   document = (await app.call('GET', '/openapi.json')).body;
   ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
@@ -194,7 +194,7 @@ describe('a feature that is off', () => {
     '%s: no path in the document, 404 at each, and the others as before',
     async (name) => {
       const own = await createTestApp({
-        config: '[otp.email]\nenabled = true\n',
+        config: '[otp]\nlink = true\n[otp.email]\nenabled = true\n',
         features: features.filter((feature) => feature.name !== name),
       });
       const left = new Set(own.routes.map(({ method, path }) => `${method} ${path}`));
@@ -260,6 +260,8 @@ describe('every answer is one that the document declares', () => {
     }),
     'POST /login': () => ({ username: 'walker', password: PASSWORD }),
     'POST /reauthenticate': () => ({ password: PASSWORD }),
+    'POST /register/passkey/options': () => ({ username: 'walker' }),
+    'POST /login/recovery-code': () => ({ username: 'walker', recovery_code: 'x' }),
     'POST /login/mfa': () => ({ challenge_token: 'x.y.z', totp: '000000' }),
     'POST /me/totp/confirm': () => ({ code: '000000' }),
     'POST /me/passkeys': () => ({
@@ -276,6 +278,7 @@ describe('every answer is one that the document declares', () => {
       }),
     }),
     'POST /login/otp': () => ({ email: 'walk@example.com' }),
+    'POST /login/link': () => ({ token: 'x', otp_id: 'x' }),
     'POST /login/otp/verify': () => ({ otp_id: 'x', code: '000000' }),
     'POST /login/external/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
     'POST /me/identities/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
@@ -414,10 +417,12 @@ describe('every answer is one that the document declares', () => {
       'POST /email/verify',
       'POST /login/external/{provider}',
       'POST /login/external/{provider}/nonce',
+      'POST /login/link',
       'POST /login/mfa',
       'POST /login/mfa/passkey/options',
       'POST /login/otp/verify',
       'POST /login/passkey',
+      'POST /login/recovery-code',
       'POST /logout',
       'POST /me/identities/{provider}',
       'POST /me/passkeys',

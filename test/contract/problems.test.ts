@@ -51,7 +51,9 @@ const BILLING = 'https://billing.example.com';
 let app: TestApp;
 let closed: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ config: `[audiences."${BILLING}"]\n[admin]\nenabled = true\n` });
+  app = await createTestApp({
+    config: `[otp]\nlink = true\n[otp.email]\nenabled = true\n[audiences."${BILLING}"]\n[admin]\nenabled = true\n`,
+  });
   closed = await createTestApp({
     config:
       '[registration]\nenabled = false\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n',
@@ -248,6 +250,17 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
     const user = await app.register();
     for (let i = 0; i < 20; i++) await addPasskey(app, user);
     return app.call('POST', '/me/passkeys/options', { token: user.access });
+  },
+  other_device: async () => {
+    const { access } = await app.register();
+    const email = 'elsewhere@example.com';
+    await app.call('PATCH', '/me', { token: access, body: { email } });
+    const code = (await app.emails(email))[0]?.values['code'];
+    await app.call('POST', '/email/verify', { token: access, body: { code } });
+    await app.call('POST', '/login/otp', { body: { email } });
+    const { hash } = new URL((await app.emails(email)).at(-1)?.values['link'] ?? '');
+    const token = new URLSearchParams(hash.slice(1)).get('token');
+    return app.call('POST', '/login/link', { body: { token } });
   },
   invalid_code: () =>
     app.call('POST', '/register/verify', { body: { registration_id: 'x', code: '000000' } }),

@@ -126,6 +126,7 @@ describe('accounts', () => {
     const { access } = await app.register();
     const { body } = await app.call('GET', '/me', { token: access });
     expect(Object.keys(body).sort()).toEqual([
+      'anonymous',
       'created_at',
       'display_name',
       'email',

@@ -1,6 +1,6 @@
 /** O07: codes are uniform, and none is left out for beginning with a zero. */
 import { describe, expect, test } from 'vitest';
-import { newCode } from '../../src/core/one-time/issue.ts';
+import { newCode, typedCode } from '../../src/core/one-time/code.ts';
 import { createSystemRandom } from '../../src/crypto/secret.ts';
 
 const systemRandom = createSystemRandom();
@@ -70,15 +70,33 @@ describe('O07: 100,000 codes', () => {
   });
 
   test('what lies past the last whole million is drawn again', () => {
-    const draws = [4_294_000_000, 4_294_967_295, 42];
+    const draws = [281_474_976_000_000, 2 ** 48 - 1, 42];
     const random = { bytes: () => toBytes(draws.shift() ?? 0) };
     expect(newCode(random)).toBe('000042');
     expect(draws).toEqual([]);
   });
+
+  test('otp.alphabet = "letters", otp.length: uniform by place, and typed in either case', () => {
+    const form = { length: 8, alphabet: 'letters' } as const;
+    const draw = (): string[] => Array.from({ length: 20_000 }, () => newCode(systemRandom, form));
+    const symbols = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+    for (let place = 0; place < 8; place++) {
+      expect(
+        isUniform(() => {
+          const counts = Array<number>(32).fill(0);
+          for (const code of draw()) count(counts, symbols.indexOf(code[place] ?? ''));
+          return counts;
+        }),
+      ).toBe(true);
+    }
+    expect(typedCode(' o1lj-km 20', form)).toBe('011JKM20');
+    expect(typedCode('12 34-56', { length: 6, alphabet: 'digits' })).toBe('123456');
+    expect(newCode(systemRandom, { length: 10, alphabet: 'digits' })).toMatch(/^[0-9]{10}$/);
+  });
 });
 
 function toBytes(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
+  const bytes = Buffer.alloc(6);
+  bytes.writeUIntBE(value, 0, 6);
   return bytes;
 }

@@ -2,11 +2,15 @@
  * examples/frontend in Chromium, against the built program with the example's own configuration:
  * every way through it, by the names and labels that a screen reader says, and axe-core in each view.
  */
+import { createServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { exportJWK, generateKeyPair } from 'jose';
+import Provider from 'oidc-provider';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { launchChromium } from '../support/browser.ts';
@@ -21,6 +25,40 @@ const NEXT_PASSWORD = 'another horse battery staple';
 /** What a person waits for; long, for machines that are busy. */
 const PATIENCE = { timeout: 30_000 };
 
+const CLIENT_ID = 'example-page';
+
+/** A real OpenID Connect provider, whose every user may sign in. */
+async function startProvider(issuer: string, page: string): Promise<HttpServer> {
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+  const key = { ...(await exportJWK(privateKey)), alg: 'ES256', use: 'sig', kid: 'first' };
+  const made = new Provider(issuer, {
+    jwks: { keys: [key] },
+    cookies: { keys: ['a key of this test'] },
+    claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+    clients: [
+      {
+        client_id: CLIENT_ID,
+        application_type: 'native',
+        redirect_uris: [page],
+        response_types: ['id_token'],
+        grant_types: ['implicit'],
+        token_endpoint_auth_method: 'none',
+        id_token_signed_response_alg: 'ES256',
+      },
+    ],
+    enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+    findAccount: (_, id) => ({
+      accountId: id,
+      claims: () => ({ sub: id, email: `${id}@example.org`, email_verified: true, name: 'Mary' }),
+    }),
+  });
+  const server = createServer(made.callback());
+  await new Promise<void>((resolve) => {
+    server.listen(Number(new URL(issuer).port), '127.0.0.1', resolve);
+  });
+  return server;
+}
+
 interface Violation {
   readonly id: string;
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
@@ -28,6 +66,8 @@ interface Violation {
 
 describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
   let server: Server;
+  let provider: HttpServer;
+  let issuer: string;
   let pages: ChildProcess;
   let browser: Browser;
   let context: BrowserContext;
@@ -38,7 +78,11 @@ describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
 
   const start = (env: Record<string, string> = {}, directory?: string): Promise<Server> =>
     startServer({
-      config: readFileSync(join(ROOT, 'examples/frontend/config.toml'), 'utf8'),
+      config: `${readFileSync(join(ROOT, 'examples/frontend/config.toml'), 'utf8')}
+[external.work]
+issuer = "${issuer}"
+client_ids = ["${CLIENT_ID}"]
+`,
       ...(directory === undefined ? {} : { directory }),
       // Only the ports are others than the example's.
       env: {
@@ -48,6 +92,7 @@ describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
         POSTERN_PASSKEYS_ORIGINS: origin,
         POSTERN_MAIL_VERIFY_URL: `${origin}/verify`,
         POSTERN_MAIL_RESET_URL: `${origin}/reset`,
+        POSTERN_MAIL_SIGN_IN_URL: `${origin}/sign-in`,
         POSTERN_MAIL_INTERVAL: '1s',
         ...env,
       },
@@ -57,9 +102,18 @@ describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
     apiPort = await freePort();
     const port = await freePort();
     origin = `http://localhost:${port}`;
+    const providerPort = await freePort();
+    issuer = `http://127.0.0.1:${providerPort}`;
+    provider = await startProvider(issuer, `${origin}/`);
     server = await start();
     pages = spawn(process.execPath, [join(ROOT, 'examples/frontend/serve.mjs'), String(port)], {
-      env: { ...process.env, POSTERN_URL: `http://localhost:${apiPort}` },
+      env: {
+        ...process.env,
+        POSTERN_URL: `http://localhost:${apiPort}`,
+        PROVIDERS: JSON.stringify([
+          { name: 'work', label: 'Work', authorize: `${issuer}/auth`, client_id: CLIENT_ID },
+        ]),
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let said = '';
@@ -84,6 +138,8 @@ describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
     await browser?.close();
     pages?.kill();
     await server?.stop();
+    provider?.closeAllConnections();
+    provider?.close();
   });
 
   const heading = (name: string | RegExp): Promise<void> =>
@@ -136,10 +192,11 @@ describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
       Password: password,
     });
   };
-  const addAuthenticator = async (): Promise<void> => {
+  /** Its user touches it at once, until told otherwise: it answers an offer in a field too. */
+  const addAuthenticator = async () => {
     const cdp = await context.newCDPSession(page);
     await cdp.send('WebAuthn.enable');
-    await cdp.send('WebAuthn.addVirtualAuthenticator', {
+    const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
       options: {
         protocol: 'ctap2',
         ctap2Version: 'ctap2_1',
@@ -150,6 +207,11 @@ describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
         automaticPresenceSimulation: true,
       },
     });
+    return {
+      touches: (enabled: boolean) =>
+        cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled }),
+      lose: () => cdp.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId }),
+    };
   };
 
   test('register and verify, account, second factor, recovery, passkey, sessions, password, deletion', async () => {
@@ -167,7 +229,13 @@ describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
       page
         .locator('input')
         .evaluateAll((all) => all.map((one) => one.getAttribute('autocomplete') ?? ''));
-    expect(await autocomplete()).toEqual(['email', 'new-password', 'username', 'new-password']);
+    expect(await autocomplete()).toEqual([
+      'email',
+      'new-password',
+      'username',
+      'new-password',
+      'username',
+    ]);
 
     // A fault stands beside its field, which has the focus.
     const byEmail = within('With your email address');
@@ -228,7 +296,7 @@ describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
     await heading('Sign in');
     await says('status', 'You are signed out.');
 
-    expect(await autocomplete()).toEqual(['username', 'current-password']);
+    expect(await autocomplete()).toEqual(['username webauthn', 'current-password', 'email']);
     // The second factor: a wrong code, then the right one.
     await signIn('ada@example.net', PASSWORD);
     await heading('Second factor');
@@ -249,17 +317,21 @@ describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
     await within('Authenticator app').getByText('On. 9 recovery codes left.').waitFor();
 
     // A passkey: added, signed in with, presented as a second factor, removed.
-    await addAuthenticator();
+    const key = await addAuthenticator();
     await send(within('Passkeys'), { 'Name of the new passkey': 'Laptop' });
     await says('status', 'The passkey is added.');
     await expectAccessible();
+    await key.touches(false);
     await press('Sign out');
     await heading('Sign in');
+    await key.touches(true);
     await press('Sign in with a passkey');
     await heading('Signed in as Ada');
+    await key.touches(false);
     await press('Sign out');
     await signIn('ada@example.net', PASSWORD);
     await heading('Second factor');
+    await key.touches(true);
     await press('Use a passkey');
     await heading('Signed in as Ada');
 
@@ -340,6 +412,165 @@ describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
     // The link is spent.
     await page.goto(reset.link);
     await says('alert', /./);
+    expect(faults).toEqual([]);
+  });
+
+  test('a passkey instead of a password: registered, offered in the field, lost, and a password added', async () => {
+    const key = await addAuthenticator();
+    await press('Create an account');
+    await send(within('With a passkey'), { 'Username or email address': 'keyholder' });
+    await heading('Your recovery codes');
+    const codes = await page.locator('.codes li').allTextContents();
+    expect(codes).toHaveLength(10);
+    await press('I have kept them');
+    await heading('Signed in as keyholder');
+    await expectAccessible();
+    // The browser offers it in the field of the name, and the user touches it: no button is pressed.
+    await press('Sign out');
+    await heading('Signed in as keyholder');
+    // The last way to sign in stays.
+    await page.getByRole('button', { name: 'Remove the passkey Passkey' }).click();
+    await says('alert', /Add another way to sign in first/);
+    await key.lose();
+    await press('Sign out');
+    await heading('Sign in');
+    await press('I have lost my passkey');
+    await heading('Sign in without your passkey');
+    await expectAccessible();
+    await send(within('With a recovery code'), {
+      'Username or email address': 'keyholder',
+      'Recovery code': codes[0] ?? '',
+    });
+    await heading('Signed in as keyholder');
+    await send(within('Password'), { 'New password': PASSWORD });
+    await says('status', /The password is changed/);
+    await press('Sign out');
+    await signIn('keyholder', PASSWORD);
+    await heading('Second factor');
+    expect(faults).toEqual([]);
+  });
+
+  test('a passkey with an email address: the code creates the account', async () => {
+    await addAuthenticator();
+    await press('Create an account');
+    await send(within('With a passkey'), { 'Username or email address': 'key@example.com' });
+    await heading('Check your email');
+    const { code } = await mailed('key@example.com', /^Your code/);
+    await send(within('Enter the code of the email'), { Code: code });
+    await heading('Your recovery codes');
+    await press('I have kept them');
+    await heading('Signed in as key@example.com');
+    expect(faults).toEqual([]);
+  });
+
+  test('a code and a link by email: typed, opened where it was asked for, and opened elsewhere', async () => {
+    const register = await server.call('POST', '/register', {
+      body: { email: 'mail@example.com', password: PASSWORD },
+    });
+    const first = await mailed('mail@example.com', /^Your code/);
+    await server.call('POST', '/register/verify', {
+      body: { registration_id: register.body.registration_id, code: first.code },
+    });
+    const ask = async (): Promise<void> => {
+      await heading('Sign in');
+      await send(within('With a code by email'), { 'Email address': 'mail@example.com' });
+      await heading('Check your email');
+    };
+    /** The email after the ones that there were. */
+    const next = async (before: string) => {
+      let found = { code: '', link: '' };
+      await eventually(async () => {
+        found = await mailed('mail@example.com', /^Your code/);
+        return found.link !== '' && found.link !== before;
+      }, PATIENCE.timeout);
+      return found;
+    };
+    await ask();
+    await expectAccessible();
+    expect(await page.locator('input').getAttribute('autocomplete')).toBe('one-time-code');
+    const typed = await next(first.link);
+    await send(within('Enter the code of the email'), { Code: typed.code });
+    await heading('Signed in as mail@example.com');
+    await press('Sign out');
+
+    // At most one email a second goes to an address.
+    await page.waitForTimeout(1_500);
+    await ask();
+    const sent = await next(typed.link);
+    // Somebody else's browser: the link stays good, and the code is typed where it was asked for.
+    const elsewhere = await browser.newContext();
+    const other = await elsewhere.newPage();
+    await other.goto(sent.link);
+    await other
+      .getByRole('heading', { level: 1, name: 'Enter the code on your other device' })
+      .waitFor(PATIENCE);
+    expect(other.url()).toBe(`${origin}/`);
+    await elsewhere.close();
+    // Another tab of the browser that asked.
+    const tab = await context.newPage();
+    await tab.goto(sent.link);
+    await tab
+      .getByRole('heading', { level: 1, name: 'Signed in as mail@example.com' })
+      .waitFor(PATIENCE);
+    expect(tab.url()).toBe(`${origin}/`);
+    await tab.close();
+    expect(faults).toEqual([]);
+  });
+
+  test('a guest becomes a user and keeps the id; without a password, a step-up asks for a code by email', async () => {
+    await server.stop();
+    server = await start({ POSTERN_SESSIONS_FRESH_FOR: '10s' }, server.directory);
+    await press('Create an account');
+    await press('Continue as a guest');
+    await heading('Signed in as a guest');
+    await expectAccessible();
+    await page.getByText('it is lost when you sign out').waitFor();
+    await send(within('Email address'), { 'New email address': 'guest@example.com' });
+    await says('status', /Enter the code/);
+    const { code } = await mailed('guest@example.com', /^Your code/);
+    await send(within('Email address'), { 'Code that was sent to guest@example.com': code });
+    await says('status', 'The address is verified.');
+    await heading('Signed in as guest@example.com');
+    expect(await page.getByText('it is lost when you sign out').count()).toBe(0);
+    const dialog = page.getByRole('dialog', { name: 'Confirm that it is you' });
+    await eventually(async () => {
+      await send(within('Profile'), { Name: `Guest ${Date.now()}` });
+      await Promise.race([dialog.waitFor(), says('status', 'The name is saved.')]);
+      return dialog.isVisible();
+    }, 60_000);
+    await press('Send me a code', dialog);
+    await dialog.getByLabel('Code', { exact: true }).waitFor();
+    let fresh = { code, link: '' };
+    await eventually(async () => {
+      fresh = await mailed('guest@example.com', /^Your code/);
+      return fresh.code !== code;
+    }, PATIENCE.timeout);
+    await send(dialog, { Code: fresh.code });
+    await heading(/^Signed in as Guest/);
+    expect(faults).toEqual([]);
+  });
+
+  test('an outside provider: there and back, unlinked and linked', async () => {
+    const atProvider = async (login: string): Promise<void> => {
+      await page.fill('input[name=login]', login);
+      await page.fill('input[name=password]', 'anything');
+      await page.click('button[type=submit]');
+      await page.click('button[type=submit]:has-text("Continue")');
+    };
+    await heading('Sign in');
+    await press('Continue with Work');
+    await atProvider('mary');
+    await heading('Signed in as Mary');
+    expect(page.url()).toBe(`${origin}/`);
+    await expectAccessible();
+    await within('Outside identities').getByText('work (mary@example.org)').waitFor();
+    // Nothing else signs in here yet but codes by email, which the example has on.
+    await page.getByRole('button', { name: 'Unlink work' }).click();
+    await says('status', 'The identity is unlinked.');
+    await press('Link Work');
+    // The provider still knows who it is, and asks for consent alone.
+    await page.click('button[type=submit]:has-text("Continue")');
+    await says('status', 'The identity is linked.');
     expect(faults).toEqual([]);
   });
 

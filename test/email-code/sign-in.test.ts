@@ -5,6 +5,7 @@ import type { Reply, TestApp } from '../support/app.ts';
 import { enrolIn, wrongCode } from '../support/mfa.ts';
 
 const ON = '[otp.email]\nenabled = true\n';
+const REGISTERS = `[otp]\nauto_register = true\n${ON}`;
 const MINUTE = 60_000;
 
 let app: TestApp;
@@ -84,6 +85,34 @@ describe('a code', () => {
     expect(begun.body.factors).not.toContain('email_code');
     const body = { challenge_token: begun.body.challenge_token, totp: totp() };
     expect((await app.call('POST', '/login/mfa', { body })).body.status).toBe('authenticated');
+  });
+
+  test('O08: the pending sign-in that follows is good once, for five minutes, and not after a change of the password', async () => {
+    const { email, access } = await reader();
+    const { code: totp } = await enrolIn(app, access);
+    const pending = async (): Promise<string> => {
+      app.clock.advance(2 * MINUTE);
+      const { otpId, code } = await sent(email);
+      return (await present(otpId, code)).body.challenge_token;
+    };
+    const finish = (challenge_token: string) =>
+      app.call('POST', '/login/mfa', { body: { challenge_token, totp: totp() } });
+    const used = await pending();
+    expect((await finish(used)).body.status).toBe('authenticated');
+    expect(outcome(await finish(used))).toEqual([401, 'invalid_token']);
+    const late = await pending();
+    app.clock.advance(5 * MINUTE);
+    expect(outcome(await finish(late))).toEqual([401, 'invalid_token']);
+    const voided = await pending();
+    const { body } = await finish(await pending());
+    const change = { current_password: PASSWORD, new_password: 'another horse battery staple' };
+    const token = body.access_token;
+    await app.call('POST', '/me/password', { token, body: change });
+    expect(outcome(await finish(voided))).toEqual([401, 'invalid_token']);
+    expect(outcome(await app.call('GET', '/me', { token: voided }))).toEqual([
+      401,
+      'invalid_token',
+    ]);
   });
 
   test('O05: of somebody else, an older one, one of ten minutes ago, and one for another purpose are refused', async () => {
@@ -285,6 +314,32 @@ describe('E03: an address', () => {
     await own.stop();
   });
 
+  test('where a code may create an account: with one, without one, disabled: one answer at each step and at each limit', async () => {
+    const own = await createTestApp({ config: REGISTERS });
+    const known = await reader(own);
+    const disabled = await reader(own);
+    await own.kernel.accountState.disable(operator, disabled.id);
+    const told: Record<string, object[]> = {};
+    const addresses = [known.email, disabled.email, newAddress()];
+    for (const email of addresses) {
+      const steps: object[] = [];
+      for (let round = 0; round < 8; round++) {
+        const asked = await ask(email, own);
+        steps.push(seen(asked));
+        for (let n = 0; n < 6; n++)
+          steps.push(seen(await present(asked.body.otp_id, 'wrong', {}, own)));
+      }
+      told[email] = steps;
+    }
+    const [first, ...others] = Object.values(told);
+    for (const other of others) expect(other).toEqual(first);
+    expect(JSON.stringify(first)).toContain('too_many_attempts');
+    const sentTo: number[] = [];
+    for (const email of addresses) sentTo.push((await codesTo(email, own)).length);
+    expect(sentTo).toEqual([1, 0, 1]);
+    await own.stop();
+  });
+
   test('that is none is refused as such', async () => {
     expect(outcome(await ask('not an address'))).toEqual([422, 'invalid_request']);
   });
@@ -292,10 +347,141 @@ describe('E03: an address', () => {
   test('L06: fifty requests send what the limits of an address allow, and the sent code still works', async () => {
     const { email } = await reader();
     const first = await ask(email);
-    const more = await Promise.all(Array.from({ length: 49 }, () => ask(email)));
-    expect(new Set(more.map(({ status }) => status))).toEqual(new Set([202]));
+    for (let round = 0; round < 7; round++) {
+      const more = await Promise.all(Array.from({ length: 7 }, () => ask(email)));
+      expect(new Set(more.map(({ status }) => status))).toEqual(new Set([202]));
+    }
     const codes = await codesTo(email);
     expect(codes).toHaveLength(1);
     expect((await present(first.body.otp_id, codes[0] ?? '')).status).toBe(200);
   });
+});
+
+describe('otp.auto_register: a code to an address without an account', () => {
+  let own: TestApp;
+  beforeAll(async () => {
+    own = await createTestApp({ config: REGISTERS });
+  });
+  afterAll(() => own.stop());
+
+  test('creates one when it comes back, with that address verified and no password; the next one signs in to it', async () => {
+    const email = `New.Reader${newAddress()}`;
+    const { otpId, code } = await sent(email, own);
+    const made = await present(otpId, code, {}, own);
+    expect([made.status, made.body.status]).toEqual([200, 'authenticated']);
+    const me = await own.call('GET', '/me', { token: made.body.access_token });
+    expect(me.body).toMatchObject({ email, email_verified: true, username: null });
+    expect(own.log).toContainEqual(
+      expect.objectContaining({
+        event: 'user.registered',
+        factor: 'email_code',
+        'user.id': me.body.id,
+      }),
+    );
+    expect(outcome(await present(otpId, code, {}, own))).toEqual(INVALID);
+    expect((await own.login(email)).status).toBe(401);
+    own.clock.advance(2 * MINUTE);
+    const again = await sent(email, own);
+    const back = await present(again.otpId, again.code, {}, own);
+    const next = await own.call('GET', '/me', { token: back.body.access_token });
+    expect(next.body.id).toBe(me.body.id);
+  });
+
+  test('creates one account of fifty at once', async () => {
+    const email = newAddress();
+    const { otpId, code } = await sent(email, own);
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, () => present(otpId, code, {}, own)),
+    );
+    expect(replies.filter(({ status }) => status === 200)).toHaveLength(1);
+  });
+
+  test('O05: is void after a newer one, after its time, and when the address got an account meanwhile', async () => {
+    const email = newAddress();
+    const older = await sent(email, own);
+    own.clock.advance(2 * MINUTE);
+    const newer = await sent(email, own);
+    expect(outcome(await present(older.otpId, older.code, {}, own))).toEqual(INVALID);
+    const begun = await own.call('POST', '/register', { body: { email, password: PASSWORD } });
+    const code = (await own.emails(email)).at(-1)?.values['code'];
+    const body = { registration_id: begun.body.registration_id, code };
+    expect((await own.call('POST', '/register/verify', { body })).status).toBe(201);
+    expect(outcome(await present(newer.otpId, newer.code, {}, own))).toEqual(INVALID);
+    const late = newAddress();
+    const old = await sent(late, own);
+    own.clock.advance(10 * MINUTE);
+    expect(outcome(await present(old.otpId, old.code, {}, own))).toEqual(INVALID);
+  });
+
+  test('O06: five guesses a code, and its address has a limit over all codes', async () => {
+    const email = newAddress();
+    const { otpId, code } = await sent(email, own);
+    for (let n = 0; n < 5; n++) await present(otpId, wrongCode(code), {}, own);
+    expect(outcome(await present(otpId, code, {}, own))).toEqual(INVALID);
+  });
+
+  test('L06: fifty requests send one, which works; the others void nothing', async () => {
+    const email = newAddress();
+    const first = await ask(email, own);
+    await Promise.all(Array.from({ length: 49 }, () => ask(email, own)));
+    const codes = await codesTo(email, own);
+    expect(codes).toHaveLength(1);
+    expect((await present(first.body.otp_id, codes[0] ?? '', {}, own)).status).toBe(200);
+  });
+
+  test('R07: who had claimed the address before keeps nothing: another account, and the claim opens nothing', async () => {
+    const email = newAddress();
+    const attacker = await own.call('POST', '/register', {
+      body: { username: 'claims', email, password: PASSWORD },
+    });
+    const claim = (await own.emails(email)).at(-1);
+    own.clock.advance(2 * MINUTE);
+    const { otpId, code } = await sent(email, own);
+    const victim = await present(otpId, code, {}, own);
+    const me = await own.call('GET', '/me', { token: victim.body.access_token });
+    expect(me.body.id).not.toBe(attacker.body.user.id);
+    expect((await own.login(email)).status).toBe(401);
+    const token = attacker.body.access_token;
+    const verified = await own.call('POST', '/email/verify', {
+      token,
+      body: { code: claim?.values['code'] ?? '000000' },
+    });
+    expect(outcome(verified)).toEqual(INVALID);
+  });
+
+  test('is refused beyond the registrations of a network, and stays good', async () => {
+    const config = `${REGISTERS}[limits]\nregister = "1/1h"\nlogin = "off"\nemails = "off"\n`;
+    const strict = await createTestApp({ config });
+    const [one, other] = [newAddress(), newAddress()];
+    const first = await sent(one, strict);
+    expect((await present(first.otpId, first.code, {}, strict)).status).toBe(200);
+    const second = await sent(other, strict);
+    expect(outcome(await present(second.otpId, second.code, {}, strict))).toEqual([
+      429,
+      'rate_limited',
+    ]);
+    strict.clock.advance(9 * MINUTE);
+    expect(outcome(await present(second.otpId, second.code, {}, strict))).toEqual([
+      429,
+      'rate_limited',
+    ]);
+    await strict.stop();
+  });
+});
+
+test('[otp] length, alphabet and ttl: what is sent, typed and valid', async () => {
+  const config = `[otp]\nlength = 8\nalphabet = "letters"\nttl = "2m"\n${ON}`;
+  const own = await createTestApp({ config });
+  const { email } = await reader(own);
+  const asked = await ask(email, own);
+  expect(asked.body.expires_in).toBe(120);
+  const [code = ''] = await codesTo(email, own);
+  expect(code).toMatch(/^[0-9A-HJKMNP-TV-Z]{8}$/);
+  const typed = ` ${code.slice(0, 4).toLowerCase()}-${code.slice(4)}`;
+  expect((await present(asked.body.otp_id, typed, {}, own)).status).toBe(200);
+  own.clock.advance(2 * MINUTE);
+  const later = await sent(email, own);
+  own.clock.advance(2 * MINUTE);
+  expect(outcome(await present(later.otpId, later.code, {}, own))).toEqual(INVALID);
+  await own.stop();
 });

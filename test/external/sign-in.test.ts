@@ -204,6 +204,34 @@ describe('linking', () => {
     expect(outcome(raced)).toEqual([409, 'conflict']);
   });
 
+  test('an account without a password authenticates again by it: not by another one, and once', async () => {
+    const { body } = await rig.signIn(person('again'));
+    await rig.signIn(person('another'));
+    const token = body.access_token;
+    const again = async (sub: string, provider = 'shop') => {
+      const nonce = await rig.nonce();
+      const id_token = await rig.issuer.idToken({ nonce, sub });
+      const external = { provider, id_token, nonce };
+      const send = () => rig.app.call('POST', '/reauthenticate', { token, body: { external } });
+      return { first: await send(), second: await send() };
+    };
+    rig.app.clock.advance(6 * 60_000);
+    const add = () =>
+      rig.app.call('POST', '/me/password', { token, body: { new_password: PASSWORD } });
+    expect(outcome(await add())).toEqual([401, 'insufficient_user_authentication']);
+    expect(outcome((await again('another')).first)).toEqual([401, 'invalid_credentials']);
+    expect(outcome((await again('again', 'nowhere')).first)).toEqual([401, 'invalid_credentials']);
+    const { first, second } = await again('again');
+    expect([first.status, outcome(second)]).toEqual([200, [401, 'invalid_credentials']]);
+    const fresh = { token: first.body.access_token, body: { new_password: PASSWORD } };
+    expect((await rig.app.call('POST', '/me/password', fresh)).status).toBe(204);
+    rig.issuer.instead.set('/keys', { status: 500 });
+    rig.wait(86_400_000 * 2);
+    expect(outcome((await again('again')).first)).toEqual([503, 'provider_unavailable']);
+    rig.issuer.instead.clear();
+    rig.wait(60_000);
+  });
+
   test('what is kept is in an export of the person', async () => {
     const { body } = await rig.signIn(person('exported', 'exported@example.com'));
     const { id } = (await rig.app.call('GET', '/me', { token: body.access_token })).body;

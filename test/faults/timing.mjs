@@ -4,9 +4,10 @@
  * chance, and the Mann-Whitney statistic, which asks how often one of the one kind is slower than one
  * of the other. 0.5 is what chance gives; no absolute time is gated, for machines are busy.
  *
- *     node test/faults/timing.mjs [--pairs 500] [--seed 1] [--full] [--only forgot]
+ *     node test/faults/timing.mjs [--pairs 500] [--seed 1] [--full] [--only forgot] [--registers]
  *
- * --full: hashes at the default cost. --only: the cases whose name has this text.
+ * --full: hashes at the default cost. --only: the cases whose name has this text. --registers: a
+ * code to an address without an account creates one.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -131,10 +132,10 @@ export function tellsNothing({ auc, medianDifferenceMs }) {
 }
 
 /**
- * @param {{ pairs: number, seed: number, isFull: boolean, only: string, onCase: (line: string) => void }} options
+ * @param {{ pairs: number, seed: number, isFull: boolean, only: string, registers: boolean, onCase: (line: string) => void }} options
  * @returns {Promise<boolean>} whether every case passed
  */
-async function run({ pairs, seed, isFull, only, onCase }) {
+async function run({ pairs, seed, isFull, only, registers, onCase }) {
   const directory = mkdtempSync(join(tmpdir(), 'postern-timing-'));
   const env = {
     POSTERN_SERVER_LISTEN: 'tcp://127.0.0.1:0',
@@ -144,6 +145,7 @@ async function run({ pairs, seed, isFull, only, onCase }) {
     POSTERN_MAIL_MAX_PER_HOUR: '1000',
     POSTERN_MAIL_INTERVAL: '1s',
     POSTERN_OTP_EMAIL_ENABLED: 'true',
+    POSTERN_OTP_AUTO_REGISTER: String(registers),
     ...LIMITS_OFF,
     ...(isFull ? {} : CHEAP),
   };
@@ -173,6 +175,7 @@ async function run({ pairs, seed, isFull, only, onCase }) {
       tokens.push(body.access_token);
     }
     proveAddresses(join(directory, 'data', 'postern.db'), 7 * rounds);
+    giveCodes(join(directory, 'data', 'postern.db'));
     const wrong = 'wrong horse battery staple';
     let free = 0;
     let proved = 0;
@@ -189,6 +192,9 @@ async function run({ pairs, seed, isFull, only, onCase }) {
       const { body } = await code(email);
       return post('/login/otp/verify', { otp_id: body.otp_id, code: 'wrong' }, 422);
     };
+    /** @param {string} username */
+    const recover = (username) =>
+      post('/login/recovery-code', { username, recovery_code: '0000-0000-0000-0000' }, 401);
     /** @param {string} email */
     const register = (email) => post('/register', { email, password }, 202);
     /** @param {string} email */
@@ -251,6 +257,11 @@ async function run({ pairs, seed, isFull, only, onCase }) {
         name: 'otp: a code and a wrong guess, known address / unknown one',
         known: () => guess(known()),
         unknown: () => guess(unknown()),
+      },
+      {
+        name: 'recovery code: a wrong one of an account with a passkey / of an unknown name',
+        known: () => recover(`known${turn++ % accounts}`),
+        unknown: () => recover(`nobody${turn % accounts}`),
       },
       {
         name: 'register by email: a taken address / a free one',
@@ -328,6 +339,24 @@ function proveAddresses(path, count) {
   }
 }
 
+/**
+ * A passkey and ten recovery codes for every account with a password, whose hash stands for theirs.
+ *
+ * @param {string} path
+ */
+function giveCodes(path) {
+  const db = new Libsql(path, /** @type {any} */ ({ timeout: 10_000 }));
+  try {
+    db.exec(`INSERT INTO passkey (id, user_id, credential_id, public_key, counter, transports, name, aaguid, backup_eligible, backed_up, created_at)
+      SELECT user_id, user_id, user_id, '', 0, '[]', 'x', '', 0, 0, 0 FROM password_credential`);
+    for (const selector of '0123456789')
+      db.exec(`INSERT INTO recovery_code (user_id, selector, code_hash, created_at)
+        SELECT user_id, '${selector}', password_hash, 0 FROM password_credential`);
+  } finally {
+    db.close();
+  }
+}
+
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { values } = parseArgs({
     options: {
@@ -335,6 +364,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
       seed: { type: 'string', default: '1' },
       full: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
+      registers: { type: 'boolean', default: false },
     },
   });
   const passed = await run({
@@ -342,6 +372,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
     seed: Number(values.seed),
     isFull: values.full,
     only: values.only,
+    registers: values.registers,
     onCase: (line) => console.log(line),
   });
   process.exitCode = passed ? 0 : 1;

@@ -127,7 +127,7 @@ export async function openStage(): Promise<Stage> {
     start: async () => {
       inbox.length = 0;
       return startServer({
-        config: `[otp.email]\nenabled = true\n[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`,
+        config: `[registration]\nanonymous = true\n[otp]\nlink = true\n[otp.email]\nenabled = true\n[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`,
         env: {
           POSTERN_PASSKEYS_ENROLL_URL: 'https://app.example.com/passkeys/new',
           POSTERN_PASSKEYS_MANAGE_URL: 'https://app.example.com/passkeys',
@@ -223,6 +223,54 @@ export async function tellStory(
     route: 'POST /register/verify',
     title: 'With the code of the email',
     body: { registration_id: 'REGISTRATION_ID', code: 'CODE' },
+    status: 201,
+  });
+
+  // Without a password.
+  const page = { origin: 'http://localhost:7400', rpId: 'localhost' };
+  const starting = await step({
+    route: 'POST /register/passkey/options',
+    title: 'For an account without a password',
+    body: { username: 'hopper' },
+    status: 200,
+  });
+  const first = create(starting.options, page).credential;
+  keep({
+    CHALLENGE_ID: starting.challenge_id,
+    CREDENTIAL_ID: first.id,
+    CLIENT_DATA: first.response.clientDataJSON,
+    ATTESTATION: first.response.attestationObject,
+  });
+  const keyholder = await step({
+    route: 'POST /register',
+    title: 'With a passkey instead of a password',
+    body: {
+      username: 'hopper',
+      passkey: {
+        challenge_id: 'CHALLENGE_ID',
+        credential: {
+          id: 'CREDENTIAL_ID',
+          rawId: 'CREDENTIAL_ID',
+          type: 'public-key',
+          response: { clientDataJSON: 'CLIENT_DATA', attestationObject: 'ATTESTATION' },
+          clientExtensionResults: {},
+        },
+      },
+    },
+    status: 201,
+  });
+  keep({ RECOVERY_CODE: keyholder.recovery_codes[0] });
+  await step({
+    route: 'POST /login/recovery-code',
+    title: 'When the passkey is lost',
+    body: { username: 'hopper', recovery_code: 'RECOVERY_CODE' },
+    status: 200,
+  });
+
+  await step({
+    route: 'POST /register',
+    title: 'With nothing to sign in with yet',
+    body: { anonymous: true },
     status: 201,
   });
 
@@ -458,12 +506,30 @@ export async function tellStory(
     body: { email: 'ada@example.com' },
     status: 202,
   });
-  keep({ OTP_ID: otp_id, SIGN_IN_CODE: (await mailed('ada@example.com', 'sign_in_code'))['code'] });
+  const invited = await mailed('ada@example.com', 'sign_in_link');
+  const { hash } = new URL(invited['link'] ?? '');
+  keep({
+    OTP_ID: otp_id,
+    SIGN_IN_CODE: invited['code'],
+    LINK_TOKEN: new URLSearchParams(hash.slice(1)).get('token'),
+  });
+  await step({
+    route: 'POST /login/link',
+    title: 'Opened on another device',
+    body: { token: 'LINK_TOKEN' },
+    status: 409,
+  });
   await step({
     route: 'POST /login/otp/verify',
     title: 'With the code of the email',
     body: { otp_id: 'OTP_ID', code: 'SIGN_IN_CODE' },
     status: 200,
+  });
+  await step({
+    route: 'POST /login/link',
+    title: 'The code was used, and with it the link',
+    body: { token: 'LINK_TOKEN', otp_id: 'OTP_ID' },
+    status: 410,
   });
 
   // An identity at an outside provider.

@@ -250,6 +250,25 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     };
   };
 
+  let claiming: Promise<unknown> = Promise.resolve();
+  const emails = (address: string): Promise<ClaimedEmail[]> => {
+    const take = async (): Promise<ClaimedEmail[]> => {
+      const due = await claimAll({ db, clock, kernel: running.kernel }, 60_000);
+      for (const { id, kind } of due) {
+        const outcome = kind === 'real' ? 'sent' : 'dropped';
+        await settleEmail(db, id, { outcome }, clock.now());
+      }
+      claimed.push(...due.filter(({ kind }) => kind === 'real'));
+      const mine = claimed.filter(({ recipient }) => recipient === address);
+      claimed = claimed.filter(({ recipient }) => recipient !== address);
+      return mine;
+    };
+    // One after the other: what one has claimed and not settled yet, another would not find.
+    const turn = claiming.then(take, take);
+    claiming = turn;
+    return turn;
+  };
+
   return {
     ...running,
     url,
@@ -274,17 +293,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     },
     login: (username, password = PASSWORD, extra = {}) =>
       call('POST', '/login', { body: { username, password, ...extra } }),
-    emails: async (address) => {
-      const emails = await claimAll({ db, clock, kernel: running.kernel }, 60_000);
-      for (const { id, kind } of emails) {
-        const outcome = kind === 'real' ? 'sent' : 'dropped';
-        await settleEmail(db, id, { outcome }, clock.now());
-      }
-      claimed.push(...emails.filter(({ kind }) => kind === 'real'));
-      const mine = claimed.filter(({ recipient }) => recipient === address);
-      claimed = claimed.filter(({ recipient }) => recipient !== address);
-      return mine;
-    },
+    emails,
     whileHashQueueIsFull: async (run) => {
       // A lane that is started later would not be held.
       await running.kernel.passwordHasher.ready();

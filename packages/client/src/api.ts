@@ -32,6 +32,22 @@ export type Problem = {
   readonly reasons?: readonly (string)[];
 };
 
+export type RegistrationResponseJSON = {
+  readonly id: string;
+  readonly rawId: string;
+  readonly type: 'public-key';
+  readonly response: {
+    readonly clientDataJSON: string;
+    readonly attestationObject: string;
+    readonly authenticatorData?: string;
+    readonly transports?: readonly (string)[];
+    readonly publicKeyAlgorithm?: number;
+    readonly publicKey?: string | null;
+  };
+  readonly authenticatorAttachment?: string | null;
+  readonly clientExtensionResults?: Readonly<Record<string, unknown>>;
+};
+
 export type User = {
   readonly id: string;
   readonly username: string | null;
@@ -44,6 +60,8 @@ export type User = {
   readonly phone_verified: boolean;
   readonly display_name: string | null;
   readonly mfa_enabled: boolean;
+  /** Whether nobody can sign in to it yet; see registration.anonymous. */
+  readonly anonymous: boolean;
   /** RFC 3339, UTC, milliseconds */
   readonly created_at: string;
   /** RFC 3339, UTC, milliseconds */
@@ -77,6 +95,8 @@ export type Registered = {
   /** Only in the answer to a sign-in: send it with later sign-ins from this device, so that an attack on the account does not lock this device out. It has no other use. */
   readonly device_token?: string;
   readonly user: User;
+  /** Shown only in this answer: of an account without a password. */
+  readonly recovery_codes?: readonly (string)[];
 } | {
   readonly status: 'mfa_required';
   readonly challenge_token: string;
@@ -84,6 +104,8 @@ export type Registered = {
   /** Seconds until the challenge expires. */
   readonly expires_in: number;
   readonly user: User;
+  /** Shown only in this answer: of an account without a password. */
+  readonly recovery_codes?: readonly (string)[];
 };
 
 export type Authentication = Authenticated | MfaRequired;
@@ -174,22 +196,6 @@ export type PublicKeyCredentialCreationOptionsJSON = {
   readonly extensions: {
     readonly credProps: true;
   };
-};
-
-export type RegistrationResponseJSON = {
-  readonly id: string;
-  readonly rawId: string;
-  readonly type: 'public-key';
-  readonly response: {
-    readonly clientDataJSON: string;
-    readonly attestationObject: string;
-    readonly authenticatorData?: string;
-    readonly transports?: readonly (string)[];
-    readonly publicKeyAlgorithm?: number;
-    readonly publicKey?: string | null;
-  };
-  readonly authenticatorAttachment?: string | null;
-  readonly clientExtensionResults?: Readonly<Record<string, unknown>>;
 };
 
 export type Passkey = {
@@ -353,10 +359,19 @@ export interface Routes {
     readonly body: {
       /** Up to 64 letters and digits of any script; dot, underscore and hyphen after the first. Compared by NFKC and case folding. */
       readonly username?: string;
+      /** An account with nothing to sign in with, and no name: 201, with a session. It keeps its id when a sign-in method is added, and is deleted when it is not used. */
+      readonly anonymous?: true;
       readonly email?: string;
-      readonly password: string;
       readonly display_name?: string;
       readonly user_metadata?: Readonly<Record<string, unknown>>;
+      readonly password?: string;
+      /** Instead of a password: what was made with POST /register/passkey/options. */
+      readonly passkey?: {
+        /** From the answer with the options. */
+        readonly challenge_id: string;
+        readonly credential: RegistrationResponseJSON;
+        readonly name?: string;
+      };
       /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
       readonly cookie?: boolean;
     };
@@ -378,6 +393,8 @@ export interface Routes {
     /** Only in the answer to a sign-in: send it with later sign-ins from this device, so that an attack on the account does not lock this device out. It has no other use. */
     readonly device_token?: string;
     readonly user: User;
+    /** Shown only in this answer: of an account without a password. */
+    readonly recovery_codes?: readonly (string)[];
   } | {
     readonly status: 'mfa_required';
     readonly challenge_token: string;
@@ -385,6 +402,8 @@ export interface Routes {
     /** Seconds until the challenge expires. */
     readonly expires_in: number;
     readonly user: User;
+    /** Shown only in this answer: of an account without a password. */
+    readonly recovery_codes?: readonly (string)[];
   } | VerificationRequired | VerificationRequired;
   };
   readonly 'POST /register/verify': {
@@ -521,6 +540,14 @@ export interface Routes {
     readonly body: undefined;
     readonly reply: PasskeyRequest;
   };
+  readonly 'POST /register/passkey/options': {
+    readonly body: {
+      readonly username?: string;
+      readonly email?: string;
+      readonly display_name?: string;
+    };
+    readonly reply: PasskeyCreation;
+  };
   readonly 'GET /.well-known/passkey-endpoints': {
     readonly body: undefined;
     readonly reply: Readonly<Record<string, unknown>>;
@@ -578,6 +605,35 @@ export interface Routes {
     };
     readonly reply: Authentication;
   };
+  readonly 'POST /login/link': {
+    readonly body: {
+      /** From the fragment of the link. */
+      readonly token: string;
+      /** From the answer of POST /login/otp. */
+      readonly otp_id?: string;
+      /** From an earlier sign-in on this device. */
+      readonly device_token?: string;
+      /** The audience of the access token, one of [audiences]; if absent, tokens.audience. */
+      readonly resource?: string;
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      readonly cookie?: boolean;
+    };
+    readonly reply: Authentication;
+  };
+  readonly 'POST /login/recovery-code': {
+    readonly body: {
+      /** A username or a verified email address. */
+      readonly username: string;
+      readonly recovery_code: string;
+      /** From an earlier sign-in on this device. */
+      readonly device_token?: string;
+      /** The audience of the access token, one of [audiences]; if absent, tokens.audience. */
+      readonly resource?: string;
+      /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
+      readonly cookie?: boolean;
+    };
+    readonly reply: Authentication;
+  };
   readonly 'POST /me/recovery-codes': {
     readonly body: undefined;
     readonly reply: RecoveryCodes;
@@ -595,6 +651,17 @@ export interface Routes {
       };
       /** One of the ten; case, spaces and hyphens do not count. */
       readonly recovery_code?: string;
+      /** An ID token with a nonce of POST /login/external/{provider}/nonce. */
+      readonly external?: {
+        readonly provider: string;
+        readonly id_token: string;
+        readonly nonce: string;
+      };
+      /** A code of POST /login/otp to the verified address. */
+      readonly email_code?: {
+        readonly otp_id: string;
+        readonly code: string;
+      };
       /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
       readonly cookie?: boolean;
     };

@@ -2,7 +2,7 @@
 import type { Authenticated, Authentication, MfaRequired, Passkey, Routes, User } from './api.ts';
 import { answerOf, send } from './http.ts';
 import type { Fetch, Patience } from './http.ts';
-import { createPasskey, usePasskey } from './passkey.ts';
+import { canOfferPasskeys, createPasskey, offerPasskeys, usePasskey } from './passkey.ts';
 import { sessionKeeper } from './session.ts';
 import type { Session, SessionStorage } from './storage.ts';
 import { memoryStorage } from './storage.ts';
@@ -32,6 +32,18 @@ export interface CallOptions<Name extends keyof Routes> {
 
 export type SecondFactor = Pick<Body<'POST /login/mfa'>, 'totp' | 'recovery_code' | 'password'>;
 
+/** Of an account without a second factor: what it signs in with. */
+export type FirstFactor = Pick<Body<'POST /reauthenticate'>, 'email_code' | 'external'>;
+
+/** Of an account that is created with a passkey: a username, or an email address. */
+export type NewPasskeyAccount = Body<'POST /register/passkey/options'> & {
+  /** Of the passkey, for the user. */
+  readonly passkey_name?: string;
+};
+
+/** An ID token, and the nonce that it was asked for with. */
+export type ExternalProof = Pick<Body<'POST /login/external/{provider}'>, 'id_token' | 'nonce'>;
+
 export interface Client {
   /** By username: signed in. By email address alone: 'verification_required', see verifyRegistration. */
   register(body: Body<'POST /register'>): Promise<Reply<'POST /register'>>;
@@ -41,9 +53,26 @@ export interface Client {
   presentFactor(pending: MfaRequired, factor: SecondFactor): Promise<Authentication>;
   presentPasskey(pending: MfaRequired): Promise<Authentication>;
   signInWithPasskey(username?: string): Promise<Authentication>;
+  /**
+   * Offers passkeys in the autofill of a field with autocomplete="username webauthn", until one is
+   * chosen; null where the browser can't, or when it was aborted. Any other use of passkeys ends it.
+   */
+  offerPasskeys(signal?: AbortSignal): Promise<Authentication | null>;
+  /** With `recovery_codes` in the answer, or 'verification_required' for an address. */
+  registerWithPasskey(account: NewPasskeyAccount): Promise<Reply<'POST /register'>>;
+  /** When the passkey is lost. */
+  signInWithRecoveryCode(body: Body<'POST /login/recovery-code'>): Promise<Authentication>;
+  /** Keep otp_id: the code, and a link, are worth nothing without it. */
+  requestCode(email: string): Promise<Reply<'POST /login/otp'>>;
+  signInWithCode(body: Body<'POST /login/otp/verify'>): Promise<Authentication>;
+  /** 'other_device' when otp_id is not that of the device that asked: the code is typed there. */
+  signInWithLink(body: Body<'POST /login/link'>): Promise<Authentication>;
+  /** For the request to the provider; good for one sign-in or one link. */
+  externalNonce(provider: string): Promise<string>;
+  signInExternally(provider: string, proof: ExternalProof): Promise<Authentication>;
   addPasskey(name?: string): Promise<Passkey>;
   /** Step-up: a factor again, after 'insufficient_user_authentication'; then repeat the call. */
-  reauthenticate(factor: SecondFactor): Promise<Authenticated>;
+  reauthenticate(factor: SecondFactor | FirstFactor): Promise<Authenticated>;
   reauthenticateWithPasskey(): Promise<Authenticated>;
   /** Ends the session here and, if it can be reached, at the service. */
   signOut(): Promise<void>;
@@ -166,6 +195,46 @@ export function createClient(options: ClientOptions): Client {
       const passkey = { challenge_id: begun.challenge_id, credential };
       return signedIn(ask('POST', '/login/mfa', cookieBody({ challenge_token, passkey })));
     },
+    offerPasskeys: async (signal) => {
+      if (!(await canOfferPasskeys())) return null;
+      for (;;) {
+        const begun = (await ask(
+          'POST',
+          '/login/passkey/options',
+          {},
+        )) as Reply<'POST /login/passkey/options'>;
+        const credential = await offerPasskeys(begun.options, signal);
+        if (credential === 'aborted') return null;
+        // Too old by now to be answered.
+        if (credential === 'expired') continue;
+        const body = { challenge_id: begun.challenge_id, credential };
+        return signedIn(ask('POST', '/login/passkey', cookieBody(body)));
+      }
+    },
+    registerWithPasskey: async ({ passkey_name: name, ...account }) => {
+      const begun = (await ask(
+        'POST',
+        '/register/passkey/options',
+        account,
+      )) as Reply<'POST /register/passkey/options'>;
+      const credential = await createPasskey(begun.options);
+      const named = name === undefined ? {} : { name };
+      const passkey = { challenge_id: begun.challenge_id, credential, ...named };
+      return signedIn(ask('POST', '/register', cookieBody({ ...account, passkey })));
+    },
+    signInWithRecoveryCode: async (body) =>
+      signedIn(ask('POST', '/login/recovery-code', await signInBody(body))),
+    requestCode: async (email) =>
+      (await ask('POST', '/login/otp', { email })) as Reply<'POST /login/otp'>,
+    signInWithCode: async (body) =>
+      signedIn(ask('POST', '/login/otp/verify', await signInBody(body))),
+    signInWithLink: async (body) => signedIn(ask('POST', '/login/link', await signInBody(body))),
+    externalNonce: async (provider) => {
+      const path = `/login/external/${encodeURIComponent(provider)}/nonce`;
+      return ((await ask('POST', path)) as Reply<'POST /login/external/{provider}/nonce'>).nonce;
+    },
+    signInExternally: async (provider, proof) =>
+      signedIn(ask('POST', `/login/external/${encodeURIComponent(provider)}`, cookieBody(proof))),
     signInWithPasskey: async (username) => {
       const named = username === undefined ? {} : { username };
       const begun = (await ask(

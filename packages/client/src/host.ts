@@ -19,6 +19,7 @@ export interface Host {
     };
   };
   readonly PublicKeyCredential?: {
+    isConditionalMediationAvailable?(): Promise<boolean>;
     parseCreationOptionsFromJSON?(options: unknown): object;
     parseRequestOptionsFromJSON?(options: unknown): object;
   };

@@ -61,16 +61,67 @@ function credentials() {
   return api;
 }
 
+/** The offer that waits in a field; a browser has one request for a passkey at a time. */
+let offer: AbortController | undefined;
+
+function endOffer(): void {
+  offer?.abort();
+  offer = undefined;
+}
+
 /** Has the authenticator make a passkey. @throws the browser's DOMException */
 export async function createPasskey(options: unknown): Promise<Json> {
+  endOffer();
   const parse = host.PublicKeyCredential?.parseCreationOptionsFromJSON;
   const publicKey = parse?.call(host.PublicKeyCredential, options) ?? decoded(options);
   return credentialJson(await credentials().create({ publicKey }));
 }
 
+function requestOf(options: unknown): object {
+  const parse = host.PublicKeyCredential?.parseRequestOptionsFromJSON;
+  return { publicKey: parse?.call(host.PublicKeyCredential, options) ?? decoded(options) };
+}
+
 /** Has the authenticator answer. @throws the browser's DOMException */
 export async function usePasskey(options: unknown): Promise<Json> {
-  const parse = host.PublicKeyCredential?.parseRequestOptionsFromJSON;
-  const publicKey = parse?.call(host.PublicKeyCredential, options) ?? decoded(options);
-  return credentialJson(await credentials().get({ publicKey }));
+  endOffer();
+  return credentialJson(await credentials().get(requestOf(options)));
+}
+
+/** Whether passkeys can be offered among the autofill of a field. */
+export async function canOfferPasskeys(): Promise<boolean> {
+  const api = host.PublicKeyCredential;
+  return (await api?.isConditionalMediationAvailable?.()) === true;
+}
+
+/** Before the challenge has expired. */
+const OFFER_MS = 240_000;
+
+/** Waits until the user chooses one. @throws the browser's DOMException */
+export async function offerPasskeys(
+  options: unknown,
+  signal?: AbortSignal,
+): Promise<Json | 'aborted' | 'expired'> {
+  endOffer();
+  const own = new AbortController();
+  offer = own;
+  let isExpired = false;
+  const timer = setTimeout(() => {
+    isExpired = true;
+    own.abort();
+  }, OFFER_MS);
+  const abort = () => own.abort();
+  if (signal?.aborted === true) abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    const request = { ...requestOf(options), mediation: 'conditional', signal: own.signal };
+    return credentialJson(await credentials().get(request));
+  } catch (error) {
+    if (!own.signal.aborted) throw error;
+    return isExpired ? 'expired' : 'aborted';
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+    if (offer === own) offer = undefined;
+  }
 }

@@ -29,7 +29,8 @@ export interface UserClaims extends TokenClaims {
   readonly sid: string;
   readonly auth_time: number;
   readonly amr: readonly string[];
-  readonly acr: 'aal1' | 'aal2';
+  /** `aal0`: of an anonymous account, which nobody signed in to. */
+  readonly acr: 'aal0' | 'aal1' | 'aal2';
   readonly act?: Actor;
   readonly preferred_username?: string;
   readonly name?: string;
@@ -44,7 +45,7 @@ export function isUserClaims(claims: TokenClaims): claims is UserClaims {
     typeof sid === 'string' &&
     typeof auth_time === 'number' &&
     Array.isArray(amr) &&
-    (acr === 'aal1' || acr === 'aal2')
+    (acr === 'aal0' || acr === 'aal1' || acr === 'aal2')
   );
 }
 

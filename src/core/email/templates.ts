@@ -1,6 +1,7 @@
 /** The emails that are sent, by name; their texts are in `delivery/templates.ts`. */
 export const TEMPLATES = [
   'verify_registration',
+  'verify_registration_code',
   'account_exists',
   'verify_address',
   'invitation',
@@ -16,6 +17,7 @@ export const TEMPLATES = [
   'second_factor_failed',
   'passkey_suspect',
   'sign_in_code',
+  'sign_in_link',
   'test',
 ] as const;
 

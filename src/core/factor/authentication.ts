@@ -3,6 +3,7 @@
  * another factor is needed, refuses a disabled user, starts the session and mints its tokens. A
  * feature can't bypass it, because it may not import the minting module.
  */
+import { beginEnrolmentGrace } from '../user/mfa-deadline.ts';
 import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/id.ts';
@@ -20,7 +21,8 @@ import { CHALLENGE_TTL_SECONDS } from '../token/challenge-token.ts';
 import type { Challenge, ChallengeTokens } from '../token/challenge-token.ts';
 import type { DeviceTokens } from '../token/device-token.ts';
 import type { IssuedTokens, IssueTokens } from '../token/issue.ts';
-import { beginEnrolmentGrace, demandState, signInNameOf } from '../user/user.ts';
+import { demandState, signInNameOf } from '../user/user.ts';
+import type { User } from '../user/user.ts';
 import type { EnrolmentGrace } from './enrolment-grace.ts';
 import type { FactorAnswer, MfaPolicy, VerifiedFactor } from './factor.ts';
 import type { Factors } from './factors.ts';
@@ -79,6 +81,12 @@ export interface Authenticating {
     first: VerifiedFactor,
     answer: FactorAnswer | null,
   ): Promise<Authentication>;
+  /** The session of a new account for which nothing was presented: `aal0`. */
+  startAnonymous(
+    context: Context,
+    user: User,
+    effects: readonly Statement[],
+  ): Promise<Authenticated>;
 }
 
 export interface AuthenticationDeps {
@@ -185,7 +193,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
 
   const signedIn = async (
     context: Context,
-    verified: VerifiedFactor,
+    verified: Pick<VerifiedFactor, 'user' | 'effects' | 'deviceToken' | 'factor'>,
     presented: readonly PresentedFactor[],
     dueAt: number | null,
   ): Promise<Authenticated> => {
@@ -282,5 +290,10 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     }
   };
 
-  return { completeFactor, completeFactors };
+  return {
+    completeFactor,
+    completeFactors,
+    startAnonymous: (context, user, effects) =>
+      signedIn(context, { user, effects, factor: 'anonymous' }, [], null),
+  };
 }

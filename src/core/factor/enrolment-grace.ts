@@ -2,10 +2,10 @@
  * The grace: the time in which a user may sign in without the second factor that the policy
  * requires of everybody.
  */
+import { beginEnrolmentGrace } from '../user/mfa-deadline.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Refusal } from '../../refusal.ts';
 import type { Commit } from '../commit.ts';
-import { beginEnrolmentGrace } from '../user/user.ts';
 import type { User } from '../user/user.ts';
 import type { MfaPolicy } from './factor.ts';
 import type { Factors } from './factors.ts';

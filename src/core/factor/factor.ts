@@ -4,6 +4,7 @@
  */
 import type * as z from 'zod';
 import type { Statement } from '../../db/database.ts';
+import type { JsonObject } from '../../lib/json.ts';
 import type { AttemptPurpose } from '../attempt/purposes.ts';
 import type { Context } from '../context.ts';
 import type { User } from '../user/user.ts';
@@ -67,8 +68,6 @@ export interface Factor<Answer = unknown> extends FactorRecords {
    * recovery code, a password) can only be the answer to that requirement.
    */
   readonly demandsSecond: boolean;
-  /** Whether a sign-in can begin with it; without one that does, nobody can sign in. */
-  readonly comesFirst?: true;
   /** Which attempt counter it uses; factors that can't be guessed have one of their own. */
   readonly attemptPurpose: AttemptPurpose;
   /** Whether this user has enrolled it. */
@@ -85,8 +84,35 @@ export interface Factor<Answer = unknown> extends FactorRecords {
    */
   readonly withPassword?: { readonly description: string };
   readonly listing?: FactorListing;
+  /** For a factor that an account can be created with. */
+  readonly accountCredential?: AccountCredential;
   /** Only for a factor that replaces a lost one: generates its codes anew. */
   renewBackup?(context: Context, userId: string): Promise<BackupCodes>;
+}
+
+/** The account that a credential is made for, before it exists. */
+export interface FutureAccount {
+  readonly kind: 'username' | 'email';
+  readonly canonical: string;
+}
+
+/** A credential with which an account is created instead of a password. */
+export interface NewCredential {
+  /** What making it has presented. */
+  readonly presented: PresentedFactor;
+  /** The id that the account gets; the credential may contain it. */
+  readonly userId: string;
+  /** What is stored of it; sealed until an address is verified. */
+  readonly record: JsonObject;
+}
+
+export interface AccountCredential<Answer = unknown> {
+  /** Its member in the body of POST /register. */
+  readonly answer: z.ZodType<Answer>;
+  /** @throws {Refusal} invalid_request */
+  verify(context: Context, account: FutureAccount, answer: Answer): Promise<NewCredential>;
+  /** The statements that store it for the new account. */
+  statements(userId: string, record: JsonObject): readonly Statement[];
 }
 
 /** An answer that a request carries, with the factor that it belongs to. */

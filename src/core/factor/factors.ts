@@ -3,6 +3,7 @@
  * are counted over all guessable factors and challenges of an account, before anything is checked
  * (L03, O06, N5); a correct password resets none of these counters (L04).
  */
+import { forgetEnrolmentGrace } from '../user/mfa-deadline.ts';
 import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Refusal } from '../../refusal.ts';
@@ -14,7 +15,7 @@ import type { TemplateName } from '../email/templates.ts';
 import { voidOneTimes } from '../one-time/one-time.ts';
 import { endSessions } from '../session/session.ts';
 import { setSessionFactors } from '../session/start.ts';
-import { advanceEpoch, advanceEpochFrom, forgetEnrolmentGrace } from '../user/user.ts';
+import { advanceEpoch, advanceEpochFrom } from '../user/user.ts';
 import { dropPendingAddress } from '../user/pending-email.ts';
 import type { User } from '../user/user.ts';
 import type {
@@ -28,6 +29,7 @@ import type {
   VerifiedFactor,
 } from './factor.ts';
 import type { PresentedFactor } from './presented.ts';
+import type { SignInMethods } from './sign-in-methods.ts';
 
 /** Consecutive wrong second factors after which the user is notified (ASVS 6.3.5). */
 const NOTIFIED_FAILURES = 5;
@@ -108,6 +110,7 @@ export interface FactorsDeps {
   readonly commit: Commit;
   readonly attempts: Attempts;
   readonly emails: Emails;
+  readonly signInMethods: Pick<SignInMethods, 'settle'>;
   readonly mfa: MfaPolicy;
 }
 
@@ -120,7 +123,7 @@ async function enrolledOf(factors: readonly Factor[], userId: string): Promise<F
 export const placeOf = ({ requester }: Context): string => requester.ip ?? 'unknown';
 
 export function createFactors(deps: FactorsDeps): Factors {
-  const { clock, commit, attempts, emails, mfa } = deps;
+  const { clock, commit, attempts, emails, signInMethods, mfa } = deps;
   const active: Factor[] = [];
   const others: FactorListing[] = [];
   const switchedOff: FactorRecords[] = [];
@@ -201,7 +204,9 @@ export function createFactors(deps: FactorsDeps): Factors {
       await commit(context, [
         ...statements,
         advanceEpochFrom(user, now),
-        ...(event === 'factor.added' ? [forgetEnrolmentGrace(user.id)] : []),
+        ...(event === 'factor.added'
+          ? [forgetEnrolmentGrace(user.id), signInMethods.settle(user.id)]
+          : []),
         voidOneTimes(user.id, now),
         ...dropPendingAddress(user, now),
         ...endSessions(

@@ -8,7 +8,8 @@
 /** Authentication method references that this service writes. */
 export type Amr = 'pwd' | 'otp' | 'sms' | 'hwk' | 'swk' | 'user' | 'mfa' | 'fed';
 
-export type Acr = 'aal1' | 'aal2';
+/** `aal0`: of an anonymous account, to which nobody signed in. */
+export type Acr = 'aal0' | 'aal1' | 'aal2';
 
 /** Two factors count as two only if their kinds differ. */
 export type FactorKind = 'knowledge' | 'mailbox' | 'phone' | 'device' | 'external';
@@ -23,7 +24,7 @@ export interface PresentedFactor {
 }
 
 /** The level: aal2 for factors of two kinds, or for one that counts as two. */
-export function acrOf(presented: readonly PresentedFactor[]): Acr {
+export function acrOf(presented: readonly PresentedFactor[]): Exclude<Acr, 'aal0'> {
   const kinds = new Set(presented.map(({ kind }) => kind));
   return kinds.size > 1 || presented.some((one) => one.isMultiFactor === true) ? 'aal2' : 'aal1';
 }

@@ -22,7 +22,8 @@ export interface Reauthenticating {
    * level never drops, and rises only by a factor of another kind. A user with a second factor must
    * present it: a session and its password are not enough for a sign-in (O09).
    *
-   * @throws {Refusal} insufficient_user_authentication when only a knowledge factor was presented;
+   * @throws {Refusal} insufficient_user_authentication when what was presented is none of the user's second
+   *   factors;
    *   session_revoked when the session ended meanwhile; invalid_credentials when the factor was
    *   used meanwhile; mfa_enrolment_required
    */
@@ -63,13 +64,18 @@ export function createReauthentication(deps: ReauthenticationDeps): Reauthentica
     reauthenticate: async (context, verified) => {
       const { user, session } = context.principal;
       if (verified.user.id !== user.id) throw new Error('a factor of another user');
-      const due = (await enrolled(user.id)).filter(({ kind }) => kind !== verified.kind);
-      if (verified.kind === 'knowledge' && due.length > 0) {
+      const own = await enrolled(user.id);
+      const due = own.filter(({ kind }) => kind !== 'knowledge');
+      // A mailbox or an outside provider is no second factor, nor is a password.
+      if (due.length > 0 && !due.some(({ name }) => name === verified.factor)) {
         await commit(context, verified.effects);
         throw insufficient(due);
       }
       const { factor, kind, amr, isMultiFactor = false } = verified;
-      const presented = withFactor(session.factors, { factor, kind, amr, isMultiFactor });
+      // A sign-in method that is no factor proves again what the session began with, and no more.
+      const isFactor = factors.active.some(({ name }) => name === factor);
+      const again = { factor, kind, amr, isMultiFactor };
+      const presented = isFactor ? withFactor(session.factors, again) : session.factors;
       await deps.grace.demand(user, presented);
       const renewal = renewSession(context.principal, presented, clock.now());
       const [renewed] = (await commit(context, [renewal, ...verified.effects])).rowsOf(renewal);
@@ -80,6 +86,8 @@ export function createReauthentication(deps: ReauthenticationDeps): Reauthentica
       return { status: 'authenticated', ...deps.issueTokens(context, user, renewed) };
     },
     demandFresh: async ({ user, session }, authTimeSeconds) => {
+      // There is nothing that its user could present: the session is all there is.
+      if (user.anonymousAt !== null) return;
       if (clock.now() - authTimeSeconds * 1000 > freshForMs) {
         throw new Refusal('insufficient_user_authentication', { maxAgeSeconds });
       }

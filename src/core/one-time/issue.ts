@@ -36,7 +36,7 @@ function valuesOf({ token, now, ttlMs, ...values }: NewOneTime) {
     ...values,
     tokenHash: token === null ? null : hashSecret(token),
     now,
-    codeExpiresAt: now + CODE_TTL_MS,
+    codeExpiresAt: now + Math.min(CODE_TTL_MS, ttlMs),
     expiresAt: now + ttlMs,
   };
 }
@@ -190,14 +190,6 @@ export function newToken(random: Random): string {
   return randomToken(random, 32);
 }
 
-/** A code to type: six digits, uniformly distributed (O07). */
-export function newCode(random: Random): string {
-  // 2^32 is not a multiple of a million: reject values beyond the last whole multiple.
-  for (;;) {
-    const draw = random.bytes(4).readUInt32BE(0);
-    if (draw < 4_294_000_000) return String(draw % 1_000_000).padStart(6, '0');
-  }
-}
 const replace = prepare(
   query
     .update(oneTime)

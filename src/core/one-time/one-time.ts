@@ -3,7 +3,19 @@
  * times, spent by one conditional statement. All of a user's are void when a password, an address
  * or the account's state changes (G8).
  */
-import { and, desc, eq, gt, isNull, lt, lte, notInArray, inArray, sql } from 'drizzle-orm';
+import {
+  and,
+  desc,
+  eq,
+  gt,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  notInArray,
+  inArray,
+  sql,
+} from 'drizzle-orm';
 import { hashSecret } from '../../crypto/secret.ts';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
@@ -161,6 +173,34 @@ export function keepNewest(values: {
   readonly now: number;
 }): Statement {
   return voidOlder({ ...values });
+}
+
+/** A literal, because SQLite uses a partial index only where the condition is a constant. */
+const isSentTo = and(
+  sql`${oneTime.purpose} = 'sign_in'`,
+  isNull(oneTime.spentAt),
+  isNotNull(oneTime.codeHash),
+  eq(oneTime.subject, given('subject')),
+);
+const newestSent = query
+  .select({ id: oneTime.id })
+  .from(oneTime)
+  .where(isSentTo)
+  .orderBy(desc(oneTime.createdAt), desc(sql`${oneTime}.rowid`))
+  .limit(1);
+const voidOlderSent = prepare(
+  query
+    .update(oneTime)
+    .set(spent)
+    .where(and(isSentTo, notInArray(oneTime.id, newestSent))),
+);
+
+/**
+ * The statement that voids all sign-in codes of an address but the newest that was sent (O05), with
+ * an account or without one.
+ */
+export function keepNewestSignIn(subject: string, now: number): Statement {
+  return voidOlderSent({ subject, now });
 }
 
 /** Rows whose link has expired. */

@@ -38,5 +38,8 @@ export const oneTime = sqliteTable(
     index('one_time_pending_registration')
       .on(table.expiresAt)
       .where(sql`purpose = 'registration' AND spent_at IS NULL`),
+    index('one_time_sign_in')
+      .on(table.subject, table.createdAt)
+      .where(sql`purpose = 'sign_in' AND spent_at IS NULL AND code_hash IS NOT NULL`),
   ],
 );

@@ -69,7 +69,7 @@ export function isUserClaims(payload: Record<string, unknown>): payload is Acces
     isSeconds(auth_time) &&
     Array.isArray(amr) &&
     amr.every(isText) &&
-    (acr === 'aal1' || acr === 'aal2')
+    (acr === 'aal0' || acr === 'aal1' || acr === 'aal2')
   );
 }
 

@@ -11,6 +11,7 @@ import { JwsError, signJws, verifyJws } from '../../crypto/jws.ts';
 import type { JwsKey } from '../../crypto/jws.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { acrOf, amrOf } from '../factor/presented.ts';
+import type { Acr } from '../factor/presented.ts';
 import type { PresentedFactor } from '../factor/presented.ts';
 import { isTokenClaims, isUserClaims } from './access-claims.ts';
 import type { AccessClaims, TokenClaims } from './access-claims.ts';
@@ -36,14 +37,18 @@ export interface SessionClaimsInput {
   readonly authTime: number;
   /** The factors of the session: `amr` and `acr` are derived from them here. */
   readonly factors: readonly PresentedFactor[];
+  /** Of the user: nobody has signed in to an anonymous account. */
+  readonly anonymousAt: number | null;
 }
 
-export function sessionClaims({ sessionId, authTime, factors }: SessionClaimsInput) {
+export function sessionClaims(input: SessionClaimsInput) {
+  const { sessionId, authTime, factors, anonymousAt } = input;
+  const acr: Acr = anonymousAt === null ? acrOf(factors) : 'aal0';
   return {
     sid: sessionId,
     auth_time: Math.floor(authTime / 1000),
     amr: amrOf(factors),
-    acr: acrOf(factors),
+    acr,
   };
 }
 

@@ -73,7 +73,7 @@ export function createIssue(deps: IssueDeps): IssueTokens {
       ttlMs: audience?.ttlMs ?? own.ttlMs,
       notAfter: session.expiresAt,
       claims: Object.assign(
-        sessionClaims({ sessionId, authTime, factors }),
+        sessionClaims({ sessionId, authTime, factors, anonymousAt: user.anonymousAt }),
         status === undefined ? null : { status },
         scope === '' ? null : { scope },
         userClaims(user, own, audience),

@@ -1,4 +1,5 @@
 /** An operator's actions on an account; they apply at once in every process on the database. */
+import { forgetEnrolmentGrace } from './mfa-deadline.ts';
 import type { Database, Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { isId } from '../../lib/id.ts';
@@ -15,7 +16,6 @@ import {
   enableUser,
   findUserById,
   findUserBySignInName,
-  forgetEnrolmentGrace,
 } from './user.ts';
 import type { User } from './user.ts';
 

@@ -3,7 +3,8 @@
  * Once the owner verified one, other accounts' claims on it look unchanged but can't be verified: a
  * claim that disappeared would reveal that the address now has an account (E02).
  */
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import type { Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { RefusalCode } from '../../refusal.ts';
@@ -11,6 +12,9 @@ import { guarded, unique } from '../guards.ts';
 import { user } from './tables.ts';
 import { isEnabledUser, touched } from './user.ts';
 import type { User } from './user.ts';
+
+/** A condition on a row of `user`. */
+export const hasVerifiedEmail: SQL = isNotNull(user.emailCanonical);
 
 const setPending = prepare(
   query
@@ -47,6 +51,7 @@ const verify = prepare(
     .update(user)
     .set({
       ...touched,
+      anonymousAt: null,
       email: sql`${user.pendingEmail}`,
       emailCanonical: sql`${user.pendingEmailCanonical}`,
       pendingEmail: null,

@@ -37,6 +37,8 @@ export const user = sqliteTable(
     passwordChangeRequiredAt: integer('password_change_required_at'),
     /** If a second factor is required for everyone: the deadline for enrolling one. */
     mfaDueAt: integer('mfa_due_at'),
+    /** Since when nobody can sign in to it but by its first session; null for other accounts. */
+    anonymousAt: integer('anonymous_at'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
   },
@@ -45,6 +47,7 @@ export const user = sqliteTable(
     uniqueIndex('user_email_canonical').on(table.emailCanonical),
     index('user_pending_email').on(table.pendingEmailCanonical),
     uniqueIndex('user_external_id').on(table.externalId),
+    index('user_anonymous').on(table.anonymousAt).where(sql`anonymous_at IS NOT NULL`),
     index('user_disabled').on(table.id).where(sql`disabled_at IS NOT NULL`),
   ],
 );

@@ -25,6 +25,7 @@ export const userColumns = {
   disabledAt: user.disabledAt,
   passwordChangeRequiredAt: user.passwordChangeRequiredAt,
   mfaDueAt: user.mfaDueAt,
+  anonymousAt: user.anonymousAt,
   createdAt: user.createdAt,
   updatedAt: user.updatedAt,
 };
@@ -105,7 +106,12 @@ export interface CanonicalNames {
 /** A new user as it will be read from the database. */
 export function newUser(
   values: Pick<User, 'id' | 'createdAt'> &
-    Partial<Pick<User, 'username' | 'email' | 'pendingEmail' | 'displayName' | 'userMetadata'>>,
+    Partial<
+      Pick<
+        User,
+        'username' | 'email' | 'pendingEmail' | 'displayName' | 'userMetadata' | 'anonymousAt'
+      >
+    >,
 ): User {
   return {
     username: null,
@@ -118,6 +124,7 @@ export function newUser(
     disabledAt: null,
     passwordChangeRequiredAt: null,
     mfaDueAt: null,
+    anonymousAt: null,
     updatedAt: values.createdAt,
     ...values,
   };
@@ -225,29 +232,6 @@ const stay = prepare(
  */
 export function demandState({ id, epoch }: User, code: RefusalCode): Statement {
   return guarded(stay({ id, epoch }), code);
-}
-
-const mfaDue = prepare(
-  query
-    .update(user)
-    .set({ mfaDueAt: given('dueAt') })
-    .where(isUser),
-);
-const mfaDueOnce = prepare(
-  query
-    .update(user)
-    .set({ mfaDueAt: sql`coalesce(${user.mfaDueAt}, ${given('dueAt')})` })
-    .where(isUser),
-);
-
-/** The statement that starts the grace to enrol a second factor, if it has not started. */
-export function beginEnrolmentGrace(id: string, dueAt: number): Statement {
-  return mfaDueOnce({ id, dueAt });
-}
-
-/** The statement that resets the deadline for a second factor. */
-export function forgetEnrolmentGrace(id: string): Statement {
-  return mfaDue({ id, dueAt: null });
 }
 
 const disable = prepare(

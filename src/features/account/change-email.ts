@@ -48,6 +48,7 @@ export function changeEmail(kernel: Kernel, settings: AddressSettings) {
     await commit(context, [
       changed,
       setPendingEmail({ id, pendingEmail: email, pendingEmailCanonical: canonical, now }),
+      kernel.signInMethods.settle(id),
       voided,
       ...statements,
       ...emails.notifySeldom(context, {

@@ -48,8 +48,11 @@ export async function userAfterChange(db: Pick<Database, 'read'>, id: string): P
  */
 export function changeProfile(kernel: Kernel) {
   return async (context: PrincipalContext, change: ProfileChange): Promise<User> => {
-    await kernel.commit(context, [profileStatement(kernel, context, change)]);
-    const changed = await userAfterChange(kernel.db, context.principal.user.id);
+    const { id } = context.principal.user;
+    // A name makes a password a way to sign in.
+    const settled = kernel.signInMethods.settle(id);
+    await kernel.commit(context, [profileStatement(kernel, context, change), settled]);
+    const changed = await userAfterChange(kernel.db, id);
     context.log.write('info', 'user.updated', 'an account was changed by its user');
     return changed;
   };

@@ -90,8 +90,14 @@ export function invite(
  * Whether nobody can sign in to the account and nobody ever could: it waits for its invitation to
  * be used. An address that a user claims beside a password proves nothing (G10).
  */
-export async function isUnclaimed({ factors }: Kernel, user: User): Promise<boolean> {
+export async function isUnclaimed(
+  { factors, signInMethods }: Kernel,
+  user: User,
+): Promise<boolean> {
   if (user.email !== null || user.pendingEmail === null) return false;
+  // Whoever has its session may have chosen somebody else's address.
+  if (user.anonymousAt !== null) return false;
+  if ((await signInMethods.ofUser(user.id)).length > 0) return false;
   const enrolled = await Promise.all(factors.active.map((factor) => factor.enrolled(user.id)));
   return !enrolled.includes(true);
 }

@@ -98,21 +98,22 @@ export function showUser(kernel: Kernel) {
   const { db, attempts, sessions, mfa, clock } = kernel;
   return async (_context: Context, user: ListedUser): Promise<ShownUser> => {
     const { id } = user;
-    const [password, live, counters, emails, listings, enrolled] = await Promise.all([
+    const [password, live, counters, emails, listings, enrolled, methods] = await Promise.all([
       findPassword(db, id),
       sessions.list(id),
       attempts.ofUser(id),
       waitingEmails(kernel, user),
       factorListings(kernel, user),
       enrolledFactors(kernel, id),
+      kernel.signInMethods.ofUser(id),
     ]);
     const hasSecondFactor = enrolled.some(({ demandsSecond }) => demandsSecond);
     const isDue = user.mfaDueAt !== null && user.mfaDueAt <= clock.now();
     const obstacles = obstaclesOf(
       { user, counters },
       {
-        name: user.email === null && user.username === null,
-        factor: !enrolled.some(({ comesFirst }) => comesFirst === true),
+        name: user.email === null && user.username === null && methods.length === 0,
+        factor: methods.length === 0,
         enrolment: mfa.required === 'all' && !hasSecondFactor && isDue,
       },
     );

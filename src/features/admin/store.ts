@@ -95,6 +95,7 @@ const verified = prepare(
     .update(user)
     .set({
       ...touched,
+      anonymousAt: null,
       email: given('email'),
       emailCanonical: given('canonical'),
       pendingEmail: null,

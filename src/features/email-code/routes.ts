@@ -1,4 +1,4 @@
-/** POST /login/otp and /login/otp/verify. */
+/** POST /login/otp, /login/otp/verify and /login/link. */
 import * as z from 'zod';
 import type { Kernel } from '../../core/kernel.ts';
 import { nameText, resourceMember, shortCodeText, tokenText } from '../../http/fields.ts';
@@ -11,12 +11,13 @@ import {
   demandCookies,
   presentedDevice,
 } from '../../http/token-transport.ts';
-import type { CookiePolicy } from '../../http/token-transport.ts';
 import { requestCode } from './request-code.ts';
+import type { EmailCodeSettings } from './settings.ts';
 import { signInWithCode } from './sign-in.ts';
+import { signInWithLink } from './sign-in-link.ts';
 
-function requestRoute(kernel: Kernel): AnyRoute {
-  const request = requestCode(kernel);
+function requestRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
+  const request = requestCode(kernel, settings);
   return route({
     method: 'post',
     path: '/login/otp',
@@ -24,7 +25,7 @@ function requestRoute(kernel: Kernel): AnyRoute {
     tag: 'Sign-in',
     summary: 'Send a sign-in code to an email address',
     description:
-      'The same answer for addresses with and without an account. A new code voids the one before.',
+      'The same answer for addresses with and without an account. A new code voids the one before. With otp.auto_register, an address without an account gets a code too.',
     security: 'public',
     body: z.strictObject({ email: nameText('address') }),
     status: 202,
@@ -42,8 +43,9 @@ function requestRoute(kernel: Kernel): AnyRoute {
   });
 }
 
-function verifyRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
-  const signIn = signInWithCode(kernel);
+function verifyRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
+  const { cookies } = settings;
+  const signIn = signInWithCode(kernel, settings);
   return route({
     method: 'post',
     path: '/login/otp/verify',
@@ -51,7 +53,7 @@ function verifyRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     tag: 'Sign-in',
     summary: 'Sign in with the code of the email',
     description:
-      'A code allows five tries and one success within ten minutes; a limit per address covers all codes. A second factor of the account is asked for as after a password.',
+      'A code allows five tries and one success until it expires; a limit per address covers all codes. With otp.auto_register, the first code to an address creates its account. A second factor of the account is asked for as after a password.',
     security: 'public',
     body: z.strictObject({
       otp_id: tokenText(),
@@ -84,6 +86,52 @@ function verifyRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
   });
 }
 
-export function emailCodeRoutes(kernel: Kernel, cookies: CookiePolicy): readonly AnyRoute[] {
-  return [requestRoute(kernel), verifyRoute(kernel, cookies)];
+function linkRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
+  const { cookies } = settings;
+  const signIn = signInWithLink(kernel, settings);
+  return route({
+    method: 'post',
+    path: '/login/link',
+    limit: 'login',
+    tag: 'Sign-in',
+    summary: 'Sign in with the link of the email',
+    description:
+      'On the device that asked for the email: with the otp_id that POST /login/otp answered there. Without it, or with another one, the answer is other_device, the link stays good, and the user enters the code on the other device. Opening the link spends nothing, only this request does; it spends the code too.',
+    security: 'public',
+    body: z.strictObject({
+      token: tokenText().meta({ description: 'From the fragment of the link.' }),
+      otp_id: tokenText().optional().meta({ description: 'From the answer of POST /login/otp.' }),
+      device_token: tokenText()
+        .optional()
+        .meta({ description: 'From an earlier sign-in on this device.' }),
+      resource: resourceMember,
+      cookie: cookieMember,
+    }),
+    status: 200,
+    reply: AuthenticationReply,
+    problems: [
+      'token_spent_or_expired',
+      'other_device',
+      'invalid_target',
+      'account_disabled',
+      'password_change_required',
+      'mfa_enrolment_required',
+      'origin_not_allowed',
+    ],
+    handle: async (call) => {
+      const { token, otp_id: otpId, resource, cookie } = call.body;
+      demandCookies(cookies, call, cookie);
+      const context = kernel.context(call, kernel.audiences.ofRequest(resource));
+      const deviceToken = presentedDevice(cookies, call);
+      return deliver(call, await signIn(context, { token, otpId, deviceToken }), cookie);
+    },
+  });
+}
+
+export function emailCodeRoutes(kernel: Kernel, settings: EmailCodeSettings): readonly AnyRoute[] {
+  return [
+    requestRoute(kernel, settings),
+    verifyRoute(kernel, settings),
+    ...(settings.linkPage === null ? [] : [linkRoute(kernel, settings)]),
+  ];
 }

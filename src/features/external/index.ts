@@ -1,6 +1,7 @@
 /** Signing in with ID tokens of outside providers (OpenID Connect). */
 import { feature } from '../feature.ts';
 import { issuerOf } from './config.ts';
+import { externalMethod } from './present-again.ts';
 import { createProvider } from './provider.ts';
 import { externalRoutes, identityListing } from './routes.ts';
 import type { ExternalSettings, OfferedProvider } from './settings.ts';
@@ -31,6 +32,7 @@ export const external = feature({
     return {
       routes: () => externalRoutes(kernel, offered, settings),
       listing: identityListing(kernel),
+      ...(offered.size === 0 ? {} : { signInMethod: externalMethod(kernel, offered) }),
     };
   },
 });

@@ -54,14 +54,14 @@ export function linkIdentity(kernel: Kernel) {
  *
  * Its function throws {Refusal} not_found, last_sign_in_method, conflict, session_revoked.
  */
-export function unlinkIdentity({ db, factors }: Kernel) {
+export function unlinkIdentity({ db, factors, signInMethods }: Kernel) {
   return async (context: PrincipalContext, provider: string): Promise<void> => {
     const { user, session } = context.principal;
     const own = await listIdentities(db, user.id);
     if (!own.some((one) => one.provider === provider)) throw new Refusal('not_found');
     const { factor } = PRESENTED_EXTERNAL;
     await factors.change(context, {
-      statements: deleteIdentity(user.id, provider),
+      statements: [deleteIdentity(user.id, provider), signInMethods.demandOne(user.id)],
       presented: own.length === 1 ? withoutFactor(session.factors, factor) : session.factors,
       template: 'factor_removed',
       label: labelOf(provider),

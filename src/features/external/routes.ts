@@ -170,7 +170,7 @@ function ownRoutes(kernel: Kernel, offered: Offered): readonly AnyRoute[] {
       tag: 'Account',
       summary: 'Unlink an identity at an outside provider',
       description:
-        'The other sessions end. The identity stays if the account has neither a password nor another identity.',
+        'The other sessions end. The identity stays if nobody could sign in to the account without it.',
       security: bearer({ fresh: true }),
       status: 204,
       problems: ['not_found', 'last_sign_in_method', 'conflict'],

@@ -1,7 +1,8 @@
 /** Identities at outside providers. */
-import { and, eq, exists, or, sql } from 'drizzle-orm';
+import { and, eq, exists, inArray, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import { guarded, unique } from '../../core/guards.ts';
-import { passwordCredential } from '../../core/password/tables.ts';
+import { user } from '../../core/user/tables.ts';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import { externalIdentity as identity } from './tables.ts';
@@ -68,31 +69,22 @@ export function useIdentity({ id, userId }: Identity, now: number): Statement {
   return guarded(use({ id, userId, now }), 'invalid_credentials');
 }
 
-const hasPassword = exists(
-  query
-    .select({ userId: passwordCredential.userId })
-    .from(passwordCredential)
-    .where(eq(passwordCredential.userId, given('userId'))),
-);
-const count = query.select({ count: sql<number>`count(*)` }).from(identity).where(ofUser);
-const touch = prepare(
-  query
-    .update(identity)
-    .set({ email: sql`${identity.email}` })
-    .where(isOwn),
-);
-const remove = prepare(
-  query.delete(identity).where(and(isOwn, or(hasPassword, sql`(${count}) > 1`))),
-);
+const remove = prepare(query.delete(identity).where(isOwn));
 
 /**
- * The statements that unlink an identity; refused with `not_found` when this user has none of the
- * provider, and `last_sign_in_method` when neither a password nor another identity is left: if the
- * last two are removed concurrently, one stays.
+ * The statement that unlinks an identity; refused with `not_found` when this user has none of the
+ * provider.
  */
-export function deleteIdentity(userId: string, provider: string): readonly Statement[] {
-  return [
-    guarded(touch({ userId, provider }), 'not_found'),
-    guarded(remove({ userId, provider }), 'last_sign_in_method'),
-  ];
+export function deleteIdentity(userId: string, provider: string): Statement {
+  return guarded(remove({ userId, provider }), 'not_found');
+}
+
+/** Whether a user can sign in with an identity of one of these providers. */
+export function canSignInWith(providers: readonly string[]): SQL {
+  return exists(
+    query
+      .select({ id: identity.id })
+      .from(identity)
+      .where(and(eq(identity.userId, user.id), inArray(identity.provider, [...providers]))),
+  );
 }

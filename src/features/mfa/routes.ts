@@ -1,6 +1,7 @@
 /** POST /login/mfa and /reauthenticate; GET /me/factors. */
 import * as z from 'zod';
 import type { Factor } from '../../core/factor/factor.ts';
+import type { PresentedAgain } from '../../core/factor/sign-in-methods.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { answerMembers, answerOf } from '../../http/factor-answer.ts';
 import { resourceMember, tokenText } from '../../http/fields.ts';
@@ -20,6 +21,7 @@ function answerable(active: readonly Factor[]): readonly Factor[] {
 
 function reauthenticateRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
   const factors = answerable(kernel.factors.active);
+  const methods = kernel.signInMethods.again;
   const again = presentAgain(kernel);
   return route({
     method: 'post',
@@ -28,12 +30,13 @@ function reauthenticateRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     tag: 'Sign-in',
     summary: 'Authenticate again within the session',
     description:
-      'The same session with a new auth_time: what a route that answered insufficient_user_authentication asks for. A user who has a second factor must present it: with the password alone this answers insufficient_user_authentication again, with the factors that are accepted.',
+      'The same session with a new auth_time: what a route that answered insufficient_user_authentication asks for. A user who has a second factor must present it: with anything else this answers insufficient_user_authentication again, with the factors that are accepted.',
     security: bearer(),
-    body: z.strictObject({ ...answerMembers(factors), cookie: cookieMember }),
+    body: z.strictObject({ ...answerMembers([...factors, ...methods]), cookie: cookieMember }),
     status: 200,
     reply: AuthenticatedReply,
     problems: [
+      ...methods.flatMap(({ problems }) => problems),
       'invalid_credentials',
       'insufficient_user_authentication',
       'mfa_enrolment_required',
@@ -43,7 +46,7 @@ function reauthenticateRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
     ],
     handle: async (call) => {
       const { body } = call;
-      const answer = answerOf(body, factors);
+      const answer = answerOf<Factor | PresentedAgain>(body, [...factors, ...methods]);
       demandCookies(cookies, call, body['cookie']);
       return deliver(call, await again(kernel.context(call), answer), body['cookie']);
     },

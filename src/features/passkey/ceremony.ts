@@ -11,6 +11,7 @@ import { library } from './webauthn.ts';
 const CHALLENGE_BYTES = 32;
 
 export interface BegunCeremony {
+  readonly id: string;
   /** The id that the client sends back. */
   readonly challengeId: string;
   /** What the authenticator signs. */
@@ -37,7 +38,7 @@ export function beginCeremony(
   const challenge = encodeBase64url(kernel.random.bytes(CHALLENGE_BYTES));
   const bound = binding === null ? null : bindingOf(kernel, id, binding);
   const challengeId = mintPasskeyChallenge(kernel, { id, ceremony, challenge, binding: bound });
-  return { challengeId, challenge };
+  return { id, challengeId, challenge };
 }
 
 /**

@@ -18,10 +18,10 @@ export const PASSKEY_CHALLENGE_TYPE = 'passkey+jwt';
 export const PASSKEY_CHALLENGE_TTL_SECONDS = 300;
 
 /**
- * The purpose of the ceremony: adding a passkey, signing in with one, or presenting a further
- * factor.
+ * The purpose of the ceremony: adding a passkey, creating an account with one, signing in with one,
+ * or presenting a further factor.
  */
-export type Ceremony = 'register' | 'sign_in' | 'second';
+export type Ceremony = 'register' | 'new_account' | 'sign_in' | 'second';
 
 export interface PasskeyChallenge {
   readonly id: string;

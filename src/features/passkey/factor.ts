@@ -5,6 +5,7 @@ import { MAX_CHALLENGE_TRIES } from '../../core/factor/challenge.ts';
 import type { Factor, FactorRecords, Occasion } from '../../core/factor/factor.ts';
 import { signInIsOver } from '../../core/factor/pending-sign-in.ts';
 import type { Kernel } from '../../core/kernel.ts';
+import type { Statement } from '../../db/database.ts';
 import type { User } from '../../core/user/user.ts';
 import { Refusal } from '../../refusal.ts';
 import { descriptorOf } from './add-passkey.ts';
@@ -13,6 +14,7 @@ import { beginCeremony, spendCeremony } from './ceremony.ts';
 import type { BegunAssertion } from './ceremony.ts';
 import { isBoundTo } from './challenge-token.ts';
 import { PasskeyAnswer } from './credential-json.ts';
+import { passkeyAccount } from './new-account.ts';
 import { accountNames, userHandleOf } from './options.ts';
 import { PasskeyReply, passkeyReply } from './replies.ts';
 import type { PasskeyKernel } from './settings.ts';
@@ -21,7 +23,7 @@ import {
   hasPasskey,
   isAnyPasskey,
   listPasskeys,
-  removePasskeys,
+  prepareRemoveAll,
 } from './store.ts';
 
 /** The user, and the pending sign-in or session. */
@@ -84,11 +86,16 @@ const Signals = z
       'Arguments of PublicKeyCredential.signalAllAcceptedCredentials() and signalCurrentUserDetails(), which keep password managers up to date.',
   });
 
-export function passkeyRecords({ db }: Kernel): FactorRecords {
+export function passkeyRecords({ db, signInMethods }: Kernel): FactorRecords {
+  let removeAll: ((userId: string) => Statement) | undefined;
   return {
     name: 'passkey',
     section: 'passkeys',
-    removeAll: (userId) => [removePasskeys(userId)],
+    // An operator's removal keeps those of a user who could not sign in without them.
+    removeAll: (userId) => {
+      removeAll ??= prepareRemoveAll(signInMethods.anyBeside('passkey'));
+      return [removeAll(userId)];
+    },
     inUse: () => isAnyPasskey(db),
   };
 }
@@ -100,8 +107,8 @@ export function passkeyFactor(kernel: PasskeyKernel): Factor<PasskeyAnswer> {
     ...passkeyRecords(kernel),
     kind: 'device',
     demandsSecond: true,
-    comesFirst: true,
     attemptPurpose: 'unguessable_factor',
+    accountCredential: passkeyAccount(kernel),
     answer: PasskeyAnswer,
     enrolled: (userId) => hasPasskey(db, userId),
     verify: async (context, user, answer, occasion) => {

@@ -26,7 +26,7 @@ export function renamePasskey({ commit }: PasskeyKernel) {
  * Its function throws {Refusal} not_found: also for another user's; last_sign_in_method,
  * last_second_factor, conflict, session_revoked.
  */
-export function removePasskey({ db, factors }: PasskeyKernel) {
+export function removePasskey({ db, factors, signInMethods }: PasskeyKernel) {
   return async (context: PrincipalContext, id: string): Promise<void> => {
     const { user, session } = context.principal;
     const own = await listPasskeys(db, user.id);
@@ -35,7 +35,8 @@ export function removePasskey({ db, factors }: PasskeyKernel) {
     const isLast = own.length === 1;
     await factors.change(context, {
       statements: [
-        ...deletePasskey({ id, userId: user.id }),
+        deletePasskey({ id, userId: user.id }),
+        signInMethods.demandOne(user.id),
         ...(isLast ? await factors.withRemovalOf(user.id, 'passkey') : []),
       ],
       presented: isLast ? withoutFactor(session.factors, 'passkey') : session.factors,

@@ -1,9 +1,9 @@
 /**
- * /me/passkeys, /login/passkey, the options of further factors, and /.well-known/passkey-endpoints.
+ * /me/passkeys, /login/passkey, /register/passkey/options, the options of further factors, and /.well-known/passkey-endpoints.
  */
 import * as z from 'zod';
 import { jsonDocument } from '../../http/document-bytes.ts';
-import { text, tokenText } from '../../http/fields.ts';
+import { nameText, text, tokenText } from '../../http/fields.ts';
 import { bearer, document, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { AuthenticationReply } from '../../http/schemas.ts';
@@ -14,9 +14,10 @@ import type { BegunAssertion } from './ceremony.ts';
 import { AssertionJson, AttestationJson, challengeIdText } from './credential-json.ts';
 import { beginAgain, beginSecondFactor } from './factor.ts';
 import { removePasskey, renamePasskey } from './manage-passkeys.ts';
+import { beginNewAccount } from './new-account.ts';
 import { CreationOptions, RequestOptions, creationOptions, requestOptions } from './options.ts';
 import { PasskeyReply, passkeyReply } from './replies.ts';
-import type { PasskeyKernel } from './settings.ts';
+import type { PasskeyKernel, PasskeySettings } from './settings.ts';
 import { beginSignIn, signInWithPasskey } from './sign-in.ts';
 import { MAX_PASSKEYS } from './store.ts';
 
@@ -223,6 +224,60 @@ function endpointsRoute({ passkeys }: PasskeyKernel): AnyRoute {
   });
 }
 
-export function passkeyRoutes(kernel: PasskeyKernel, cookies: CookiePolicy): readonly AnyRoute[] {
-  return [...ownRoutes(kernel), ...signInRoutes(kernel, cookies), endpointsRoute(kernel)];
+/** Who may create an account, and by which names. */
+export type NewAccounts = 'closed' | 'by_any_name' | 'by_email';
+
+function newAccountRoutes(kernel: PasskeyKernel, by: NewAccounts): readonly AnyRoute[] {
+  if (by === 'closed') return [];
+  const begin = beginNewAccount(kernel);
+  const common = {
+    email: nameText('address').optional(),
+    display_name: text({ min: 1, max: 128 }).optional(),
+  };
+  return [
+    route({
+      method: 'post',
+      path: '/register/passkey/options',
+      limit: 'login',
+      tag: 'Account',
+      summary: 'Start creating an account with a passkey instead of a password',
+      description:
+        'The options go to startRegistration of @simplewebauthn/browser (navigator.credentials.create); send the result to POST /register as passkey, with the same name. Names are not looked up here.',
+      security: 'public',
+      body:
+        by === 'by_any_name'
+          ? z.strictObject({ username: nameText('name').optional(), ...common })
+          : z.strictObject(common),
+      status: 200,
+      reply: CreationReply,
+      problems: [],
+      handle: ({ body }) => {
+        const { email, display_name: displayName } = body;
+        const username =
+          'username' in body && typeof body.username === 'string' ? body.username : undefined;
+        const { user, challenge, challengeId } = begin({ username, email, displayName });
+        const options = creationOptions(kernel.passkeys, user, challenge, []);
+        return { challenge_id: challengeId, options };
+      },
+    }),
+  ];
+}
+
+/** What the routes need of the configuration. */
+export interface PasskeyRoutes {
+  readonly passkeys: PasskeySettings;
+  readonly cookies: CookiePolicy;
+  readonly registration: NewAccounts;
+}
+
+export function passkeyRoutes(
+  kernel: PasskeyKernel,
+  { cookies, registration }: PasskeyRoutes,
+): readonly AnyRoute[] {
+  return [
+    ...ownRoutes(kernel),
+    ...signInRoutes(kernel, cookies),
+    ...newAccountRoutes(kernel, registration),
+    endpointsRoute(kernel),
+  ];
 }

@@ -1,7 +1,8 @@
 /** Passkeys: several per user up to a limit; each credential id is unique in the service. */
 import { and, eq, exists, lt, or, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import { guarded, unique } from '../../core/guards.ts';
-import { passwordCredential } from '../../core/password/tables.ts';
+import { user } from '../../core/user/tables.ts';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import { passkey } from './tables.ts';
@@ -84,7 +85,11 @@ const insert = prepare(
  */
 export function insertPasskey(values: Passkey): Statement {
   const statement = insert({ ...values, transports: JSON.stringify(values.transports) });
-  return unique(guarded(statement, 'too_many_passkeys'), 'passkey_registered');
+  return unique(
+    guarded(statement, 'too_many_passkeys'),
+    'passkey_registered',
+    'passkey.credential_id',
+  );
 }
 
 const use = prepare(
@@ -149,40 +154,20 @@ export function renamePasskey(values: {
   return rename({ ...values });
 }
 
-const hasPassword = exists(
-  query
-    .select({ userId: passwordCredential.userId })
-    .from(passwordCredential)
-    .where(eq(passwordCredential.userId, given('userId'))),
-);
+const remove = prepare(query.delete(passkey).where(isOwn));
 
-const touch = prepare(
-  query
-    .update(passkey)
-    .set({ name: sql`${passkey.name}` })
-    .where(isOwn),
-);
-const isNotOnly = sql`(${ownCount}) > 1`;
-const remove = prepare(query.delete(passkey).where(and(isOwn, or(hasPassword, isNotOnly))));
-
-/**
- * The statements that remove a passkey; refused with `not_found` when this user does not have it,
- * and `last_sign_in_method` when no way to sign in would be left: if the last two are removed
- * concurrently, one stays (W08).
- */
-export function deletePasskey(values: {
-  readonly id: string;
-  readonly userId: string;
-}): readonly Statement[] {
-  return [
-    guarded(touch({ ...values }), 'not_found'),
-    guarded(remove({ ...values }), 'last_sign_in_method'),
-  ];
+/** The statement that removes a passkey; refused with `not_found` when this user does not have it. */
+export function deletePasskey(values: { readonly id: string; readonly userId: string }): Statement {
+  return guarded(remove({ ...values }), 'not_found');
 }
 
-const removeAll = prepare(query.delete(passkey).where(and(ofUser, hasPassword)));
+/** Whether a user can sign in with a passkey. */
+export const canSignInWithPasskey: SQL = exists(
+  query.select({ id: passkey.id }).from(passkey).where(eq(passkey.userId, user.id)),
+);
 
-/** The statement that removes all passkeys of a user who has a password to sign in with. */
-export function removePasskeys(userId: string): Statement {
-  return removeAll({ userId });
+/** Makes the statement that removes all passkeys of a user for whom the condition holds. */
+export function prepareRemoveAll(condition: SQL): (userId: string) => Statement {
+  const removeAll = prepare(query.delete(passkey).where(and(ofUser, condition)));
+  return (userId) => removeAll({ userId });
 }

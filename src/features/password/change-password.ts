@@ -2,11 +2,12 @@
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { voidOneTimes } from '../../core/one-time/one-time.ts';
-import { replacePassword } from '../../core/password/credential.ts';
+import { findPassword, replacePassword } from '../../core/password/credential.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { notePasswordSet } from '../../core/user/user.ts';
 import { dropPendingAddress } from '../../core/user/pending-email.ts';
 import { invalidRequest } from '../../refusal.ts';
+import { addPassword } from './add-password.ts';
 
 export interface PasswordChange {
   readonly currentPassword: string | undefined;
@@ -16,19 +17,23 @@ export interface PasswordChange {
 const POINTER = '/new_password';
 
 /**
- * Changes the password. The other sessions end, and everything begun with the old one is void.
+ * Changes the password, or adds one to an account that has none. The other sessions end, and
+ * everything begun with the old one is void.
  *
  * Its function throws {Refusal} invalid_credentials, invalid_request, conflict, too_many_attempts,
- * overloaded, session_revoked; insufficient_user_authentication for a user who has a second factor.
+ * overloaded, session_revoked; insufficient_user_authentication for a user who has a second factor
+ * or no password.
  */
 export function changePassword(kernel: Kernel) {
   const { passwords, sessions, emails } = kernel;
+  const add = addPassword(kernel);
   return async (
     context: PrincipalContext,
     { currentPassword, newPassword }: PasswordChange,
   ): Promise<void> => {
     const { user, session } = context.principal;
     if (currentPassword === undefined) {
+      if ((await findPassword(kernel.db, user.id)) === null) return add(context, newPassword);
       const detail = 'Send the current password.';
       throw invalidRequest({ pointer: '/current_password', code: 'required', detail });
     }

@@ -14,7 +14,6 @@ export function passwordFactor({ db, passwords }: Kernel): Factor<string> {
     kind: PRESENTED_PASSWORD.kind,
     section: 'password',
     demandsSecond: false,
-    comesFirst: true,
     attemptPurpose: 'password',
     answer: passwordText().meta({ description: 'After a passkey that did not verify its user.' }),
     enrolled: async (userId) => (await findPassword(db, userId)) !== null,

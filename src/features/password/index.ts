@@ -3,6 +3,7 @@
  */
 import { feature } from '../feature.ts';
 import { passwordFactor } from './factor.ts';
+import { canSignInWithPassword } from './store.ts';
 import { passwordRoutes } from './routes.ts';
 
 export const password = feature({
@@ -10,6 +11,7 @@ export const password = feature({
   settings: ({ cookies, server }) => ({ cookies, changePasswordUrl: server.change_password_url }),
   create: (kernel, settings) => ({
     factor: passwordFactor(kernel),
+    signInMethod: { name: 'password', isUsable: canSignInWithPassword },
     routes: () => passwordRoutes(kernel, settings),
   }),
 });

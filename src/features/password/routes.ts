@@ -97,9 +97,9 @@ function changeRoute(kernel: Kernel): AnyRoute {
     renewsDevice: true,
     limit: 'login',
     tag: 'Account',
-    summary: 'Change the password',
+    summary: 'Change the password, or add one',
     description:
-      'Needs the current password, and a fresh authentication where the user has a second factor. Every other session of the user ends.',
+      'Needs the current password, and a fresh authentication where the user has a second factor or no password yet. Every other session of the user ends.',
     security: bearer(),
     body: z.strictObject({
       current_password: passwordText().optional(),

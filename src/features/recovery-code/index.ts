@@ -5,11 +5,14 @@ import { recoveryCodeRoutes } from './routes.ts';
 
 export const recoveryCode = feature({
   name: 'recovery-code',
-  settings: () => undefined,
-  create: (kernel) => {
+  settings: ({ cookies }) => cookies,
+  create: (kernel, cookies) => {
     // Created after the factors that demand a second one: without those, codes are not needed.
     const isNeeded = kernel.factors.active.some(({ demandsSecond }) => demandsSecond);
     if (!isNeeded) return { switchedOffFactor: recoveryCodeRecords(kernel) };
-    return { factor: recoveryCodeFactor(kernel), routes: () => recoveryCodeRoutes(kernel) };
+    return {
+      factor: recoveryCodeFactor(kernel),
+      routes: () => recoveryCodeRoutes(kernel, cookies),
+    };
   },
 });

@@ -7,12 +7,8 @@
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { CODE_TTL_MS } from '../../core/one-time/one-time.ts';
-import {
-  insertPendingRegistration,
-  newCode,
-  newToken,
-  replaceSecrets,
-} from '../../core/one-time/issue.ts';
+import { newCode } from '../../core/one-time/code.ts';
+import { insertPendingRegistration, newToken, replaceSecrets } from '../../core/one-time/issue.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { networkOf } from '../../core/requester.ts';
 import { demandEmail } from '../../core/user/sign-in-name.ts';
@@ -35,16 +31,16 @@ export interface PendingRegistration {
 const MAX_PENDING_METADATA_BYTES = 2_048;
 
 /** @throws {Refusal} invalid_request */
-function demandSmall(userMetadata: Record<string, unknown>): void {
+export function demandSmall(userMetadata: Record<string, unknown>): void {
   if (Buffer.byteLength(JSON.stringify(userMetadata)) <= MAX_PENDING_METADATA_BYTES) return;
   const detail = `Use at most ${MAX_PENDING_METADATA_BYTES} bytes of JSON until the address is verified; PATCH /me takes more.`;
   throw invalidRequest({ pointer: '/user_metadata', code: 'too_long', detail });
 }
 
 /** 192 random bits. */
-const REGISTRATION_ID_BYTES = 24;
+export const REGISTRATION_ID_BYTES = 24;
 
-const jobOf = (context: Context): HashContext =>
+export const jobOf = (context: Context): HashContext =>
   hashJob(context, hashShare('registration', networkOf(context.requester)));
 
 /**
@@ -65,7 +61,7 @@ export function registerByEmail(kernel: Kernel, settings: RegistrationSettings) 
     const passwordHash = await passwordHasher.hash(password, jobOf(context));
     const codeHash = await passwordHasher.hash(code, jobOf(context));
     const id = randomToken(random, REGISTRATION_ID_BYTES);
-    const content = { email, passwordHash, displayName, userMetadata };
+    const content = { email, passwordHash, credential: null, displayName, userMetadata };
     const requested = await requestEmail(kernel, context, settings, {
       email,
       canonical,
@@ -108,13 +104,13 @@ export function resendRegistration(kernel: Kernel, settings: RegistrationSetting
     const codeHash = await passwordHasher.hash(code, jobOf(context));
     const pending = await oneTimes.find('registration', registrationId);
     if (pending === null) return;
-    const { email } = openContent(kernel, pending);
+    const { email, passwordHash } = openContent(kernel, pending);
     const canonical = pending.subject ?? '';
     const requested = await requestEmail(kernel, context, settings, {
       email,
       canonical,
       code,
-      token,
+      token: passwordHash === null ? null : token,
     });
     const now = kernel.clock.now();
     const secrets = { id: registrationId, token, codeHash, now, emailId: requested.id };

@@ -20,6 +20,8 @@ export interface UsernameRegistration extends ProfileInput {
 export interface Registered {
   readonly user: User;
   readonly authentication: Authentication;
+  /** Shown once, for an account that has a second factor from the beginning. */
+  readonly recoveryCodes?: readonly string[];
 }
 
 interface PreparedAccount {

@@ -10,14 +10,21 @@ import {
   tokenText,
 } from '../../http/fields.ts';
 import { route } from '../../http/route.ts';
-import type { AnyRoute } from '../../http/route.ts';
+import type { AnyRoute, Call } from '../../http/route.ts';
 import { AuthenticatedReply, MfaRequiredReply, UserReply, userReply } from '../../http/schemas.ts';
 import { cookieMember, deliver, demandCookies } from '../../http/token-transport.ts';
 import { Refusal, invalidRequest } from '../../refusal.ts';
-import { registerByEmail, resendRegistration } from './register-by-email.ts';
+import {
+  accountCredentials,
+  chosenIn,
+  credentialMembers,
+  registerAs,
+  registerByAddress,
+} from './choose-credential.ts';
+import { resendRegistration } from './register-by-email.ts';
 import type { PendingRegistration } from './register-by-email.ts';
-import { registerByUsername } from './register-by-username.ts';
-import type { ProfileInput, RegistrationSettings } from './settings.ts';
+import type { Registered } from './register-by-username.ts';
+import type { Profile, RegistrationSettings } from './settings.ts';
 import { verifyRegistration } from './verify-registration.ts';
 import type { RegistrationProof } from './verify-registration.ts';
 
@@ -36,19 +43,16 @@ function isVerificationRequired(reply: unknown): boolean {
 }
 
 const profileMembers = {
-  password: passwordText(),
   display_name: text({ min: 1, max: 128 }).optional(),
   user_metadata: metadata().optional(),
 };
 
 interface ProfileBody {
-  readonly password: string;
   readonly display_name?: string | undefined;
   readonly user_metadata?: Record<string, unknown> | undefined;
 }
 
-const profileOf = ({ password, display_name, user_metadata }: ProfileBody): ProfileInput => ({
-  password,
+const profileOf = ({ display_name, user_metadata }: ProfileBody): Profile => ({
   displayName: display_name,
   userMetadata: user_metadata,
 });
@@ -62,10 +66,50 @@ const verificationRequired = ({
   expires_in: expiresInSeconds,
 });
 
+const NAMED_PROBLEMS = ['username_taken'] as const;
+const CREDENTIAL_PROBLEMS = ['passkey_registered'] as const;
+
+const registeredMembers = {
+  user: UserReply,
+  recovery_codes: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'Shown only in this answer: of an account without a password.' }),
+};
+
+function registeredReply(call: Call<unknown>, done: Registered, cookie: unknown) {
+  const { user, authentication, recoveryCodes = [] } = done;
+  const hasSecondFactor = recoveryCodes.length > 0;
+  return {
+    ...deliver(call, authentication, cookie),
+    user: userReply(user, { hasSecondFactor }),
+    ...(hasSecondFactor ? { recovery_codes: [...recoveryCodes] } : {}),
+  };
+}
+
+const usernameMember = {
+  username: nameText('name').optional().meta({
+    description:
+      'Up to 64 letters and digits of any script; dot, underscore and hyphen after the first. Compared by NFKC and case folding.',
+  }),
+};
+const anonymousMember = {
+  anonymous: z.literal(true).optional().meta({
+    description:
+      'An account with nothing to sign in with, and no name: 201, with a session. It keeps its id when a sign-in method is added, and is deleted when it is not used.',
+  }),
+};
+
+/** A member that only some configurations have. */
+const textIn = (body: object, name: string): string | undefined => {
+  const value: unknown = Reflect.get(body, name);
+  return typeof value === 'string' ? value : undefined;
+};
+
 function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute {
   const { cookies } = settings;
-  const byUsername = registerByUsername(kernel);
-  const byEmail = registerByEmail(kernel, settings);
+  const credentials = accountCredentials(kernel);
+  const start = registerAs(kernel, settings);
   return route({
     method: 'post',
     path: '/register',
@@ -73,41 +117,38 @@ function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute
     tag: 'Account',
     summary: 'Create an account',
     description:
-      "With a username: 201, signed in; an email address sent with it is pending, and until it is verified it can't be used to sign in, receives no reset email and reserves nothing. With an address alone: 202, the same for free and taken ones, and /register/verify creates the account; user_metadata may then have 2048 bytes.",
+      "With a username: 201, signed in; an email address sent with it is pending, and until it is verified it can't be used to sign in, receives no reset email and reserves nothing. With an address alone: 202, the same for free and taken ones, and /register/verify creates the account; user_metadata may then have 2048 bytes. With a password, or with a passkey (POST /register/passkey/options) and no password; the account then has recovery codes from the beginning, which only the answer with the tokens shows.",
     security: 'public',
     body: z.strictObject({
-      username: nameText('name').optional().meta({
-        description:
-          'Up to 64 letters and digits of any script; dot, underscore and hyphen after the first. Compared by NFKC and case folding.',
-      }),
+      ...(settings.hasUsernames ? usernameMember : {}),
+      ...(settings.maxAnonymous === null ? {} : anonymousMember),
       email: nameText('address').optional(),
       ...profileMembers,
+      ...credentialMembers(credentials),
       cookie: cookieMember,
     }),
     status: 201,
     reply: z.discriminatedUnion('status', [
-      AuthenticatedReply.extend({ user: UserReply }),
-      MfaRequiredReply.extend({ user: UserReply }),
+      AuthenticatedReply.extend(registeredMembers),
+      MfaRequiredReply.extend(registeredMembers),
       VerificationRequired,
     ]),
     accepted: { reply: VerificationRequired, when: isVerificationRequired },
-    problems: ['username_taken', 'origin_not_allowed', 'overloaded'],
+    problems: [
+      ...(settings.hasUsernames ? NAMED_PROBLEMS : []),
+      ...(settings.hasUsernames && credentials.length > 0 ? CREDENTIAL_PROBLEMS : []),
+      'origin_not_allowed',
+      'overloaded',
+    ],
     handle: async (call) => {
       const { body } = call;
-      const { username, email, cookie } = body;
+      const { email, cookie } = body;
       demandCookies(cookies, call, cookie);
+      const username = textIn(body, 'username');
       const context = kernel.context(call);
-      const profile = profileOf(body);
-      if (username !== undefined) {
-        const done = await byUsername(context, { username, email, ...profile });
-        const reply = deliver(call, done.authentication, cookie);
-        return { ...reply, user: userReply(done.user, { hasSecondFactor: false }) };
-      }
-      if (email !== undefined) {
-        return verificationRequired(await byEmail(context, { email, ...profile }));
-      }
-      const detail = 'Send a username, or an email address alone.';
-      throw invalidRequest({ pointer: '/username', code: 'required', detail });
+      const chosen = chosenIn(body, credentials);
+      const done = await start(context, { username, email, chosen, ...profileOf(body) });
+      return 'user' in done ? registeredReply(call, done, cookie) : verificationRequired(done);
     },
   });
 }
@@ -117,7 +158,8 @@ function registerRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute
  * usernames (ASVS 6.3.8).
  */
 function registerByAddressRoute(kernel: Kernel, settings: RegistrationSettings): AnyRoute {
-  const byEmail = registerByEmail(kernel, settings);
+  const credentials = accountCredentials(kernel);
+  const start = registerByAddress(kernel, settings);
   return route({
     method: 'post',
     path: '/register',
@@ -125,15 +167,22 @@ function registerByAddressRoute(kernel: Kernel, settings: RegistrationSettings):
     tag: 'Account',
     summary: 'Start registration with an email address',
     description:
-      '202, the same for free and taken addresses; /register/verify creates the account. user_metadata may have 2048 bytes.',
+      '202, the same for free and taken addresses; /register/verify creates the account. user_metadata may have 2048 bytes. With a password, or with a passkey (POST /register/passkey/options) and no password.',
     security: 'public',
-    body: z.strictObject({ email: nameText('address'), ...profileMembers }),
+    body: z.strictObject({
+      email: nameText('address'),
+      ...profileMembers,
+      ...credentialMembers(credentials),
+    }),
     status: 202,
     reply: VerificationRequired,
     problems: ['overloaded'],
     handle: async (call) => {
-      const input = { email: call.body.email, ...profileOf(call.body) };
-      return verificationRequired(await byEmail(kernel.context(call), input));
+      const { body } = call;
+      const chosen = chosenIn(body, credentials);
+      if (chosen.kind === 'anonymous') throw new Error('an anonymous account of an address');
+      const input = { email: body.email, chosen, ...profileOf(body) };
+      return verificationRequired(await start(kernel.context(call), input));
     },
   });
 }
@@ -200,11 +249,12 @@ function emailRoutes(kernel: Kernel, settings: RegistrationSettings): readonly A
       status: 201,
       reply: z
         .discriminatedUnion('status', [
-          AuthenticatedReply.extend({ user: UserReply }),
-          MfaRequiredReply.extend({ user: UserReply }),
+          AuthenticatedReply.extend(registeredMembers),
+          MfaRequiredReply.extend(registeredMembers),
         ])
         .meta({ id: 'Registered' }),
       problems: [
+        ...(accountCredentials(kernel).length > 0 ? CREDENTIAL_PROBLEMS : []),
         'invalid_code',
         'invalid_credentials',
         'origin_not_allowed',
@@ -215,9 +265,8 @@ function emailRoutes(kernel: Kernel, settings: RegistrationSettings): readonly A
       handle: async (call) => {
         const { cookie } = call.body;
         demandCookies(settings.cookies, call, cookie);
-        const { user, authentication } = await verify(kernel.context(call), proofOf(call.body));
-        const reply = deliver(call, authentication, cookie);
-        return { ...reply, user: userReply(user, { hasSecondFactor: false }) };
+        const done = await verify(kernel.context(call), proofOf(call.body));
+        return registeredReply(call, done, cookie);
       },
     }),
     route({
@@ -242,6 +291,7 @@ export function registrationRoutes(
   settings: RegistrationSettings,
 ): readonly AnyRoute[] {
   if (!settings.enabled) return [closedRoute()];
-  const register = settings.hasUsernames ? registerRoute : registerByAddressRoute;
+  const hasSessions = settings.hasUsernames || settings.maxAnonymous !== null;
+  const register = hasSessions ? registerRoute : registerByAddressRoute;
   return [register(kernel, settings), ...emailRoutes(kernel, settings)];
 }

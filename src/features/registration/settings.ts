@@ -5,6 +5,8 @@ export interface RegistrationSettings {
   readonly enabled: boolean;
   /** Whether accounts may choose a username. */
   readonly hasUsernames: boolean;
+  /** How many accounts may be anonymous; null where they are not offered. */
+  readonly maxAnonymous: number | null;
   readonly cookies: CookiePolicy;
   /** Maximum number of unverified registrations by email. */
   readonly maxPending: number;
@@ -14,9 +16,12 @@ export interface RegistrationSettings {
   readonly linkTtlMs: number;
 }
 
-/** An account that has just been registered. */
-export interface ProfileInput {
-  readonly password: string;
+/** What a new account has besides its name and its password or passkey. */
+export interface Profile {
   readonly displayName: string | undefined;
   readonly userMetadata: Record<string, unknown> | undefined;
+}
+
+export interface ProfileInput extends Profile {
+  readonly password: string;
 }

@@ -2,10 +2,10 @@
  * The sealed content of unverified registrations, re-encrypted when the key-encryption key changes.
  */
 import { and, eq, gt, isNotNull, sql } from 'drizzle-orm';
+import { payloadPlace } from '../../core/one-time/payload.ts';
 import { oneTime } from '../../core/one-time/tables.ts';
 import { sealedColumn } from '../../core/sealed-value/reseal.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
-import { sealPurpose } from './pending.ts';
 
 export const sealedRegistrations = sealedColumn(
   'one_time.payload_sealed',
@@ -26,5 +26,5 @@ export const sealedRegistrations = sealedColumn(
         .returning({ id: oneTime.id }),
     ),
   },
-  ({ key }) => [sealPurpose(key)],
+  ({ key }) => [payloadPlace(key)],
 );

@@ -3,6 +3,7 @@ import { addressSubject } from '../../core/attempt/address-subject.ts';
 import { ANYBODY } from '../../core/attempt/attempts.ts';
 import type { AttemptKey } from '../../core/attempt/attempts.ts';
 import type { Context } from '../../core/context.ts';
+import type { PresentedFactor } from '../../core/factor/presented.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { spendOneTime } from '../../core/one-time/one-time.ts';
 import type { OneTime } from '../../core/one-time/one-time.ts';
@@ -14,12 +15,23 @@ import type { Statement } from '../../db/database.ts';
 import { canonicalEmail } from '../../lib/email-address.ts';
 import { Refusal } from '../../refusal.ts';
 import { openContent } from './pending.ts';
+import type { RegistrationContent } from './pending.ts';
 import type { Registered } from './register-by-username.ts';
 
 /** Both prove access to the mailbox and that it is the person who registered. */
 export type RegistrationProof =
   | { readonly kind: 'code'; readonly registrationId: string; readonly code: string }
   | { readonly kind: 'link'; readonly token: string; readonly password: string };
+
+/** What the code of the email proves. */
+const PRESENTED_MAILBOX: PresentedFactor = { factor: 'email_code', kind: 'mailbox', amr: ['otp'] };
+
+interface Chosen {
+  readonly userId: string;
+  readonly presented: PresentedFactor;
+  readonly statements: readonly Statement[];
+  readonly recoveryCodes: readonly string[];
+}
 
 interface Verified {
   readonly pending: OneTime;
@@ -30,7 +42,7 @@ interface Verified {
  * Creates the account of a registration whose address is verified, and signs it in, in one commit.
  *
  * Its function throws {Refusal} invalid_code, token_spent_or_expired, invalid_credentials,
- * too_many_attempts, overloaded.
+ * passkey_registered, too_many_attempts, overloaded.
  */
 export function verifyRegistration(kernel: Kernel) {
   const { attempts, oneTimes, passwordHasher } = kernel;
@@ -100,17 +112,46 @@ export function verifyRegistration(kernel: Kernel) {
     return { pending, forget };
   };
 
+  /** The password or the credential that was chosen, and what the new session presents. */
+  const chosenBy = async (context: Context, content: RegistrationContent): Promise<Chosen> => {
+    const { passwordHash, credential } = content;
+    if (credential === null) {
+      const userId = kernel.newId();
+      const now = kernel.clock.now();
+      return {
+        userId,
+        presented: PRESENTED_PASSWORD,
+        statements: passwordHash === null ? [] : [insertPassword({ userId, passwordHash, now })],
+        recoveryCodes: [],
+      };
+    }
+    const { userId, record } = credential;
+    const factor = kernel.factors.active.find(({ name }) => name === credential.factor);
+    // Switched off since.
+    if (factor?.accountCredential === undefined) throw new Refusal('invalid_code');
+    const backup = await kernel.factors.renewBackup(context, userId);
+    return {
+      userId,
+      // The credential was presented when the registration began, which may be long ago.
+      presented: PRESENTED_MAILBOX,
+      statements: [...factor.accountCredential.statements(userId, record), ...backup.statements],
+      recoveryCodes: backup.codes,
+    };
+  };
+
   return async (context: Context, proof: RegistrationProof): Promise<Registered> => {
     const isCode = proof.kind === 'code';
     const { pending, forget } = await (isCode ? byCode(context, proof) : byLink(context, proof));
     const content = openContent(kernel, pending);
-    const { email, passwordHash, displayName, userMetadata } = content;
+    const { email, displayName, userMetadata } = content;
     const canonical = canonicalEmail(email);
     if (canonical === null || canonical !== pending.subject) {
       throw new Error('a registration of another address');
     }
     const now = kernel.clock.now();
-    const user = newUser({ id: kernel.newId(), createdAt: now, email, displayName, userMetadata });
+    const chosen = await chosenBy(context, content);
+    const profile = { email, displayName, userMetadata };
+    const user = newUser({ id: chosen.userId, createdAt: now, ...profile });
     const names = {
       usernameCanonical: null,
       emailCanonical: canonical,
@@ -121,14 +162,14 @@ export function verifyRegistration(kernel: Kernel) {
     const effects = [
       spendOneTime(pending.id, now, over),
       insertUser(user, names, over),
-      insertPassword({ userId: user.id, passwordHash, now }),
+      ...chosen.statements,
       forget,
     ];
-    const verified = { ...PRESENTED_PASSWORD, user, effects };
+    const verified = { ...chosen.presented, user, effects };
     const authentication = await kernel.authentication.completeFactor(context, verified);
     const event = { 'user.id': user.id };
     context.log.write('info', 'user.registered', 'an account was registered', event);
-    return { user, authentication };
+    return { user, authentication, recoveryCodes: chosen.recoveryCodes };
   };
 }
 

@@ -45,7 +45,7 @@ export function verificationRoutes(kernel: Kernel): readonly AnyRoute[] {
       headers: {
         'X-Auth-User': 'The user id (sub).',
         'X-Auth-Session': 'The session id (sid).',
-        'X-Auth-Acr': 'aal1 or aal2.',
+        'X-Auth-Acr': 'aal1 or aal2; aal0 for an anonymous account.',
         'X-Auth-Username': 'With the claim preferred_username.',
         'X-Auth-Email': 'With the claim email; a verified address.',
       },

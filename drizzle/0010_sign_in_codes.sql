@@ -1,0 +1,1 @@
+CREATE INDEX `one_time_sign_in` ON `one_time` (`subject`,`created_at`) WHERE purpose = 'sign_in' AND spent_at IS NULL AND code_hash IS NOT NULL;
