@@ -42,7 +42,7 @@ const REMOTE = /^(?:libsql|https?|wss?):/i;
 
 /** Registers what a feature returned. @throws {Error} its declaration and its factor disagree */
 function register({ factors, signInMethods }: Kernel, feature: Feature, parts: FeatureParts): void {
-  const { factor, switchedOffFactor, listing, signInMethod } = parts;
+  const { factor, switchedOffFactor, listing, signInMethod, portable } = parts;
   if (factor?.demandsSecond === true && feature.secondFactor === undefined)
     throw new Error(`feature ${feature.name}: a factor that demands a second needs secondFactor`);
   if (feature.secondFactor && factor === undefined && switchedOffFactor === undefined)
@@ -50,6 +50,7 @@ function register({ factors, signInMethods }: Kernel, feature: Feature, parts: F
   if (factor !== undefined) factors.add(factor);
   if (signInMethod !== undefined) signInMethods.add(signInMethod);
   if (listing !== undefined) factors.addListing(listing);
+  if (portable !== undefined) factors.addPortable(portable);
   if (switchedOffFactor !== undefined) factors.addSwitchedOff(switchedOffFactor);
 }
 

@@ -2,16 +2,20 @@
 import { once } from 'node:events';
 import { operatorContext } from '../core/context.ts';
 import { exportUser, exportUsers, note } from '../features/admin/export-users.ts';
-import type { Hashes } from '../features/admin/export-users.ts';
+import type { Hashes, Secrets } from '../features/admin/export-users.ts';
+import type { Database } from '../db/database.ts';
 import { EXIT } from './exit.ts';
+import type { ExitCode } from './exit.ts';
 import { NAME, counted, withUser } from './on-user.ts';
 import { operatorLog } from './operator-log.ts';
 import { withDatabase } from './state.ts';
 import type { Verb, VerbCall } from './verb.ts';
+import { withApp } from './with-app.ts';
 
 const WITH_HASHES = {
   flags: '--with-hashes',
-  sentence: 'with password hashes, as they are stored: keep the result like the database itself',
+  sentence:
+    'with password hashes, seeds of authenticator apps and passkeys: keep the result like the database and its key',
 };
 
 const hashesOf = (call: VerbCall): Hashes =>
@@ -20,26 +24,33 @@ const hashesOf = (call: VerbCall): Hashes =>
 export const exportAll: Verb = {
   name: 'export',
   summary: [
-    'Prints every account as a line of JSON (NDJSON), oldest first; without passwords and',
-    'second factors.',
+    'Prints every account as a line of JSON (NDJSON), oldest first, which postern import takes',
+    'back; without passwords and second factors.',
   ].join(' '),
   examples: ['postern export > users.ndjson', 'postern export --with-hashes | gzip > users.gz'],
   options: [WITH_HASHES],
   run: (call) =>
-    withDatabase(call, async (db) => {
-      const { stdout } = call.context;
-      const hashes = hashesOf(call);
-      let count = 0;
-      for await (const line of exportUsers(db, hashes)) {
-        count += 1;
-        // A reader that is slower than the database must not fill the memory.
-        if (!stdout.write(line)) await once(stdout, 'drain');
-      }
-      note(operatorContext(operatorLog(call.context)), hashes);
-      call.output.progress(counted(count, 'account'));
-      return EXIT.done;
-    }),
+    hashesOf(call) === 'with_hashes'
+      ? withApp(call, ({ db, factors }) => exportTo(call, db, factors.portables))
+      : withDatabase(call, (db) => exportTo(call, db, null)),
 };
+
+async function exportTo(
+  call: VerbCall,
+  db: Pick<Database, 'read'>,
+  secrets: Secrets,
+): Promise<ExitCode> {
+  const { stdout } = call.context;
+  let count = 0;
+  for await (const line of exportUsers(db, secrets)) {
+    count += 1;
+    // A reader that is slower than the database must not fill the memory.
+    if (!stdout.write(line)) await once(stdout, 'drain');
+  }
+  note(operatorContext(operatorLog(call.context)), hashesOf(call));
+  call.output.progress(counted(count, 'account'));
+  return EXIT.done;
+}
 
 export const userExport: Verb = {
   name: 'user export',
@@ -49,7 +60,7 @@ export const userExport: Verb = {
   ].join(' '),
   examples: ['postern user export ada > ada.json', 'postern user export ada --with-hashes | jq'],
   arguments: [NAME],
-  options: [WITH_HASHES],
+  options: [{ ...WITH_HASHES, sentence: 'with the password hash, as it is stored' }],
   run: (call) =>
     withUser(call, null, async ({ kernel }, user) => {
       const context = operatorContext(operatorLog(call.context));

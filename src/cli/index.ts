@@ -8,6 +8,7 @@ import { configShow } from './config-show.ts';
 import { doctor } from './doctor.ts';
 import { exportAll, userExport } from './export.ts';
 import { health } from './health.ts';
+import { importFile } from './import.ts';
 import { incident } from './incident.ts';
 import { init } from './init.ts';
 import { keysExport, keysList, keysRotate } from './keys.ts';
@@ -65,6 +66,7 @@ export const VERBS: readonly Verb[] = [
   userExport,
   userDelete,
   exportAll,
+  importFile,
   apikeyCreate,
   apikeyList,
   apikeyRevoke,

@@ -4,6 +4,7 @@
  */
 import { createApp } from '../app/app.ts';
 import type { RunningApp } from '../app/app.ts';
+import type { Config } from '../config/schema.ts';
 import type { Kernel } from '../core/kernel.ts';
 import { createSystemRandom } from '../crypto/secret.ts';
 import { features } from '../features/index.ts';
@@ -24,13 +25,25 @@ export const SILENT: Log = {
  * Builds the app on the configured database, does the work, closes it. Emails are queued; the
  * running service sends them.
  */
-export function withApp<T>(
+export function withApp<T>(call: VerbCall, work: Work<T>): Promise<T> {
+  return withLanes(call, work, () => 1);
+}
+
+/** The same for work that hashes a lot: as many lanes as the service has. */
+export function withAllLanes<T>(call: VerbCall, work: Work<T>): Promise<T> {
+  return withLanes(call, work, (config) => config.password.threads);
+}
+
+type Work<T> = (kernel: Kernel, app: RunningApp) => Promise<T>;
+
+function withLanes<T>(
   call: VerbCall,
-  work: (kernel: Kernel, app: RunningApp) => Promise<T>,
+  work: Work<T>,
+  lanesOf: (config: Config) => number,
 ): Promise<T> {
   return withDatabase(call, async (db, config) => {
     const keyBytes = keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line));
-    const one = { ...config, password: { ...config.password, threads: 1 } };
+    const one = { ...config, password: { ...config.password, threads: lanesOf(config) } };
     const running = await mapDatabaseErrors(() =>
       createApp(
         one,

@@ -16,6 +16,10 @@ export const limitsSection = section(
     refresh: rate({ sentence: 'Refreshes of one session.', default: '120/1m' }),
     token: rate({ sentence: 'Requests of services.', default: '600/1m' }),
     check: rate({ sentence: 'Password checks and checks of a reset link.', default: '60/1m' }),
+    reset: rate({
+      sentence: 'Password resets that one API key starts for users.',
+      default: '60/1h',
+    }),
     entries: integer({
       sentence: 'Number of clients that are remembered, about 150 bytes each.',
       default: 100_000,

@@ -204,12 +204,17 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   return {
     hash,
 
+    refusalOf(text) {
+      const adoption = plan.toAdopt(text);
+      return adoption.kind === 'refuse' ? adoption.reason : null;
+    },
+
     async adopt(text, ctx) {
       const adoption = plan.toAdopt(text);
-      if (adoption.kind === 'refuse') return { refused: adoption.reason };
-      if (adoption.kind === 'keep') return { stored: text };
+      if (adoption.kind === 'refuse') throw new TypeError(`a hash to adopt: ${adoption.reason}`);
+      if (adoption.kind === 'keep') return text;
       const outer = await hash(adoption.digits, ctx);
-      return { stored: formatWrapped({ inner: adoption.inner, outer }) };
+      return formatWrapped({ inner: adoption.inner, outer });
     },
 
     async verify(stored, password, ctx) {

@@ -26,9 +26,6 @@ export interface Verification {
   rehash: string | null;
 }
 
-/** What to store for a hash of another system, or why it can't be taken. */
-export type AdoptedHash = { readonly stored: string } | { readonly refused: StoredRefusal };
-
 export interface HasherStats {
   /** Waiting entries. */
   depth: number;
@@ -57,12 +54,15 @@ export interface PasswordHasher {
    */
   verify(stored: string | null, password: string, ctx: HashContext): Promise<Verification>;
   /**
-   * Takes over a hash of another system, in a spelling of foreign-hash.ts or an own one: a slow one
-   * is stored as it is, a fast one is hashed once more.
+   * What to store for a hash of another system, in a spelling of foreign-hash.ts or an own one: a
+   * slow one stays as it is, a fast one is hashed once more.
    *
    * @throws as hash does
+   * @throws TypeError for one that {@link refusalOf} refuses
    */
-  adopt(text: string, ctx: HashContext): Promise<AdoptedHash>;
+  adopt(text: string, ctx: HashContext): Promise<string>;
+  /** Why such a hash can't be taken over; null if it can. */
+  refusalOf(text: string): StoredRefusal | null;
   /**
    * Refuses early if `hash` or `verify` would refuse at once: for a write that comes before them.
    *

@@ -152,4 +152,9 @@ export const migrations: readonly Migration[] = [
       'CREATE INDEX `user_anonymous` ON `user` (`anonymous_at`) WHERE anonymous_at IS NOT NULL;',
     ],
   },
+  {
+    tag: '0012_passkey_user_handle',
+    checksum: '374a14fa0116723e92f0d1caf6067d3a9b4070139d3700e4c8a69e9f3eb0d428',
+    sql: ['ALTER TABLE `passkey` ADD `user_handle` text;'],
+  },
 ];

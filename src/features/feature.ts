@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.ts';
 import type { Factor, FactorListing, FactorRecords } from '../core/factor/factor.ts';
 import type { SignInMethod } from '../core/factor/sign-in-methods.ts';
 import type { Kernel } from '../core/kernel.ts';
+import type { Portable } from '../core/user/portable.ts';
 import type { SealedColumn } from '../core/sealed-value/reseal.ts';
 import type { ScheduledSweep } from '../core/sweep.ts';
 import type { AnyRoute } from '../http/route.ts';
@@ -23,6 +24,8 @@ export interface FeatureParts {
   readonly switchedOffFactor?: FactorRecords;
   /** What it keeps about a user, if that is no factor: for `user show`, `user export` and their routes. */
   readonly listing?: FactorListing;
+  /** What it keeps about a user that an import brings and an export takes along. */
+  readonly portable?: Portable;
   readonly sweeps?: readonly ScheduledSweep[];
   /** Its columns of sealed values, whether it is switched on or off. */
   readonly sealed?: readonly SealedColumn[];

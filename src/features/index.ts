@@ -16,6 +16,7 @@ import { recovery } from './recovery/index.ts';
 import { recoveryCode } from './recovery-code/index.ts';
 import { registration } from './registration/index.ts';
 import { session } from './session/index.ts';
+import { importing } from './import/index.ts';
 import { introspection } from './introspection/index.ts';
 import { statusList } from './status-list/index.ts';
 import { token } from './token/index.ts';
@@ -37,6 +38,7 @@ export const features: readonly Feature[] = [
   account,
   apiKey,
   admin,
+  importing,
   verification,
   introspection,
   statusList,

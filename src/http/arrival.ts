@@ -32,6 +32,12 @@ export interface Arrival {
    * @throws {Refusal} content_too_large, malformed_request
    */
   readContent(): Promise<Buffer>;
+  /**
+   * The content as it arrives, of any length; instead of {@link readContent}.
+   *
+   * @throws {Refusal} malformed_request: it was cut off
+   */
+  content(): AsyncIterable<Uint8Array>;
 }
 
 /** Returns the client's address of a request to a listener. */
@@ -105,6 +111,10 @@ export class NodeArrival implements Arrival {
 
   headerLines(name: string): number {
     return countHeader(this.#incoming.rawHeaders, name);
+  }
+
+  content(): AsyncIterable<Uint8Array> {
+    return complete(this.#incoming);
   }
 
   readContent(): Promise<Buffer> {
@@ -183,6 +193,10 @@ export class WebArrival implements Arrival {
     return this.header(name) === undefined ? 0 : 1;
   }
 
+  content(): AsyncIterable<Uint8Array> {
+    return complete(this.#context.req.raw.body ?? []);
+  }
+
   readContent(): Promise<Buffer> {
     this.#content ??= this.#read();
     return this.#content;
@@ -205,6 +219,16 @@ export class WebArrival implements Arrival {
     }
     if (size > MAX_BODY_BYTES) throw new Refusal('content_too_large');
     return joined(chunks, size);
+  }
+}
+
+async function* complete(
+  stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* stream;
+  } catch (cause) {
+    throw cutOff(cause);
   }
 }
 

@@ -20,6 +20,27 @@ export const FAULT_CODES: Readonly<Record<string, FaultMeaning>> = {
     cause: 'A member has the wrong type, such as a number instead of a string.',
     remedy: 'Send the type that the detail names.',
   },
+  malformed_line: {
+    cause: 'A line of an import is not one JSON object in UTF-8, or is too long.',
+    remedy: 'Write each user on a line of its own, without line breaks inside.',
+  },
+  taken: {
+    cause: 'Another account has this name, address, external_id or passkey.',
+    remedy: 'Rename one of the two, or leave the line out.',
+  },
+  hash_malformed: {
+    cause: 'A password hash is in none of the spellings that an import knows.',
+    remedy:
+      'Convert it as docs/import-users.md says, or leave it out: the user resets the password.',
+  },
+  hash_cost: {
+    cause: 'Comparing with a password hash would cost more than the service pays.',
+    remedy: 'Leave it out: the user resets the password.',
+  },
+  hash_pepper: {
+    cause: 'A password hash was made with a pepper that is not configured here.',
+    remedy: 'Add it to password.previous_peppers.',
+  },
   too_short: { cause: 'The text has too few characters.', remedy: 'The detail says how many.' },
   too_long: { cause: 'The text has too many characters.', remedy: 'The detail says how many.' },
   too_many: {

@@ -195,6 +195,12 @@ function documentOperation(route: Extract<AnyRoute, { kind: 'document' }>): Json
   };
 }
 
+const BODY_TYPES = {
+  json: 'application/json',
+  oauth: 'application/x-www-form-urlencoded',
+  ndjson: 'application/x-ndjson',
+};
+
 function operationOf(
   route: Route,
   schema: (type: z.ZodType, io: 'input' | 'output') => unknown,
@@ -208,8 +214,7 @@ function operationOf(
     ...securityProblems(route.security),
   ]);
   if (route.limit !== undefined) problems.add('rate_limited');
-  const bodyType =
-    route.protocol === 'oauth' ? 'application/x-www-form-urlencoded' : 'application/json';
+  const bodyType = BODY_TYPES[route.protocol ?? 'json'];
   const headers = Object.fromEntries(
     Object.entries({
       ...(route.renewsDevice === true ? DEVICE_HEADERS : {}),

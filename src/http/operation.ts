@@ -19,6 +19,7 @@ import type { FaultFields } from './faults.ts';
 import { inputFaults } from './fields.ts';
 import { parseForm, readFormBody } from './form.ts';
 import { readJsonBody } from './front-door.ts';
+import { readNdjsonBody } from './ndjson.ts';
 import { CALLER_PROBLEMS, mayBeOnBehalf, speakForUser } from './on-behalf.ts';
 import type { Params } from './paths.ts';
 import type { AnyRoute, ApiKeySecurity, BearerSecurity, Route } from './route.ts';
@@ -97,10 +98,12 @@ function limiter({ limit }: Route, { limits, limitFields }: OperationSettings) {
   };
 }
 
+const BODY_READERS = { json: readJsonBody, oauth: readFormBody, ndjson: readNdjsonBody };
+
 function serveOperation(route: Route, settings: OperationSettings): Serve {
   const { security, handle } = route;
   const { complete } = settings;
-  const readBody = route.protocol === 'oauth' ? readFormBody : readJsonBody;
+  const readBody = BODY_READERS[route.protocol ?? 'json'];
   const countRequest = limiter(route, settings);
   const isForUsers = mayBeOnBehalf(security);
   const empty = complete(NO_STORE);

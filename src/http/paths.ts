@@ -66,6 +66,17 @@ function pathPattern(path: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
+/**
+ * Other names, for Hono's router, of fixed paths that a pattern matches too: it can't have both in
+ * one place. No request has such a path, because decoding gives no lone surrogate.
+ */
+export function fixedAliases(routes: readonly { readonly path: string }[]): Map<string, string> {
+  const paths = routes.map(({ path }) => path);
+  const patterns = paths.filter((path) => path.includes('{')).map(pathPattern);
+  const both = paths.filter((path) => patterns.some((pattern) => pattern.test(path)));
+  return new Map(both.map((path) => [path, `/\ud800${path}`]));
+}
+
 const ABSOLUTE_FORM = /^https?:\/\/[^/?#]*/i;
 
 /**

@@ -85,9 +85,9 @@ export interface RouteDefinition<
   readonly query?: Q;
   /**
    * `oauth`: the body is a form and refusals have the format of RFC 6749 §5.2, as the RFCs of OAuth
-   * require. The default is JSON and problem documents.
+   * require. `ndjson`: the body is a stream of bytes. The default is JSON and problem documents.
    */
-  readonly protocol?: 'oauth';
+  readonly protocol?: 'oauth' | 'ndjson';
   /** The limit per client that applies to this route; it also declares the refusal. */
   readonly limit?: LimitName;
   /** Whether it voids the caller's device token, so that the answer carries a new one. */
@@ -126,7 +126,7 @@ export interface Route {
   readonly security: Security;
   readonly body?: z.ZodType;
   readonly query?: z.ZodType;
-  readonly protocol?: 'oauth';
+  readonly protocol?: 'oauth' | 'ndjson';
   readonly limit?: LimitName;
   readonly renewsDevice?: true;
   readonly bodyOptional?: true;

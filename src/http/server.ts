@@ -31,7 +31,7 @@ import { OAUTH_ERROR_HEADERS } from './oauth-error.ts';
 import { serveRoute } from './operation.ts';
 import type { AuthenticateApiKey } from './api-key-credentials.ts';
 import type { Authenticate, Serve } from './operation.ts';
-import { honoPath, methodFinder, paramReader } from './paths.ts';
+import { fixedAliases, honoPath, methodFinder, paramReader } from './paths.ts';
 import { addressReader, canonicalAddress } from './requester.ts';
 import type { AddressOf } from './requester.ts';
 import { requestIds } from './requests.ts';
@@ -165,11 +165,16 @@ export function createServer(
   }
 
   // With our own listeners, each route is a single handler, which Hono calls without composing.
+  const aliases = fixedAliases(routes);
   const served = new Hono<{ Bindings: NodeArrival }>({
     router: new RegExpRouter(),
-    getPath: (_, from) => from?.env?.path ?? '',
+    getPath: (_, from) => {
+      const path = from?.env?.path ?? '';
+      return aliases.get(path) ?? path;
+    },
   });
-  for (const { method, path, handle } of handlers) served.on(method, path, handle);
+  for (const { method, path, handle } of handlers)
+    served.on(method, aliases.get(path) ?? path, handle);
   served.notFound((context) =>
     context.env.path === null ? refuseHead(context.env) : unmatched(context, context.env.path),
   );

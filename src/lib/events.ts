@@ -91,6 +91,10 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'info',
     sentence: 'An operator exported one account, or all; reason says if with password hashes.',
   },
+  'user.imported': {
+    level: 'info',
+    sentence: 'An operator imported users; count says how many accounts were created.',
+  },
   'email.set': {
     level: 'info',
     sentence:

@@ -18,6 +18,7 @@ function limits(text: string, entries = 1_000): { limits: Limits; pass(ms: numbe
     refresh: rate,
     token: rate,
     check: rate,
+    reset: rate,
   } as const;
   return {
     limits: createLimits({ now: () => 0, monotonic: () => now }, { rates, entries }),

@@ -139,7 +139,7 @@ describe('adding a passkey', () => {
     // Somebody's twentieth that came by another way, so that the state of the account is as it was.
     await app.db.write([
       {
-        sql: "INSERT INTO passkey SELECT 'x', user_id, 'x', public_key, counter, transports, name, aaguid, backup_eligible, backed_up, created_at, NULL, NULL FROM passkey WHERE user_id = ? LIMIT 1",
+        sql: "INSERT INTO passkey (id, user_id, credential_id, public_key, counter, transports, name, aaguid, backup_eligible, backed_up, created_at, last_used_at, clone_suspected_at) SELECT 'x', user_id, 'x', public_key, counter, transports, name, aaguid, backup_eligible, backed_up, created_at, NULL, NULL FROM passkey WHERE user_id = ? LIMIT 1",
         params: [user.userId],
         map: () => [],
         returns: false,

@@ -1,7 +1,7 @@
 /** Environment that switches every limit per client off. */
 export const LIMITS_OFF = {
   ...Object.fromEntries(
-    ['LOGIN', 'REGISTER', 'EMAILS', 'REFRESH', 'TOKEN', 'CHECK'].map((name) => [
+    ['LOGIN', 'REGISTER', 'EMAILS', 'REFRESH', 'TOKEN', 'CHECK', 'RESET'].map((name) => [
       `POSTERN_LIMITS_${name}`,
       'off',
     ]),

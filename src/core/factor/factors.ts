@@ -17,6 +17,7 @@ import { endSessions } from '../session/session.ts';
 import { setSessionFactors } from '../session/start.ts';
 import { advanceEpoch, advanceEpochFrom } from '../user/user.ts';
 import { dropPendingAddress } from '../user/pending-email.ts';
+import type { Portable } from '../user/portable.ts';
 import type { User } from '../user/user.ts';
 import type {
   BackupCodes,
@@ -64,6 +65,9 @@ export interface Factors {
   readonly listings: readonly FactorListing[];
   /** Registers a listing of records that are no factor, such as identities at outside providers. */
   addListing(listing: FactorListing): void;
+  /** What of a user's an import brings and an export takes along, beside the account. */
+  readonly portables: readonly Portable[];
+  addPortable(portable: Portable): void;
   /** Registers the records of a factor that is switched off. */
   addSwitchedOff(records: FactorRecords): void;
   /** Factors that users have enrolled but this configuration switches off. */
@@ -126,6 +130,7 @@ export function createFactors(deps: FactorsDeps): Factors {
   const { clock, commit, attempts, emails, signInMethods, mfa } = deps;
   const active: Factor[] = [];
   const others: FactorListing[] = [];
+  const portables: Portable[] = [];
   const switchedOff: FactorRecords[] = [];
   const demanding = (): Factor[] => active.filter(({ demandsSecond }) => demandsSecond);
 
@@ -162,6 +167,8 @@ export function createFactors(deps: FactorsDeps): Factors {
       return [...active.flatMap(({ listing }) => listing ?? []), ...others];
     },
     addListing: (listing) => void others.push(listing),
+    portables,
+    addPortable: (portable) => void portables.push(portable),
     addSwitchedOff: (records) => void switchedOff.push(records),
     switchedOffInUse: async () => {
       const inUse = await Promise.all(switchedOff.map((records) => records.inUse()));

@@ -10,7 +10,15 @@ import { Refusal } from '../../refusal.ts';
 import { networkOf, widerNetworkOf } from '../requester.ts';
 import type { Requester } from '../requester.ts';
 
-export const LIMIT_NAMES = ['login', 'register', 'emails', 'refresh', 'token', 'check'] as const;
+export const LIMIT_NAMES = [
+  'login',
+  'register',
+  'emails',
+  'refresh',
+  'token',
+  'check',
+  'reset',
+] as const;
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
 /** Who is limited: the presented API key or session, else the network. */

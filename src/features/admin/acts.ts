@@ -55,9 +55,11 @@ export function actRoutes(kernel: Kernel, settings: AdminSettings): readonly Any
     route({
       method: 'post',
       path: `${USER}/password-reset`,
+      limit: 'reset',
       tag,
       summary: 'Send a user a link that sets a password',
-      description: 'To the verified address, or the invitation once more; it is in no answer.',
+      description:
+        'To the verified address, or the invitation once more; it is in no answer. limits.reset bounds what a key that got lost can send.',
       security,
       status: 202,
       reply: z.object({ sent: z.enum(['reset', 'invitation']), to: z.string() }),

@@ -1,11 +1,13 @@
 /**
  * Exports: everything about one person, for a data request; and all users, a line each, for another
- * service. No secret is in either; password hashes only where somebody asks for them.
+ * service. No secret is in either; password hashes, seeds and passkeys only where somebody asks for
+ * them.
  */
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { amrOf } from '../../core/factor/presented.ts';
 import type { ListedUser } from '../../core/user/search.ts';
+import type { Portable } from '../../core/user/portable.ts';
 import type { Database } from '../../db/database.ts';
 import { rfc3339 } from '../../http/fields.ts';
 import { userDetailReply } from './replies.ts';
@@ -68,18 +70,30 @@ export function note({ log }: Context, hashes: Hashes, userId?: string): void {
 /** Users of one read: what is in memory at a time. */
 const PAGE = 500;
 
+/** What an export reads besides the account: nothing, or every secret of it. */
+export type Secrets = readonly Portable[] | null;
+
+async function secretsOf(
+  { user, passwordHash }: { readonly user: ListedUser; readonly passwordHash: string | null },
+  portables: Secrets,
+): Promise<Record<string, unknown>> {
+  if (portables === null) return {};
+  const values = await Promise.all(portables.map(({ read }) => read(user.id)));
+  const members = portables.map(({ name }, at) => [name, values[at] ?? undefined]);
+  return { password_hash: passwordHash, ...Object.fromEntries(members) };
+}
+
 /** Every user as a line of NDJSON, oldest first; those who register meanwhile come last. */
 export async function* exportUsers(
   db: Pick<Database, 'read'>,
-  hashes: Hashes,
+  secrets: Secrets,
 ): AsyncGenerator<string> {
   let after = '';
   for (;;) {
     const rows = await db.read(exportPage({ after, limit: PAGE }));
-    for (const { user, passwordHash } of rows) {
-      after = user.id;
-      const line = lineOf(user, hashes === 'with_hashes' ? { password_hash: passwordHash } : {});
-      yield `${JSON.stringify(line)}\n`;
+    for (const row of rows) {
+      after = row.user.id;
+      yield `${JSON.stringify(lineOf(row.user, await secretsOf(row, secrets)))}\n`;
     }
     if (rows.length < PAGE) return;
   }

@@ -90,7 +90,7 @@ export async function verifyPasskey(
     if (cause instanceof NotVerified) throw new Refusal('invalid_credentials', { cause });
     throw cause;
   }
-  if (owned === null || !belongsTo(owned.user, credential, handle)) {
+  if (owned === null || !belongsTo(owned, credential, handle)) {
     throw new Refusal('invalid_credentials');
   }
   const { passkey, user } = owned;
@@ -114,12 +114,12 @@ export async function verifyPasskey(
 
 /** The user handle is optional, but if present it must be the owner's (W05). */
 function belongsTo(
-  { id }: User,
+  { user: { id }, passkey: { userHandle } }: NonNullable<PresentedAssertion['owned']>,
   { response }: AssertionJson,
   handle: PresentedAssertion['handle'],
 ): boolean {
   const given = response.userHandle ?? '';
-  return given === '' ? handle === 'optional' : given === userHandleOf(id);
+  return given === '' ? handle === 'optional' : given === (userHandle ?? userHandleOf(id));
 }
 
 /**

@@ -46,6 +46,17 @@ export function readAttestedData(data: Uint8Array): AttestedCredential {
   };
 }
 
+/** Whether these bytes are one sound key and nothing else, as a passkey of another system has it. */
+export function isStoredKey(key: Uint8Array): boolean {
+  try {
+    const { value, end } = readCbor(key, 0);
+    return end === key.length && isSoundPublicJwk(jwkOf(value));
+  } catch (error) {
+    if (error instanceof NotVerified) return false;
+    throw error;
+  }
+}
+
 /** @throws {NotVerified} format, or trailing bytes */
 export function demandAssertionData(data: Uint8Array): void {
   const flags = flagsOf(data);

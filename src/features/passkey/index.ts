@@ -4,6 +4,7 @@ import { feature } from '../feature.ts';
 import { PASSKEY_CHALLENGE_TYPE } from './challenge-token.ts';
 import { relyingPartyScope } from './config.ts';
 import { passkeyFactor, passkeyRecords } from './factor.ts';
+import { portablePasskeys } from './portable.ts';
 import { passkeyRoutes } from './routes.ts';
 import type { NewAccounts, PasskeyRoutes } from './routes.ts';
 import type { PasskeySettings } from './settings.ts';
@@ -37,10 +38,12 @@ export const passkey = feature({
     remedy: 'passkeys.enabled = true with a passkeys.rp_id that browsers accept',
   },
   create: (kernel, settings) => {
-    if (settings === null) return { switchedOffFactor: passkeyRecords(kernel) };
+    const portable = portablePasskeys(kernel);
+    if (settings === null) return { switchedOffFactor: passkeyRecords(kernel), portable };
     const own = { ...kernel, passkeys: settings.passkeys };
     return {
       factor: passkeyFactor(own),
+      portable,
       signInMethod: { name: 'passkey', isUsable: canSignInWithPasskey },
       routes: () => passkeyRoutes(own, settings),
     };

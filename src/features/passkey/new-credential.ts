@@ -57,7 +57,7 @@ export async function verifyNew(
 /** What is stored of a new passkey, before it has an id, an owner and a time. */
 export type PasskeyRecord = Omit<
   Passkey,
-  'id' | 'userId' | 'createdAt' | 'lastUsedAt' | 'cloneSuspectedAt'
+  'id' | 'userId' | 'userHandle' | 'createdAt' | 'lastUsedAt' | 'cloneSuspectedAt'
 >;
 
 export function recordOf(
@@ -81,7 +81,8 @@ export function passkeyOf(
   record: PasskeyRecord,
 ): Passkey {
   const createdAt = clock.now();
-  return { ...record, id: newId(), userId, createdAt, lastUsedAt: null, cloneSuspectedAt: null };
+  const fresh = { userHandle: null, lastUsedAt: null, cloneSuspectedAt: null };
+  return { ...record, ...fresh, id: newId(), userId, createdAt };
 }
 
 /**

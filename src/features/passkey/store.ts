@@ -63,6 +63,7 @@ const insert = prepare(
         userId: given('userId').as('user_id'),
         credentialId: given('credentialId').as('credential_id'),
         publicKey: given('publicKey').as('public_key'),
+        userHandle: given('userHandle').as('user_handle'),
         counter: given('counter').as('counter'),
         transports: given('transports').as('transports'),
         name: given('name').as('name'),

@@ -17,6 +17,8 @@ export const passkey = sqliteTable(
     credentialId: text('credential_id').notNull(),
     /** COSE key, base64url */
     publicKey: text('public_key').notNull(),
+    /** What the authenticator calls the user, base64url; null for the bytes of the user's id. */
+    userHandle: text('user_handle'),
     /** Signature counter; changed only by one conditional statement. */
     counter: integer().notNull(),
     transports: text({ mode: 'json' }).$type<string[]>().notNull(),

@@ -29,6 +29,25 @@ export function base32(bytes: Uint8Array): string {
   return bits === 0 ? text : text + BASE32.charAt((buffer << (5 - bits)) & 31);
 }
 
+/** The bytes of base 32 in either case, with or without padding; null for another text. */
+export function base32Bytes(text: string): Uint8Array | null {
+  const letters = text.toUpperCase().replace(/=+$/, '');
+  const bytes: number[] = [];
+  let buffer = 0;
+  let bits = 0;
+  for (const letter of letters) {
+    const value = BASE32.indexOf(letter);
+    if (value < 0) return null;
+    buffer = ((buffer << 5) | value) & 0xfff;
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push((buffer >>> bits) & 0xff);
+  }
+  const made = new Uint8Array(bytes);
+  return base32(made) === letters ? made : null;
+}
+
 /** The time step of a moment, by the server's clock alone (ASVS 6.5.8). */
 export function stepAt(milliseconds: number): number {
   return Math.floor(milliseconds / 1000 / STEP_SECONDS);

@@ -2,6 +2,7 @@
 import { feature } from '../feature.ts';
 import type { TotpSettings } from './authenticators.ts';
 import { totpFactor, totpRecords } from './factor.ts';
+import { portableTotp } from './portable.ts';
 import { totpRoutes } from './routes.ts';
 import { enrolmentSweep, sealedSeeds } from './store.ts';
 
@@ -14,7 +15,11 @@ export const totp = feature({
   }),
   secondFactor: { isUsable: ({ enabled }) => enabled, remedy: 'totp.enabled = true' },
   create: (kernel, settings) => {
-    const rows = { sweeps: [{ sweep: enrolmentSweep, keptMs: 0 }], sealed: sealedSeeds };
+    const rows = {
+      sweeps: [{ sweep: enrolmentSweep, keptMs: 0 }],
+      sealed: sealedSeeds,
+      portable: portableTotp(kernel),
+    };
     if (!settings.enabled) return { switchedOffFactor: totpRecords(kernel), ...rows };
     return {
       factor: totpFactor(kernel, settings),

@@ -152,6 +152,24 @@ export function confirmEnrolment(values: {
   return [guarded(confirm({ ...values }), 'conflict'), dropEnrolment({ userId })];
 }
 
+const insert = prepare(
+  query.insert(totp).values({
+    userId: sql.placeholder('userId'),
+    secretSealed: sql.placeholder('secretSealed'),
+    lastStep: -1,
+    createdAt: sql.placeholder('now'),
+  }),
+);
+
+/** The statement that stores the authenticator of a user who was imported. */
+export function insertTotp(values: {
+  readonly userId: string;
+  readonly secretSealed: string;
+  readonly now: number;
+}): Statement {
+  return insert({ ...values });
+}
+
 const remove = prepare(query.delete(totp).where(ofUser));
 
 /** The statements that remove the authenticator and an unconfirmed enrolment. */

@@ -1,0 +1,1 @@
+ALTER TABLE `passkey` ADD `user_handle` text;
