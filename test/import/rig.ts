@@ -8,7 +8,7 @@ export interface ImportRig extends AdminRig {
   lines(lines: readonly unknown[], query?: string): Promise<Reply>;
 }
 
-export const ndjson = (lines: readonly unknown[]): string =>
+const ndjson = (lines: readonly unknown[]): string =>
   lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join('');
 
 export async function createImportRig(options: TestAppOptions = {}): Promise<ImportRig> {
