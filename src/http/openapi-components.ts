@@ -34,3 +34,10 @@ function schemaId(json: Json): string | undefined {
   const { id } = json;
   return 'type' in json && typeof id === 'string' ? id : undefined;
 }
+
+/** The content types of bodies, by the protocol of their route. */
+export const BODY_TYPES = {
+  json: 'application/json',
+  oauth: 'application/x-www-form-urlencoded',
+  ndjson: 'application/x-ndjson',
+};

@@ -11,7 +11,7 @@ import { DEVICE_HEADERS } from './device.ts';
 import { examplesMember, examplesOf } from './examples.ts';
 import { oauthErrorResponses } from './oauth-openapi.ts';
 import { CALLER_PARAMETERS, callerPart } from './openapi-caller.ts';
-import { componentsOut } from './openapi-components.ts';
+import { BODY_TYPES, componentsOut } from './openapi-components.ts';
 import type { Json } from './openapi-components.ts';
 import {
   SECURITY_SCHEMES,
@@ -194,12 +194,6 @@ function documentOperation(route: Extract<AnyRoute, { kind: 'document' }>): Json
     },
   };
 }
-
-const BODY_TYPES = {
-  json: 'application/json',
-  oauth: 'application/x-www-form-urlencoded',
-  ndjson: 'application/x-ndjson',
-};
 
 function operationOf(
   route: Route,

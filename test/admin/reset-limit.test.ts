@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => rig.stop());
 
-test('A11: the third reset of a key is 429 rate_limited; nothing is sent, other keys and routes go on', async () => {
+test('A12: the third reset of a key is 429 rate_limited; nothing is sent, other keys and routes go on', async () => {
   const { body } = await rig.admin('POST', '/admin/users', { email: 'eve@example.com' });
   const path = `/admin/users/${body.id}/password-reset`;
   await rig.app.emails('eve@example.com');

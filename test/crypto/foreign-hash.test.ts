@@ -217,7 +217,7 @@ describe('bounds', () => {
     [`$scrypt$ln=65536,r=8,p=9$${salt}$${value}`],
     [`$scrypt$ln=1024,r=8,p=9999$${salt}$${value}`],
     [`$firescrypt$ln=20,r=8,p=1$${salt}$${value}$Bw==$${value}`],
-  ])('P08, A10: %s is refused for its cost, at the import and at a comparison', async (text) => {
+  ])('P08, A11: %s is refused for its cost, at the import and at a comparison', async (text) => {
     const { hasher, refused, done } = rig();
     expect(hasher.refusalOf(text)).toBe('cost');
     if (text.startsWith('$argon2id')) return;

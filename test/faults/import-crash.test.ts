@@ -33,7 +33,7 @@ function numbersIn(directory: string): { users: number; passwords: number; ids: 
   }
 }
 
-test('A10: kill -9 in mid-import and run again: none is lost, none doubled, each with its password', async () => {
+test('A11: kill -9 in mid-import and run again: none is lost, none doubled, each with its password', async () => {
   const directory = newDirectory();
   await (await startServer({ directory })).stop();
   const lines = Array.from({ length: USERS }, (_, n) =>

@@ -193,7 +193,7 @@ describe('a line', () => {
       '/id',
       'taken',
     ],
-  ])('A10: one that is refused is named, with what to write: %j', async (line, pointer, code) => {
+  ])('A11: one that is refused is named, with what to write: %j', async (line, pointer, code) => {
     const good = {
       external_id: `beside-${code}-${pointer}`,
       username: `b${Math.abs(hash(pointer + code))}`,
@@ -208,7 +208,7 @@ describe('a line', () => {
     expect((await rig.admin('GET', '/admin/users?external_id=f-1')).body.users).toEqual([]);
   });
 
-  test('A10: twice in one file makes one user', async () => {
+  test('A11: twice in one file makes one user', async () => {
     const line = { external_id: 'twice', username: 'twice' };
     const { body } = await rig.lines([line, line, { external_id: 'twice-2', username: 'TWICE' }]);
     expect(body).toMatchObject({ created: 1, existing: 1, refused: 1 });
