@@ -42,7 +42,7 @@ export const importFile: Verb = {
   ].join(' '),
   examples: [
     'postern import users.ndjson --dry-run',
-    'node converter.mjs old-users.json | postern import - > refused.ndjson',
+    'node examples/import/keycloak.mjs realm-users-0.json | postern import - > refused.ndjson',
   ],
   arguments: [{ name: '<file>', sentence: 'NDJSON, a user a line; - is standard input' }],
   options: [{ flags: '--dry-run', sentence: 'check every line, and change nothing' }],
