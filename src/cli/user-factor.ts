@@ -17,8 +17,12 @@ export const userRemoveFactors: Verb = {
   options: [YES],
   run: (call) =>
     withUser(call, 'Remove every second factor of', async ({ kernel, context }, user) => {
-      await kernel.factors.removeAll(context, user);
-      call.output.answer(`${user.id} has no second factor.`);
+      const kept = await kernel.factors.removeAll(context, user);
+      call.output.answer(
+        kept.length === 0
+          ? `${user.id} has no second factor.`
+          : `${user.id} keeps ${kept.join(', ')}: there is no other way to sign in to this account.`,
+      );
     }),
 };
 

@@ -382,7 +382,7 @@ describe('W08: the last way to sign in stays', () => {
   test('an operator who removes all second factors leaves it too', async () => {
     const { id, made } = await keyholder();
     const owner = { id, email: null } as Parameters<typeof app.kernel.factors.removeAll>[1];
-    await app.kernel.factors.removeAll(operator, owner);
+    expect(await app.kernel.factors.removeAll(operator, owner)).toEqual(['passkey']);
     expect((await signIn(app, made)).body.status).toBe('authenticated');
     expect(await app.kernel.signInMethods.ofUser(id)).toEqual(['passkey']);
   });

@@ -105,8 +105,10 @@ export interface Factors {
   /**
    * Removes every second factor of a user, for an operator (ASVS 6.4.4, 6.5.6), so that a user who
    * lost them can sign in again. Every session ends, and the user is notified.
+   *
+   * @returns the names of the factors that stay, because the user has no other way to sign in
    */
-  removeAll(context: Context, user: User): Promise<void>;
+  removeAll(context: Context, user: User): Promise<readonly string[]>;
 }
 
 export interface FactorsDeps {
@@ -263,6 +265,7 @@ export function createFactors(deps: FactorsDeps): Factors {
       ]);
       const message = 'an operator removed every second factor of a user';
       context.log.write('info', 'factor.all_removed', message, { 'user.id': user.id });
+      return (await enrolledOf(demanding(), user.id)).map(({ name }) => name);
     },
   };
 }
