@@ -237,6 +237,23 @@ export const RULES: readonly Rule[] = [
         : undefined,
   },
   {
+    keys: ['password.legacy_url', 'password.legacy_secret', 'password.legacy_until'],
+    fault: ({ password: { legacy_url: url, legacy_secret: secret, legacy_until: until } }) => {
+      const isComplete = secret !== undefined && until !== undefined;
+      const isAbsent = secret === undefined && until === undefined;
+      if (url === undefined ? isAbsent : isComplete) return undefined;
+      return 'password.legacy_url, password.legacy_secret and password.legacy_until belong together: where to ask, the secret that signs the question, and the last day on which it is asked. Write all three, or none.';
+    },
+  },
+  {
+    keys: ['password.legacy_url', 'password.legacy_until'],
+    isWarning: true,
+    fault: ({ password: { legacy_url: url, legacy_until: until } }) =>
+      url === undefined
+        ? undefined
+        : `password.legacy_url is on: until ${until}, names and passwords of sign-ins that this service does not know go to ${new URL(url).host}. Remove it as soon as your users have moved.`,
+  },
+  {
     keys: ['password.memory', 'password.passes'],
     fault: ({ password: { memory, passes } }) => {
       const floor = MEMORY_FLOOR.get(passes) ?? LEAST_MEMORY;

@@ -87,6 +87,16 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence: 'An operator reset the failed attempts of an account.',
   },
   'user.signed_out': { level: 'info', sentence: 'An operator ended every session of a user.' },
+  'user.migrated': {
+    level: 'info',
+    sentence:
+      'The system at password.legacy_url confirmed a password: the account was created, or got it.',
+  },
+  'legacy.unavailable': {
+    level: 'error',
+    sentence:
+      'password.legacy_url did not answer in two seconds, or not as agreed; the sign-in was refused with 503.',
+  },
   'user.exported': {
     level: 'info',
     sentence: 'An operator exported one account, or all; reason says if with password hashes.',

@@ -53,6 +53,21 @@ describe('a fault says where, what was found and what to write', () => {
       'config.toml:4:17  otp.auto_register is true, but registration.enabled is false: a code would create an account that nobody may create. Write otp.auto_register = false, or registration.enabled = true.',
     ],
     [
+      'an old system without an end',
+      '[password]\nlegacy_url = "https://old.example.com/check"\nlegacy_secret = "sixteen bytes are enough"',
+      'config.toml:2:14  password.legacy_url, password.legacy_secret and password.legacy_until belong together: where to ask, the secret that signs the question, and the last day on which it is asked. Write all three, or none.',
+    ],
+    [
+      'an old system by plain http',
+      '[password]\nlegacy_url = "http://old.example.com/check"',
+      'config.toml:2:14  password.legacy_url is "http://old.example.com/check", which is not an https URL without user name and fragment. Write one such as "https://app.example.com/page".',
+    ],
+    [
+      'an end that is no day',
+      '[password]\nlegacy_until = "2027-02-30"',
+      'config.toml:2:16  password.legacy_until is "2027-02-30". Write a day such as "2027-03-31".',
+    ],
+    [
       'alg none',
       '[tokens]\nalgorithm = "none"',
       'config.toml:2:13  tokens.algorithm is "none". Write one of ES256, EdDSA, ES384, ES512, RS256, PS256, HS256.',
@@ -490,6 +505,17 @@ describe('values that can not stand together are refused', () => {
 });
 
 describe('warnings let it start', () => {
+  it('A13: an old system that is asked is told at each start, with its host and its end', () => {
+    const { warnings } = parse(
+      '[password]\nlegacy_url = "https://old.example.com/check"\nlegacy_secret = "sixteen bytes are enough"\nlegacy_until = "2027-03-31"',
+    );
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /password\.legacy_url is on: until 2027-03-31, .* go to old\.example\.com\./,
+      ),
+    ]);
+  });
+
   it('a DKIM domain that is not the sender’s', () => {
     const { warnings } = parse({
       toml: '[mail]\nfrom = "auth@example.com"\n[mail.dkim]\nselector = "postern"\ndomain = "example.net"',

@@ -294,6 +294,57 @@ describe('finding and exporting', () => {
   });
 });
 
+describe('postern import', () => {
+  const lines = (...users: object[]): string => users.map((one) => JSON.stringify(one)).join('\n');
+  const MD5 = '$md5$CY9rzUYh03PK3k6DJie09g==';
+
+  test('checks, then makes accounts beside the running service; refused lines alone on stdout', async () => {
+    const stdin = lines(
+      { external_id: 'cli-1', username: 'imp-ada', password_hash: MD5 },
+      { external_id: 'cli-2', username: 'not a name' },
+    );
+    const dry = await server.cli(['import', '-', '--dry-run'], { stdin });
+    expect([dry.code, dry.stderr]).toEqual([
+      1,
+      '2 lines: 1 would be created, 0 there already, 1 refused\n',
+    ]);
+    expect((await server.login('imp-ada', 'test')).status).toBe(401);
+    const run = await server.cli(['import', '-'], { stdin });
+    expect(run.code).toBe(1);
+    expect(
+      run.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual([
+      {
+        line: 2,
+        errors: [expect.objectContaining({ pointer: '/username', code: 'invalid_username' })],
+      },
+    ]);
+    expect(run.stderr).toContain('2 lines: 1 created, 0 there already, 1 refused');
+    expect(actsOf(run)).toEqual([expect.objectContaining({ event: 'user.imported', count: 1 })]);
+    expect((await server.login('imp-ada', 'test')).status).toBe(200);
+    const again = await server.cli(['import', '-'], {
+      stdin: lines({ external_id: 'cli-1', username: 'x' }),
+    });
+    expect([again.code, again.stdout]).toEqual([0, '']);
+    expect(again.stderr).toContain('1 lines: 0 created, 1 there already, 0 refused');
+  });
+
+  test('a file that is not there is told, and export --with-hashes goes back in', async () => {
+    expect(await cli('import nowhere.ndjson')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("nowhere.ndjson can't be read."),
+    });
+    const { stdout } = await cli('export --with-hashes');
+    const back = await server.cli(['import', '-'], { stdin: stdout });
+    const count = stdout.trim().split('\n').length;
+    expect([back.code, back.stdout]).toEqual([0, '']);
+    expect(back.stderr).toContain(`${count} lines: 0 created, ${count} there already, 0 refused`);
+  });
+});
+
 describe('administration over HTTP on listeners of its own', () => {
   test('TCP and a Unix socket of mode 0660 answer /admin alone; the others do not; a reload keeps it so', async () => {
     const directory = newDirectory();

@@ -3,6 +3,7 @@ import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { disableStatements, expirePassword } from '../../core/user/account-state.ts';
 import { demandClaims } from '../../core/user/claims.ts';
+import { setExternalId } from '../../core/user/external-id.ts';
 import { findListedUser } from '../../core/user/search.ts';
 import type { ListedUser } from '../../core/user/search.ts';
 import { demandUsername } from '../../core/user/sign-in-name.ts';
@@ -13,7 +14,7 @@ import { Refusal, invalidRequest } from '../../refusal.ts';
 import { addressStatements, noteAddress } from './set-email.ts';
 import type { AddressChange } from './set-email.ts';
 import type { AdminSettings } from './settings.ts';
-import { changeProfile, forgetPasswordDemand, setExternalId } from './store.ts';
+import { changeProfile, forgetPasswordDemand } from './store.ts';
 
 /** What is undefined stays as it is; null removes. */
 export interface UserChange {

@@ -2,6 +2,7 @@
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { demandClaims } from '../../core/user/claims.ts';
+import { setExternalId } from '../../core/user/external-id.ts';
 import { findUserByExternalId } from '../../core/user/search.ts';
 import { demandEmail, demandUsername } from '../../core/user/sign-in-name.ts';
 import { findUserBySignInName, insertUser, newUser, setUserClaims } from '../../core/user/user.ts';
@@ -10,7 +11,6 @@ import type { JsonObject } from '../../lib/json.ts';
 import { Refusal, invalidRequest } from '../../refusal.ts';
 import { invite } from './reset-link.ts';
 import type { AdminSettings } from './settings.ts';
-import { setExternalId } from './store.ts';
 
 export interface NewAccount {
   readonly username: string | undefined;

@@ -54,19 +54,6 @@ export function changeProfile({ displayName, ...values }: OperatorsProfile): Sta
   return unique(guarded(statement, 'not_found'), 'username_taken', 'user.username_canonical');
 }
 
-const externalId = prepare(
-  query
-    .update(user)
-    .set({ ...touched, externalId: given('externalId') })
-    .where(isUser),
-);
-
-/** The statement that sets the name of another system for the account; null removes it. */
-export function setExternalId(id: string, value: string | null, now: number): Statement {
-  const statement = guarded(externalId({ id, externalId: value, now }), 'not_found');
-  return unique(statement, 'external_id_taken', 'user.external_id');
-}
-
 const pending = prepare(
   query
     .update(user)

@@ -2,6 +2,7 @@
  * The `[password]` section: minimum length of passwords, and the cost of their hashes (NIST SP
  * 800-63B-4 §3.1.1, ASVS 11.4.2).
  */
+import { readPageUrl } from '../../lib/page-url.ts';
 import { readSecretText } from '../../lib/secret-text.ts';
 import {
   boolean,
@@ -16,8 +17,21 @@ import {
   size,
   text,
 } from '../../lib/setting.ts';
+import type { Reading } from '../../lib/setting.ts';
 
 const MIN_PEPPER_BYTES = 16;
+
+/** A day of the calendar; `2027-02-30` is none. */
+function readDay(day: string): Reading<string> {
+  const time = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
+  const isDay = !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
+  return isDay ? { value: day } : { refusals: [{ remedy: 'Write a day such as "2027-03-31".' }] };
+}
+
+/** When a day is over, wall-clock milliseconds. */
+export function endOfDay(day: string): number {
+  return Date.parse(`${day}T00:00:00Z`) + 86_400_000;
+}
 
 export const passwordSection = section('Passwords and their hashes (argon2id).', {
   min_length: integer({
@@ -76,6 +90,27 @@ export const passwordSection = section('Passwords and their hashes (argon2id).',
     sentence: 'Former peppers: they still verify, and hashes are renewed at the next sign-in.',
     unit: 'former values of pepper',
     read: readSecretText(MIN_PEPPER_BYTES),
+  }),
+  legacy_url: optionalText({
+    sentence:
+      'A program of the system that had your users before: asked at sign-in for a name without a password here, which it gets with the password that was typed. A match creates the account.',
+    absent: 'none',
+    example: 'https://old.example.com/check-password',
+    unit: 'an https URL',
+    read: readPageUrl,
+  }),
+  legacy_secret: secret({
+    sentence: 'Signs each question to legacy_url, so that it answers nobody else.',
+    unit: `at least ${MIN_PEPPER_BYTES} bytes`,
+    absent: 'none',
+    read: readSecretText(MIN_PEPPER_BYTES),
+  }),
+  legacy_until: optionalText({
+    sentence: 'The last day (UTC) on which legacy_url is asked; without it, it is not accepted.',
+    absent: 'none',
+    example: '2027-03-31',
+    unit: 'a date',
+    read: readDay,
   }),
   history: integer({
     sentence:

@@ -15,12 +15,16 @@ import {
 } from '../../http/token-transport.ts';
 import type { CookiePolicy } from '../../http/token-transport.ts';
 import { changePassword } from './change-password.ts';
+import { createLegacy } from './legacy.ts';
+import type { LegacySettings } from './legacy.ts';
 import { signIn } from './sign-in.ts';
 
 export interface PasswordSettings {
   readonly cookies: CookiePolicy;
   /** The page where users change their password, for password managers. */
   readonly changePasswordUrl: string | undefined;
+  /** The system that had the users before, if it may be asked. */
+  readonly legacy: LegacySettings | null;
 }
 
 const SignIn = z.strictObject({
@@ -51,8 +55,8 @@ function secondAnswer(
   return factors.some(({ name }) => body[name] !== undefined) ? answerOf(body, factors) : null;
 }
 
-function loginRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
-  const operation = signIn(kernel);
+function loginRoute(kernel: Kernel, { cookies, legacy }: PasswordSettings): AnyRoute {
+  const operation = signIn(kernel, legacy && createLegacy(legacy, kernel));
   const seconds = kernel.factors.active.filter(({ withPassword }) => withPassword !== undefined);
   const body = SignIn.extend(secondMembers(seconds));
   return route({
@@ -76,6 +80,7 @@ function loginRoute(kernel: Kernel, cookies: CookiePolicy): AnyRoute {
       'origin_not_allowed',
       'too_many_attempts',
       'overloaded',
+      ...(legacy === null ? [] : (['provider_unavailable'] as const)),
     ],
     handle: async (call) => {
       const { username, password, cookie, resource } = call.body;
@@ -184,7 +189,7 @@ function changePageRoutes(page: string | undefined): readonly AnyRoute[] {
 export function passwordRoutes(kernel: Kernel, settings: PasswordSettings): readonly AnyRoute[] {
   return [
     ...changePageRoutes(settings.changePasswordUrl),
-    loginRoute(kernel, settings.cookies),
+    loginRoute(kernel, settings),
     changeRoute(kernel),
     checkRoute(kernel),
   ];

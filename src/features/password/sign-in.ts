@@ -3,7 +3,7 @@
  * set) costs the same work and gets the same answer (G5, E01).
  */
 import { ANYBODY } from '../../core/attempt/attempts.ts';
-import type { AttemptKey, MadeAttempt } from '../../core/attempt/attempts.ts';
+import type { AttemptKey } from '../../core/attempt/attempts.ts';
 import type { Context } from '../../core/context.ts';
 import { scopeOfDevice } from '../../core/factor/authentication.ts';
 import type { Authentication } from '../../core/factor/authentication.ts';
@@ -19,6 +19,10 @@ import type { User } from '../../core/user/user.ts';
 import { keyedHash } from '../../crypto/keyed-hash.ts';
 import type { Statement } from '../../db/database.ts';
 import { Refusal } from '../../refusal.ts';
+import { unavailable } from './legacy.ts';
+import type { Legacy } from './legacy.ts';
+import { migrateUser } from './migrate-user.ts';
+import type { LegacyAttempt } from './migrate-user.ts';
 
 export interface SignIn {
   /** A username or an email address, as it was typed. */
@@ -35,17 +39,44 @@ export interface SignIn {
  */
 const COUNT_PATIENCE_MS = 20;
 
+/** A user who may sign in, and what is committed with it. */
+type Looked = Pick<RightPassword, 'user' | 'isTooOld' | 'upgrade'>;
+
+/** Whether what the old system said is an account here by now. */
+const isTaken = (error: unknown): boolean =>
+  error instanceof Refusal && (error.code === 'conflict' || error.code === 'external_id_taken');
+
 /** Number of failures after which a success notifies the user (ASVS 6.3.5). */
 const UNUSUAL_FAILURES = 10;
 
 /**
  * Signs in.
  *
- * Its function throws {Refusal} invalid_credentials; account_disabled, password_change_required and
+ * @param legacy the system that had the users before, or null
+ *
+ * Its function throws {Refusal} invalid_credentials, provider_unavailable; account_disabled, password_change_required and
  * mfa_enrolment_required only after a correct password; too_many_attempts, overloaded.
  */
-export function signIn(kernel: Kernel) {
+export function signIn(kernel: Kernel, legacy: Legacy | null) {
   const { attempts, passwords, passwordHasher, emails, authentication } = kernel;
+
+  const migrate = legacy === null ? null : migrateUser(kernel, legacy);
+
+  /**
+   * Compares here, and asks the old system where there is no password to compare with. That it could
+   * not be asked is a value: the attempt stays counted, because it may have compared.
+   */
+  const look = async (context: Context, attempt: LegacyAttempt): Promise<Looked | Refusal> => {
+    const { user, password, share } = attempt;
+    try {
+      return await passwords.look(context, user, password, share);
+    } catch (error) {
+      const isWrong = error instanceof Refusal && error.code === 'invalid_credentials';
+      const migrated = isWrong ? await migrate?.(context, attempt) : null;
+      if (migrated === null || migrated === undefined) throw error;
+      return migrated;
+    }
+  };
 
   /** A name without an account has a counter too, so that limits don't reveal it (E05). */
   const unknownName = ({ canonical }: SignInName): string =>
@@ -61,10 +92,7 @@ export function signIn(kernel: Kernel) {
           scope: scopeOfDevice(device),
         };
 
-  const notice = (
-    context: Context,
-    { value, failures }: MadeAttempt<RightPassword>,
-  ): readonly Statement[] => {
+  const notice = (context: Context, value: Looked, failures: number): readonly Statement[] => {
     if (failures <= UNUSUAL_FAILURES) return [];
     const values = { failures: String(failures - 1), address: placeOf(context) };
     const to = value.user.email;
@@ -88,14 +116,15 @@ export function signIn(kernel: Kernel) {
     passwords.demandRoom(context, share);
     const made = await attempts.guard(
       key,
-      () => passwords.look(context, user, password, share),
+      () => look(context, { user, username, password, share }),
       patienceMs,
     );
-    const { value, forget } = made;
+    const { value, forget, failures } = made;
+    if (value instanceof Refusal) throw value;
     const first: VerifiedFactor = {
       user: value.user,
       ...PRESENTED_PASSWORD,
-      effects: [forget, ...value.upgrade, ...notice(context, made)],
+      effects: [forget, ...value.upgrade, ...notice(context, value, failures)],
       mustChange: value.isTooOld,
       device,
       ...(device === null || deviceToken === undefined ? {} : { deviceToken }),
@@ -104,9 +133,16 @@ export function signIn(kernel: Kernel) {
   };
 
   return async (context: Context, input: SignIn): Promise<Authentication> => {
-    const user = await findUserBySignInName(kernel.db, parseSignInName(input.username));
+    const name = parseSignInName(input.username);
+    const user = await findUserBySignInName(kernel.db, name);
     try {
-      return await complete(context, input, user);
+      return await complete(context, input, user).catch(async (error: unknown) => {
+        if (migrate === null || !isTaken(error)) throw error;
+        // Another sign-in of the same user was faster; or the names are somebody else's here.
+        const made = await findUserBySignInName(kernel.db, name);
+        if (made === null) throw unavailable(error);
+        return complete(context, input, made);
+      });
     } catch (error) {
       if (error instanceof Refusal) {
         context.log.write(
