@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { operatorContext } from '../core/context.ts';
 import { importUsers } from '../features/import/import-users.ts';
 import { CliRefusal, EXIT } from './exit.ts';
+import { counted } from './on-user.ts';
 import { operatorLog } from './operator-log.ts';
 import { createProgress } from './progress.ts';
 import type { Verb, VerbCall } from './verb.ts';
@@ -62,7 +63,7 @@ export const importFile: Verb = {
       const { lines, created, existing, refused } = counts;
       const would = isDry ? 'would be created' : 'created';
       call.output.progress(
-        `${lines} lines: ${created} ${would}, ${existing} there already, ${refused} refused`,
+        `${counted(lines, 'line')}: ${created} ${would}, ${existing} there already, ${refused} refused`,
       );
       return refused === 0 ? EXIT.done : EXIT.failed;
     }),

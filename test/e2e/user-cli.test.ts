@@ -329,7 +329,7 @@ describe('postern import', () => {
       stdin: lines({ external_id: 'cli-1', username: 'x' }),
     });
     expect([again.code, again.stdout]).toEqual([0, '']);
-    expect(again.stderr).toContain('1 lines: 0 created, 1 there already, 0 refused');
+    expect(again.stderr).toContain('1 line: 0 created, 1 there already, 0 refused');
   });
 
   test('a file that is not there is told, and export --with-hashes goes back in', async () => {
