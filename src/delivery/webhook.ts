@@ -4,7 +4,7 @@
  * "<seconds>.<body>">`. The email's id is the idempotency key, because it may be delivered twice.
  * Redirects are not followed (ASVS 15.3.2).
  */
-import { createHmac } from 'node:crypto';
+import { signBody } from '../crypto/body-signature.ts';
 import type { Clock } from '../lib/clock.ts';
 import { DeliveryError } from './transport.ts';
 import type { OutgoingEmail, Transport } from './transport.ts';
@@ -30,9 +30,7 @@ export function webhookTransport({
   const { host } = new URL(url);
   const signed = ({ id, template, to, subject, text, html, values }: OutgoingEmail) => {
     const body = JSON.stringify({ id, letter: template, to, subject, text, html, values });
-    const seconds = Math.floor(clock.now() / 1000);
-    const mac = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
-    return { body, signature: `t=${seconds},v1=${mac}` };
+    return { body, signature: signBody(secret, body, clock.now()) };
   };
   return {
     name: 'webhook',

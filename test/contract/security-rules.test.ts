@@ -227,7 +227,6 @@ describe('cryptography in the source', () => {
       'createHash http',
       'createHmac core',
       'createHmac crypto',
-      'createHmac delivery',
       'createPrivateKey crypto',
       'createPublicKey crypto',
       'createSecretKey core',

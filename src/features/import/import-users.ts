@@ -144,7 +144,7 @@ export function importUsers(kernel: Kernel) {
 }
 
 function note({ log }: Context, { created, refused }: ImportCounts, mode: Mode): void {
-  if (mode === 'dry_run') return;
+  if (mode === 'dry_run' || created + refused === 0) return;
   const message = `an operator imported users: ${created} created, ${refused} lines refused`;
   log.write('info', 'user.imported', message, { count: created });
 }

@@ -3,8 +3,8 @@
  * creates the account or gives it its password, so that the next sign-in needs it no more. Nothing is
  * asked for an account that somebody can sign in to.
  */
-import { createHmac } from 'node:crypto';
 import * as z from 'zod';
+import { signBody } from '../../crypto/body-signature.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { exceptionFields } from '../../lib/log.ts';
 import type { Log } from '../../lib/log.ts';
@@ -75,8 +75,6 @@ export function createLegacy(
 
   const post = async (username: string, password: string): Promise<LegacyUser | null> => {
     const body = JSON.stringify({ username, password });
-    const seconds = Math.floor(clock.now() / 1000);
-    const mac = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
     const response = await fetch(url, {
       method: 'POST',
       redirect: 'error',
@@ -85,7 +83,7 @@ export function createLegacy(
         'content-type': 'application/json',
         accept: 'application/json',
         'user-agent': 'postern',
-        'postern-signature': `t=${seconds},v1=${mac}`,
+        'postern-signature': signBody(secret, body, clock.now()),
       },
       body,
     });
