@@ -114,6 +114,18 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     30_000,
   );
 
+  const refused = join(directory, 'refused.ndjson');
+  writeFileSync(
+    refused,
+    [
+      { username: 'frank', external_id: '1', password_hash: wrong },
+      { username: 'grace', external_id: '2', password: wrong },
+      { username: 'heidi', external_id: '3', totp_secret: wrong },
+      wrong,
+    ]
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join('') + wrong,
+  );
   // Every verb that ends by itself, beside the service.
   const verbs: readonly (readonly string[])[] = [
     ['health'],
@@ -152,6 +164,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     ['user', 'reset-link', 'ada', '--yes'],
     ['user', 'export', 'ada'],
     ['export'],
+    ['import', refused],
     ['user', 'delete', 'ada', '--yes'],
     ['apikey', 'list'],
     ['apikey', 'revoke', 'nobody'],
