@@ -8,7 +8,7 @@ const NAME = /'([a-z][a-z_]*\.[a-z][a-z_]*)'/;
 test('every event that the code writes is in the list, and none that it does not', () => {
   const written = new Set<string>();
   for (const { path, text: code } of readModules()) {
-    if (path === 'lib/events.ts') continue;
+    if (path === 'lib/events.ts' || path === 'lib/user-events.ts') continue;
     // The first name after the call; events that are handed on stand as a member.
     for (const [, rest = ''] of code.matchAll(/\blog\.write\((?=([^{]{0,120}))/g)) {
       const event = NAME.exec(rest)?.[1];

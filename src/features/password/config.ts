@@ -23,14 +23,14 @@ const MIN_PEPPER_BYTES = 16;
 
 /** A day of the calendar; `2027-02-30` is none. */
 function readDay(day: string): Reading<string> {
-  const time = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
+  const time = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(day) : Number.NaN;
   const isDay = !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
   return isDay ? { value: day } : { refusals: [{ remedy: 'Write a day such as "2027-03-31".' }] };
 }
 
 /** When a day is over, wall-clock milliseconds. */
 export function endOfDay(day: string): number {
-  return Date.parse(`${day}T00:00:00Z`) + 86_400_000;
+  return Date.parse(day) + 86_400_000;
 }
 
 export const passwordSection = section('Passwords and their hashes (argon2id).', {
