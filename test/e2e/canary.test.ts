@@ -31,6 +31,7 @@ const PLANTED: Readonly<Record<string, string>> = {
   'tokens.shared_secret': key(),
   'password.pepper': secret(),
   'password.previous_peppers': secret(),
+  'password.legacy_secret': secret(),
   'mail.smtp.password': secret(),
   'mail.webhook.secret': secret(),
   'mail.dkim.private_key': generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -84,6 +85,8 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     POSTERN_MAIL_SMTP_TLS: 'none',
     POSTERN_MAIL_DKIM_SELECTOR: 'postern',
     POSTERN_MAIL_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
+    POSTERN_PASSWORD_LEGACY_URL: 'http://127.0.0.1:9/check',
+    POSTERN_PASSWORD_LEGACY_UNTIL: '2099-12-31',
     POSTERN_ADMIN_ENABLED: 'true',
     POSTERN_METRICS_LISTEN: `tcp://127.0.0.1:${metricsPort}`,
   };
