@@ -27,8 +27,9 @@ function sourceOf({ context, arguments: [name = ''] }: VerbCall): Source {
   if (name === '-') return { bytes: 0, stream: bytesOf(context.stdin) };
   const path = resolve(context.cwd, name);
   try {
-    const { size } = statSync(path);
-    return { bytes: size, stream: createReadStream(path, { highWaterMark: 262_144 }) };
+    const status = statSync(path);
+    if (status.isDirectory()) throw new Error('it is a directory');
+    return { bytes: status.size, stream: createReadStream(path, { highWaterMark: 262_144 }) };
   } catch (cause) {
     throw new CliRefusal(EXIT.failed, `${name} can't be read.`, { cause });
   }

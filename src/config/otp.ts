@@ -11,7 +11,7 @@ export const otpSection = section('Sign-in codes, however they are sent.', {
   }),
   alphabet: choice({
     sentence:
-      'Of what a code is made: digits, or letters (and digits) that are not mistaken for one another; typed in either case.',
+      'The characters of a code: digits, or digits and letters without those that look alike, in either case.',
     default: 'digits',
     of: ['digits', 'letters'],
   }),

@@ -4,8 +4,10 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { person, startRig } from '../external/story.ts';
+import { findListedUser } from '../../src/core/user/search.ts';
+import { startReset } from '../../src/features/admin/reset-link.ts';
 import { addPasskey, signIn } from '../passkey/story.ts';
-import { PASSWORD, createTestApp, tidy } from '../support/app.ts';
+import { PASSWORD, createTestApp, operator, tidy } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 import { claimsOf } from '../support/mfa.ts';
 
@@ -210,6 +212,47 @@ describe('what is not used', () => {
       body: { refresh_token: body.refresh_token },
     });
     expect(next.status).toBe(200);
+    await own.stop();
+  });
+
+  test('with a password set by the link of an operator it is an account like others', async () => {
+    const own = await createTestApp({ config: ON });
+    const { id, access } = await guest(own);
+    await own.call('PATCH', '/me', { token: access, body: { username: 'guest' } });
+    const user = await findListedUser(own.db, id);
+    if (user === null) throw new Error('the guest is gone');
+    const page = 'https://example.com/page';
+    const reset = startReset(own.kernel, {
+      isOn: true,
+      resetUrl: page,
+      verifyUrl: page,
+      linkTtlMs: DAY,
+      invitationTtlMs: DAY,
+    });
+    const started = await reset(operator, user, 'print');
+    if (started.kind !== 'printed') throw new Error('no link was printed');
+    const token = /token=(.+)$/.exec(started.link)?.[1];
+    const set = await own.call('POST', '/password/reset', { body: { token, password: PASSWORD } });
+    expect(set.status).toBe(204);
+    const signedIn = await own.call('POST', '/login', {
+      body: { username: 'guest', password: PASSWORD },
+    });
+    expect(signedIn.body.status).toBe('authenticated');
+    expect(claimsOf(signedIn.body.access_token)['acr']).toBe('aal1');
+    expect(await isAnonymous(signedIn.body.access_token, own)).toBe(false);
+    await own.stop();
+  });
+
+  test('is never an account that somebody can sign in to, even if it was not settled', async () => {
+    const own = await createTestApp({ config: `${ON}anonymous_ttl = "2d"\n` });
+    const kept = await guest(own);
+    const idle = await guest(own);
+    await addPasskey(own, kept);
+    const sql = 'UPDATE user SET anonymous_at = created_at WHERE id = ?';
+    await own.db.write([{ sql, params: [kept.id], map: () => [], returns: false }]);
+    own.clock.advance(40 * DAY);
+    await tidy(own);
+    expect([await exists(kept.id, own), await exists(idle.id, own)]).toEqual([true, false]);
     await own.stop();
   });
 

@@ -337,6 +337,10 @@ describe('postern import', () => {
       code: 1,
       stderr: expect.stringContaining("nowhere.ndjson can't be read."),
     });
+    expect(await cli('import .')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(". can't be read."),
+    });
     const { stdout } = await cli('export --with-hashes');
     const back = await server.cli(['import', '-'], { stdin: stdout });
     const count = stdout.trim().split('\n').length;

@@ -11,7 +11,8 @@ import type { Prepare } from '../../db/prepare.ts';
 import type { PrincipalContext } from '../context.ts';
 import type { RefusalCode } from '../../refusal.ts';
 import { guarded } from '../guards.ts';
-import { prepareSettle } from '../user/anonymous.ts';
+import type { Sweep } from '../sweep.ts';
+import { prepareAnonymousSweep, prepareSettle } from '../user/anonymous.ts';
 import { user } from '../user/tables.ts';
 import type { VerifiedFactor } from './factor.ts';
 
@@ -46,6 +47,8 @@ export interface SignInMethods {
   demandOne(userId: string): Statement;
   /** The statement after one was added: the account is anonymous no more, if it has one now. */
   settle(userId: string): Statement;
+  /** Removes anonymous accounts that are not used, and that nobody can sign in to. */
+  readonly anonymousSweep: Sweep;
   /**
    * A condition on a query with `userId`: whether that user has a method besides the named one.
    * Compile it when all features are known.
@@ -63,6 +66,7 @@ export function createSignInMethods({ db }: { readonly db: Database }): SignInMe
   const methods: SignInMethod[] = [];
   let demand: Prepare<unknown> | undefined;
   let settle: ((userId: string) => Statement) | undefined;
+  let sweep: Sweep | undefined;
   let look: Prepare<Record<string, unknown>> | undefined;
   return {
     add: (method) => void methods.push(method),
@@ -89,6 +93,10 @@ export function createSignInMethods({ db }: { readonly db: Database }): SignInMe
     settle: (userId) => {
       settle ??= prepareSettle(anyOf(methods));
       return settle(userId);
+    },
+    anonymousSweep: (values) => {
+      sweep ??= prepareAnonymousSweep(anyOf(methods));
+      return sweep(values);
     },
     anyBeside: (name) => {
       const others = anyOf(methods.filter((method) => method.name !== name));

@@ -2,7 +2,7 @@
  * Anonymous accounts: a session and nothing to sign in with. They become like others by adding a
  * sign-in method, or a verified address; those that are not used are deleted.
  */
-import { and, eq, gt, inArray, isNotNull, isNull, lte, notExists, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, isNotNull, isNull, lte, not, notExists, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
@@ -57,36 +57,41 @@ export function prepareSettle(condition: SQL): (id: string) => Statement {
   return (id) => settle({ id });
 }
 
-/** Anonymous accounts that were created and last used before a time. */
-export const anonymousSweep: Sweep = prepare(
-  query
-    .delete(user)
-    .where(
-      inArray(
-        user.id,
-        query
-          .select({ id: user.id })
-          .from(user)
-          .where(
-            and(
-              isAnonymous,
-              lte(user.anonymousAt, given('before')),
-              notExists(
-                query
-                  .select({ id: session.id })
-                  .from(session)
-                  .where(
-                    and(
-                      eq(session.userId, user.id),
-                      isNull(session.endedAt),
-                      gt(session.lastUsedAt, given('before')),
+/**
+ * Makes the sweep of anonymous accounts that were created and last used before a time. The condition
+ * is whether their user can sign in: such an account stays, whichever change forgot to settle it.
+ */
+export const prepareAnonymousSweep = (condition: SQL): Sweep =>
+  prepare(
+    query
+      .delete(user)
+      .where(
+        inArray(
+          user.id,
+          query
+            .select({ id: user.id })
+            .from(user)
+            .where(
+              and(
+                isAnonymous,
+                not(condition),
+                lte(user.anonymousAt, given('before')),
+                notExists(
+                  query
+                    .select({ id: session.id })
+                    .from(session)
+                    .where(
+                      and(
+                        eq(session.userId, user.id),
+                        isNull(session.endedAt),
+                        gt(session.lastUsedAt, given('before')),
+                      ),
                     ),
-                  ),
+                ),
               ),
-            ),
-          )
-          .limit(sql.placeholder('batch')),
-      ),
-    )
-    .returning({ id: user.id }),
-);
+            )
+            .limit(sql.placeholder('batch')),
+        ),
+      )
+      .returning({ id: user.id }),
+  );

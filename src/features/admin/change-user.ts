@@ -107,6 +107,8 @@ export function changeUser(kernel: Kernel, settings: AdminSettings) {
       ...(externalId === undefined ? [] : [setExternalId(id, externalId, now)]),
       ...(address === undefined ? [] : await addressStatements(kernel, context, settings, address)),
       ...state.statements,
+      // A name makes a password a way to sign in.
+      kernel.signInMethods.settle(id),
     ]);
     const { log } = context;
     const event = { 'user.id': id };

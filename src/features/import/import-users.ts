@@ -47,7 +47,7 @@ const UNREADABLE: InputFault = {
 function faultsOf(error: unknown): readonly InputFault[] | undefined {
   if (!(error instanceof Refusal)) return undefined;
   if (error.code === 'invalid_request') return error.options.errors ?? [];
-  const detail = 'The users of the line could not be stored with what else it holds.';
+  const detail = 'Another account has one of these passkeys, or there are too many of them.';
   return error.code === 'passkey_registered' || error.code === 'too_many_passkeys'
     ? [{ pointer: '/passkeys', code: 'taken', detail }]
     : undefined;

@@ -23,7 +23,9 @@ export interface LegacyAttempt {
   readonly share: string;
 }
 
-type Migrated = Pick<RightPassword, 'user' | 'isTooOld' | 'upgrade'>;
+type Migrated = Pick<RightPassword, 'user' | 'isTooOld' | 'upgrade'> & {
+  readonly isMigrated: true;
+};
 
 /** A method that only means that an address is verified. */
 const MAILBOX = 'email_code';
@@ -120,9 +122,8 @@ export function migrateUser(kernel: Kernel, legacy: Legacy) {
     if (account === null || account instanceof Refusal) return account;
     const passwordHash = await passwordHasher.hash(normalized, hashJob(context, share));
     const stored = insertPassword({ userId: account.user.id, passwordHash, now: clock.now() });
-    const event = { 'user.id': account.user.id };
-    context.log.write('info', 'user.migrated', 'a user came from password.legacy_url', event);
     return {
+      isMigrated: true,
       user: account.user,
       isTooOld: false,
       upgrade: [...account.statements, unique(stored, 'conflict')],

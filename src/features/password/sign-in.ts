@@ -40,7 +40,10 @@ export interface SignIn {
 const COUNT_PATIENCE_MS = 20;
 
 /** A user who may sign in, and what is committed with it. */
-type Looked = Pick<RightPassword, 'user' | 'isTooOld' | 'upgrade'>;
+type Looked = Pick<RightPassword, 'user' | 'isTooOld' | 'upgrade'> & {
+  /** The old system confirmed the password. */
+  readonly isMigrated?: true;
+};
 
 /** Whether what the old system said is an account here by now. */
 const isTaken = (error: unknown): boolean =>
@@ -129,7 +132,12 @@ export function signIn(kernel: Kernel, legacy: Legacy | null) {
       device,
       ...(device === null || deviceToken === undefined ? {} : { deviceToken }),
     };
-    return authentication.completeFactors(context, first, answer);
+    const done = await authentication.completeFactors(context, first, answer);
+    if (value.isMigrated === true) {
+      const event = { 'user.id': value.user.id };
+      context.log.write('info', 'user.migrated', 'a user came from password.legacy_url', event);
+    }
+    return done;
   };
 
   return async (context: Context, input: SignIn): Promise<Authentication> => {

@@ -69,6 +69,7 @@ export function resetPassword(kernel: Kernel) {
       notePasswordSet(userId, now),
       voidOneTimes(userId, now),
       ...invitedAddress(reset, now),
+      kernel.signInMethods.settle(userId),
       ...dropPendingAddress(user, now),
       kernel.attempts.forgetPurpose(userId, 'password'),
       ...sessions.end({ kind: 'all', userId }, 'password_changed'),

@@ -1,5 +1,4 @@
 /** Registering an account: with a username, or with an email address alone. */
-import { anonymousSweep } from '../../core/user/anonymous.ts';
 import { feature } from '../feature.ts';
 import { registrationRoutes } from './routes.ts';
 import { sealedRegistrations } from './store.ts';
@@ -24,6 +23,6 @@ export const registration = feature({
   create: (kernel, settings) => ({
     routes: () => registrationRoutes(kernel, settings),
     sealed: [sealedRegistrations],
-    sweeps: [{ sweep: anonymousSweep, keptMs: settings.anonymousTtlMs }],
+    sweeps: [{ sweep: kernel.signInMethods.anonymousSweep, keptMs: settings.anonymousTtlMs }],
   }),
 });
