@@ -4,8 +4,7 @@
  * revoke`: keys for sibling services. They work beside a running service, which uses the change
  * from its next request on.
  */
-import { isLiveKey, listApiKeys } from '../core/api-key/api-key.ts';
-import type { ApiKey } from '../core/api-key/api-key.ts';
+import { listApiKeys } from '../core/api-key/api-key.ts';
 import { API_KEY_SCOPES, isApiKeyScope } from '../core/api-key/scope.ts';
 import type { ApiKeyScope } from '../core/api-key/scope.ts';
 import { apiKeyText } from '../core/api-key/secret.ts';
@@ -15,6 +14,7 @@ import { demandClaims } from '../core/user/claims.ts';
 import { createSystemRandom } from '../crypto/secret.ts';
 import type { Database } from '../db/database.ts';
 import { DEFAULT_LIFETIME_MS, createApiKey } from '../features/api-key/create-api-key.ts';
+import { apiKeyReply } from '../features/api-key/routes.ts';
 import { revokeApiKey } from '../features/api-key/revoke-api-key.ts';
 import { formatDuration, parseDuration } from '../lib/duration.ts';
 import { createIds } from '../lib/id.ts';
@@ -30,27 +30,6 @@ import { SILENT } from './with-app.ts';
 
 const rfc3339 = (milliseconds: number | null): string | null =>
   milliseconds === null ? null : new Date(milliseconds).toISOString();
-
-function stateOf(key: ApiKey, now: number): string {
-  if (key.revokedAt !== null) return 'revoked';
-  return isLiveKey(key, now) ? 'active' : 'expired';
-}
-
-function row(key: ApiKey, now: number): Record<string, unknown> {
-  return {
-    id: key.id,
-    name: key.name,
-    state: stateOf(key, now),
-    scopes: key.scopes,
-    audiences: key.audiences,
-    may_exchange_to: key.mayExchangeTo,
-    claims: key.claims,
-    created_at: rfc3339(key.createdAt),
-    expires_at: rfc3339(key.expiresAt),
-    last_used_at: rfc3339(key.lastUsedAt),
-    revoked_at: rfc3339(key.revokedAt),
-  };
-}
 
 /** The parts of a kernel that the operations need, on an open database. */
 function operatorKernel(call: VerbCall, db: Database) {
@@ -144,7 +123,7 @@ export const apikeyCreate: Verb = {
         });
         const text = apiKeyText({ id: key.id, secret });
         if (call.has('json'))
-          call.output.answerJson({ ...row(key, call.context.clock.now()), key: text });
+          call.output.answerJson({ ...apiKeyReply(key, call.context.clock.now()), key: text });
         else call.output.answer(text);
         const end = key.expiresAt === null ? 'never expires' : `expires ${rfc3339(key.expiresAt)}`;
         call.output.progress(`${key.name} ${end}. The key is not shown again.`);
@@ -166,10 +145,10 @@ export const apikeyList: Verb = {
       const now = call.context.clock.now();
       const keys = await listApiKeys(db);
       for (const key of keys) {
-        if (call.has('json')) call.output.answerJson(row(key, now));
+        if (call.has('json')) call.output.answerJson(apiKeyReply(key, now));
         else
           call.output.answer(
-            `${key.id}  ${key.name.padEnd(24)}  ${stateOf(key, now).padEnd(7)}  ${key.scopes.join(',').padEnd(20)}  until ${rfc3339(key.expiresAt) ?? 'revoked'}  used ${rfc3339(key.lastUsedAt) ?? 'never'}`,
+            `${key.id}  ${key.name.padEnd(24)}  ${apiKeyReply(key, now).state.padEnd(7)}  ${key.scopes.join(',').padEnd(20)}  until ${rfc3339(key.expiresAt) ?? 'revoked'}  used ${rfc3339(key.lastUsedAt) ?? 'never'}`,
           );
       }
       if (!call.has('json'))
@@ -190,7 +169,7 @@ export const apikeyRevoke: Verb = {
       const revoke = revokeApiKey(operatorKernel(call, db));
       try {
         const revoked = await revoke(operatorContext(SILENT), call.arguments[0] ?? '');
-        call.output.answer(`${revoked?.name} (${revoked?.id}) is revoked.`);
+        call.output.answer(`${revoked.name} (${revoked.id}) is revoked.`);
         return EXIT.done;
       } catch (error) {
         if (error instanceof Refusal && error.code === 'not_found')

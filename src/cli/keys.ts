@@ -1,13 +1,12 @@
 /** `postern keys list|rotate|export`: the signing keys, with or without a running service. */
-import { JWKS_MAX_AGE_SECONDS } from '../features/discovery/routes.ts';
+import { signingKeyReply } from '../features/discovery/key-acts.ts';
+import { ROTATION_DELAY_MS } from '../features/discovery/rotate-signing-key.ts';
+import { rfc3339 } from '../http/fields.ts';
 import { confirm } from './confirm.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { withKeys } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
 import type { Verb } from './verb.ts';
-
-const rfc3339 = (milliseconds: number | null): string | null =>
-  milliseconds === null ? null : new Date(milliseconds).toISOString();
 
 export const keysList: Verb = {
   name: 'keys list',
@@ -16,36 +15,17 @@ export const keysList: Verb = {
   options: [JSON_OPTION],
   run: (call) =>
     withKeys(call, async (keys) => {
-      for (const {
-        kid,
-        purpose,
-        algorithm,
-        state,
-        createdAt,
-        activatesAt,
-        retiresAt,
-      } of keys.list()) {
-        const row = {
-          kid,
-          purpose,
-          algorithm,
-          state,
-          created_at: rfc3339(createdAt),
-          activates_at: rfc3339(activatesAt),
-          retires_at: rfc3339(retiresAt),
-        };
+      for (const key of keys.list()) {
+        const row = signingKeyReply(key);
         if (call.has('json')) call.output.answerJson(row);
         else
           call.output.answer(
-            `${kid.padEnd(43)}  ${purpose.padEnd(8)}  ${algorithm.padEnd(5)}  ${state.padEnd(9)}  from ${row.activates_at}${row.retires_at === null ? '' : `  until ${row.retires_at}`}`,
+            `${row.kid.padEnd(43)}  ${row.purpose.padEnd(8)}  ${row.algorithm.padEnd(5)}  ${row.state.padEnd(9)}  from ${row.activates_at}${row.retires_at === null ? '' : `  until ${row.retires_at}`}`,
           );
       }
       return EXIT.done;
     }),
 };
-
-/** Longer than verifiers may cache the JWKS, so that all know the key before it signs. */
-const DELAY_MS = 2 * JWKS_MAX_AGE_SECONDS * 1000;
 
 export const keysRotate: Verb = {
   name: 'keys rotate',
@@ -58,7 +38,7 @@ export const keysRotate: Verb = {
     {
       flags: '--now',
       sentence: 'sign with it at once; verifiers that cache must fetch the JWKS on an unknown kid',
-      default: `in ${DELAY_MS / 60_000} minutes`,
+      default: `in ${ROTATION_DELAY_MS / 60_000} minutes`,
     },
     {
       flags: '--withdraw',
@@ -91,7 +71,7 @@ export const keysRotate: Verb = {
           EXIT.failed,
           'under HS256 the key is tokens.shared_secret. Change it there and at every sibling.',
         );
-      const delayMs = call.has('now') ? 0 : DELAY_MS;
+      const delayMs = call.has('now') ? 0 : ROTATION_DELAY_MS;
       const kid = await keys.rotate(purpose, delayMs, { withdraw });
       const activatesAt = keys.list().find((key) => key.kid === kid)?.activatesAt ?? 0;
       if (call.has('json')) call.output.answerJson({ kid, activates_at: rfc3339(activatesAt) });

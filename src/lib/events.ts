@@ -142,6 +142,19 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'debug',
     sentence: 'A service exchanged a user\u2019s token for a narrower one.',
   },
+  'api_key.created': {
+    level: 'info',
+    sentence: 'An API key was created; api_key.subject is its id.',
+  },
+  'api_key.revoked': {
+    level: 'info',
+    sentence: 'An API key was revoked; api_key.subject is its id.',
+  },
+  'signing_key.rotated': {
+    level: 'info',
+    sentence:
+      'A key of the scope admin made a signing key; reason is withdrawn if the older ones stopped verifying.',
+  },
   'api_key.refused': {
     level: 'info or warn',
     sentence:

@@ -19,6 +19,8 @@ export interface LogFields {
   readonly 'user.name'?: string | undefined;
   readonly 'session.id'?: string;
   readonly 'api_key.id'?: string;
+  /** The id of the API key that was created or revoked. */
+  readonly 'api_key.subject'?: string;
   /** Who used the command line: the name of the system's user. */
   readonly operator?: string;
   readonly 'error.type'?: string;

@@ -85,4 +85,13 @@ test('answers are as it says', async () => {
   await check('GET', `${path}/emails`, `${one}/emails`);
   await check('DELETE', path, one);
   await check('GET', path, one);
+  const keys = '/admin/keys';
+  const key = await check('POST', keys, keys, { name: 'sync', scopes: ['events'] });
+  await check('GET', keys, keys);
+  await check('DELETE', `${keys}/${key.body.id}`, `${keys}/{id}`);
+  await check('GET', '/admin/signing-keys', '/admin/signing-keys');
+  const rotate = '/admin/signing-keys/rotate';
+  await check('POST', rotate, rotate, {});
+  await check('POST', rotate, rotate, {});
+  await check('GET', '/admin/stats', '/admin/stats');
 });

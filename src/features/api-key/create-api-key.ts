@@ -6,6 +6,7 @@ import { newApiKeySecret } from '../../core/api-key/secret.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { hashSecret } from '../../crypto/secret.ts';
+import { isId } from '../../lib/id.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { Refusal, invalidRequest } from '../../refusal.ts';
 
@@ -36,8 +37,9 @@ export function createApiKey({
     input: NewApiKey,
   ): Promise<{ readonly key: ApiKey; readonly secret: string }> => {
     const { name, scopes, lifetimeMs, audiences, mayExchangeTo, claims } = input;
-    if (!NAME.test(name)) {
-      const detail = 'Use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or a digit.';
+    if (!NAME.test(name) || isId(name.toLowerCase())) {
+      const detail =
+        'Use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or a digit; not the form of an id.';
       throw invalidRequest({ pointer: '/name', code: 'invalid', detail });
     }
     if (scopes.length === 0 && audiences.length === 0) {
@@ -65,6 +67,9 @@ export function createApiKey({
       const detail = 'An API key of this name is in use. Choose another name, or revoke that one.';
       throw new Refusal('conflict', { detail, cause });
     }
+    context.log.write('info', 'api_key.created', 'an API key was created', {
+      'api_key.subject': key.id,
+    });
     return { key, secret };
   };
 }

@@ -8,9 +8,13 @@ export function revokeApiKey({ clock, commit }: Pick<Kernel, 'clock' | 'commit'>
   return async (
     context: Context,
     idOrName: string,
-  ): Promise<{ readonly id: string; readonly name: string } | null> => {
+  ): Promise<{ readonly id: string; readonly name: string }> => {
     const revoked = revocation(idOrName, clock.now());
-    const done = await commit(context, [revoked]);
-    return done.rowsOf(revoked)[0] ?? null;
+    const [key] = (await commit(context, [revoked])).rowsOf(revoked);
+    if (key === undefined) throw new Error('a guard let no row pass');
+    context.log.write('info', 'api_key.revoked', 'an API key was revoked', {
+      'api_key.subject': key.id,
+    });
+    return key;
   };
 }
