@@ -28,6 +28,8 @@ export interface RunningApp {
   readonly sweeps: readonly ScheduledSweep[];
   /** Every column of sealed values. */
   readonly sealed: readonly SealedColumn[];
+  /** Starts the features' work beside the requests: for the process that serves, not for verbs. */
+  begin(): Promise<void>;
   /** Waits for running work and ends the threads; the database stays open. */
   close(): Promise<void>;
 }
@@ -117,6 +119,7 @@ export async function createApp(
     sweeps,
     followMs: REMOTE.test(config.database.url) ? FOLLOW_SERVER_MS : FOLLOW_FILE_MS,
   });
+  const stops: (() => Promise<void>)[] = [];
   return {
     config,
     kernel,
@@ -124,8 +127,13 @@ export async function createApp(
     adminRoutes: parts.flatMap(({ adminRoutes }) => adminRoutes?.() ?? []),
     sweeps,
     sealed: [...coreSealedColumns, ...parts.flatMap((part) => part.sealed ?? [])],
+    begin: async () => {
+      for (const { background } of parts)
+        if (background !== undefined) stops.push(await background());
+    },
     close: async () => {
       stopBackground();
+      await Promise.all(stops.map((stop) => stop()));
       await courier?.close();
       await kernel.apiKeys.settled();
       await passwordHasher.close();

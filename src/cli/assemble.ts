@@ -67,6 +67,7 @@ export async function assemble(
     ...breachedFilter(config),
   };
   const running = await mapDatabaseErrors(() => createApp(config, edge, features));
+  await running.begin();
   prometheus?.observe(metricSources(running.kernel, config, watchBackups(db)));
   const { routes, adminRoutes } = servedRoutes(running, { version: VERSION, administration });
   const onRequest = prometheus === undefined ? {} : { onRequest: prometheus.metrics.request };

@@ -6,6 +6,7 @@
 import { AUDIENCES } from './audiences.ts';
 import { CONFIG_VARIABLE } from './env.ts';
 import { EXTERNAL } from './external.ts';
+import { STREAMS } from './streams.ts';
 import { formatRaw } from './fault.ts';
 import { USUAL_PATHS } from './locate.ts';
 import { sectionLines } from './named-sections.ts';
@@ -19,7 +20,7 @@ const HEAD = `# The settings of postern, each commented out at its default. Remo
 
 /** The text of config.example.toml. */
 export function exampleConfig(): string {
-  return `${[HEAD, ...SECTIONS.map(exampleSection), exampleAudience(), exampleProvider()].join('\n')}`;
+  return `${[HEAD, ...SECTIONS.map(exampleSection), exampleAudience(), exampleProvider(), exampleStream()].join('\n')}`;
 }
 
 const AUDIENCE = 'https://billing.example.com';
@@ -43,6 +44,19 @@ function exampleProvider(): string {
     '# A provider whose users may sign in (OpenID Connect); the name is part of the URL. Only in this file.',
     '# [external.google]',
     ...sectionLines(EXTERNAL).flatMap(([name, text, value]) => [
+      '#',
+      `# ${text}`,
+      `# ${name} = ${value}`,
+    ]),
+    '',
+  ].join('\n');
+}
+
+function exampleStream(): string {
+  return [
+    '# A system that is told what happens to accounts (RFC 8417); the name is part of the URL of polls. Only in this file.',
+    '# [events.streams.billing]',
+    ...sectionLines(STREAMS).flatMap(([name, text, value]) => [
       '#',
       `# ${text}`,
       `# ${name} = ${value}`,
@@ -78,7 +92,7 @@ function exampleSetting(setting: Setting): readonly string[] {
 
 /** The text of docs/configuration.md. */
 export function configurationPage(): string {
-  return `${[PAGE_HEAD, ...SECTIONS.map(pageSection), audiencePage(), providerPage()].join('\n')}`;
+  return `${[PAGE_HEAD, ...SECTIONS.map(pageSection), audiencePage(), providerPage(), streamPage()].join('\n')}`;
 }
 
 function audiencePage(): string {
@@ -99,6 +113,18 @@ function providerPage(): string {
     'A provider whose users may sign in with its ID tokens ([guide](external.md)): the name is part of the URL, as in `/login/external/google`. Sections of this kind may occur several times, and only in the file.\n',
     '| setting | | default or example |\n| --- | --- | --- |',
     ...sectionLines(EXTERNAL).map(
+      ([name, text, value]) => `| \`${name}\` | ${cell(text)} | \`${value}\` |`,
+    ),
+    '',
+  ].join('\n');
+}
+
+function streamPage(): string {
+  return [
+    '\n## `[events.streams.NAME]`\n',
+    'A system that is told what happens to accounts ([guide](event-streams.md)): the name is part of the URL of polls, as in `/events/billing/poll`. Sections of this kind may occur several times, and only in the file.\n',
+    '| setting | | default or example |\n| --- | --- | --- |',
+    ...sectionLines(STREAMS).map(
       ([name, text, value]) => `| \`${name}\` | ${cell(text)} | \`${value}\` |`,
     ),
     '',

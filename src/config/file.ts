@@ -4,6 +4,7 @@
  */
 import { parse, TomlError } from 'smol-toml';
 import { guess } from '../lib/guess.ts';
+import type { StreamSettings } from '../features/event-stream/config.ts';
 import type { ProviderSettings } from '../features/external/config.ts';
 import { AUDIENCES } from './audiences.ts';
 import type { AudienceSettings } from './audience-settings.ts';
@@ -11,6 +12,7 @@ import { EXTERNAL } from './external.ts';
 import { readSections } from './named-sections.ts';
 import type { ConfigFault, Given, Source } from './fault.ts';
 import { findPositions } from './positions.ts';
+import { STREAMS } from './streams.ts';
 import { SECTIONS, SETTINGS } from './schema.ts';
 import type { Setting } from './schema.ts';
 import { isTable } from './toml-table.ts';
@@ -29,6 +31,7 @@ export interface FileValues {
   readonly faults: readonly ConfigFault[];
   readonly audiences: ReadonlyMap<string, AudienceSettings>;
   readonly external: ReadonlyMap<string, ProviderSettings>;
+  readonly streams: ReadonlyMap<string, StreamSettings>;
 }
 
 /** Reads a file's text; `path` is for messages. */
@@ -41,7 +44,7 @@ export function readFileValues(file: { path: string; text: string }): FileValues
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const faults = [syntaxFault(path, error)];
-    const none = { audiences: new Map(), external: new Map() };
+    const none = { audiences: new Map(), external: new Map(), streams: new Map() };
     return { isToml: false, given: [], references: [], faults, ...none };
   }
   const positions = findPositions(text);
@@ -53,9 +56,11 @@ export function readFileValues(file: { path: string; text: string }): FileValues
   const given: Given[] = [];
   const references: SecretReference[] = [];
   const faults: ConfigFault[] = [];
-  const { audiences, external, ...fixed } = document;
+  const { audiences, external, ...rest } = document;
+  const { streams, fixed } = withoutStreams(rest);
   const services = readSections(AUDIENCES, audiences, place);
   const providers = readSections(EXTERNAL, external, place);
+  const told = readSections(STREAMS, streams, place);
   for (const { key, raw, meaning } of entriesOf('', fixed)) {
     if ('fault' in meaning) faults.push({ source: place(key, 'key'), message: meaning.fault });
     else if ('secret' in meaning)
@@ -65,9 +70,24 @@ export function readFileValues(file: { path: string; text: string }): FileValues
       given.push({ setting, source: place(key, 'value'), raw, secretFile: undefined });
     }
   }
-  faults.push(...services.faults, ...providers.faults);
-  const named = { audiences: services.sections, external: providers.sections };
+  faults.push(...services.faults, ...providers.faults, ...told.faults);
+  const named = {
+    audiences: services.sections,
+    external: providers.sections,
+    streams: told.sections,
+  };
   return { isToml: true, given, references, faults, ...named };
+}
+
+/** Takes `events.streams` out of the tables of fixed settings. */
+function withoutStreams(document: Record<string, unknown>) {
+  const { events, ...fixed } = document;
+  if (!isTable(events)) return { streams: undefined, fixed: document };
+  const { streams, ...others } = events;
+  return {
+    streams,
+    fixed: Object.keys(others).length === 0 ? fixed : { ...fixed, events: others },
+  };
 }
 
 type Meaning =

@@ -61,6 +61,7 @@ const NO_FILE: FileValues = {
   faults: [],
   audiences: new Map(),
   external: new Map(),
+  streams: new Map(),
 };
 
 /**
@@ -100,6 +101,7 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
     ...fixed,
     audiences: inFile.audiences,
     external: inFile.external,
+    streams: inFile.streams,
   };
   const warnings: ConfigFault[] = [
     ...secrets.warnings,

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { emailCodeSection } from '../features/email-code/config.ts';
+import type { StreamSettings } from '../features/event-stream/config.ts';
 import type { ProviderSettings } from '../features/external/config.ts';
 import { registrationSection } from '../features/registration/config.ts';
 import { mfaSection } from '../features/mfa/config.ts';
@@ -78,6 +79,8 @@ export type Config = z.output<typeof configSchema> & {
   readonly audiences: ReadonlyMap<string, AudienceSettings>;
   /** Outside providers, by name; of the file alone. */
   readonly external: ReadonlyMap<string, ProviderSettings>;
+  /** Systems that are told of events, by name; of the file alone. */
+  readonly streams: ReadonlyMap<string, StreamSettings>;
 };
 
 /** The URL of the first TCP listener for clients on this machine; undefined without one. */

@@ -2,6 +2,7 @@
 import type { RawValue } from '../lib/setting-registry.ts';
 import { audiencesToml } from './audiences.ts';
 import { externalToml } from './external.ts';
+import { streamsToml } from './streams.ts';
 import { formatRaw, formatSource } from './fault.ts';
 import type { Origin, ParsedConfig } from './parse.ts';
 import { SECTIONS } from './schema.ts';
@@ -55,6 +56,7 @@ export function showToml(
     ...lines,
     ...audiencesToml(parsed.config.audiences),
     ...externalToml(parsed.config.external),
+    ...streamsToml(parsed.config.streams),
   ].join('\n');
 }
 

@@ -26,6 +26,8 @@ export interface FeatureParts {
   readonly listing?: FactorListing;
   /** What it keeps about a user that an import brings and an export takes along. */
   readonly portable?: Portable;
+  /** Starts its work beside the requests, once the service serves. @returns what stops it */
+  readonly background?: () => Promise<() => Promise<void>>;
   readonly sweeps?: readonly ScheduledSweep[];
   /** Its columns of sealed values, whether it is switched on or off. */
   readonly sealed?: readonly SealedColumn[];

@@ -6,6 +6,7 @@ import { account } from './account/index.ts';
 import { apiKey } from './api-key/index.ts';
 import { discovery } from './discovery/index.ts';
 import { emailCode } from './email-code/index.ts';
+import { eventStream } from './event-stream/index.ts';
 import { external } from './external/index.ts';
 import type { Feature } from './feature.ts';
 import { health } from './health/index.ts';
@@ -42,6 +43,7 @@ export const features: readonly Feature[] = [
   verification,
   introspection,
   statusList,
+  eventStream,
   token,
   discovery,
   health,

@@ -29,6 +29,7 @@ import {
   ACCESS_TOKEN_TYPE,
   CHALLENGE_TOKEN_TYPE,
   REFRESH_TOKEN_TYPE,
+  SECURITY_EVENT_TOKEN_TYPE,
   STATUS_LIST_TOKEN_TYPE,
 } from '../token/token-type.ts';
 
@@ -101,7 +102,7 @@ export async function createSigningKeys(
 ): Promise<SigningKeys> {
   const { db, sealer, clock, random } = deps;
   const types: Record<KeyPurpose, readonly string[]> = {
-    access: [ACCESS_TOKEN_TYPE, STATUS_LIST_TOKEN_TYPE],
+    access: [ACCESS_TOKEN_TYPE, STATUS_LIST_TOKEN_TYPE, SECURITY_EVENT_TOKEN_TYPE],
     internal: [REFRESH_TOKEN_TYPE, CHALLENGE_TOKEN_TYPE, ...policy.internalTokenTypes],
   };
   const shared =

@@ -1,0 +1,57 @@
+/** The `[events.streams.NAME]` sections: systems that are told what happens to accounts. */
+import type * as z from 'zod';
+import { readPageUrl } from '../../lib/page-url.ts';
+import { list, optionalText, section, text } from '../../lib/setting.ts';
+import type { Reading } from '../../lib/setting.ts';
+import { EVENT_NAMES } from './event-types.ts';
+
+const eventName = (name: string): Reading<string> =>
+  EVENT_NAMES.includes(name)
+    ? { value: name }
+    : { refusals: [{ remedy: `Write some of ${EVENT_NAMES.join(', ')}.`, entry: name }] };
+
+const audience = (value: string): Reading<string> =>
+  /^[\x21-\x7e]{1,255}$/.test(value)
+    ? { value }
+    : { refusals: [{ remedy: 'Write what the receiver calls itself, such as its URL.' }] };
+
+const keyName = (name: string): Reading<string> =>
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)
+    ? { value: name }
+    : { refusals: [{ remedy: 'Write names of API keys.', entry: name }] };
+
+export const streamSchema = section('A system that is told what happens to accounts (RFC 8417).', {
+  audience: text({
+    sentence: 'The aud of its tokens: what the receiver calls itself.',
+    default: '',
+    unit: 'a text without spaces, such as a URL; required',
+    read: (value) => (value === '' ? { value } : audience(value)),
+  }),
+  url: optionalText({
+    sentence: 'Where each event is posted (RFC 8935).',
+    absent: 'events wait until they are fetched from /events/NAME/poll (RFC 8936)',
+    example: 'https://billing.example.com/events',
+    unit: 'an https URL',
+    read: readPageUrl,
+  }),
+  events: list({
+    sentence: 'Which events it is told.',
+    default: [],
+    unit: 'names such as "session-revoked"; all without any',
+    read: eventName,
+  }),
+  api_keys: list({
+    sentence: 'The names of the API keys that may fetch its events.',
+    default: [],
+    unit: 'names; all keys of the scope events without any',
+    read: keyName,
+  }),
+});
+
+export type StreamSettings = z.output<typeof streamSchema>;
+
+/** What is wrong with a stream whose settings are valid one by one. */
+export function streamFault(name: string, { audience: aud }: StreamSettings): string | undefined {
+  if (aud !== '') return undefined;
+  return `events.streams.${name} has no audience. Write audience = "https://…", as the receiver calls itself.`;
+}
