@@ -9,19 +9,19 @@ import type { Database, Statement } from '../db/database.ts';
 import { given, prepare, query } from '../db/prepare.ts';
 import { isRefusalCode, Refusal } from '../refusal.ts';
 import type { Context } from './context.ts';
+import { isRecording } from './audit/audited-event.ts';
+import type { AuditRows } from './audit/audit-row.ts';
+import type { Committed } from './audit/committed.ts';
 import { guarded } from './guards.ts';
 import { session } from './session/tables.ts';
 import { user } from './user/tables.ts';
 
-/** The rows that the statements of a commit returned. */
-export interface Committed {
-  /** The rows of one of the committed statements. */
-  rowsOf<Row>(statement: Statement<Row>): readonly Row[];
-}
+export type { Committed };
 
 export interface Commit {
   /**
-   * Commits all of the statements or none, and resolves when they are durable. If the context has a
+   * Commits all of the statements or none, and resolves when they are durable. What `recorded` made
+   * becomes a row of the audit log, and a log line afterwards. If the context has a
    * principal, its session must still be live.
    *
    * @throws {Refusal} session_revoked, and the refusals of the guards; nothing was changed
@@ -54,6 +54,7 @@ const sessionIsLive = prepare(
 
 export interface CommitDeps {
   readonly db: Database;
+  readonly auditRows: AuditRows;
   /** Reloads the ended sessions. */
   readonly refreshRevocations: () => Promise<void>;
   /** Makes the courier check the outbox. */
@@ -90,10 +91,26 @@ export function createCommit(deps: CommitDeps): Commit {
       },
     };
   };
-  const commit = ({ principal }: Context, statements: readonly Statement[]): Promise<Committed> => {
-    if (principal === null) return write(statements);
-    const check = sessionIsLive({ sessionId: principal.session.id });
-    return write([guarded(check, 'session_revoked'), ...statements]);
+  const commit = async (context: Context, statements: readonly Statement[]): Promise<Committed> => {
+    const { principal } = context;
+    const rows = new Map<Statement, Statement>();
+    for (const statement of statements)
+      if (isRecording(statement)) {
+        rows.set(statement, deps.auditRows.insertOf(context, statement.record));
+      }
+    const all = statements.map((statement) => rows.get(statement) ?? statement);
+    const check =
+      principal === null
+        ? []
+        : [guarded(sessionIsLive({ sessionId: principal.session.id }), 'session_revoked')];
+    const done = await write([...check, ...all]);
+    for (const [statement, row] of rows) {
+      if (!isRecording(statement) || (row.returns && done.rowsOf(row).length === 0)) continue;
+      const { level, name, message, fields, afterwards } = statement.record;
+      const more = afterwards?.(done);
+      context.log.write(level, name, message, more === undefined ? fields : { ...fields, ...more });
+    }
+    return done;
   };
   return Object.assign(commit, { inAnySession: write });
 }

@@ -157,4 +157,15 @@ export const migrations: readonly Migration[] = [
     checksum: '374a14fa0116723e92f0d1caf6067d3a9b4070139d3700e4c8a69e9f3eb0d428',
     sql: ['ALTER TABLE `passkey` ADD `user_handle` text;'],
   },
+  {
+    tag: '0013_audit',
+    checksum: '09ef8b3346ed1e2d71bf402aa40c957f108737f754aacb74b5c7e49cce2ab83d',
+    sql: [
+      "CREATE TABLE `audit_event` (\n\t`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`data` text NOT NULL,\n\t`personal` text,\n\t`salt` blob,\n\t`id` text GENERATED ALWAYS AS (json_extract(data, '$.id')) VIRTUAL NOT NULL,\n\t`at` integer GENERATED ALWAYS AS (json_extract(data, '$.at')) VIRTUAL NOT NULL,\n\t`event` text GENERATED ALWAYS AS (json_extract(data, '$.event')) VIRTUAL NOT NULL,\n\t`outcome` text GENERATED ALWAYS AS (json_extract(data, '$.outcome')) VIRTUAL NOT NULL,\n\t`user_id` text GENERATED ALWAYS AS (json_extract(data, '$.user')) VIRTUAL\n);",
+      'CREATE INDEX `audit_event_id` ON `audit_event` (`id`);',
+      'CREATE INDEX `audit_event_at` ON `audit_event` (`at`);',
+      'CREATE INDEX `audit_event_event` ON `audit_event` (`event`,`seq`);',
+      'CREATE INDEX `audit_event_user` ON `audit_event` (`user_id`,`seq`) WHERE user_id IS NOT NULL;',
+    ],
+  },
 ];
