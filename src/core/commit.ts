@@ -10,6 +10,7 @@ import { given, prepare, query } from '../db/prepare.ts';
 import { isRefusalCode, Refusal } from '../refusal.ts';
 import type { Context } from './context.ts';
 import { isRecording } from './audit/audited-event.ts';
+import type { AuditedEvent } from './audit/audited-event.ts';
 import type { AuditRows } from './audit/audit-row.ts';
 import type { Committed } from './audit/committed.ts';
 import { guarded } from './guards.ts';
@@ -93,26 +94,30 @@ export function createCommit(deps: CommitDeps): Commit {
   };
   const commit = async (context: Context, statements: readonly Statement[]): Promise<Committed> => {
     const { principal } = context;
-    const rows = new Map<Statement, Statement>();
-    for (const statement of statements)
-      if (isRecording(statement)) {
-        rows.set(statement, deps.auditRows.insertOf(context, statement.record));
-      }
-    const all = statements.map((statement) => rows.get(statement) ?? statement);
-    const check =
+    const records = statements
+      .filter(isRecording)
+      .map((one) => ({ one, row: deps.auditRows.insertOf(context, one.record) }));
+    const rowOf = (statement: Statement) => records.find(({ one }) => one === statement)?.row;
+    const all =
+      records.length === 0
+        ? statements
+        : statements.map((statement) => rowOf(statement) ?? statement);
+    const done = await write(
       principal === null
-        ? []
-        : [guarded(sessionIsLive({ sessionId: principal.session.id }), 'session_revoked')];
-    const done = await write([...check, ...all]);
-    for (const [statement, row] of rows) {
-      if (!isRecording(statement) || (row.returns && done.rowsOf(row).length === 0)) continue;
-      const { level, name, message, fields, afterwards } = statement.record;
-      const more = afterwards?.(done);
-      context.log.write(level, name, message, more === undefined ? fields : { ...fields, ...more });
-    }
+        ? all
+        : [guarded(sessionIsLive({ sessionId: principal.session.id }), 'session_revoked'), ...all],
+    );
+    for (const { one, row } of records)
+      if (!row.returns || done.rowsOf(row).length > 0) logRecord(context, one.record, done);
     return done;
   };
   return Object.assign(commit, { inAnySession: write });
+}
+
+function logRecord({ log }: Context, record: AuditedEvent, done: Committed): void {
+  const { level, name, message, fields, afterwards } = record;
+  const more = afterwards?.(done);
+  log.write(level, name, message, more === undefined ? fields : { ...fields, ...more });
 }
 
 /** The budgets are per hour and free up continuously. */

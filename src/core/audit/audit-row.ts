@@ -76,7 +76,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   'exception.stacktrace',
 ]);
 
-export function personalHash(salt: Uint8Array, personal: string): string {
+function personalHash(salt: Uint8Array, personal: string): string {
   return createHash('sha256').update(salt).update(personal).digest('base64url');
 }
 
@@ -99,7 +99,7 @@ const insertIfChanged = prepare(
 );
 
 /** The actor of a request or of a call of the command line. */
-export function actorOf({ principal, apiKey, operator }: Context): AuditActor {
+function actorOf({ principal, apiKey, operator }: Context): AuditActor {
   if (operator !== null) return { kind: 'operator', id: null, name: operator };
   if (apiKey !== null) return { kind: 'api_key', id: apiKey.id, name: apiKey.name };
   if (principal !== null) return { kind: 'user', id: principal.user.id, name: null };
