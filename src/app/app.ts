@@ -1,6 +1,13 @@
 /** Builds the kernel, creates the features with it, and starts the background work. */
 import { ConfigRefused } from '../config/fault.ts';
 import type { Config } from '../config/schema.ts';
+import { createAuditRows } from '../core/audit/audit-row.ts';
+import { CHECKPOINTS_KEPT_MS, checkpointSweep } from '../core/audit/checkpoints.ts';
+import { createCheckpointKey } from '../core/audit/checkpoint-note.ts';
+import { createAuditNotes } from '../core/audit/notes.ts';
+import type { AuditNotes } from '../core/audit/notes.ts';
+import { createAuditSealer } from '../core/audit/seal.ts';
+import type { Sealer } from '../core/audit/seal.ts';
 import { coreSweeps } from '../core/housekeeping.ts';
 import type { Kernel } from '../core/kernel.ts';
 import type { SealedColumn } from '../core/sealed-value/reseal.ts';
@@ -8,6 +15,7 @@ import { coreSealedColumns } from '../core/sealed-value/core-columns.ts';
 import type { ScheduledSweep } from '../core/sweep.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { Courier } from '../delivery/courier.ts';
+import { createIds } from '../lib/id.ts';
 import type { Feature, FeatureParts } from '../features/feature.ts';
 import type { AnyRoute } from '../http/route.ts';
 import { startBackground } from './background.ts';
@@ -28,6 +36,9 @@ export interface RunningApp {
   readonly sweeps: readonly ScheduledSweep[];
   /** Every column of sealed values. */
   readonly sealed: readonly SealedColumn[];
+  /** What is recorded of refusals, a second later than it happened. */
+  readonly notes: Pick<AuditNotes, 'flush'>;
+  readonly sealAudit: Pick<Sealer, 'seal' | 'run'>;
   /** Waits for running work and ends the threads; the database stays open. */
   close(): Promise<void>;
 }
@@ -81,8 +92,17 @@ export async function createApp(
   edge: Edge,
   features: readonly Feature[],
 ): Promise<RunningApp> {
-  const log = edge.metrics === undefined ? edge.log : countedLog(edge.log, edge.metrics);
-  const { db, clock, mail } = edge;
+  const { db, clock, mail, metrics } = edge;
+  const { log, notes } = createAuditNotes({
+    db,
+    clock,
+    rows: createAuditRows({
+      clock,
+      random: edge.random,
+      newId: createIds(clock, edge.random),
+    }),
+    log: metrics === undefined ? edge.log : countedLog(edge.log, metrics),
+  });
   demandPossible(config, features);
   let courier: Courier | undefined;
   const { kernel, revocations } = await createKernel(
@@ -106,8 +126,16 @@ export async function createApp(
   await warnOfSwitchedOff(kernel);
   const sweeps = [
     ...coreSweeps(config.throttle.window),
+    { sweep: checkpointSweep, keptMs: CHECKPOINTS_KEPT_MS },
     ...parts.flatMap((part) => part.sweeps ?? []),
   ];
+  const sealAudit = createAuditSealer({
+    db,
+    clock,
+    log,
+    key: createCheckpointKey(signingKeys.derivedKey, kernel.issuer),
+    retentionMs: config.audit.retention,
+  });
   const stopBackground = startBackground({
     db,
     clock,
@@ -115,11 +143,14 @@ export async function createApp(
     signingKeys,
     revocations,
     sweeps,
+    sealAudit,
     followMs: REMOTE.test(config.database.url) ? FOLLOW_SERVER_MS : FOLLOW_FILE_MS,
   });
   return {
     config,
     kernel,
+    notes,
+    sealAudit,
     routes: parts.flatMap(({ routes }) => routes?.() ?? []),
     adminRoutes: parts.flatMap(({ adminRoutes }) => adminRoutes?.() ?? []),
     sweeps,
@@ -128,6 +159,7 @@ export async function createApp(
       stopBackground();
       await courier?.close();
       await kernel.apiKeys.settled();
+      await notes.close();
       await passwordHasher.close();
     },
   };

@@ -138,6 +138,20 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'At the start: users have enrolled a factor that the configuration disables; they sign in without it.',
   },
+  'audit.sealed': {
+    level: 'info',
+    sentence:
+      'The audit log was sealed: count is how many rows it has, note the signed checkpoint; keep some of them elsewhere.',
+  },
+  'audit.unsealed': {
+    level: 'error',
+    sentence: 'The audit log could not be sealed or pruned; it will be tried again.',
+  },
+  'audit.lost': {
+    level: 'error',
+    sentence:
+      'Refusals could not be recorded in the audit log, because the database takes no writes; count says how many.',
+  },
   'token.exchanged': {
     level: 'debug',
     sentence: 'A service exchanged a user\u2019s token for a narrower one.',

@@ -50,6 +50,27 @@ export async function auditAfter(
   return db.read(after({ after: place, limit }));
 }
 
+const last = prepare(
+  query.select({ seq: auditEvent.seq }).from(auditEvent).orderBy(desc(auditEvent.seq)).limit(1),
+);
+
+/** The place of the last row; 0 without any. */
+export async function lastAudited(db: Reader): Promise<number> {
+  return (await db.read(last()))[0]?.seq ?? 0;
+}
+
+const byId = prepare(
+  query
+    .select(columns)
+    .from(auditEvent)
+    .where(eq(auditEvent.id, given('id')))
+    .limit(1),
+);
+
+export async function findAudited(db: Reader, id: string): Promise<AuditRow | null> {
+  return (await db.read(byId({ id })))[0] ?? null;
+}
+
 /** Newest first. */
 export interface AuditFilter {
   readonly user?: string | undefined;
