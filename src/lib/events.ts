@@ -138,6 +138,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'At the start: users have enrolled a factor that the configuration disables; they sign in without it.',
   },
+  'incident.handled': {
+    level: 'info',
+    sentence:
+      'An operator ended the sessions and keys of an incident (postern incident); in the audit log alone.',
+  },
   'audit.sealed': {
     level: 'info',
     sentence:
@@ -167,7 +172,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'signing_key.rotated': {
     level: 'info',
     sentence:
-      'A key of the scope admin made a signing key; reason is withdrawn if the older ones stopped verifying.',
+      'An operator or a key of the scope admin made a signing key; reason is withdrawn if the older ones stopped verifying.',
   },
   'api_key.refused': {
     level: 'info or warn',

@@ -34,7 +34,7 @@ function tamper(app: TestApp, ...statements: readonly string[]): void {
   db.close();
 }
 
-describe('what was done to the rows', () => {
+describe('A16: what was done to the rows', () => {
   test('nothing: everything is right, and what came since is not sealed', async () => {
     const { app, since } = await sealed();
     await app.register('three');

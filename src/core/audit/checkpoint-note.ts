@@ -27,7 +27,7 @@ const SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 const ED25519 = Buffer.of(1);
 const ID_BYTES = 4;
 
-export function originOf(issuer: string): string {
+function originOf(issuer: string): string {
   return `${issuer.replace(/^[a-z]+:\/\//, '')}/audit`;
 }
 

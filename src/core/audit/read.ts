@@ -14,6 +14,7 @@ const columns = {
   data: auditEvent.data,
   personal: auditEvent.personal,
   salt: auditEvent.salt,
+  at: auditEvent.at,
 };
 
 /** A row as it is stored. */

@@ -75,30 +75,33 @@ export function createAuditSealer(deps: SealDeps): Sealer {
     return true;
   };
 
-  /** Prunes whole pages of rows that are sealed and beyond their retention. */
+  /** Prunes a page of rows that are sealed and beyond their retention. @returns whether it did */
+  const prunePage = async (sealed: number, before: number): Promise<boolean> => {
+    const from = await prunedTree(db);
+    const old = (await auditAfter(db, from.lastSeq, PAGE)).filter(
+      ({ seq, at }) => seq <= sealed && at < before,
+    );
+    const last = old.at(-1);
+    // Times may go back where a clock was set: what is between is as old as what is around it.
+    if (last === undefined) return false;
+    const tree = growTree(from.frontier);
+    for (const { seq, data } of await auditAfter(db, from.lastSeq, PAGE))
+      if (seq <= last.seq) tree.append(leafHash(data));
+    try {
+      const placed = { frontier: tree.frontier(), lastSeq: last.seq };
+      await db.write(pruneTo(from.frontier, placed));
+      return true;
+    } catch (error) {
+      // Another process was faster.
+      if (error instanceof NothingChanged) return false;
+      throw error;
+    }
+  };
+
   const prune = async (): Promise<void> => {
     const sealed = (await latestCheckpoint(db))?.lastSeq ?? 0;
     const before = clock.now() - retentionMs;
-    for (;;) {
-      const from = await prunedTree(db);
-      const rows = await auditAfter(db, from.lastSeq, PAGE);
-      const tree = growTree(from.frontier);
-      let { lastSeq } = from;
-      for (const { seq, data } of rows) {
-        const { at } = JSON.parse(data);
-        if (seq > sealed || !(at < before)) break;
-        tree.append(leafHash(data));
-        lastSeq = seq;
-      }
-      if (lastSeq === from.lastSeq) return;
-      try {
-        await db.write(pruneTo(from.frontier, { frontier: tree.frontier(), lastSeq }));
-      } catch (error) {
-        if (error instanceof NothingChanged) return;
-        throw error;
-      }
-      await turn();
-    }
+    while (await prunePage(sealed, before)) await turn();
   };
 
   return {

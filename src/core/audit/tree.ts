@@ -60,7 +60,7 @@ export function growTree(from: Frontier = EMPTY_FRONTIER): GrowingTree {
   };
 }
 
-export function rootOf({ roots }: Frontier): Buffer {
+function rootOf({ roots }: Frontier): Buffer {
   const [last = EMPTY, ...before] = roots.toReversed();
   return Buffer.from(before.reduce((right, left) => nodeHash(left, right), last));
 }

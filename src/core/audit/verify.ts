@@ -84,12 +84,8 @@ export async function verifyAudit(
     if (rows.length < PAGE) break;
   }
   const [missing] = await checkpointsAfter(db, tree.size, 1);
-  if (missing !== undefined)
-    fault(`${missing.size} rows were sealed, and there are ${tree.size}: the last are missing`);
-  if (since !== undefined && since.size > tree.size)
-    fault(`the note has ${since.size} rows, and there are ${tree.size}: the last are missing`);
-  if (since !== undefined && since.size < pruned.frontier.size)
-    fault('the note is older than what is kept (audit.retention): take a younger one');
+  for (const sentence of endFaults(tree.size, pruned.frontier.size, { missing, since }))
+    fault(sentence);
   return {
     size: tree.size,
     pruned: pruned.frontier.size,
@@ -97,4 +93,19 @@ export async function verifyAudit(
     unsealed: tree.size - sealed,
     faults,
   };
+}
+
+/** What is wrong with the two ends of the log. */
+function* endFaults(
+  size: number,
+  pruned: number,
+  { missing, since }: { missing?: StoredCheckpoint | undefined; since?: Checkpoint | undefined },
+): Iterable<string> {
+  if (missing !== undefined)
+    yield `${missing.size} rows were sealed, and there are ${size}: the last are missing`;
+  if (since === undefined) return;
+  if (since.size > size)
+    yield `the note has ${since.size} rows, and there are ${size}: the last are missing`;
+  if (since.size < pruned)
+    yield 'the note is older than what is kept (audit.retention): take a younger one';
 }
