@@ -3,7 +3,7 @@ import { ConfigRefused } from '../config/fault.ts';
 import type { Config } from '../config/schema.ts';
 import { createAuditRows } from '../core/audit/audit-row.ts';
 import { CHECKPOINTS_KEPT_MS, checkpointSweep } from '../core/audit/checkpoints.ts';
-import { createCheckpointKey } from '../core/audit/checkpoint-note.ts';
+import { createCheckpointKey } from '../crypto/checkpoint-note.ts';
 import { createAuditNotes } from '../core/audit/notes.ts';
 import type { AuditNotes } from '../core/audit/notes.ts';
 import { createAuditSealer } from '../core/audit/seal.ts';

@@ -1,11 +1,12 @@
 /** `postern audit list|verify|prove|export|checkpoint|key`: what happened, and that nobody changed it. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createCheckpointKey, readNote } from '../core/audit/checkpoint-note.ts';
-import type { Checkpoint } from '../core/audit/checkpoint-note.ts';
+import { createCheckpointKey, readNote } from '../crypto/checkpoint-note.ts';
+import type { Checkpoint } from '../crypto/checkpoint-note.ts';
 import { latestCheckpoint } from '../core/audit/checkpoints.ts';
 import { auditAfter, lastAudited, searchAudit, shownEvent } from '../core/audit/read.ts';
 import type { ShownEvent } from '../core/audit/read.ts';
+import { createAuditSealer } from '../core/audit/seal.ts';
 import { verifyAudit } from '../core/audit/verify.ts';
 import { ocsfEvent } from '../features/audit/ocsf.ts';
 import { proveEvent } from '../features/audit/prove-event.ts';
@@ -16,6 +17,7 @@ import { CliRefusal, EXIT, usageRefusal } from './exit.ts';
 import { createProgress } from './progress.ts';
 import { withDatabase, withKeys } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
+import { SILENT } from './with-app.ts';
 import type { Verb, VerbCall } from './verb.ts';
 
 const LIST_HELP = 'postern audit list --help';
@@ -82,14 +84,16 @@ export const auditKey: Verb = {
 
 export const auditCheckpoint: Verb = {
   name: 'audit checkpoint',
-  summary: 'Prints the last signed checkpoint, to be kept elsewhere.',
+  summary: 'Seals what happened so far and prints the signed checkpoint, to be kept elsewhere.',
   examples: ['postern audit checkpoint', 'postern audit checkpoint > "audit-$(date +%F).note"'],
   run: (call) =>
     withKeys(call, async (keys, config, db) => {
-      const last = await latestCheckpoint(db);
-      if (last === null)
-        throw new CliRefusal(EXIT.failed, 'nothing is sealed yet: the service does it each minute');
       const key = createCheckpointKey(keys.derivedKey, config.server.public_url);
+      const { clock } = call.context;
+      const retentionMs = config.audit.retention;
+      await createAuditSealer({ db, clock, log: SILENT, key, retentionMs }).seal();
+      const last = await latestCheckpoint(db);
+      if (last === null) throw new CliRefusal(EXIT.failed, 'nothing has happened yet');
       const root = Buffer.from(last.root, 'base64');
       call.output.answer(key.sign({ size: last.size, root }).trimEnd());
       return EXIT.done;

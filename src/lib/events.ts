@@ -152,6 +152,11 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'error',
     sentence: 'The audit log could not be sealed or pruned; it will be tried again.',
   },
+  'audit.summarised': {
+    level: 'info',
+    sentence:
+      'How many refusals of a kind the audit log counted instead of recording, in an hour; in the audit log alone.',
+  },
   'audit.lost': {
     level: 'error',
     sentence:

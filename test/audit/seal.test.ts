@@ -2,7 +2,7 @@
 import Libsql from 'libsql';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createCheckpointKey, readNote } from '../../src/core/audit/checkpoint-note.ts';
+import { createCheckpointKey, readNote } from '../../src/crypto/checkpoint-note.ts';
 import { auditAfter } from '../../src/core/audit/read.ts';
 import { verifyAudit } from '../../src/core/audit/verify.ts';
 import { createTestApp, tidy } from '../support/app.ts';

@@ -8,7 +8,7 @@ import type { Database } from '../../db/database.ts';
 import { NothingChanged } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
-import type { CheckpointKey } from './checkpoint-note.ts';
+import type { CheckpointKey } from '../../crypto/checkpoint-note.ts';
 import { insertCheckpoint, latestCheckpoint, pruneTo, prunedTree } from './checkpoints.ts';
 import type { PlacedTree } from './checkpoints.ts';
 import { auditAfter, lastAudited } from './read.ts';

@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import type { Database } from '../../db/database.ts';
-import type { Checkpoint } from './checkpoint-note.ts';
+import type { Checkpoint } from '../../crypto/checkpoint-note.ts';
 import { checkpointsAfter, prunedTree } from './checkpoints.ts';
 import type { StoredCheckpoint } from './checkpoints.ts';
 import { auditAfter } from './read.ts';

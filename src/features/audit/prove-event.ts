@@ -1,5 +1,5 @@
 /** Proving that an event is in the log: what somebody else needs to check it by a kept note. */
-import { createCheckpointKey } from '../../core/audit/checkpoint-note.ts';
+import { createCheckpointKey } from '../../crypto/checkpoint-note.ts';
 import { latestCheckpoint, prunedTree } from '../../core/audit/checkpoints.ts';
 import { auditAfter, findAudited } from '../../core/audit/read.ts';
 import { inclusionPath, leafHash } from '../../core/audit/tree.ts';

@@ -1,6 +1,6 @@
 /** Events over HTTP. */
 import * as z from 'zod';
-import { createCheckpointKey } from '../../core/audit/checkpoint-note.ts';
+import { createCheckpointKey } from '../../crypto/checkpoint-note.ts';
 import { latestCheckpoint } from '../../core/audit/checkpoints.ts';
 import { searchAudit, shownEvent } from '../../core/audit/read.ts';
 import type { ShownEvent } from '../../core/audit/read.ts';
