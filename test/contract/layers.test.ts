@@ -80,7 +80,7 @@ const ALLOWED: readonly (readonly [from: string, specifier: string])[] = [
   ['config/ok.ts', '../features/two/config.ts'],
   ['core/session/ok.ts', '../token/issue.ts'],
   ['http/listen.ts', 'node:fs'],
-  ['delivery/eml-folder.ts', 'node:fs/promises'],
+  ['delivery/folder.ts', 'node:fs/promises'],
   ['cli/version.ts', '../../package.json'],
 ];
 

@@ -66,9 +66,7 @@ test('ASVS 6.3.4: all of them come to it by functions of the core, which make th
   expect(
     completing.filter(
       (path) =>
-        !/^features\/(?:password|registration|mfa|passkey|external|email-code|recovery-code)\//.test(
-          path,
-        ),
+        !/^features\/(?:password|registration|mfa|passkey|external|otp|recovery-code)\//.test(path),
     ),
   ).toEqual([]);
   expect(reaching('reauthenticate')).toEqual(['features/mfa/present-again.ts']);

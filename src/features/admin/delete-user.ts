@@ -7,9 +7,10 @@ import type { User } from '../../core/user/user.ts';
 
 /** Its function throws {Refusal} not_found: somebody else deleted it first. */
 export function deleteUser({ commit, sessions, emails }: Kernel) {
-  return async (context: Context, { id, email }: User): Promise<void> => {
+  return async (context: Context, { id, email, phone }: User): Promise<void> => {
     const ended = sessions.end({ kind: 'all', userId: id }, 'user_deleted');
-    await commit(context, [...ended, ...emails.forget(email), guarded(deletion(id), 'not_found')]);
+    const forgotten = [...emails.forget(email), ...emails.forget(phone)];
+    await commit(context, [...ended, ...forgotten, guarded(deletion(id), 'not_found')]);
     const event = { 'user.id': id };
     context.log.write('info', 'user.deleted', 'an account was deleted by an operator', event);
   };
