@@ -59,7 +59,7 @@ export function announce(call: VerbCall, start: Start): void {
       config.mail.transports.length === 0
         ? `  mail      ${`${shown(mailFolder(config))}/*.eml`.padEnd(30)} nothing is sent: [mail] transports is empty`
         : `  mail      ${describeMail(config)}`,
-      ...[describeSms(config) ?? []].flat().map((ways) => `  sms       ${ways}`),
+      ...describeSms(config).map((ways) => `  sms       ${ways}`),
       `  config    ${path ?? 'defaults'}${path === undefined ? '                       `postern init` writes config.toml' : ''}`,
     ].join('\n'),
   );

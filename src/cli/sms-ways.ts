@@ -42,15 +42,14 @@ function transportOf(way: Way, config: Config, clock: Clock): Transport<Outgoing
   }
 }
 
-/** The transports as printed at the start; null where no messages are sent. */
-export function describeSms(config: Config): string | null {
-  if (config.sms.countries.length === 0) return null;
+/** The transports as printed at the start; none where no messages are sent. */
+export function describeSms(config: Config): readonly string[] {
+  if (config.sms.countries.length === 0) return [];
   const described: Readonly<Record<Way, string>> = {
     webhook: config['sms.webhook'].url ?? '',
     gateway: config['sms.gateway'].url ?? '',
     file: `${smsFolder(config)}/*.txt`,
   };
-  return waysOf(config)
-    .map((way) => described[way])
-    .join(', ');
+  const ways = waysOf(config).map((way) => described[way]);
+  return [ways.join(', ')];
 }

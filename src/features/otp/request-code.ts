@@ -11,6 +11,7 @@ import { sealPayload } from '../../core/one-time/payload.ts';
 import { hashJob, hashShare } from '../../core/password/passwords.ts';
 import { networkOf } from '../../core/requester.ts';
 import type { PhoneNumber } from '../../core/sms/number.ts';
+import type { Sms } from '../../core/sms/sms.ts';
 import { demandEmail } from '../../core/user/sign-in-name.ts';
 import { findUserBySignInName } from '../../core/user/user.ts';
 import type { User } from '../../core/user/user.ts';
@@ -37,7 +38,22 @@ export interface WantedCode {
 /** To what a code goes. */
 type Target =
   | { readonly kind: 'email'; readonly canonical: string; readonly typed: string }
-  | { readonly kind: 'phone'; readonly canonical: string; readonly number: PhoneNumber };
+  | { readonly kind: 'phone'; readonly canonical: string; readonly number: ServedNumber };
+
+/** A number, and what sends messages to it. */
+interface ServedNumber extends PhoneNumber {
+  readonly sms: Sms;
+}
+
+interface ToEmail {
+  readonly typed: string;
+  readonly user: User | null;
+}
+
+interface ToPhone {
+  readonly number: ServedNumber;
+  readonly user: User | null;
+}
 
 /** A code that is to be sent. */
 interface Outgoing {
@@ -74,7 +90,7 @@ export function requestCode(kernel: Kernel, { email, sms }: Channels, settings: 
   /** @throws {Refusal} invalid_request */
   const targetOf = (wanted: WantedCode): Target => {
     if (wanted.phone !== undefined && wanted.email === undefined && sms !== null) {
-      const number = sms.demandPhone(wanted.phone);
+      const number = { sms, ...sms.demandPhone(wanted.phone) };
       return { kind: 'phone', canonical: number.e164, number };
     }
     if (wanted.email !== undefined && wanted.phone === undefined && email)
@@ -95,15 +111,12 @@ export function requestCode(kernel: Kernel, { email, sms }: Channels, settings: 
     return { template: 'sign_in_link', values: { ...values, link: linkTo(linkPage, token) } };
   };
 
-  const queueEmail = (
-    context: Context,
-    to: string,
-    outgoing: Outgoing,
-    only: Recipient,
-  ): Queued => {
+  const queueEmail = (context: Context, outgoing: Outgoing, { typed, user }: ToEmail): Queued => {
+    const { userId: _, ...only } = recipientOf(user);
+    const isKnown = user !== null && user.disabledAt === null;
     const { id, statement } = emails.request(context, {
-      to,
-      ...(only.onlyFor === undefined ? {} : { onlyFor: only.onlyFor }),
+      ...only,
+      to: isKnown ? (user.email ?? typed) : typed,
       ...contentOf(outgoing),
       group: 'sign_in_code',
       ttlMs,
@@ -114,29 +127,19 @@ export function requestCode(kernel: Kernel, { email, sms }: Channels, settings: 
     return { outboxId: id, statements: [statement], report: () => undefined };
   };
 
-  const queue = (
-    context: Context,
-    target: Target,
-    outgoing: Outgoing,
-    user: User | null,
-  ): Queued => {
-    const only = recipientOf(user);
-    if (target.kind === 'email' || sms === null) {
-      const typed = target.kind === 'email' ? target.typed : '';
-      const isKnown = only.userId !== null && only.userId !== NOBODY.id;
-      return queueEmail(context, isKnown ? (user?.email ?? typed) : typed, outgoing, only);
-    }
-    return sms.request(context, {
+  const queueSms = (context: Context, outgoing: Outgoing, { number, user }: ToPhone): Queued => {
+    const { userId, ...only } = recipientOf(user);
+    return number.sms.request(context, {
+      ...only,
       id: outgoing.otpId,
       template: 'sms_sign_in_code',
-      to: target.number,
+      to: number,
       // Whether it is known here must not show in what the rules let through.
       number: autoRegister ? 'new' : 'known',
       values: { code: outgoing.code, code_minutes: minutesText(ttlMs) },
       ttlMs,
       accountId: null,
-      kind: only.userId === NOBODY.id ? 'decoy' : 'real',
-      ...(only.onlyFor === undefined ? {} : { onlyFor: only.onlyFor }),
+      kind: userId === NOBODY.id ? 'decoy' : 'real',
     });
   };
 
@@ -149,7 +152,11 @@ export function requestCode(kernel: Kernel, { email, sms }: Channels, settings: 
     const codeHash = await passwordHasher.hash(code, job);
     const user = await findUserBySignInName(db, { kind, canonical });
     const otpId = randomToken(random, OTP_ID_BYTES);
-    const queued = queue(context, target, { otpId, code, token }, user);
+    const outgoing = { otpId, code, token };
+    const queued =
+      target.kind === 'email'
+        ? queueEmail(context, outgoing, { typed: target.typed, user })
+        : queueSms(context, outgoing, { number: target.number, user });
     const now = clock.now();
     const issued = insertOneTime(
       {
