@@ -63,6 +63,7 @@ const REFUSED: readonly (readonly [rule: string, from: string, specifier: string
   ['package-libsql', 'core/user/g.ts', 'libsql'],
   ['package-argon2', 'core/user/h.ts', '@node-rs/argon2'],
   ['package-bcrypt', 'core/user/j.ts', 'bcryptjs'],
+  ['package-libphonenumber', 'features/one/g.ts', 'libphonenumber-js/max'],
   ['package-prom-client', 'cli/c.ts', 'prom-client'],
   ['package-commander-pino', 'app/b.ts', 'commander'],
   ['package-commander-pino', 'app/c.ts', 'pino'],

@@ -10,7 +10,10 @@ import { nameOf, readModules } from './source.ts';
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ config: '[otp]\nlink = true\n[otp.email]\nenabled = true\n' });
+  app = await createTestApp({
+    config:
+      '[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\ntransports = ["file"]\n[otp.sms]\nenabled = true\n',
+  });
 });
 afterAll(() => app.stop());
 

@@ -74,14 +74,18 @@ describe('a code', () => {
     await own.stop();
   });
 
-  test('comes before the second factor that the account has, and is never one', async () => {
+  test('O11: comes before the second factor that the account has, which a password does not replace, and is never one', async () => {
     const { phone, access } = await known();
     const { code: totp } = await enrolIn(app, access);
     const { otpId, code } = await sent(phone);
     const begun = await present(app, otpId, code);
     expect(begun.body).toMatchObject({ status: 'mfa_required' });
     expect(begun.body.factors).toEqual(['totp', 'recovery_code']);
-    const body = { challenge_token: begun.body.challenge_token, totp: totp() };
+    const { challenge_token } = begun.body;
+    const guessed = { challenge_token, password: PASSWORD };
+    const instead = await app.call('POST', '/login/mfa', { body: guessed });
+    expect(instead.body.errors[0]).toMatchObject({ pointer: '/password', code: 'not_due' });
+    const body = { challenge_token, totp: totp() };
     const done = await app.call('POST', '/login/mfa', { body });
     expect((await claimsOf(done)).amr).toEqual(['sms', 'otp', 'mfa']);
     // O08: the pending sign-in is good once.

@@ -24,7 +24,21 @@ export type DemandPhone = (text: string) => PhoneNumber;
  */
 const ACCEPTED: ReadonlySet<string | undefined> = new Set(['MOBILE', 'FIXED_LINE_OR_MOBILE']);
 
-const fault = (code: string, detail: string) => invalidRequest({ pointer: '/phone', code, detail });
+const INVALID = {
+  pointer: '/phone',
+  code: 'invalid_phone',
+  detail: 'Write a mobile number with + and its country calling code, such as +49 151 23456789.',
+};
+const NOT_SERVED = {
+  pointer: '/phone',
+  code: 'country_not_served',
+  detail: 'This service sends no messages to that country.',
+};
+const NOT_MOBILE = {
+  pointer: '/phone',
+  code: 'not_mobile',
+  detail: 'This is no mobile number. Write one that receives messages.',
+};
 
 /** Loads the data of all countries: 200 KB, for those who send messages. */
 export async function phoneNumbers(countries: readonly string[]): Promise<DemandPhone> {
@@ -33,16 +47,10 @@ export async function phoneNumbers(countries: readonly string[]): Promise<Demand
   return (text) => {
     const plain = canonicalPhone(text);
     const number = plain === null ? undefined : parsePhoneNumberFromString(plain);
-    if (number?.isValid() !== true || number.ext !== undefined)
-      throw fault(
-        'invalid_phone',
-        'Write a mobile number with + and its country calling code, such as +49 151 23456789.',
-      );
+    if (number?.isValid() !== true || number.ext !== undefined) throw invalidRequest(INVALID);
     const { country } = number;
-    if (country === undefined || !accepted.has(country))
-      throw fault('country_not_served', 'This service sends no messages to that country.');
-    if (!ACCEPTED.has(number.getType()))
-      throw fault('not_mobile', 'This is no mobile number. Write one that receives messages.');
+    if (country === undefined || !accepted.has(country)) throw invalidRequest(NOT_SERVED);
+    if (!ACCEPTED.has(number.getType())) throw invalidRequest(NOT_MOBILE);
     return { e164: number.number, country };
   };
 }
