@@ -3,7 +3,7 @@ import { createCommit } from '../core/commit.ts';
 import { operatorContext } from '../core/context.ts';
 import { findUserByAnyName } from '../core/user/account-state.ts';
 import { demandClaims } from '../core/user/claims.ts';
-import { setUserClaims } from '../core/user/user.ts';
+import { setUserClaims } from '../core/user/claims.ts';
 import { claimsOption, explainRefusal } from './claims-option.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { withDatabase } from './state.ts';

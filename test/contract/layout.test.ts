@@ -34,6 +34,7 @@ const CORE_NOUNS = [
   'sealed-value',
   'session',
   'signing-key',
+  'sms',
   'storage',
   'token',
   'user',

@@ -35,7 +35,7 @@ export const newNetwork = (): string => {
   return `10.${networks >> 16}.${(networks >> 8) & 255}.${networks & 255}`;
 };
 
-export const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } });
+const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } });
 
 export const codeOf = (texts: readonly { values: Readonly<Record<string, string>> }[]): string =>
   texts.at(-1)?.values['code'] ?? '';

@@ -13,7 +13,7 @@ export const SMS_LANE = { first: 4, deferred: 5 } as const;
 export type Channel = 'email' | 'sms';
 
 /** All lanes of emails, in the order in which they are served. */
-export const LANES: readonly number[] = [
+const LANES: readonly number[] = [
   LANE.urgent,
   LANE.patient,
   LANE.urgent + DEFERRED,

@@ -292,15 +292,3 @@ const demandChange = prepare(
 export function demandPasswordChange(id: string, now: number): Statement {
   return demandChange({ id, now });
 }
-
-const setClaims = prepare(
-  query
-    .update(user)
-    .set({ ...touched, claims: given('claims') })
-    .where(isUser),
-);
-
-/** The statement that sets an operator's claims; `demandClaims` has checked them. */
-export function setUserClaims(id: string, claims: JsonObject, now: number): Statement {
-  return guarded(setClaims({ id, claims: JSON.stringify(claims), now }), 'not_found');
-}
