@@ -158,7 +158,18 @@ export const migrations: readonly Migration[] = [
     sql: ['ALTER TABLE `passkey` ADD `user_handle` text;'],
   },
   {
-    tag: '0013_phone',
+    tag: '0013_audit',
+    checksum: '09ef8b3346ed1e2d71bf402aa40c957f108737f754aacb74b5c7e49cce2ab83d',
+    sql: [
+      "CREATE TABLE `audit_event` (\n\t`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`data` text NOT NULL,\n\t`personal` text,\n\t`salt` blob,\n\t`id` text GENERATED ALWAYS AS (json_extract(data, '$.id')) VIRTUAL NOT NULL,\n\t`at` integer GENERATED ALWAYS AS (json_extract(data, '$.at')) VIRTUAL NOT NULL,\n\t`event` text GENERATED ALWAYS AS (json_extract(data, '$.event')) VIRTUAL NOT NULL,\n\t`outcome` text GENERATED ALWAYS AS (json_extract(data, '$.outcome')) VIRTUAL NOT NULL,\n\t`user_id` text GENERATED ALWAYS AS (json_extract(data, '$.user')) VIRTUAL\n);",
+      'CREATE INDEX `audit_event_id` ON `audit_event` (`id`);',
+      'CREATE INDEX `audit_event_at` ON `audit_event` (`at`);',
+      'CREATE INDEX `audit_event_event` ON `audit_event` (`event`,`seq`);',
+      'CREATE INDEX `audit_event_user` ON `audit_event` (`user_id`,`seq`) WHERE user_id IS NOT NULL;',
+    ],
+  },
+  {
+    tag: '0014_phone',
     checksum: '5b7341ecc5645e9c7990b13ee2eb619c69aec11a4e492864816406a7aa5663f9',
     sql: [
       'CREATE TABLE `sms_day` (\n\t`country` text NOT NULL,\n\t`day_at` integer NOT NULL,\n\t`verified` integer NOT NULL,\n\tPRIMARY KEY(`country`, `day_at`)\n);',

@@ -4,6 +4,7 @@
 import { admin } from './admin/index.ts';
 import { account } from './account/index.ts';
 import { apiKey } from './api-key/index.ts';
+import { audit } from './audit/index.ts';
 import { discovery } from './discovery/index.ts';
 import { external } from './external/index.ts';
 import type { Feature } from './feature.ts';
@@ -40,6 +41,7 @@ export const features: readonly Feature[] = [
   phone,
   apiKey,
   admin,
+  audit,
   importing,
   verification,
   introspection,

@@ -1,4 +1,6 @@
 /** Deleting one's own account. */
+import { recorded } from '../../core/audit/audited-event.ts';
+import { erasePersonal } from '../../core/audit/erase.ts';
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { deleteUser } from '../../core/user/user.ts';
@@ -18,7 +20,9 @@ export function deleteAccount({ commit, sessions, emails }: Kernel) {
       ...emails.forget(email),
       ...emails.forget(phone),
       deleteUser(id),
+      recorded('user.deleted', 'an account was deleted by its user'),
+      // With the address that this request came from.
+      erasePersonal(id),
     ]);
-    context.log.write('info', 'user.deleted', 'an account was deleted by its user');
   };
 }

@@ -1,4 +1,5 @@
 /** Setting a telephone number: it is pending until its code is entered in a session of the account. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { PrincipalContext } from '../../core/context.ts';
 import { minutesText } from '../../core/email/emails.ts';
 import type { Kernel } from '../../core/kernel.ts';
@@ -64,9 +65,9 @@ export function requestPhone(kernel: Kernel, sms: Sms, { form, ttlMs }: PhoneSet
       issued,
       keepNewest({ userId: user.id, purpose: PHONE_CODE, keep: 1, now }),
       setPendingPhone({ id: user.id, phone: to.e164, now }),
+      recorded('phone.change_requested', 'a new number is pending'),
     ]);
     queued.report(context, done);
-    context.log.write('info', 'phone.change_requested', 'a new number is pending');
     return { otpId, expiresInSeconds: Math.floor(ttlMs / 1000) };
   };
 }
