@@ -85,7 +85,7 @@ function normal(value: unknown, name = ''): unknown {
   if (
     CREDENTIAL.test(value) ||
     name === 'userId' ||
-    (name === 'id' && /^[\w-]{20,}$/.test(value) && !value.includes('-7'))
+    (name === 'id' && /^[\w-]{20,}$/.test(value) && !/-7[0-9a-f]{3}-/.test(value))
   )
     return 'AZ1v8mJ3cQeT5yVb0nKx4w';
   return value.replaceAll(
