@@ -185,4 +185,13 @@ export const migrations: readonly Migration[] = [
       'CREATE UNIQUE INDEX `user_phone` ON `user` (`phone`);',
     ],
   },
+  {
+    tag: '0015_audit_checkpoints',
+    checksum: '491a5ad1b77837c6bf723aeb4e2ba43021edd880e4b2942cde910cd916717100',
+    sql: [
+      'CREATE TABLE `audit_checkpoint` (\n\t`size` integer PRIMARY KEY NOT NULL,\n\t`last_seq` integer NOT NULL,\n\t`root` text NOT NULL,\n\t`frontier` text NOT NULL,\n\t`at` integer NOT NULL\n);',
+      'CREATE INDEX `audit_checkpoint_at` ON `audit_checkpoint` (`at`);',
+      'CREATE TABLE `audit_pruned` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`size` integer NOT NULL,\n\t`last_seq` integer NOT NULL,\n\t`frontier` text NOT NULL\n);',
+    ],
+  },
 ];
