@@ -29,6 +29,7 @@ const NOTED: ReadonlyMap<string, Outcome> = new Map([
   ['api_key.refused', 'failure'],
   ['api_key.scope_missing', 'failure'],
   ['legacy.unavailable', 'failure'],
+  ['sms.denied', 'failure'],
   ['database.write_lost', 'failure'],
   ['database.write_back', 'success'],
   ['request.failed', 'failure'],
