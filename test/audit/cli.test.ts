@@ -105,9 +105,9 @@ describe('postern audit', () => {
     const key = (await postern('audit key')).stdout.trim();
     const note = (await postern('audit checkpoint')).stdout;
     const [origin, size] = checkedNote(note, key);
-    expect([origin, size]).toEqual(['auth.example.com/audit', '5']);
+    expect([origin, size]).toEqual(['auth.example.com/audit', '6']);
     const { body } = await rig.admin('GET', '/admin/audit/checkpoint');
-    expect(body).toMatchObject({ size: 5, note, key });
+    expect(body).toMatchObject({ size: 6, note, key });
   });
 
   test('prove gives a path that leads from the event to the signed root', async () => {
