@@ -157,4 +157,12 @@ export const migrations: readonly Migration[] = [
     checksum: '374a14fa0116723e92f0d1caf6067d3a9b4070139d3700e4c8a69e9f3eb0d428',
     sql: ['ALTER TABLE `passkey` ADD `user_handle` text;'],
   },
+  {
+    tag: '0013_external_flows',
+    checksum: '0db9137c2a5276c9b3f04fb1a73eff71aec30f8db2a392208882b748ee110ff9',
+    sql: [
+      'CREATE TABLE `external_flow` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`provider` text NOT NULL,\n\t`redirect_uri` text NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`spent_at` integer\n);',
+      'CREATE INDEX `external_flow_expires_at` ON `external_flow` (`expires_at`);',
+    ],
+  },
 ];

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/parse.ts';
 import type { ParsedConfig } from '../../src/config/parse.ts';
 import { showToml } from '../../src/config/show.ts';
-import { issuerOf } from '../../src/features/external/config.ts';
+import { readProvider } from '../../src/features/external/config.ts';
 
 const parse = (text: string): ParsedConfig =>
   parseConfig({
@@ -27,8 +27,12 @@ describe('providers', () => {
     const { external } = parse(GOOD).config;
     const [google, work] = ['google', 'work'].map((name) => external.get(name));
     expect(google).toMatchObject({ algorithms: ['RS256', 'ES256'], trust_email: true });
-    expect(google && issuerOf('google', google)).toBe('https://accounts.google.com');
-    expect(work && issuerOf('work', work)).toBe('https://login.example.com/tenant/v2.0');
+    expect(google && readProvider('google', google).issuers).toEqual([
+      'https://accounts.google.com',
+    ]);
+    expect(work && readProvider('work', work).issuers).toEqual([
+      'https://login.example.com/tenant/v2.0',
+    ]);
   });
 
   test('are shown as TOML that means the same', () => {
