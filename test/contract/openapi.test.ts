@@ -280,6 +280,7 @@ describe('every answer is one that the document declares', () => {
     'POST /login/link': () => ({ token: 'x', otp_id: 'x' }),
     'POST /login/otp/verify': () => ({ otp_id: 'x', code: '000000' }),
     'POST /login/external/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
+    'POST /login/external/{provider}/start': () => ({}),
     'POST /me/identities/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
     'POST /login/mfa/passkey/options': () => ({ challenge_token: 'x.y.z' }),
     'POST /me/password': () => ({
@@ -416,6 +417,7 @@ describe('every answer is one that the document declares', () => {
       'POST /email/verify',
       'POST /login/external/{provider}',
       'POST /login/external/{provider}/nonce',
+      'POST /login/external/{provider}/start',
       'POST /login/link',
       'POST /login/mfa',
       'POST /login/mfa/passkey/options',
