@@ -155,6 +155,15 @@ describe('Microsoft, with several tenants', () => {
     expect(one.id).not.toBe(two.id);
   });
 
+  test('ASVS 6.8.4: whatever a provider says of its own sign-in, a session is aal1', async () => {
+    const strong = { acr: 'aal3', amr: ['hwk', 'mfa'], auth_time: 1 };
+    const { body } = await withClaims({ ...strong, iss: issuerOf(TENANT), sub: 'strong' });
+    const { claims } = (
+      await rig.app.call('POST', '/verify', { body: { token: body.access_token } })
+    ).body;
+    expect([claims.acr, claims.amr]).toEqual(['aal1', ['fed']]);
+  });
+
   test('I01: another tenant, the template itself, or another client is refused', async () => {
     const stranger = '22222222-2b34-4da1-9baa-8bc8c9d6a490';
     for (const claims of [
@@ -220,6 +229,41 @@ describe('Apple', () => {
       iat,
       exp: iat + 300,
     });
+  });
+});
+
+describe('LinkedIn', () => {
+  test('gets no PKCE, which it refuses, and no nonce, which it does not give back', async () => {
+    const issuer = `${rig.shaped.url}/linkedin`;
+    answers('/linkedin/.well-known/openid-configuration', {
+      body: {
+        issuer,
+        authorization_endpoint: `${issuer}/v2/authorization`,
+        token_endpoint: `${issuer}/v2/accessToken`,
+        jwks_uri: `${rig.shaped.url}/keys`,
+      },
+    });
+    const iat = Math.floor(rig.app.clock.now() / 1000);
+    const claims = { iss: issuer, aud: '86abc', sub: '782bbtaQ', iat, exp: iat + 300 };
+    const answer = async (more: object) =>
+      answers('/linkedin/v2/accessToken', {
+        body: { ...BEARER, id_token: await rig.shaped.idToken({ ...claims, ...more }) },
+      });
+    await answer({ name: 'Ada', email: 'ada@example.com', email_verified: true });
+    const proof = await rig.shapedProof('linkedin');
+    for (const name of ['code_challenge', 'code_challenge_method', 'nonce'])
+      expect(proof.asked.has(name)).toBe(false);
+    rig.shaped.asked.length = 0;
+    expect((await me(await rig.present('linkedin', proof))).email).toBe('ada@example.com');
+    expect(Object.keys(rig.shaped.asked[0]?.form ?? {}).sort()).toEqual([
+      'client_id',
+      'client_secret',
+      'code',
+      'grant_type',
+      'redirect_uri',
+    ]);
+    await answer({ aud: 'another-app' });
+    expect(outcome(await signIn('linkedin'))).toEqual(REFUSED);
   });
 });
 

@@ -139,6 +139,10 @@ key_id = "ABC123DEFG"
 scopes = ["email"]
 private_key = """
 ${key}"""
+[external.linkedin]
+issuer = "${shaped.url}/linkedin"
+client_ids = ["86abc"]
+${common}
 [external.tokens]
 issuer = "${issuer}"
 client_ids = ["shop-app"]

@@ -9,6 +9,7 @@ import {
   authorizationCodeGrantRequest,
   calculatePKCECodeChallenge,
   customFetch,
+  nopkce,
   validateAuthResponse,
 } from 'oauth4webapi';
 import type { AuthorizationServer } from 'oauth4webapi';
@@ -76,6 +77,8 @@ export function createCodeFlow(
   const { issuer, issuers, profile } = options;
   const { clientId, scopes, redirectUris } = code;
   const client = { client_id: clientId };
+  const hasPkce = code.binding === 'pkce';
+  const hasNonce = hasPkce && profile === 'id_token';
   const inTurn = createTurns();
 
   const claimsFrom = async (response: Response, nonce: string, signal: AbortSignal) => {
@@ -86,7 +89,8 @@ export function createCodeFlow(
     const claims = await idTokens.verify(idToken);
     // Of this flow, and for this client: not one that the provider made for an app of ours.
     const named = typeof claims['nonce'] === 'string' ? claims['nonce'] : '';
-    if (!constantTimeEqual(named, nonce)) throw notAccepted(new Error('the nonce is another one'));
+    if (hasNonce && !constantTimeEqual(named, nonce))
+      throw notAccepted(new Error('the nonce is another one'));
     if (![claims['aud']].flat().includes(clientId))
       throw notAccepted(new Error('for another client'));
     return claims;
@@ -104,16 +108,19 @@ export function createCodeFlow(
     url: async ({ state, nonce, verifier }, redirectUri) => {
       const { authorizationUrl } = (await metadata.get()).value;
       const url = new URL(demanded(authorizationUrl));
-      const hasIdToken = profile === 'id_token';
       const asked = {
         client_id: clientId,
         response_type: 'code',
         redirect_uri: redirectUri,
         ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
         state,
-        code_challenge: await calculatePKCECodeChallenge(verifier),
-        code_challenge_method: 'S256',
-        ...(hasIdToken ? { nonce } : {}),
+        ...(hasPkce
+          ? {
+              code_challenge: await calculatePKCECodeChallenge(verifier),
+              code_challenge_method: 'S256',
+            }
+          : {}),
+        ...(hasNonce ? { nonce } : {}),
         // Apple gives a name or an address to a form alone.
         ...(code.authentication === 'apple' && scopes.length > 0
           ? { response_mode: 'form_post' }
@@ -143,7 +150,7 @@ export function createCodeFlow(
             authentication,
             answer,
             redirectUri,
-            verifier,
+            hasPkce ? verifier : nopkce,
             request,
           );
           return await claimsFrom(response, nonce, signal);

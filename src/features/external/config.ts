@@ -17,11 +17,14 @@ interface Preset {
   readonly clientAuthentication: 'post' | 'apple';
   /** Whether its `email` proves nothing, whatever `email_verified` says. */
   readonly hasUnverifiedEmail?: true;
+  /** What ties a code to the flow that asked for it; absent: PKCE, and nonce in ID tokens. */
+  readonly codeBinding?: 'state';
 }
 
 const OPENID = ['openid', 'email', 'profile'];
+const USUAL = { profile: 'id_token', scopes: OPENID, clientAuthentication: 'post' } as const;
 
-const PRESETS = {
+const PRESETS: Readonly<Record<string, Preset>> = {
   apple: {
     issuer: 'https://appleid.apple.com',
     profile: 'id_token',
@@ -43,45 +46,28 @@ const PRESETS = {
     scopes: ['user:email'],
     clientAuthentication: 'post',
   },
-  google: {
-    issuer: 'https://accounts.google.com',
-    profile: 'id_token',
-    scopes: OPENID,
-    clientAuthentication: 'post',
-  },
+  google: { ...USUAL, issuer: 'https://accounts.google.com' },
   linkedin: {
+    ...USUAL,
     issuer: 'https://www.linkedin.com/oauth',
-    profile: 'id_token',
-    scopes: OPENID,
-    clientAuthentication: 'post',
+    // It refuses a client that sends a verifier, and its ID tokens have no nonce.
+    codeBinding: 'state',
   },
   microsoft: {
+    ...USUAL,
     issuer: 'https://login.microsoftonline.com/{tenantid}/v2.0',
-    profile: 'id_token',
-    scopes: OPENID,
-    clientAuthentication: 'post',
     // An administrator of any tenant can write any address into it.
     hasUnverifiedEmail: true,
   },
-} as const satisfies Record<string, Preset>;
+};
 
 const NAMES = Object.keys(PRESETS);
 /** In an issuer that is different for each tenant. */
 const TENANT = '{tenantid}';
 
 /** Asymmetric ones alone: with a shared secret, everybody who verifies could also sign. */
-const ALGORITHMS: readonly string[] = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-];
+const ALGORITHMS: readonly string[] =
+  'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA'.split(' ');
 
 const algorithm = (name: string): Reading<string> =>
   ALGORITHMS.includes(name)
@@ -93,16 +79,15 @@ const clientId = (name: string): Reading<string> =>
     ? { value: name }
     : { refusals: [{ remedy: 'Write the client id as the provider shows it.', entry: name }] };
 
-const claimName = (name: string): Reading<string> =>
-  /^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$/.test(name)
-    ? { value: name }
-    : { refusals: [{ remedy: 'Write a claim name such as "name".' }] };
-
 const matching =
   (form: RegExp, remedy: string) =>
   (name: string): Reading<string> =>
     form.test(name) ? { value: name } : { refusals: [{ remedy }] };
 
+const claimName = matching(
+  /^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$/,
+  'Write a claim name such as "name".',
+);
 const readPreset = matching(
   new RegExp(`^(?:${NAMES.join('|')})$`),
   `Write one of ${NAMES.join(', ')}.`,
@@ -242,8 +227,7 @@ export const externalSchema = section('A provider whose users may sign in.', {
 export type ProviderSettings = z.output<typeof externalSchema>;
 
 function presetOf(name: string, { preset = name }: ProviderSettings): Preset | undefined {
-  const found = Object.entries(PRESETS).find(([own]) => own === preset);
-  return found?.[1];
+  return Object.hasOwn(PRESETS, preset) ? PRESETS[preset] : undefined;
 }
 
 /** A section together with what its preset implies. */
@@ -256,6 +240,7 @@ export interface ReadProvider {
   readonly apiUrl: string;
   readonly scopes: readonly string[];
   readonly clientAuthentication: 'auto' | 'basic' | 'post' | 'apple';
+  readonly codeBinding: 'pkce' | 'state';
   /** Whether an address that the provider calls verified is verified here. */
   readonly trustEmail: boolean;
 }
@@ -272,6 +257,7 @@ export function readProvider(name: string, settings: ProviderSettings): ReadProv
     apiUrl: (settings.api_url ?? preset?.apiUrl ?? '').replace(/\/$/, ''),
     scopes: scopes.length > 0 ? scopes : (preset?.scopes ?? OPENID),
     clientAuthentication: own === 'auto' ? usual : own,
+    codeBinding: preset?.codeBinding ?? 'pkce',
     trustEmail: settings.trust_email && preset?.hasUnverifiedEmail !== true,
   };
 }

@@ -12,12 +12,13 @@ import { flowSweep } from './store.ts';
 function codeOptions(name: string, one: ProviderSettings): CodeOptions | null {
   const [clientId] = one.client_ids;
   if (one.redirect_uris.length === 0 || clientId === undefined) return null;
-  const { scopes, clientAuthentication } = readProvider(name, one);
+  const { scopes, clientAuthentication, codeBinding } = readProvider(name, one);
   return {
     clientId,
     redirectUris: one.redirect_uris,
     scopes,
     authentication: clientAuthentication,
+    binding: codeBinding,
     clientSecret: one.client_secret,
     teamId: one.team_id,
     keyId: one.key_id,

@@ -7,6 +7,7 @@ export interface CodeOptions {
   readonly redirectUris: readonly string[];
   readonly scopes: readonly string[];
   readonly authentication: ReadProvider['clientAuthentication'];
+  readonly binding: ReadProvider['codeBinding'];
   readonly clientSecret: string | undefined;
   /** For Apple alone. */
   readonly teamId: string | undefined;
