@@ -1,6 +1,7 @@
 /** Builds the kernel from the configuration and the process edge. */
 import type { Config } from '../config/schema.ts';
 import { createApiKeys } from '../core/api-key/api-keys.ts';
+import { createAuditRows } from '../core/audit/audit-row.ts';
 import { createAttempts } from '../core/attempt/attempts.ts';
 import { createCommit } from '../core/commit.ts';
 import type { Commit } from '../core/commit.ts';
@@ -169,8 +170,10 @@ async function buildKernel(
     isRevoked: revocations.isRevoked,
   });
   const apiKeys = createApiKeys({ db, clock, log });
+  const auditRows = createAuditRows({ clock, random, newId });
   const commit: Commit = createCommit({
     db,
+    auditRows,
     refreshRevocations: revocations.refresh,
     wakeCourier,
     forgetApiKeys: apiKeys.forget,

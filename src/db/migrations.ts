@@ -158,7 +158,18 @@ export const migrations: readonly Migration[] = [
     sql: ['ALTER TABLE `passkey` ADD `user_handle` text;'],
   },
   {
-    tag: '0013_external_flows',
+    tag: '0013_audit',
+    checksum: '09ef8b3346ed1e2d71bf402aa40c957f108737f754aacb74b5c7e49cce2ab83d',
+    sql: [
+      "CREATE TABLE `audit_event` (\n\t`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`data` text NOT NULL,\n\t`personal` text,\n\t`salt` blob,\n\t`id` text GENERATED ALWAYS AS (json_extract(data, '$.id')) VIRTUAL NOT NULL,\n\t`at` integer GENERATED ALWAYS AS (json_extract(data, '$.at')) VIRTUAL NOT NULL,\n\t`event` text GENERATED ALWAYS AS (json_extract(data, '$.event')) VIRTUAL NOT NULL,\n\t`outcome` text GENERATED ALWAYS AS (json_extract(data, '$.outcome')) VIRTUAL NOT NULL,\n\t`user_id` text GENERATED ALWAYS AS (json_extract(data, '$.user')) VIRTUAL\n);",
+      'CREATE INDEX `audit_event_id` ON `audit_event` (`id`);',
+      'CREATE INDEX `audit_event_at` ON `audit_event` (`at`);',
+      'CREATE INDEX `audit_event_event` ON `audit_event` (`event`,`seq`);',
+      'CREATE INDEX `audit_event_user` ON `audit_event` (`user_id`,`seq`) WHERE user_id IS NOT NULL;',
+    ],
+  },
+  {
+    tag: '0014_external_flows',
     checksum: '0db9137c2a5276c9b3f04fb1a73eff71aec30f8db2a392208882b748ee110ff9',
     sql: [
       'CREATE TABLE `external_flow` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`provider` text NOT NULL,\n\t`redirect_uri` text NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`spent_at` integer\n);',

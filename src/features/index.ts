@@ -4,6 +4,7 @@
 import { admin } from './admin/index.ts';
 import { account } from './account/index.ts';
 import { apiKey } from './api-key/index.ts';
+import { audit } from './audit/index.ts';
 import { discovery } from './discovery/index.ts';
 import { emailCode } from './email-code/index.ts';
 import { external } from './external/index.ts';
@@ -38,6 +39,7 @@ export const features: readonly Feature[] = [
   account,
   apiKey,
   admin,
+  audit,
   importing,
   verification,
   introspection,

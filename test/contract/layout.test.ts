@@ -26,6 +26,7 @@ const CORE_TOP = [
 const CORE_NOUNS = [
   'api-key',
   'attempt',
+  'audit',
   'email',
   'factor',
   'limit',

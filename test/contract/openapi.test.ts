@@ -191,7 +191,9 @@ describe('a front-end that calls for its users', () => {
 describe('a feature that is off', () => {
   // Keys are the command line's alone, and administration has a document of its own.
   test.each(
-    features.map(({ name }) => name).filter((name) => !/^(?:api-key|admin|import)$/.test(name)),
+    features
+      .map(({ name }) => name)
+      .filter((name) => !/^(?:api-key|admin|audit|import)$/.test(name)),
   )('%s: no path in the document, 404 at each, and the others as before', async (name) => {
     const own = await createTestApp({
       config: '[otp]\nlink = true\n[otp.email]\nenabled = true\n',

@@ -18,15 +18,18 @@ test('E06: a wrong password takes as long against a hash of a hundredth of the c
       [],
     ],
   ]);
-  for (let round = 0; round < 25; round += 1) {
+  // The best of each, for what else the machine does only adds: on a busy one it takes more rounds
+  // to find. Without the padding the first would be 0.01 of the others, in any number of rounds.
+  const ratio = (): number => {
+    const best = [...times.values()].map((list) => Math.min(...list));
+    return Math.min(...best) / Math.max(...best);
+  };
+  for (let round = 0; round < 400 && (round < 25 || ratio() <= 0.6); round += 1) {
     for (const [stored, list] of times) {
       done.length = 0;
       await hasher.verify(stored, 'wrong', CTX);
       list.push(done[0]?.runMs ?? NaN);
     }
   }
-  // The best of each, for what else the machine does only adds. Without the padding the first
-  // would be 0.01 of the others.
-  const best = [...times.values()].map((list) => Math.min(...list));
-  for (const time of best) expect(time / Math.max(...best)).toBeGreaterThan(0.6);
+  expect(ratio()).toBeGreaterThan(0.6);
 });

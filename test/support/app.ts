@@ -96,11 +96,10 @@ export interface SignedIn {
 }
 
 /** An operator at the command line, whose acts are in no log of a test. */
-export const operator: Context = operatorContext({
-  write: () => undefined,
-  request: () => undefined,
-  enabled: () => false,
-});
+export const operator: Context = operatorContext(
+  { write: () => undefined, request: () => undefined, enabled: () => false },
+  'tester',
+);
 
 /** Removes what is over, as the schedule does. */
 export async function tidy({ db, clock, sweeps }: TestApp): Promise<void> {

@@ -1,4 +1,5 @@
 /** Making an account without a password: its owner chooses one by an invitation, or by a link. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { demandClaims } from '../../core/user/claims.ts';
@@ -71,9 +72,8 @@ export function createUser(kernel: Kernel, settings: AdminSettings) {
       ...(externalId === null ? [] : [setExternalId(user.id, externalId, now)]),
       ...(Object.keys(claims).length === 0 ? [] : [setUserClaims(user.id, claims, now)]),
       ...(email === null ? [] : invite(kernel, context, settings, user)),
+      recorded('user.created', 'an account was made by an operator', { 'user.id': user.id }),
     ]);
-    const event = { 'user.id': user.id };
-    context.log.write('info', 'user.created', 'an account was made by an operator', event);
     return user;
   };
 }

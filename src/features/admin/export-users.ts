@@ -3,6 +3,7 @@
  * service. No secret is in either; password hashes, seeds and passkeys only where somebody asks for
  * them.
  */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { amrOf } from '../../core/factor/presented.ts';
@@ -33,7 +34,7 @@ export function exportUser(kernel: Kernel) {
     const sessions = await db.read(sessionsOf({ userId }));
     const links = await db.read(oneTimesOf({ userId }));
     const own = hashes === 'with_hashes' ? await db.read(hashesOf({ userId })) : [];
-    note(context, hashes, userId);
+    await note(kernel, context, hashes, userId);
     return {
       exported_at: rfc3339(clock.now()),
       ...detail,
@@ -61,10 +62,15 @@ export function exportUser(kernel: Kernel) {
   };
 }
 
-export function note({ log }: Context, hashes: Hashes, userId?: string): void {
+export async function note(
+  { commit }: Pick<Kernel, 'commit'>,
+  context: Context,
+  hashes: Hashes,
+  userId?: string,
+): Promise<void> {
   const about = userId === undefined ? {} : { 'user.id': userId };
   const message = userId === undefined ? 'all accounts were exported' : 'an account was exported';
-  log.write('info', 'user.exported', message, { ...about, reason: hashes });
+  await commit(context, [recorded('user.exported', message, { ...about, reason: hashes })]);
 }
 
 /** Users of one read: what is in memory at a time. */

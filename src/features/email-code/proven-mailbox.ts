@@ -2,6 +2,7 @@
  * What follows when access to a mailbox was proven: the sign-in of the account that has its address,
  * or a new account if there is none and the configuration allows it.
  */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Authentication } from '../../core/factor/authentication.ts';
 import type { VerifiedFactor } from '../../core/factor/factor.ts';
@@ -65,14 +66,19 @@ export function provenMailbox(
       emailCanonical: sent.subject,
       pendingEmailCanonical: null,
     };
-    const done = await authentication.completeFactor(context, {
+    return authentication.completeFactor(context, {
       ...presented,
       user,
-      effects: [spendOneTime(sent.id, now, over), insertUser(user, names, over), ...effects],
+      effects: [
+        spendOneTime(sent.id, now, over),
+        insertUser(user, names, over),
+        ...effects,
+        recorded('user.registered', 'an account was registered', {
+          'user.id': user.id,
+          factor: proven.factor,
+        }),
+      ],
     });
-    const event = { 'user.id': user.id, factor: proven.factor };
-    context.log.write('info', 'user.registered', 'an account was registered', event);
-    return done;
   };
 
   return (context: Context, proven: ProvenMailbox): Promise<Authentication> =>

@@ -1,4 +1,5 @@
 /** Signing in with an identity at an outside provider; the first time creates the account. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Authentication } from '../../core/factor/authentication.ts';
 import type { PresentedFactor } from '../../core/factor/presented.ts';
@@ -86,12 +87,13 @@ export function signInExternally(
       createdAt: now,
       lastUsedAt: now,
     };
-    const effects = [insertUser(user, names, 'account_exists'), insertIdentity(identity)];
-    const verified = { ...PRESENTED_EXTERNAL, user, effects };
-    const done = await authentication.completeFactor(context, verified);
     const event = { 'user.id': user.id, factor: PRESENTED_EXTERNAL.factor };
-    context.log.write('info', 'user.registered', 'an account was registered', event);
-    return done;
+    const effects = [
+      insertUser(user, names, 'account_exists'),
+      insertIdentity(identity),
+      recorded('user.registered', 'an account was registered', event),
+    ];
+    return authentication.completeFactor(context, { ...PRESENTED_EXTERNAL, user, effects });
   };
 
   /** Of two concurrent first sign-ins of an identity, the second finds the account of the first. */
