@@ -22,7 +22,7 @@ function sharedAuthority({ issuer, issuers }: ProviderOptions): string {
   return issuer.replace('{tenantid}', isForAll ? 'common' : 'organizations');
 }
 
-/** @throws {Error} it can't be had, or is of another issuer */
+/** @throws {Error} it can't be had, is of another issuer, or lacks what is needed */
 export async function discover(options: ProviderOptions): Promise<Metadata> {
   const [only, ...others] = options.issuers;
   const isShared = only === undefined || others.length > 0;
@@ -35,10 +35,17 @@ export async function discover(options: ProviderOptions): Promise<Metadata> {
   if (found['issuer'] !== (isShared ? options.issuer : only))
     throw new Error('the metadata is of another issuer');
   const methods = found['token_endpoint_auth_methods_supported'];
+  const needed = (name: string, isNeeded: boolean): string | undefined => {
+    const url = usable(found[name]);
+    // Thrown, so that it is not kept as good.
+    if (isNeeded && url === undefined) throw new Error(`the metadata has no usable ${name}`);
+    return url;
+  };
+  const isForCodes = options.code !== null && options.profile === 'id_token';
   return {
-    jwksUrl: usable(found['jwks_uri']),
-    authorizationUrl: usable(found['authorization_endpoint']),
-    tokenUrl: usable(found['token_endpoint']),
+    jwksUrl: needed('jwks_uri', options.jwksUrl === undefined),
+    authorizationUrl: needed('authorization_endpoint', isForCodes),
+    tokenUrl: needed('token_endpoint', isForCodes),
     answersWithIssuer: found['authorization_response_iss_parameter_supported'] === true,
     clientAuthentications: Array.isArray(methods) ? methods : undefined,
   };
