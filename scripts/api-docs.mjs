@@ -82,6 +82,13 @@ const AREAS = [
     routes: /^\w+ \/email/,
   },
   {
+    file: 'phone',
+    title: 'Telephone number',
+    about:
+      'Where `sms.countries` lists countries: a number is pending until its code has come back. The guide is [text messages](../sms.md).',
+    routes: /^\w+ \/me\/phone/,
+  },
+  {
     file: 'verify',
     title: 'Verify',
     about: 'For services: keys, tokens, and whether the service is well.',

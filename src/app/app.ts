@@ -6,6 +6,7 @@ import type { Kernel } from '../core/kernel.ts';
 import type { SealedColumn } from '../core/sealed-value/reseal.ts';
 import { coreSealedColumns } from '../core/sealed-value/core-columns.ts';
 import type { ScheduledSweep } from '../core/sweep.ts';
+import { emailChannel, smsChannel } from '../delivery/channels.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { Courier } from '../delivery/courier.ts';
 import type { Feature, FeatureParts } from '../features/feature.ts';
@@ -15,6 +16,7 @@ import { featureRules } from './feature-rules.ts';
 import { countedLog } from './counted-log.ts';
 import { createKernel } from './kernel.ts';
 import type { Edge } from './kernel.ts';
+import { smsWords } from './sms-policy.ts';
 
 export type { Edge } from './kernel.ts';
 
@@ -48,7 +50,7 @@ function register({ factors, signInMethods }: Kernel, feature: Feature, parts: F
   if (feature.secondFactor && factor === undefined && switchedOffFactor === undefined)
     throw new Error(`feature ${feature.name}: switched off, it must return switchedOffFactor`);
   if (factor !== undefined) factors.add(factor);
-  if (signInMethod !== undefined) signInMethods.add(signInMethod);
+  for (const method of [signInMethod ?? []].flat()) signInMethods.add(method);
   if (listing !== undefined) factors.addListing(listing);
   if (portable !== undefined) factors.addPortable(portable);
   if (switchedOffFactor !== undefined) factors.addSwitchedOff(switchedOffFactor);
@@ -82,21 +84,29 @@ export async function createApp(
   features: readonly Feature[],
 ): Promise<RunningApp> {
   const log = edge.metrics === undefined ? edge.log : countedLog(edge.log, edge.metrics);
-  const { db, clock, mail } = edge;
+  const { db, clock, mail, sms } = edge;
   demandPossible(config, features);
-  let courier: Courier | undefined;
+  const couriers: Courier[] = [];
   const { kernel, revocations } = await createKernel(
     config,
     { ...edge, log },
     {
       tokenTypes: features.flatMap(({ tokenTypes }) => tokenTypes),
-      wakeCourier: () => courier?.wake(),
+      wakeCourier: () => couriers.forEach((courier) => courier.wake()),
     },
   );
   const { sealer, signingKeys, passwordHasher, random } = kernel;
+  const service = config.server.name;
+  const courierDeps = { db, sealer, clock, random, log };
   if (mail !== undefined) {
-    const service = config.server.name;
-    courier = createCourier({ db, sealer, clock, random, log, ...mail, service });
+    const render = emailChannel(service, mail.findTemplate);
+    const { transports } = mail;
+    couriers.push(createCourier({ channel: 'email', ...courierDeps, transports, render }));
+  }
+  if (sms !== undefined && kernel.sms !== null) {
+    const render = smsChannel({ service, ...smsWords(config) });
+    const { transports } = sms;
+    couriers.push(createCourier({ channel: 'sms', ...courierDeps, transports, render }));
   }
   const parts = features.map((feature) => {
     const created = feature.create(kernel, config);
@@ -126,7 +136,7 @@ export async function createApp(
     sealed: [...coreSealedColumns, ...parts.flatMap((part) => part.sealed ?? [])],
     close: async () => {
       stopBackground();
-      await courier?.close();
+      await Promise.all(couriers.map((courier) => courier.close()));
       await kernel.apiKeys.settled();
       await passwordHasher.close();
     },

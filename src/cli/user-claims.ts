@@ -3,7 +3,7 @@ import { contextOf, operatorCommit } from './operator-commit.ts';
 import { recorded } from '../core/audit/audited-event.ts';
 import { findUserByAnyName } from '../core/user/account-state.ts';
 import { demandClaims } from '../core/user/claims.ts';
-import { setUserClaims } from '../core/user/user.ts';
+import { setUserClaims } from '../core/user/claims.ts';
 import { claimsOption, explainRefusal } from './claims-option.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { withDatabase } from './state.ts';

@@ -3,7 +3,7 @@
  * file.
  */
 import * as z from 'zod';
-import { emailCodeSection } from '../features/email-code/config.ts';
+import { emailCodeSection, smsCodeSection } from '../features/otp/config.ts';
 import type { ProviderSettings } from '../features/external/config.ts';
 import { registrationSection } from '../features/registration/config.ts';
 import { mfaSection } from '../features/mfa/config.ts';
@@ -27,6 +27,7 @@ import {
 } from './mail.ts';
 import { metricsSection } from './metrics.ts';
 import { otpSection } from './otp.ts';
+import { smsFileSection, smsGatewaySection, smsSection, smsWebhookSection } from './sms.ts';
 import {
   databaseSection,
   logSection,
@@ -51,6 +52,7 @@ const sections = z.object({
   passkeys: passkeysSection,
   otp: otpSection,
   'otp.email': emailCodeSection,
+  'otp.sms': smsCodeSection,
   throttle: throttleSection,
   limits: limitsSection,
   mail: mailSection,
@@ -58,6 +60,10 @@ const sections = z.object({
   'mail.dkim': mailDkimSection,
   'mail.webhook': mailWebhookSection,
   'mail.file': mailFileSection,
+  sms: smsSection,
+  'sms.webhook': smsWebhookSection,
+  'sms.gateway': smsGatewaySection,
+  'sms.file': smsFileSection,
   log: logSection,
   metrics: metricsSection,
   admin: adminSection,

@@ -169,7 +169,24 @@ export const migrations: readonly Migration[] = [
     ],
   },
   {
-    tag: '0014_external_flows',
+    tag: '0014_phone',
+    checksum: '5b7341ecc5645e9c7990b13ee2eb619c69aec11a4e492864816406a7aa5663f9',
+    sql: [
+      'CREATE TABLE `sms_day` (\n\t`country` text NOT NULL,\n\t`day_at` integer NOT NULL,\n\t`verified` integer NOT NULL,\n\tPRIMARY KEY(`country`, `day_at`)\n);',
+      'CREATE INDEX `sms_day_at` ON `sms_day` (`day_at`);',
+      'CREATE TABLE `sms_message` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`kind` text NOT NULL,\n\t`country` text NOT NULL,\n\t`is_new` integer NOT NULL,\n\t`number_key` text NOT NULL,\n\t`account_key` text NOT NULL,\n\t`network_key` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`verified_at` integer,\n\t`denied` text\n);',
+      'CREATE INDEX `sms_message_number` ON `sms_message` (`number_key`,`created_at`);',
+      'CREATE INDEX `sms_message_account` ON `sms_message` (`account_key`,`created_at`);',
+      'CREATE INDEX `sms_message_network` ON `sms_message` (`network_key`,`created_at`);',
+      'CREATE INDEX `sms_message_country` ON `sms_message` (`country`,`created_at`) WHERE is_new = 1 AND verified_at IS NULL;',
+      'CREATE INDEX `sms_message_created` ON `sms_message` (`created_at`,`kind`);',
+      'ALTER TABLE `user` ADD `phone` text;',
+      'ALTER TABLE `user` ADD `pending_phone` text;',
+      'CREATE UNIQUE INDEX `user_phone` ON `user` (`phone`);',
+    ],
+  },
+  {
+    tag: '0015_external_flows',
     checksum: '0db9137c2a5276c9b3f04fb1a73eff71aec30f8db2a392208882b748ee110ff9',
     sql: [
       'CREATE TABLE `external_flow` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`provider` text NOT NULL,\n\t`redirect_uri` text NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`spent_at` integer\n);',

@@ -203,7 +203,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     level: 'warn',
     sentence: 'The range API did not answer in time; a password was accepted without it.',
   },
-  'letter.sent': { level: 'info', sentence: 'A transport accepted an email.' },
+  'letter.sent': { level: 'info', sentence: 'A transport accepted an email or a text message.' },
   'letter.dropped': {
     level: 'info',
     sentence:
@@ -220,6 +220,15 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'letter.dead': {
     level: 'error',
     sentence: 'An email was given up; see postern outbox list and postern outbox retry.',
+  },
+  'sms.denied': {
+    level: 'info or warn',
+    sentence:
+      'A text message was not sent because of a limit, and the request was answered like any other; reason is the rule, country that of the number. Limits of networks, countries and all are warnings.',
+  },
+  'phone.change_requested': {
+    level: 'info',
+    sentence: 'A user requested a telephone number; it is not verified yet.',
   },
   'outbox.failed': {
     level: 'error',

@@ -34,6 +34,8 @@ export interface LogFields {
   /** A reason from a closed list. */
   readonly reason?: string;
   readonly count?: number;
+  /** Of a telephone number: ISO 3166-1 alpha-2. */
+  readonly country?: string;
   /** An origin in the spelling of browsers. */
   readonly origin?: string;
   readonly kid?: string;

@@ -35,6 +35,7 @@ const CORE_NOUNS = [
   'sealed-value',
   'session',
   'signing-key',
+  'sms',
   'storage',
   'token',
   'user',

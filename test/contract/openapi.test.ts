@@ -40,7 +40,7 @@ let ajv: Ajv2020;
 beforeAll(async () => {
   app = await createTestApp({
     config:
-      '[otp]\nlink = true\n[otp.email]\nenabled = true\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n[audiences."https://billing.example.com"]\n',
+      '[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\ntransports = ["file"]\n[otp.sms]\nenabled = true\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n[audiences."https://billing.example.com"]\n',
   });
   document = (await app.call('GET', '/openapi.json')).body;
   ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
@@ -196,7 +196,8 @@ describe('a feature that is off', () => {
       .filter((name) => !/^(?:api-key|admin|audit|import)$/.test(name)),
   )('%s: no path in the document, 404 at each, and the others as before', async (name) => {
     const own = await createTestApp({
-      config: '[otp]\nlink = true\n[otp.email]\nenabled = true\n',
+      config:
+        '[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\ntransports = ["file"]\n[otp.sms]\nenabled = true\n',
       features: features.filter((feature) => feature.name !== name),
     });
     const left = new Set(own.routes.map(({ method, path }) => `${method} ${path}`));
@@ -284,6 +285,8 @@ describe('every answer is one that the document declares', () => {
     'POST /login/external/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
     'POST /login/external/{provider}/start': () => ({}),
     'POST /me/identities/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
+    'POST /me/phone': () => ({ phone: '+4915120000000' }),
+    'POST /me/phone/verify': () => ({ otp_id: 'x', code: '000000' }),
     'POST /login/mfa/passkey/options': () => ({ challenge_token: 'x.y.z' }),
     'POST /me/password': () => ({
       current_password: PASSWORD,
@@ -413,6 +416,7 @@ describe('every answer is one that the document declares', () => {
     expect(without.sort()).toEqual([
       'DELETE /me/identities/{provider}',
       'DELETE /me/passkeys/{id}',
+      'DELETE /me/phone',
       'DELETE /me/totp',
       'GET /verify',
       'PATCH /me/passkeys/{id}',
@@ -429,6 +433,7 @@ describe('every answer is one that the document declares', () => {
       'POST /logout',
       'POST /me/identities/{provider}',
       'POST /me/passkeys',
+      'POST /me/phone/verify',
       'POST /me/recovery-codes',
       'POST /me/totp/confirm',
       'POST /password/reset',

@@ -36,6 +36,8 @@ const PLANTED: Readonly<Record<string, string>> = {
   'password.legacy_secret': secret(),
   'mail.smtp.password': secret(),
   'mail.webhook.secret': secret(),
+  'sms.webhook.secret': secret(),
+  'sms.gateway.authorization': secret(),
   'mail.dkim.private_key': generateKeyPairSync('rsa', { modulusLength: 2048 })
     .privateKey.export({ type: 'pkcs8', format: 'pem' })
     .toString(),
@@ -109,6 +111,11 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     POSTERN_MAIL_SMTP_TLS: 'none',
     POSTERN_MAIL_DKIM_SELECTOR: 'postern',
     POSTERN_MAIL_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
+    POSTERN_SMS_COUNTRIES: 'DE',
+    POSTERN_SMS_TRANSPORTS: 'webhook,gateway',
+    POSTERN_SMS_WEBHOOK_URL: 'http://127.0.0.1:9/sms',
+    POSTERN_SMS_GATEWAY_URL: 'http://127.0.0.1:9/sms',
+    POSTERN_SMS_GATEWAY_FORM: 'To={to},Body={text}',
     POSTERN_PASSWORD_LEGACY_URL: 'http://127.0.0.1:9/check',
     POSTERN_PASSWORD_LEGACY_UNTIL: '2099-12-31',
     POSTERN_ADMIN_ENABLED: 'true',
@@ -131,6 +138,9 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
   await note(server.call('POST', '/login', { body: { username: wrong, password: wrong } }));
   await note(server.call('POST', '/register', { body: { email: 'b@example.com', password } }));
   await note(server.call('POST', '/refresh', { body: { refresh_token: `${ada.refresh}x` } }));
+  await note(
+    server.call('POST', '/me/phone', { token: ada.access, body: { phone: '+4915123456789' } }),
+  );
   await note(server.call('GET', `/me?access_token=${ada.access}`));
   await note(server.call('GET', '/me', { headers: { authorization: `Basic ${wrong}` } }));
   await note(server.call('POST', `/${wrong}`, { body: { [wrong]: wrong } }));

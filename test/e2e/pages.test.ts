@@ -102,6 +102,8 @@ describe.skipIf(isMissing('curl') || isMissing('chromium'))('the code of a page'
       POSTERN_SERVER_LISTEN: `tcp://127.0.0.1:${port}`,
       POSTERN_SERVER_PUBLIC_URL: `http://${host}:${port}`,
       POSTERN_METRICS_LISTEN: `tcp://127.0.0.1:${metricsPort}`,
+      POSTERN_SMS_COUNTRIES: 'DE',
+      POSTERN_OTP_SMS_ENABLED: 'true',
       POSTERN_COOKIES_ENABLED: 'true',
       POSTERN_COOKIES_ALLOWED_ORIGINS: origin,
       ...(host === 'localhost' ? { POSTERN_PASSKEYS_ORIGINS: origin } : {}),

@@ -285,6 +285,7 @@ describe('finding and exporting', () => {
       'id',
       'password_change_required_at',
       'pending_email',
+      'phone',
       'updated_at',
       'user_metadata',
       'username',

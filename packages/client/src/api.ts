@@ -56,6 +56,7 @@ export type User = {
   readonly email_verified: boolean;
   /** The address that POST /email/verify will verify; until then it reserves nothing and can not be used to sign in. */
   readonly pending_email: string | null;
+  /** The verified number (E.164); if there is none, the pending one, with phone_verified false. */
   readonly phone: string | null;
   readonly phone_verified: boolean;
   readonly display_name: string | null;
@@ -319,6 +320,13 @@ export type Session = {
   readonly user_agent: string | null;
   readonly amr: readonly (string)[];
   readonly current: boolean;
+};
+
+export type PhoneCode = {
+  /** Keep it: the code is worth nothing without it. */
+  readonly otp_id: string;
+  /** Seconds until the code expires. */
+  readonly expires_in: number;
 };
 
 export type Verification = {
@@ -617,7 +625,9 @@ export interface Routes {
   };
   readonly 'POST /login/otp': {
     readonly body: {
-      readonly email: string;
+      readonly email?: string;
+      /** With + and the country calling code; spaces, dots and hyphens are ignored. */
+      readonly phone?: string;
     };
     readonly reply: SignInCode;
   };
@@ -698,6 +708,11 @@ export interface Routes {
       };
       /** A code of POST /login/otp to the verified address. */
       readonly email_code?: {
+        readonly otp_id: string;
+        readonly code: string;
+      };
+      /** A code of POST /login/otp to the verified number. */
+      readonly sms_code?: {
         readonly otp_id: string;
         readonly code: string;
       };
@@ -787,6 +802,24 @@ export interface Routes {
   readonly 'POST /email/verify/resend': {
     readonly body: undefined;
     readonly reply: undefined;
+  };
+  readonly 'POST /me/phone': {
+    readonly body: {
+      /** With + and the country calling code; spaces, dots and hyphens are ignored. */
+      readonly phone: string;
+    };
+    readonly reply: PhoneCode;
+  };
+  readonly 'DELETE /me/phone': {
+    readonly body: undefined;
+    readonly reply: undefined;
+  };
+  readonly 'POST /me/phone/verify': {
+    readonly body: {
+      readonly otp_id: string;
+      readonly code: string;
+    };
+    readonly reply: User;
   };
   readonly 'GET /verify': {
     readonly body: undefined;

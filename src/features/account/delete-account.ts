@@ -13,11 +13,12 @@ import { deleteUser } from '../../core/user/user.ts';
  */
 export function deleteAccount({ commit, sessions, emails }: Kernel) {
   return async (context: PrincipalContext): Promise<void> => {
-    const { id, email } = context.principal.user;
+    const { id, email, phone } = context.principal.user;
     const ended = sessions.end({ kind: 'all', userId: id }, 'user_deleted');
     await commit(context, [
       ...ended,
       ...emails.forget(email),
+      ...emails.forget(phone),
       deleteUser(id),
       recorded('user.deleted', 'an account was deleted by its user'),
       // With the address that this request came from.

@@ -112,6 +112,7 @@ function lineOf(user: ListedUser, secrets: Record<string, unknown>): Record<stri
     username: user.username,
     email: user.email,
     pending_email: user.pendingEmail,
+    phone: user.phone,
     display_name: user.displayName,
     user_metadata: user.userMetadata,
     claims: user.claims,

@@ -1,22 +1,29 @@
 /**
  * Checking a code that came back. It allows five tries whatever the parallelism (O06); beyond that,
- * tries are counted for its address over all codes, with an account or without one, so that the
- * limit reveals nothing (E03) and a new code forgets no wrong ones (L04).
+ * tries are counted over all codes of its address, number or account, with an account or without
+ * one, so that the limit reveals nothing (E03) and a new code forgets no wrong ones (L04).
  */
-import { scopeOfDevice } from '../../core/factor/authentication.ts';
-import type { AttemptScope } from '../../core/attempt/attempts.ts';
-import type { Context } from '../../core/context.ts';
-import type { Kernel } from '../../core/kernel.ts';
-import { typedCode } from '../../core/one-time/code.ts';
-import type { OneTime } from '../../core/one-time/one-time.ts';
-import { hashJob, hashShare } from '../../core/password/passwords.ts';
-import { findUserById } from '../../core/user/user.ts';
-import type { User } from '../../core/user/user.ts';
-import { keyedHash } from '../../crypto/keyed-hash.ts';
 import type { Statement } from '../../db/database.ts';
 import { Refusal } from '../../refusal.ts';
-import { SIGN_IN_CODE } from './request-code.ts';
-import type { EmailCodeSettings } from './settings.ts';
+import type { AttemptKey, AttemptScope } from '../attempt/attempts.ts';
+import type { Context } from '../context.ts';
+import { scopeOfDevice } from '../factor/authentication.ts';
+import type { Kernel } from '../kernel.ts';
+import { hashJob, hashShare } from '../password/passwords.ts';
+import { findUserById } from '../user/user.ts';
+import type { User } from '../user/user.ts';
+import { typedCode } from './code.ts';
+import type { CodeForm } from './code.ts';
+import type { OneTime, OneTimePurpose } from './one-time.ts';
+
+/** Which codes, and which counter covers all of one subject's. */
+export interface CodeKind {
+  readonly purpose: OneTimePurpose;
+  readonly form: CodeForm;
+  counterOf(sent: OneTime, context: Context): Pick<AttemptKey, 'purpose' | 'subject'>;
+  /** Called for each refusal; null for a code that is unknown, spent or expired. */
+  onRefused?(context: Context, refusal: Refusal, sent: OneTime | null): void;
+}
 
 export interface TypedCode {
   readonly otpId: string;
@@ -48,8 +55,9 @@ const NOT_COMPARED: ReadonlySet<string> = new Set([
  *
  * Its function throws {Refusal} invalid_code, too_many_attempts, overloaded, and what `use` throws.
  */
-export function checkCode(kernel: Kernel, { form }: Pick<EmailCodeSettings, 'form'>) {
-  const { db, oneTimes, attempts, passwordHasher, signingKeys, deviceTokens } = kernel;
+export function checkCode(kernel: Kernel, kind: CodeKind) {
+  const { purpose, form } = kind;
+  const { db, oneTimes, attempts, passwordHasher, deviceTokens } = kernel;
 
   /** @throws {Refusal} invalid_code */
   const look = async (
@@ -74,21 +82,21 @@ export function checkCode(kernel: Kernel, { form }: Pick<EmailCodeSettings, 'for
     const isKnown = user !== null && deviceToken !== undefined;
     const device = isKnown ? deviceTokens.deviceOf(deviceToken, user) : null;
     const key = {
-      purpose: 'sign_in_code',
-      subject: keyedHash(signingKeys.derivedKey, 'sign-in code', sent.subject ?? ''),
+      ...kind.counterOf(sent, context),
       ownerUserId: user?.id ?? null,
       scope: input.scope ?? scopeOfDevice(device),
-    } as const;
+    };
     const { forget } = await attempts.guard(key, () => look(context, input, sent));
     return { sent, user, device, forget };
   };
 
-  return async <T>(
+  /** Of a code whose try was counted. */
+  const checkSent = async <T>(
     context: Context,
     input: TypedCode,
+    sent: OneTime | null,
     use: (checked: CheckedCode) => Promise<T>,
   ): Promise<T> => {
-    const sent = await oneTimes.countTry(SIGN_IN_CODE, input.otpId);
     // Nothing is counted for a code that is unknown, spent or expired; the work is the same.
     if (sent === null) {
       await look(context, input, null);
@@ -99,6 +107,19 @@ export function checkCode(kernel: Kernel, { form }: Pick<EmailCodeSettings, 'for
     } catch (error) {
       const wasCompared = error instanceof Refusal && !NOT_COMPARED.has(error.code);
       if (!wasCompared) await oneTimes.giveTryBack(sent.id);
+      throw error;
+    }
+  };
+  return async <T>(
+    context: Context,
+    input: TypedCode,
+    use: (checked: CheckedCode) => Promise<T>,
+  ): Promise<T> => {
+    const sent = await oneTimes.countTry(purpose, input.otpId);
+    try {
+      return await checkSent(context, input, sent, use);
+    } catch (error) {
+      if (error instanceof Refusal) kind.onRefused?.(context, error, sent);
       throw error;
     }
   };

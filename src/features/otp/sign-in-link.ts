@@ -7,9 +7,10 @@ import type { OneTime } from '../../core/one-time/one-time.ts';
 import { findUserById } from '../../core/user/user.ts';
 import { constantTimeEqual } from '../../crypto/secret.ts';
 import { Refusal } from '../../refusal.ts';
-import { provenMailbox } from './proven-mailbox.ts';
-import { SIGN_IN_CODE } from './request-code.ts';
-import type { EmailCodeSettings } from './settings.ts';
+import { SIGN_IN_CODE } from './code-kind.ts';
+import { provenAddress } from './proven-address.ts';
+import type { OtpSettings } from './settings.ts';
+import { noteFailure } from './sign-in.ts';
 
 const PRESENTED_LINK: PresentedFactor = { factor: 'email_link', kind: 'mailbox', amr: ['otp'] };
 
@@ -28,9 +29,9 @@ export interface LinkSignIn {
  * Its function throws {Refusal} token_spent_or_expired, other_device; account_disabled,
  * password_change_required, mfa_enrolment_required, rate_limited.
  */
-export function signInWithLink(kernel: Kernel, settings: EmailCodeSettings) {
+export function signInWithLink(kernel: Kernel, settings: OtpSettings) {
   const { db, oneTimes, deviceTokens } = kernel;
-  const complete = provenMailbox(kernel, settings);
+  const complete = provenAddress(kernel, settings);
 
   /** @throws {Refusal} token_spent_or_expired, other_device */
   const find = async ({ token, otpId = '' }: LinkSignIn): Promise<OneTime> => {
@@ -61,11 +62,7 @@ export function signInWithLink(kernel: Kernel, settings: EmailCodeSettings) {
     try {
       return await verify(context, input);
     } catch (error) {
-      if (error instanceof Refusal)
-        context.log.write('info', 'sign_in.failed', 'a sign-in was refused', {
-          factor: PRESENTED_LINK.factor,
-          'error.type': error.code,
-        });
+      if (error instanceof Refusal) noteFailure(context, PRESENTED_LINK.factor, error);
       throw error;
     }
   };

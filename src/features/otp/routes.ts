@@ -1,7 +1,13 @@
 /** POST /login/otp, /login/otp/verify and /login/link. */
 import * as z from 'zod';
 import type { Kernel } from '../../core/kernel.ts';
-import { nameText, resourceMember, shortCodeText, tokenText } from '../../http/fields.ts';
+import {
+  nameText,
+  phoneText,
+  resourceMember,
+  shortCodeText,
+  tokenText,
+} from '../../http/fields.ts';
 import { route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { AuthenticationReply } from '../../http/schemas.ts';
@@ -12,22 +18,34 @@ import {
   presentedDevice,
 } from '../../http/token-transport.ts';
 import { requestCode } from './request-code.ts';
-import type { EmailCodeSettings } from './settings.ts';
+import type { WantedCode } from './request-code.ts';
+import type { Channels, OtpSettings } from './settings.ts';
 import { signInWithCode } from './sign-in.ts';
 import { signInWithLink } from './sign-in-link.ts';
 
-function requestRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
-  const request = requestCode(kernel, settings);
+/** Only what is sent can be asked for. */
+function wantedBody({ email, sms }: Channels): z.ZodType<WantedCode> {
+  const address = nameText('address');
+  if (sms === null) return z.strictObject({ email: address });
+  const phone = phoneText();
+  if (!email) return z.strictObject({ phone });
+  return z
+    .strictObject({ email: address.optional(), phone: phone.optional() })
+    .meta({ description: 'Either email or phone.' });
+}
+
+function requestRoute(kernel: Kernel, channels: Channels, settings: OtpSettings): AnyRoute {
+  const request = requestCode(kernel, channels, settings);
   return route({
     method: 'post',
     path: '/login/otp',
     limit: 'emails',
     tag: 'Sign-in',
-    summary: 'Send a sign-in code to an email address',
+    summary: 'Send a sign-in code to an email address or a telephone number',
     description:
-      'The same answer for addresses with and without an account. A new code voids the one before. With otp.auto_register, an address without an account gets a code too.',
+      'The same answer for addresses and numbers with and without an account. A new code voids the one before. With otp.auto_register, an address or number without an account gets a code too.',
     security: 'public',
-    body: z.strictObject({ email: nameText('address') }),
+    body: wantedBody(channels),
     status: 202,
     reply: z
       .object({
@@ -37,23 +55,23 @@ function requestRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
       .meta({ id: 'SignInCode' }),
     problems: ['overloaded'],
     handle: async (call) => {
-      const { otpId, expiresInSeconds } = await request(kernel.context(call), call.body.email);
+      const { otpId, expiresInSeconds } = await request(kernel.context(call), call.body);
       return { otp_id: otpId, expires_in: expiresInSeconds };
     },
   });
 }
 
-function verifyRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
+function verifyRoute(kernel: Kernel, channels: Channels, settings: OtpSettings): AnyRoute {
   const { cookies } = settings;
-  const signIn = signInWithCode(kernel, settings);
+  const signIn = signInWithCode(kernel, channels, settings);
   return route({
     method: 'post',
     path: '/login/otp/verify',
     limit: 'login',
     tag: 'Sign-in',
-    summary: 'Sign in with the code of the email',
+    summary: 'Sign in with the code of the email or text message',
     description:
-      'A code allows five tries and one success until it expires; a limit per address covers all codes. With otp.auto_register, the first code to an address creates its account. A second factor of the account is asked for as after a password.',
+      'A code allows five tries and one success until it expires; a limit per address or number covers all codes. With otp.auto_register, the first code creates the account. A second factor of the account is asked for as after a password.',
     security: 'public',
     body: z.strictObject({
       otp_id: tokenText(),
@@ -86,7 +104,7 @@ function verifyRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
   });
 }
 
-function linkRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
+function linkRoute(kernel: Kernel, settings: OtpSettings): AnyRoute {
   const { cookies } = settings;
   const signIn = signInWithLink(kernel, settings);
   return route({
@@ -128,10 +146,14 @@ function linkRoute(kernel: Kernel, settings: EmailCodeSettings): AnyRoute {
   });
 }
 
-export function emailCodeRoutes(kernel: Kernel, settings: EmailCodeSettings): readonly AnyRoute[] {
+export function otpRoutes(
+  kernel: Kernel,
+  channels: Channels,
+  settings: OtpSettings,
+): readonly AnyRoute[] {
   return [
-    requestRoute(kernel, settings),
-    verifyRoute(kernel, settings),
-    ...(settings.linkPage === null ? [] : [linkRoute(kernel, settings)]),
+    requestRoute(kernel, channels, settings),
+    verifyRoute(kernel, channels, settings),
+    ...(settings.linkPage === null || !channels.email ? [] : [linkRoute(kernel, settings)]),
   ];
 }
