@@ -186,7 +186,15 @@ export const migrations: readonly Migration[] = [
     ],
   },
   {
-    tag: '0015_audit_checkpoints',
+    tag: '0015_external_flows',
+    checksum: '0db9137c2a5276c9b3f04fb1a73eff71aec30f8db2a392208882b748ee110ff9',
+    sql: [
+      'CREATE TABLE `external_flow` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`provider` text NOT NULL,\n\t`redirect_uri` text NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`spent_at` integer\n);',
+      'CREATE INDEX `external_flow_expires_at` ON `external_flow` (`expires_at`);',
+    ],
+  },
+  {
+    tag: '0016_audit_checkpoints',
     checksum: '491a5ad1b77837c6bf723aeb4e2ba43021edd880e4b2942cde910cd916717100',
     sql: [
       'CREATE TABLE `audit_checkpoint` (\n\t`size` integer PRIMARY KEY NOT NULL,\n\t`last_seq` integer NOT NULL,\n\t`root` text NOT NULL,\n\t`frontier` text NOT NULL,\n\t`at` integer NOT NULL\n);',
