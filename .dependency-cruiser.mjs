@@ -48,9 +48,11 @@ const PACKAGES = [
     in: '^src/(?:db|core)/|^src/features/[^/]+/(?:tables|store)\\.ts$',
   },
   { name: 'jose', uses: ['jose'], in: '^src/(?:crypto|core/token|features/external)/' },
+  { name: 'oauth4webapi', uses: ['oauth4webapi'], in: '^src/features/external/' },
   { name: 'libsql', uses: ['libsql', '@libsql/[^/]+'], in: '^src/db/' },
   { name: 'argon2', uses: ['[^/]*/?argon2[^/]*'], in: '^src/crypto/' },
   { name: 'bcrypt', uses: ['bcryptjs'], in: '^src/crypto/' },
+  { name: 'libphonenumber', uses: ['libphonenumber-js'], in: '^src/core/sms/' },
   { name: 'prom-client', uses: ['prom-client'], in: '^src/app/' },
   { name: 'commander-pino', uses: ['commander', 'pino'], in: '^src/cli/' },
 ];
@@ -119,12 +121,12 @@ export default {
     {
       name: 'package-fs',
       comment:
-        'Files are for the edge, the database, and the transport that writes emails as files.',
+        'Files are for the edge, the database, and the transport that writes messages as files.',
       severity: 'error',
       from: {
         path: '^src/',
         pathNot:
-          '^src/(?:cli|db|config|lib)/|^src/main\\.ts$|^src/http/listen\\.ts$|^src/delivery/eml-folder\\.ts$',
+          '^src/(?:cli|db|config|lib)/|^src/main\\.ts$|^src/http/listen\\.ts$|^src/delivery/folder\\.ts$',
       },
       to: { path: '^(?:node:)?fs(?:/promises)?$', dependencyTypes: ['core'] },
     },

@@ -59,7 +59,7 @@ const AREAS = [
     file: 'external',
     title: 'Outside providers',
     about:
-      'Sign-in with an ID token of an OpenID Connect issuer, and the identities of an account. The guide is [outside providers](../external.md).',
+      'Sign-in with an ID token or an authorization code of an outside provider, and the identities of an account. The guide is [outside providers](../external.md).',
     routes: /external|identities/,
   },
   {
@@ -80,6 +80,13 @@ const AREAS = [
     title: 'Email address',
     about: 'A new address is pending until its code has come back by the same session.',
     routes: /^\w+ \/email/,
+  },
+  {
+    file: 'phone',
+    title: 'Telephone number',
+    about:
+      'Where `sms.countries` lists countries: a number is pending until its code has come back. The guide is [text messages](../sms.md).',
+    routes: /^\w+ \/me\/phone/,
   },
   {
     file: 'verify',

@@ -51,6 +51,8 @@ export const REFUSALS = {
     'The identity belongs to an account already, or this account has another one of this provider.',
   provider_unavailable:
     'The outside provider does not answer. Try again later, or sign in another way.',
+  phone_taken:
+    'The number belongs to another account, which verified it. Remove it there first, or sign in there.',
   email_taken: 'The address belongs to another account, which verified it.',
   external_id_taken: 'Another account has this external_id.',
   no_verified_address:

@@ -1,13 +1,22 @@
 /** Builds the kernel, creates the features with it, and starts the background work. */
 import { ConfigRefused } from '../config/fault.ts';
 import type { Config } from '../config/schema.ts';
+import { createAuditRows } from '../core/audit/audit-row.ts';
+import { CHECKPOINTS_KEPT_MS, checkpointSweep } from '../core/audit/checkpoints.ts';
+import { createCheckpointKey } from '../crypto/checkpoint-note.ts';
+import { createAuditNotes } from '../core/audit/notes.ts';
+import type { AuditNotes } from '../core/audit/notes.ts';
+import { createAuditSealer } from '../core/audit/seal.ts';
+import type { Sealer } from '../core/audit/seal.ts';
 import { coreSweeps } from '../core/housekeeping.ts';
 import type { Kernel } from '../core/kernel.ts';
 import type { SealedColumn } from '../core/sealed-value/reseal.ts';
 import { coreSealedColumns } from '../core/sealed-value/core-columns.ts';
 import type { ScheduledSweep } from '../core/sweep.ts';
+import { emailChannel, smsChannel } from '../delivery/channels.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { Courier } from '../delivery/courier.ts';
+import { createIds } from '../lib/id.ts';
 import type { Feature, FeatureParts } from '../features/feature.ts';
 import type { AnyRoute } from '../http/route.ts';
 import { startBackground } from './background.ts';
@@ -15,6 +24,7 @@ import { featureRules } from './feature-rules.ts';
 import { countedLog } from './counted-log.ts';
 import { createKernel } from './kernel.ts';
 import type { Edge } from './kernel.ts';
+import { smsWords } from './sms-policy.ts';
 
 export type { Edge } from './kernel.ts';
 
@@ -28,6 +38,9 @@ export interface RunningApp {
   readonly sweeps: readonly ScheduledSweep[];
   /** Every column of sealed values. */
   readonly sealed: readonly SealedColumn[];
+  /** What is recorded of refusals, a second later than it happened. */
+  readonly notes: Pick<AuditNotes, 'flush'>;
+  readonly sealAudit: Pick<Sealer, 'seal' | 'run'>;
   /** Starts the features' work beside the requests: for the process that serves, not for verbs. */
   begin(): Promise<void>;
   /** Waits for running work and ends the threads; the database stays open. */
@@ -50,7 +63,7 @@ function register({ factors, signInMethods }: Kernel, feature: Feature, parts: F
   if (feature.secondFactor && factor === undefined && switchedOffFactor === undefined)
     throw new Error(`feature ${feature.name}: switched off, it must return switchedOffFactor`);
   if (factor !== undefined) factors.add(factor);
-  if (signInMethod !== undefined) signInMethods.add(signInMethod);
+  for (const method of [signInMethod ?? []].flat()) signInMethods.add(method);
   if (listing !== undefined) factors.addListing(listing);
   if (portable !== undefined) factors.addPortable(portable);
   if (switchedOffFactor !== undefined) factors.addSwitchedOff(switchedOffFactor);
@@ -83,22 +96,39 @@ export async function createApp(
   edge: Edge,
   features: readonly Feature[],
 ): Promise<RunningApp> {
-  const log = edge.metrics === undefined ? edge.log : countedLog(edge.log, edge.metrics);
-  const { db, clock, mail } = edge;
+  const { db, clock, mail, sms, metrics } = edge;
+  const { log, notes } = createAuditNotes({
+    db,
+    clock,
+    rows: createAuditRows({
+      clock,
+      random: edge.random,
+      newId: createIds(clock, edge.random),
+    }),
+    log: metrics === undefined ? edge.log : countedLog(edge.log, metrics),
+  });
   demandPossible(config, features);
-  let courier: Courier | undefined;
+  const couriers: Courier[] = [];
   const { kernel, revocations } = await createKernel(
     config,
     { ...edge, log },
     {
       tokenTypes: features.flatMap(({ tokenTypes }) => tokenTypes),
-      wakeCourier: () => courier?.wake(),
+      wakeCourier: () => couriers.forEach((courier) => courier.wake()),
     },
   );
   const { sealer, signingKeys, passwordHasher, random } = kernel;
+  const service = config.server.name;
+  const courierDeps = { db, sealer, clock, random, log };
   if (mail !== undefined) {
-    const service = config.server.name;
-    courier = createCourier({ db, sealer, clock, random, log, ...mail, service });
+    const render = emailChannel(service, mail.findTemplate);
+    const { transports } = mail;
+    couriers.push(createCourier({ channel: 'email', ...courierDeps, transports, render }));
+  }
+  if (sms !== undefined && kernel.sms !== null) {
+    const render = smsChannel({ service, ...smsWords(config) });
+    const { transports } = sms;
+    couriers.push(createCourier({ channel: 'sms', ...courierDeps, transports, render }));
   }
   const parts = features.map((feature) => {
     const created = feature.create(kernel, config);
@@ -108,8 +138,16 @@ export async function createApp(
   await warnOfSwitchedOff(kernel);
   const sweeps = [
     ...coreSweeps(config.throttle.window),
+    { sweep: checkpointSweep, keptMs: CHECKPOINTS_KEPT_MS },
     ...parts.flatMap((part) => part.sweeps ?? []),
   ];
+  const sealAudit = createAuditSealer({
+    db,
+    clock,
+    log,
+    key: createCheckpointKey(signingKeys.derivedKey, kernel.issuer),
+    retentionMs: config.audit.retention,
+  });
   const stopBackground = startBackground({
     db,
     clock,
@@ -117,12 +155,15 @@ export async function createApp(
     signingKeys,
     revocations,
     sweeps,
+    sealAudit,
     followMs: REMOTE.test(config.database.url) ? FOLLOW_SERVER_MS : FOLLOW_FILE_MS,
   });
   const stops: (() => Promise<void>)[] = [];
   return {
     config,
     kernel,
+    notes,
+    sealAudit,
     routes: parts.flatMap(({ routes }) => routes?.() ?? []),
     adminRoutes: parts.flatMap(({ adminRoutes }) => adminRoutes?.() ?? []),
     sweeps,
@@ -134,8 +175,9 @@ export async function createApp(
     close: async () => {
       stopBackground();
       await Promise.all(stops.map((stop) => stop()));
-      await courier?.close();
+      await Promise.all(couriers.map((courier) => courier.close()));
       await kernel.apiKeys.settled();
+      await notes.close();
       await passwordHasher.close();
     },
   };

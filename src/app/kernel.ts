@@ -1,6 +1,7 @@
 /** Builds the kernel from the configuration and the process edge. */
 import type { Config } from '../config/schema.ts';
 import { createApiKeys } from '../core/api-key/api-keys.ts';
+import { createAuditRows } from '../core/audit/audit-row.ts';
 import { createAttempts } from '../core/attempt/attempts.ts';
 import { createCommit } from '../core/commit.ts';
 import type { Commit } from '../core/commit.ts';
@@ -39,7 +40,7 @@ import type { PasswordHasher } from '../crypto/password-hasher.ts';
 import { createSealer } from '../crypto/seal.ts';
 import type { OpenDatabase } from '../db/open.ts';
 import type { FindTemplate } from '../delivery/templates.ts';
-import type { Transport } from '../delivery/transport.ts';
+import type { OutgoingSms, Transport } from '../delivery/transport.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createIds } from '../lib/id.ts';
 import type { Random } from '../lib/id.ts';
@@ -49,6 +50,7 @@ import type { Metrics } from '../lib/metrics.ts';
 import { emailLimits, resetLinkSettings } from './email-policy.ts';
 import { createHasher } from './hasher.ts';
 import { attemptLimits, limitPolicy, sessionLimits, signingKeyPolicy } from './policies.ts';
+import { smsOf } from './sms-policy.ts';
 import { audiencesOf, statusListsOf } from './tokens.ts';
 
 /** The inputs that only the process edge can provide. */
@@ -74,6 +76,8 @@ export interface Edge {
     readonly transports: readonly Transport[];
     readonly findTemplate: FindTemplate;
   };
+  /** How text messages are sent; without it they stay in the outbox. */
+  readonly sms?: { readonly transports: readonly Transport<OutgoingSms>[] };
 }
 
 function passwordsOf(config: Config, edge: Edge, hasher: PasswordHasher): Passwords {
@@ -169,8 +173,10 @@ async function buildKernel(
     isRevoked: revocations.isRevoked,
   });
   const apiKeys = createApiKeys({ db, clock, log });
+  const auditRows = createAuditRows({ clock, random, newId });
   const commit: Commit = createCommit({
     db,
+    auditRows,
     refreshRevocations: revocations.refresh,
     wakeCourier,
     forgetApiKeys: apiKeys.forget,
@@ -182,13 +188,9 @@ async function buildKernel(
   // Fail the start if the database takes no writes, instead of failing each sign-in. After the
   // keys, because their refusal says that nothing was changed.
   await commit.inAnySession([attempts.probe()]);
-  const emails = createEmails({
-    clock,
-    newId,
-    sealer,
-    derivedKey: signingKeys.derivedKey,
-    limits: emailLimits(config),
-  });
+  const { derivedKey } = signingKeys;
+  const emailDeps = { clock, newId, sealer, derivedKey, limits: emailLimits(config) };
+  const emails = createEmails(emailDeps);
   const links = resetLinkSettings(config);
   const sendResetLink = createResetLink({ clock, random, newId, emails, ...links });
   const sessions = createSessions({ db, clock, newId, limits });
@@ -256,6 +258,7 @@ async function buildKernel(
       metrics,
     }),
     emails,
+    sms: await smsOf(config, emailDeps),
     sendResetLink,
     factors,
     signInMethods,

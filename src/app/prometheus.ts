@@ -118,6 +118,7 @@ function makeMetrics(client: typeof import('prom-client'), registry: Registry): 
       postern_hash_rejected_total: counter('postern_hash_rejected_total'),
       postern_throttled_total: counter('postern_throttled_total'),
       postern_deliveries_total: counter('postern_deliveries_total'),
+      postern_sms_denied_total: counter('postern_sms_denied_total'),
     },
     gauges: {
       postern_hash_queue_depth: gauge('postern_hash_queue_depth'),
@@ -192,7 +193,8 @@ function reporting({ counters, histograms }: Made): Metrics {
       histograms.postern_hash_queue_wait_seconds.observe(waitMs / 1000);
     },
     throttled: (rule) => counters.postern_throttled_total.inc({ rule }),
-    delivery: (outcome) => counters.postern_deliveries_total.inc({ channel: 'email', outcome }),
+    delivery: (channel, outcome) => counters.postern_deliveries_total.inc({ channel, outcome }),
+    smsDenied: (rule) => counters.postern_sms_denied_total.inc({ rule }),
     commit: ({ statements, durationMs }) => {
       histograms.postern_db_commit_duration_seconds.observe(durationMs / 1000);
       histograms.postern_db_commit_statements.observe(statements);

@@ -5,6 +5,7 @@ import type { OpenDatabase } from '../db/open.ts';
 import type { Listeners } from '../http/listen.ts';
 import type { RunningLog } from './logger.ts';
 import { describeMail, mailFolder } from './mail-ways.ts';
+import { describeSms } from './sms-ways.ts';
 import type { VerbCall } from './verb.ts';
 import { VERSION } from './version.ts';
 
@@ -58,6 +59,7 @@ export function announce(call: VerbCall, start: Start): void {
       config.mail.transports.length === 0
         ? `  mail      ${`${shown(mailFolder(config))}/*.eml`.padEnd(30)} nothing is sent: [mail] transports is empty`
         : `  mail      ${describeMail(config)}`,
+      ...describeSms(config).map((ways) => `  sms       ${ways}`),
       `  config    ${path ?? 'defaults'}${path === undefined ? '                       `postern init` writes config.toml' : ''}`,
     ].join('\n'),
   );

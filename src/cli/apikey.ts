@@ -4,20 +4,16 @@
  * revoke`: keys for sibling services. They work beside a running service, which uses the change
  * from its next request on.
  */
+import { contextOf, operatorCommit } from './operator-commit.ts';
 import { listApiKeys } from '../core/api-key/api-key.ts';
 import { API_KEY_SCOPES, isApiKeyScope } from '../core/api-key/scope.ts';
 import type { ApiKeyScope } from '../core/api-key/scope.ts';
 import { apiKeyText } from '../core/api-key/secret.ts';
-import { createCommit } from '../core/commit.ts';
-import { operatorContext } from '../core/context.ts';
 import { demandClaims } from '../core/user/claims.ts';
-import { createSystemRandom } from '../crypto/secret.ts';
-import type { Database } from '../db/database.ts';
 import { DEFAULT_LIFETIME_MS, createApiKey } from '../features/api-key/create-api-key.ts';
 import { apiKeyReply } from '../features/api-key/routes.ts';
 import { revokeApiKey } from '../features/api-key/revoke-api-key.ts';
 import { formatDuration, parseDuration } from '../lib/duration.ts';
-import { createIds } from '../lib/id.ts';
 import { Refusal } from '../refusal.ts';
 import { claimsOption, explainRefusal } from './claims-option.ts';
 import { confirm } from './confirm.ts';
@@ -30,18 +26,6 @@ import { SILENT } from './with-app.ts';
 
 const rfc3339 = (milliseconds: number | null): string | null =>
   milliseconds === null ? null : new Date(milliseconds).toISOString();
-
-/** The parts of a kernel that the operations need, on an open database. */
-function operatorKernel(call: VerbCall, db: Database) {
-  const { clock } = call.context;
-  const commit = createCommit({
-    db,
-    refreshRevocations: async () => undefined,
-    wakeCourier: () => undefined,
-  });
-  const random = createSystemRandom();
-  return { clock, random, newId: createIds(clock, random), commit };
-}
 
 function scopesOf(call: VerbCall): readonly ApiKeyScope[] {
   return call.texts('scope').map((text) => {
@@ -111,9 +95,9 @@ export const apikeyCreate: Verb = {
     const lifetimeMs = lifetimeOf(call);
     const claims = claimsOption(call, 'claim');
     return withDatabase(call, async (db) => {
-      const create = createApiKey(operatorKernel(call, db));
+      const create = createApiKey(operatorCommit(call, db));
       try {
-        const { key, secret } = await create(operatorContext(SILENT), {
+        const { key, secret } = await create(contextOf(call, SILENT), {
           name: call.arguments[0] ?? '',
           scopes,
           lifetimeMs,
@@ -166,9 +150,9 @@ export const apikeyRevoke: Verb = {
   run: async (call) => {
     await confirm(call, 'Every request with the key will be refused from now on.');
     return withDatabase(call, async (db) => {
-      const revoke = revokeApiKey(operatorKernel(call, db));
+      const revoke = revokeApiKey({ db, ...operatorCommit(call, db) });
       try {
-        const revoked = await revoke(operatorContext(SILENT), call.arguments[0] ?? '');
+        const revoked = await revoke(contextOf(call, SILENT), call.arguments[0] ?? '');
         call.output.answer(`${revoked.name} (${revoked.id}) is revoked.`);
         return EXIT.done;
       } catch (error) {

@@ -20,6 +20,7 @@ import { CliRefusal, EXIT } from './exit.ts';
 import { keyEncryptionKey } from './key-file.ts';
 import type { RunningLog } from './logger.ts';
 import { mailTransports, ownTemplates } from './mail-ways.ts';
+import { smsTransports } from './sms-ways.ts';
 import { watchBackups } from './serve-metrics.ts';
 import { mapDatabaseErrors } from './state.ts';
 import type { VerbCall } from './verb.ts';
@@ -63,6 +64,7 @@ export async function assemble(
     commonPasswordBytes: asset('common-passwords.bin'),
     ...laneAsset(),
     mail,
+    sms: { transports: smsTransports(config, clock) },
     ...(prometheus === undefined ? {} : { metrics: prometheus.metrics }),
     ...breachedFilter(config),
   };

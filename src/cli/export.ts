@@ -1,13 +1,12 @@
 /** `postern export` and `postern user export`: users, and everything about one. */
+import { contextOf, operatorCommit } from './operator-commit.ts';
 import { once } from 'node:events';
-import { operatorContext } from '../core/context.ts';
 import { exportUser, exportUsers, note } from '../features/admin/export-users.ts';
 import type { Hashes, Secrets } from '../features/admin/export-users.ts';
-import type { Database } from '../db/database.ts';
+import type { Kernel } from '../core/kernel.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
 import { NAME, counted, withUser } from './on-user.ts';
-import { operatorLog } from './operator-log.ts';
 import { withDatabase } from './state.ts';
 import type { Verb, VerbCall } from './verb.ts';
 import { withApp } from './with-app.ts';
@@ -31,13 +30,13 @@ export const exportAll: Verb = {
   options: [WITH_HASHES],
   run: (call) =>
     hashesOf(call) === 'with_hashes'
-      ? withApp(call, ({ db, factors }) => exportTo(call, db, factors.portables))
-      : withDatabase(call, (db) => exportTo(call, db, null)),
+      ? withApp(call, (kernel) => exportTo(call, kernel, kernel.factors.portables))
+      : withDatabase(call, (db) => exportTo(call, { db, ...operatorCommit(call, db) }, null)),
 };
 
 async function exportTo(
   call: VerbCall,
-  db: Pick<Database, 'read'>,
+  { db, commit }: Pick<Kernel, 'db' | 'commit'>,
   secrets: Secrets,
 ): Promise<ExitCode> {
   const { stdout } = call.context;
@@ -47,7 +46,7 @@ async function exportTo(
     // A reader that is slower than the database must not fill the memory.
     if (!stdout.write(line)) await once(stdout, 'drain');
   }
-  note(operatorContext(operatorLog(call.context)), hashesOf(call));
+  await note({ commit }, contextOf(call), hashesOf(call));
   call.output.progress(counted(count, 'account'));
   return EXIT.done;
 }
@@ -63,8 +62,7 @@ export const userExport: Verb = {
   options: [{ ...WITH_HASHES, sentence: 'with the password hash, as it is stored' }],
   run: (call) =>
     withUser(call, null, async ({ kernel }, user) => {
-      const context = operatorContext(operatorLog(call.context));
-      const all = await exportUser(kernel)(context, user, hashesOf(call));
+      const all = await exportUser(kernel)(contextOf(call), user, hashesOf(call));
       call.output.answer(JSON.stringify(all, null, 2));
     }),
 };

@@ -1,11 +1,10 @@
 /** `postern import`: users of another system, a line of JSON each. */
+import { contextOf } from './operator-commit.ts';
 import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { operatorContext } from '../core/context.ts';
 import { importUsers } from '../features/import/import-users.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { counted } from './on-user.ts';
-import { operatorLog } from './operator-log.ts';
 import { createProgress } from './progress.ts';
 import type { Verb, VerbCall } from './verb.ts';
 import { withAllLanes } from './with-app.ts';
@@ -53,7 +52,7 @@ export const importFile: Verb = {
       const { bytes, stream } = sourceOf(call);
       const isDry = call.has('dry-run');
       const progress = createProgress(call, isDry ? 'checking' : 'importing');
-      const context = operatorContext(operatorLog(call.context));
+      const context = contextOf(call);
       const counts = await importUsers(kernel)(context, stream, {
         mode: isDry ? 'dry_run' : 'import',
         batch: BATCH,

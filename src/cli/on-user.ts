@@ -2,11 +2,10 @@
  * What verbs on one account share: the account is looked up first, then the question names whom it
  * is about, and only then something happens.
  */
+import { contextOf, operatorCommit } from './operator-commit.ts';
 import { attemptLimits } from '../app/policies.ts';
 import type { Config } from '../config/schema.ts';
 import { createAttempts } from '../core/attempt/attempts.ts';
-import { createCommit } from '../core/commit.ts';
-import { operatorContext } from '../core/context.ts';
 import type { Context } from '../core/context.ts';
 import type { Kernel } from '../core/kernel.ts';
 import { listSessions } from '../core/session/session.ts';
@@ -96,16 +95,11 @@ export interface Operator {
  * What runs beside the service: it sees ended sessions in the database, and sends emails itself.
  */
 function operatorOf(call: VerbCall, db: OpenDatabase, config: Config): Operator {
-  const { clock } = call.context;
-  const commit = createCommit({
-    db,
-    refreshRevocations: async () => undefined,
-    wakeCourier: () => undefined,
-  });
+  const { clock, commit } = operatorCommit(call, db);
   const attempts = createAttempts({ db, clock }, attemptLimits(config));
   return {
     accountState: createAccountState({ clock, commit, attempts }),
-    context: operatorContext(operatorLog(call.context)),
+    context: contextOf(call),
   };
 }
 
@@ -137,7 +131,7 @@ export function withOperator<T>(
 ): Promise<T> {
   return withApp(call, async (kernel, { config }) => {
     try {
-      return await work({ kernel, settings: adminSettings(config), context: operatorContext(log) });
+      return await work({ kernel, settings: adminSettings(config), context: contextOf(call, log) });
     } catch (error) {
       throw explainRefusal(error);
     }

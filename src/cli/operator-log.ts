@@ -7,7 +7,7 @@ import type { Log } from '../lib/log.ts';
 import type { CliContext } from './context.ts';
 
 /** Who types: whoever called sudo, else the user of the process. */
-function operatorName(env: CliContext['env']): string {
+export function operatorName(env: CliContext['env']): string {
   const name = env['SUDO_USER'];
   if (name !== undefined && name !== '') return name;
   try {

@@ -1,14 +1,13 @@
 /** `postern user claims`: the claims that an operator sets for a user. */
-import { createCommit } from '../core/commit.ts';
-import { operatorContext } from '../core/context.ts';
+import { contextOf, operatorCommit } from './operator-commit.ts';
+import { recorded } from '../core/audit/audited-event.ts';
 import { findUserByAnyName } from '../core/user/account-state.ts';
 import { demandClaims } from '../core/user/claims.ts';
-import { setUserClaims } from '../core/user/user.ts';
+import { setUserClaims } from '../core/user/claims.ts';
 import { claimsOption, explainRefusal } from './claims-option.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { withDatabase } from './state.ts';
 import { NAME } from './on-user.ts';
-import { operatorLog } from './operator-log.ts';
 import type { Verb } from './verb.ts';
 
 export const userClaims: Verb = {
@@ -39,18 +38,13 @@ export const userClaims: Verb = {
       const claims = { ...Object.fromEntries(kept), ...added };
       const isChange = removed.size > 0 || Object.keys(added).length > 0;
       if (isChange) {
-        const commit = createCommit({
-          db,
-          refreshRevocations: async () => undefined,
-          wakeCourier: () => undefined,
-        });
-        const now = call.context.clock.now();
+        const { clock, commit } = operatorCommit(call, db);
+        const now = clock.now();
         try {
           const statement = setUserClaims(user.id, demandClaims(claims), now);
-          const context = operatorContext(operatorLog(call.context));
-          await commit(context, [statement]);
           const event = { 'user.id': user.id };
-          context.log.write('info', 'user.changed', 'an operator set the claims of a user', event);
+          const record = recorded('user.changed', 'an operator set the claims of a user', event);
+          await commit(contextOf(call), [statement, record]);
         } catch (error) {
           throw explainRefusal(error);
         }

@@ -81,6 +81,9 @@ const field = (name: string, value: string): string => `${name.padEnd(17)}${valu
 const several = (name: string, values: readonly string[]): readonly string[] =>
   values.length === 0 ? [field(name, 'none')] : values.map((v, at) => field(at ? '' : name, v));
 
+const phoneLine = ({ phone, phone_verified: isVerified }: Detail): string =>
+  phone === null ? 'none' : `${phone}${isVerified ? '' : ' (unverified)'}`;
+
 function linesOf(shown: ShownUser, detail: Detail): readonly string[] {
   const { user, obstacles } = shown;
   const pending = user.pendingEmail === null ? [] : [`${user.pendingEmail} (unverified)`];
@@ -90,6 +93,7 @@ function linesOf(shown: ShownUser, detail: Detail): readonly string[] {
     field('user', `${nameOf(user)} (${user.id})`),
     ...(user.externalId === null ? [] : [field('external id', user.externalId)]),
     ...several('email', addresses),
+    field('phone', phoneLine(detail)),
     field('state', detail.disabled ? 'disabled' : 'enabled'),
     field('made', `${seconds(detail.created_at)}, changed ${seconds(detail.updated_at)}`),
     ...several(

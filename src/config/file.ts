@@ -4,35 +4,47 @@
  */
 import { parse, TomlError } from 'smol-toml';
 import { guess } from '../lib/guess.ts';
-import type { StreamSettings } from '../features/event-stream/config.ts';
-import type { ProviderSettings } from '../features/external/config.ts';
-import { AUDIENCES } from './audiences.ts';
-import type { AudienceSettings } from './audience-settings.ts';
 import { EXTERNAL } from './external.ts';
-import { readSections } from './named-sections.ts';
-import type { ConfigFault, Given, Source } from './fault.ts';
+import type { ConfigFault, Given, SecretReference, Source } from './fault.ts';
+import { takeSecrets } from './named-secrets.ts';
+import type { Place } from './named-sections.ts';
 import { findPositions } from './positions.ts';
 import { STREAMS } from './streams.ts';
 import { SECTIONS, SETTINGS } from './schema.ts';
 import type { Setting } from './schema.ts';
 import { isTable } from './toml-table.ts';
 
-/** A secret's file, named in the TOML or by a variable. */
-export interface SecretReference {
-  readonly setting: Setting;
-  readonly source: Source;
-  readonly path: unknown;
-}
-
 export interface FileValues {
   readonly isToml: boolean;
   readonly given: readonly Given[];
   readonly references: readonly SecretReference[];
   readonly faults: readonly ConfigFault[];
-  readonly audiences: ReadonlyMap<string, AudienceSettings>;
-  readonly external: ReadonlyMap<string, ProviderSettings>;
-  readonly streams: ReadonlyMap<string, StreamSettings>;
+  /** Sections under names that the operator chose, without their secrets. */
+  readonly named: NamedTables;
 }
+
+export interface NamedTables {
+  readonly audiences: unknown;
+  readonly external: unknown;
+  readonly streams: unknown;
+  /** The settings of their secrets, which may be given elsewhere too. */
+  readonly secrets: readonly Setting[];
+  readonly place: Place;
+}
+
+export const NO_FILE: FileValues = {
+  isToml: true,
+  given: [],
+  references: [],
+  faults: [],
+  named: {
+    audiences: undefined,
+    external: undefined,
+    streams: undefined,
+    secrets: [],
+    place: () => ({ kind: 'default' }),
+  },
+};
 
 /** Reads a file's text; `path` is for messages. */
 export function readFileValues(file: { path: string; text: string }): FileValues {
@@ -44,8 +56,7 @@ export function readFileValues(file: { path: string; text: string }): FileValues
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const faults = [syntaxFault(path, error)];
-    const none = { audiences: new Map(), external: new Map(), streams: new Map() };
-    return { isToml: false, given: [], references: [], faults, ...none };
+    return { ...NO_FILE, isToml: false, faults };
   }
   const positions = findPositions(text);
   const place = (name: string, of: 'key' | 'value'): Source => ({
@@ -57,10 +68,11 @@ export function readFileValues(file: { path: string; text: string }): FileValues
   const references: SecretReference[] = [];
   const faults: ConfigFault[] = [];
   const { audiences, external, ...rest } = document;
-  const { streams, fixed } = withoutStreams(rest);
-  const services = readSections(AUDIENCES, audiences, place);
-  const providers = readSections(EXTERNAL, external, place);
-  const told = readSections(STREAMS, streams, place);
+  const { streams: ofStreams, fixed } = withoutStreams(rest);
+  const providers = takeSecrets(EXTERNAL, external, place);
+  const streams = takeSecrets(STREAMS, ofStreams, place);
+  given.push(...providers.given, ...streams.given);
+  references.push(...providers.references, ...streams.references);
   for (const { key, raw, meaning } of entriesOf('', fixed)) {
     if ('fault' in meaning) faults.push({ source: place(key, 'key'), message: meaning.fault });
     else if ('secret' in meaning)
@@ -70,13 +82,14 @@ export function readFileValues(file: { path: string; text: string }): FileValues
       given.push({ setting, source: place(key, 'value'), raw, secretFile: undefined });
     }
   }
-  faults.push(...services.faults, ...providers.faults, ...told.faults);
   const named = {
-    audiences: services.sections,
-    external: providers.sections,
-    streams: told.sections,
+    audiences,
+    external: providers.table,
+    streams: streams.table,
+    secrets: [...providers.settings, ...streams.settings],
+    place,
   };
-  return { isToml: true, given, references, faults, ...named };
+  return { isToml: true, given, references, faults, named };
 }
 
 /** Takes `events.streams` out of the tables of fixed settings. */
@@ -84,10 +97,8 @@ function withoutStreams(document: Record<string, unknown>) {
   const { events, ...fixed } = document;
   if (!isTable(events)) return { streams: undefined, fixed: document };
   const { streams, ...others } = events;
-  return {
-    streams,
-    fixed: Object.keys(others).length === 0 ? fixed : { ...fixed, events: others },
-  };
+  const isAlone = Object.keys(others).length === 0;
+  return { streams, fixed: isAlone ? fixed : { ...fixed, events: others } };
 }
 
 type Meaning =

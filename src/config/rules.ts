@@ -9,6 +9,7 @@ import { formatSize, parseSize } from '../lib/size.ts';
 import { MAIL_RULES } from './mail-rules.ts';
 import { PASSKEY_RULES } from './passkey-rules.ts';
 import type { Rule } from './rule.ts';
+import { SMS_RULES } from './sms-rules.ts';
 import type { Config } from './schema.ts';
 
 const KIB = 1024;
@@ -100,6 +101,7 @@ export const RULES: readonly Rule[] = [
     },
   },
   ...MAIL_RULES,
+  ...SMS_RULES,
   notLonger(
     'server.header_timeout',
     'server.request_timeout',

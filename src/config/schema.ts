@@ -3,7 +3,7 @@
  * file.
  */
 import * as z from 'zod';
-import { emailCodeSection } from '../features/email-code/config.ts';
+import { emailCodeSection, smsCodeSection } from '../features/otp/config.ts';
 import type { StreamSettings } from '../features/event-stream/config.ts';
 import type { ProviderSettings } from '../features/external/config.ts';
 import { registrationSection } from '../features/registration/config.ts';
@@ -16,6 +16,7 @@ import { totpSection } from '../features/totp/config.ts';
 import { sectionRegistry, settingRegistry } from '../lib/setting-registry.ts';
 import type { SettingMeta } from '../lib/setting-registry.ts';
 import { adminSection } from './admin.ts';
+import { auditSection } from './audit.ts';
 import type { AudienceSettings } from './audience-settings.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { limitsSection } from './limits.ts';
@@ -28,6 +29,7 @@ import {
 } from './mail.ts';
 import { metricsSection } from './metrics.ts';
 import { otpSection } from './otp.ts';
+import { smsFileSection, smsGatewaySection, smsSection, smsWebhookSection } from './sms.ts';
 import {
   databaseSection,
   logSection,
@@ -52,6 +54,7 @@ const sections = z.object({
   passkeys: passkeysSection,
   otp: otpSection,
   'otp.email': emailCodeSection,
+  'otp.sms': smsCodeSection,
   throttle: throttleSection,
   limits: limitsSection,
   mail: mailSection,
@@ -59,9 +62,14 @@ const sections = z.object({
   'mail.dkim': mailDkimSection,
   'mail.webhook': mailWebhookSection,
   'mail.file': mailFileSection,
+  sms: smsSection,
+  'sms.webhook': smsWebhookSection,
+  'sms.gateway': smsGatewaySection,
+  'sms.file': smsFileSection,
   log: logSection,
   metrics: metricsSection,
   admin: adminSection,
+  audit: auditSection,
 });
 
 /** Converts TOML values to what the program uses: milliseconds, bytes, parsed listeners. */

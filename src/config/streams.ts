@@ -14,13 +14,16 @@ export const STREAMS: SectionKind<typeof streamSchema> = {
   fault: streamFault,
 };
 
+function settingLine(key: string, value: string | readonly string[] | undefined): string {
+  if (value === undefined) return `# ${key} is not set`;
+  return key === 'bearer_token' ? `# ${key} = [set]` : `${key} = ${formatRaw(value)}`;
+}
+
 /** The streams as TOML. */
 export function streamsToml(streams: ReadonlyMap<string, StreamSettings>): readonly string[] {
   return [...streams].flatMap(([name, settings]) => [
     `[events.streams.${name}]`,
-    ...Object.entries(settings).flatMap(([key, value]) =>
-      value === undefined ? [`# ${key} is not set`] : [`${key} = ${formatRaw(value)}`],
-    ),
+    ...Object.entries(settings).map(([key, value]) => settingLine(key, value)),
     '',
   ]);
 }

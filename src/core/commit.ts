@@ -9,19 +9,20 @@ import type { Database, Statement } from '../db/database.ts';
 import { given, prepare, query } from '../db/prepare.ts';
 import { isRefusalCode, Refusal } from '../refusal.ts';
 import type { Context } from './context.ts';
+import { isRecording } from './audit/audited-event.ts';
+import type { AuditedEvent } from './audit/audited-event.ts';
+import type { AuditRows } from './audit/audit-row.ts';
+import type { Committed } from './audit/committed.ts';
 import { guarded } from './guards.ts';
 import { session } from './session/tables.ts';
 import { user } from './user/tables.ts';
 
-/** The rows that the statements of a commit returned. */
-export interface Committed {
-  /** The rows of one of the committed statements. */
-  rowsOf<Row>(statement: Statement<Row>): readonly Row[];
-}
+export type { Committed };
 
 export interface Commit {
   /**
-   * Commits all of the statements or none, and resolves when they are durable. If the context has a
+   * Commits all of the statements or none, and resolves when they are durable. What `recorded` made
+   * becomes a row of the audit log, and a log line afterwards. If the context has a
    * principal, its session must still be live.
    *
    * @throws {Refusal} session_revoked, and the refusals of the guards; nothing was changed
@@ -54,6 +55,7 @@ const sessionIsLive = prepare(
 
 export interface CommitDeps {
   readonly db: Database;
+  readonly auditRows: AuditRows;
   /** Reloads the ended sessions. */
   readonly refreshRevocations: () => Promise<void>;
   /** Makes the courier check the outbox. */
@@ -90,12 +92,32 @@ export function createCommit(deps: CommitDeps): Commit {
       },
     };
   };
-  const commit = ({ principal }: Context, statements: readonly Statement[]): Promise<Committed> => {
-    if (principal === null) return write(statements);
-    const check = sessionIsLive({ sessionId: principal.session.id });
-    return write([guarded(check, 'session_revoked'), ...statements]);
+  const commit = async (context: Context, statements: readonly Statement[]): Promise<Committed> => {
+    const { principal } = context;
+    const records = statements
+      .filter(isRecording)
+      .map((one) => ({ one, row: deps.auditRows.insertOf(context, one.record) }));
+    const rowOf = (statement: Statement) => records.find(({ one }) => one === statement)?.row;
+    const all =
+      records.length === 0
+        ? statements
+        : statements.map((statement) => rowOf(statement) ?? statement);
+    const done = await write(
+      principal === null
+        ? all
+        : [guarded(sessionIsLive({ sessionId: principal.session.id }), 'session_revoked'), ...all],
+    );
+    for (const { one, row } of records)
+      if (!row.returns || done.rowsOf(row).length > 0) logRecord(context, one.record, done);
+    return done;
   };
   return Object.assign(commit, { inAnySession: write });
+}
+
+function logRecord({ log }: Context, record: AuditedEvent, done: Committed): void {
+  const { level, name, message, fields, afterwards } = record;
+  const more = afterwards?.(done);
+  log.write(level, name, message, more === undefined ? fields : { ...fields, ...more });
 }
 
 /** The budgets are per hour and free up continuously. */

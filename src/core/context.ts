@@ -12,6 +12,8 @@ export interface Context {
   readonly principal: Principal | null;
   /** The API key of the calling service; null for users and operators. */
   readonly apiKey: ApiKey | null;
+  /** The operator at the command line, by the system's name; null for requests. */
+  readonly operator: string | null;
   /** The audience of the tokens of this request; null is the service's own audience. */
   readonly audience: Audience | null;
   /** Aborted when the client has disconnected. */
@@ -30,6 +32,7 @@ export interface Caller {
   readonly requester: Requester;
   readonly principal?: Principal | undefined;
   readonly apiKey?: ApiKey | undefined;
+  readonly operator?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -44,6 +47,7 @@ class CallContext implements Context {
   readonly requester: Requester;
   readonly principal: Principal | null;
   readonly apiKey: ApiKey | null;
+  readonly operator: string | null;
   readonly audience: Audience | null;
   readonly log: Log;
   readonly #caller: Caller;
@@ -53,6 +57,7 @@ class CallContext implements Context {
     this.requester = caller.requester;
     this.principal = caller.principal ?? null;
     this.apiKey = caller.apiKey ?? null;
+    this.operator = caller.operator ?? null;
     this.audience = audience;
     this.log = log;
   }
@@ -84,8 +89,12 @@ export function contexts(log: Log): CreateContext {
   return create;
 }
 
-/** An operator at the command line of this machine. */
-export function operatorContext(log: Log): Context {
+/**
+ * An operator at the command line of this machine.
+ *
+ * @param operator the name of the system's user
+ */
+export function operatorContext(log: Log, operator: string): Context {
   const requester = { requestId: 'operator', ip: null, userAgent: null, locale: null };
-  return contexts(log)({ requester, signal: new AbortController().signal });
+  return contexts(log)({ requester, operator, signal: new AbortController().signal });
 }

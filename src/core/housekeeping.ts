@@ -6,6 +6,7 @@ import { outboxSweep } from './email/outbox.ts';
 import { challengeSweep } from './factor/challenge.ts';
 import { oneTimeSweep } from './one-time/one-time.ts';
 import { ENDED_SESSIONS_KEPT_MS, revocationSweep, sessionSweeps } from './session/revocation.ts';
+import { smsSweeps } from './sms/rules.ts';
 import type { ScheduledSweep } from './sweep.ts';
 
 /**
@@ -24,6 +25,7 @@ export function coreSweeps(attemptWindowMs: number): readonly ScheduledSweep[] {
     { sweep: oneTimeSweep, keptMs: 0 },
     { sweep: challengeSweep, keptMs: 0 },
     { sweep: outboxSweep, keptMs: 0 },
+    ...smsSweeps,
     ...attemptSweeps(attemptWindowMs),
   ];
 }

@@ -28,6 +28,7 @@ import type { SendResetLink } from './password/reset-link.ts';
 import type { RefreshSession } from './session/refresh.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { SigningKeys } from './signing-key/signing-key.ts';
+import type { Sms } from './sms/sms.ts';
 import type { Storage } from './storage/storage.ts';
 import type { AccessTokens } from './token/access-token.ts';
 import type { DeviceTokens } from './token/device-token.ts';
@@ -66,6 +67,8 @@ export interface Kernel {
   readonly storage: Pick<Storage, 'lostAt'>;
   readonly refreshSession: RefreshSession;
   readonly emails: Emails;
+  /** Null where no text messages are sent. */
+  readonly sms: Sms | null;
   readonly sendResetLink: SendResetLink;
   readonly factors: Factors;
   readonly signInMethods: SignInMethods;

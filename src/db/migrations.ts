@@ -157,4 +157,59 @@ export const migrations: readonly Migration[] = [
     checksum: '374a14fa0116723e92f0d1caf6067d3a9b4070139d3700e4c8a69e9f3eb0d428',
     sql: ['ALTER TABLE `passkey` ADD `user_handle` text;'],
   },
+  {
+    tag: '0013_audit',
+    checksum: '09ef8b3346ed1e2d71bf402aa40c957f108737f754aacb74b5c7e49cce2ab83d',
+    sql: [
+      "CREATE TABLE `audit_event` (\n\t`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`data` text NOT NULL,\n\t`personal` text,\n\t`salt` blob,\n\t`id` text GENERATED ALWAYS AS (json_extract(data, '$.id')) VIRTUAL NOT NULL,\n\t`at` integer GENERATED ALWAYS AS (json_extract(data, '$.at')) VIRTUAL NOT NULL,\n\t`event` text GENERATED ALWAYS AS (json_extract(data, '$.event')) VIRTUAL NOT NULL,\n\t`outcome` text GENERATED ALWAYS AS (json_extract(data, '$.outcome')) VIRTUAL NOT NULL,\n\t`user_id` text GENERATED ALWAYS AS (json_extract(data, '$.user')) VIRTUAL\n);",
+      'CREATE INDEX `audit_event_id` ON `audit_event` (`id`);',
+      'CREATE INDEX `audit_event_at` ON `audit_event` (`at`);',
+      'CREATE INDEX `audit_event_event` ON `audit_event` (`event`,`seq`);',
+      'CREATE INDEX `audit_event_user` ON `audit_event` (`user_id`,`seq`) WHERE user_id IS NOT NULL;',
+    ],
+  },
+  {
+    tag: '0014_phone',
+    checksum: '5b7341ecc5645e9c7990b13ee2eb619c69aec11a4e492864816406a7aa5663f9',
+    sql: [
+      'CREATE TABLE `sms_day` (\n\t`country` text NOT NULL,\n\t`day_at` integer NOT NULL,\n\t`verified` integer NOT NULL,\n\tPRIMARY KEY(`country`, `day_at`)\n);',
+      'CREATE INDEX `sms_day_at` ON `sms_day` (`day_at`);',
+      'CREATE TABLE `sms_message` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`kind` text NOT NULL,\n\t`country` text NOT NULL,\n\t`is_new` integer NOT NULL,\n\t`number_key` text NOT NULL,\n\t`account_key` text NOT NULL,\n\t`network_key` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`verified_at` integer,\n\t`denied` text\n);',
+      'CREATE INDEX `sms_message_number` ON `sms_message` (`number_key`,`created_at`);',
+      'CREATE INDEX `sms_message_account` ON `sms_message` (`account_key`,`created_at`);',
+      'CREATE INDEX `sms_message_network` ON `sms_message` (`network_key`,`created_at`);',
+      'CREATE INDEX `sms_message_country` ON `sms_message` (`country`,`created_at`) WHERE is_new = 1 AND verified_at IS NULL;',
+      'CREATE INDEX `sms_message_created` ON `sms_message` (`created_at`,`kind`);',
+      'ALTER TABLE `user` ADD `phone` text;',
+      'ALTER TABLE `user` ADD `pending_phone` text;',
+      'CREATE UNIQUE INDEX `user_phone` ON `user` (`phone`);',
+    ],
+  },
+  {
+    tag: '0015_external_flows',
+    checksum: '0db9137c2a5276c9b3f04fb1a73eff71aec30f8db2a392208882b748ee110ff9',
+    sql: [
+      'CREATE TABLE `external_flow` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`provider` text NOT NULL,\n\t`redirect_uri` text NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`spent_at` integer\n);',
+      'CREATE INDEX `external_flow_expires_at` ON `external_flow` (`expires_at`);',
+    ],
+  },
+  {
+    tag: '0016_audit_checkpoints',
+    checksum: '491a5ad1b77837c6bf723aeb4e2ba43021edd880e4b2942cde910cd916717100',
+    sql: [
+      'CREATE TABLE `audit_checkpoint` (\n\t`size` integer PRIMARY KEY NOT NULL,\n\t`last_seq` integer NOT NULL,\n\t`root` text NOT NULL,\n\t`frontier` text NOT NULL,\n\t`at` integer NOT NULL\n);',
+      'CREATE INDEX `audit_checkpoint_at` ON `audit_checkpoint` (`at`);',
+      'CREATE TABLE `audit_pruned` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`size` integer NOT NULL,\n\t`last_seq` integer NOT NULL,\n\t`frontier` text NOT NULL\n);',
+    ],
+  },
+  {
+    tag: '0017_event_streams',
+    checksum: '56edafdf5d63811f869707d9637c99f455815f76bdafc81d64492c78eac1a27a',
+    sql: [
+      'CREATE TABLE `event_ack` (\n\t`stream` text NOT NULL,\n\t`seq` integer NOT NULL,\n\tPRIMARY KEY(`stream`, `seq`)\n);',
+      'CREATE TABLE `event_dead_letter` (\n\t`stream` text NOT NULL,\n\t`seq` integer NOT NULL,\n\t`event_id` text NOT NULL,\n\t`event` text NOT NULL,\n\t`error` text NOT NULL,\n\t`failed_at` integer NOT NULL,\n\t`retry_at` integer,\n\tPRIMARY KEY(`stream`, `seq`)\n);',
+      'CREATE INDEX `event_dead_letter_failed_at` ON `event_dead_letter` (`failed_at`);',
+      'CREATE TABLE `event_stream` (\n\t`name` text PRIMARY KEY NOT NULL,\n\t`cursor` integer NOT NULL,\n\t`lease_owner` text,\n\t`lease_until` integer DEFAULT 0 NOT NULL\n);',
+    ],
+  },
 ];

@@ -1,5 +1,5 @@
 /**
- * Sends the outbox's emails: at least once, by the first transport that works; otherwise again
+ * Sends the outbox's emails, or its text messages: at least once, by the first transport that works; otherwise again
  * later, with growing and jittered waits, until a bounded number of attempts is used up. Requests
  * never wait for it (G7).
  */
@@ -7,6 +7,7 @@ import type { Database } from '../db/database.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import { claimEmails, hasDueEmails } from '../core/email/claim.ts';
 import type { ClaimedEmail } from '../core/email/claim.ts';
+import type { Channel } from '../core/email/lanes.ts';
 import { settleEmail } from '../core/email/outbox.ts';
 import type { Settlement } from '../core/email/outbox.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -15,21 +16,20 @@ import { exceptionFields } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 import { createPace, fraction } from './pace.ts';
 import type { Pace } from './pace.ts';
-import { renderEmail } from './templates.ts';
-import type { FindTemplate } from './templates.ts';
 import { DeliveryError, EMAILS_AT_ONCE } from './transport.ts';
-import type { OutgoingEmail, Transport } from './transport.ts';
+import type { Transport } from './transport.ts';
 import { createTurns } from './turns.ts';
 
-export interface CourierDeps {
+export interface CourierDeps<Message> {
+  readonly channel: Channel;
   readonly db: Database;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly transports: readonly Transport[];
-  readonly findTemplate: FindTemplate;
-  readonly service: string;
+  readonly transports: readonly Transport<Message>[];
+  /** What is sent, also of a decoy. */
+  readonly render: (email: ClaimedEmail) => Message;
 }
 
 export interface Courier {
@@ -56,8 +56,6 @@ const FIRST_WAIT_MS = 15_000;
 const MAX_WAIT_MS = 30 * 60_000;
 export const MAX_ATTEMPTS = 12;
 const CLOSE_WAIT_MS = 3_000;
-/** The recipient in the message of a decoy, which is never sent. */
-const NOBODY = 'nobody@localhost.invalid';
 
 /**
  * The wait after a failed attempt: doubled each time, bounded, ±25 %, so that emails don't come
@@ -68,10 +66,10 @@ export function waitAfter(attempts: number, random: Random): number {
   return Math.round(base * (0.75 + fraction(random) * 0.5));
 }
 
-export function createCourier(deps: CourierDeps): Courier {
-  const { db, clock, random, log } = deps;
+export function createCourier<Message>(deps: CourierDeps<Message>): Courier {
+  const { db, clock, random, log, channel } = deps;
   const underWay = new Set<ClaimedEmail>();
-  const turns = createTurns(db, underWay);
+  const turns = createTurns(db, underWay, channel);
   const pace = createPace(random);
   let running: Promise<void> | undefined;
   let again = false;
@@ -89,7 +87,7 @@ export function createCourier(deps: CourierDeps): Courier {
   /** Claims as many emails as there is capacity for; returns whether more may be due. */
   const take = async (): Promise<boolean> => {
     const now = clock.now();
-    if (underWay.size >= EMAILS_AT_ONCE || !(await hasDueEmails(db, now))) return false;
+    if (underWay.size >= EMAILS_AT_ONCE || !(await hasDueEmails(db, now, channel))) return false;
     const { turns: planned, isWhole } = await turns.plan(now);
     if (planned.length === 0) return !isWhole;
     const emails = await claimEmails(db, deps.sealer, { now, leaseMs: LEASE_MS, turns: planned });
@@ -153,14 +151,18 @@ export function createCourier(deps: CourierDeps): Courier {
   };
 }
 
-async function deliver(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Promise<void> {
+async function deliver<Message>(
+  deps: CourierDeps<Message>,
+  pace: Pace,
+  email: ClaimedEmail,
+): Promise<void> {
   const { db, clock, log } = deps;
   try {
     const settlement = await (email.kind === 'real'
       ? attempt(deps, pace, email)
       : pretend(deps, pace, email));
     await settleEmail(db, email.id, settlement, clock.now());
-    report(log, email, settlement);
+    report(deps, email, settlement);
   } catch (error) {
     log.write(
       'error',
@@ -171,13 +173,20 @@ async function deliver(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Prom
   }
 }
 
-function report(log: Log, email: ClaimedEmail, settlement: Settlement): void {
+const NAMES: Readonly<Record<Channel, string>> = { email: 'an email', sms: 'a text message' };
+
+function report<Message>(
+  { log, channel }: CourierDeps<Message>,
+  email: ClaimedEmail,
+  settlement: Settlement,
+): void {
+  const what = NAMES[channel];
   const about = { letter: email.template, count: email.attempts };
   switch (settlement.outcome) {
     case 'sent':
-      return log.write('info', 'letter.sent', 'an email was sent', about);
+      return log.write('info', 'letter.sent', `${what} was sent`, about);
     case 'dropped':
-      return log.write('info', 'letter.dropped', 'an email without a recipient was dropped', about);
+      return log.write('info', 'letter.dropped', `${what} without a recipient was dropped`, about);
     case 'later':
       return log.write('warn', 'letter.delayed', settlement.error, about);
     case 'dead':
@@ -190,17 +199,15 @@ function report(log: Log, email: ClaimedEmail, settlement: Settlement): void {
   }
 }
 
-function outgoing(deps: CourierDeps, email: ClaimedEmail): OutgoingEmail {
-  const { id, template, recipient, values } = email;
-  const rendered = renderEmail(template, values, deps.service, deps.findTemplate);
-  return { id, template, to: recipient === '' ? NOBODY : recipient, values, ...rendered };
-}
-
 /** A decoy is rendered and composed, takes as long as recent deliveries, and is not sent (E06). */
-async function pretend(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Promise<Settlement> {
+async function pretend<Message>(
+  deps: CourierDeps<Message>,
+  pace: Pace,
+  email: ClaimedEmail,
+): Promise<Settlement> {
   const began = deps.clock.monotonic();
   try {
-    await deps.transports[0]?.rehearse(outgoing(deps, email));
+    await deps.transports[0]?.rehearse(deps.render(email));
   } catch (error) {
     // A decoy has nothing to wait for here.
     if (!(error instanceof DeliveryError)) throw error;
@@ -209,9 +216,13 @@ async function pretend(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Prom
   return { outcome: 'dropped' };
 }
 
-async function attempt(deps: CourierDeps, pace: Pace, email: ClaimedEmail): Promise<Settlement> {
+async function attempt<Message>(
+  deps: CourierDeps<Message>,
+  pace: Pace,
+  email: ClaimedEmail,
+): Promise<Settlement> {
   const { transports, clock, random } = deps;
-  const content = outgoing(deps, email);
+  const content = deps.render(email);
   // No email is delivered after its expiry, however slow a server is.
   const left = Math.max(1, Math.min(email.expiresAt - clock.now(), LEASE_MS));
   const signal = AbortSignal.timeout(left);

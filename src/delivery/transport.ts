@@ -1,5 +1,5 @@
-/** A way to send emails. */
-import type { TemplateName, TemplateValues } from '../core/email/templates.ts';
+/** A way to send emails or text messages. */
+import type { SmsTemplateName, TemplateName, TemplateValues } from '../core/email/templates.ts';
 
 export interface OutgoingEmail {
   readonly id: string;
@@ -13,22 +13,33 @@ export interface OutgoingEmail {
   readonly values: TemplateValues;
 }
 
+export interface OutgoingSms {
+  readonly id: string;
+  readonly template: SmsTemplateName;
+  /** E.164. */
+  readonly to: string;
+  /** ISO 3166-1 alpha-2. */
+  readonly country: string;
+  readonly text: string;
+  readonly values: TemplateValues;
+}
+
 /**
  * How many emails are sent at once: as many as the transport can send in parallel, so that none
  * waits in its internal queue, from which it could be sent besides its retry.
  */
 export const EMAILS_AT_ONCE = 8;
 
-export interface Transport {
+export interface Transport<Message = OutgoingEmail> {
   readonly name: string;
   /**
-   * Sends an email; once the signal is aborted, nothing more is sent.
+   * Sends a message; once the signal is aborted, nothing more is sent.
    *
    * @throws {DeliveryError}
    */
-  send(email: OutgoingEmail, signal?: AbortSignal): Promise<void>;
+  send(message: Message, signal?: AbortSignal): Promise<void>;
   /** Does the work of sending without sending, for a decoy (E06). */
-  rehearse(email: OutgoingEmail): Promise<void>;
+  rehearse(message: Message): Promise<void>;
   /**
    * Connects and signs in without sending, if the transport supports it. @throws {DeliveryError}
    */

@@ -4,12 +4,16 @@
  */
 import { findNextDomain } from '../core/email/claim.ts';
 import type { Turn, WaitingDomain } from '../core/email/claim.ts';
-import { LANES } from '../core/email/lanes.ts';
+import { LANES_OF } from '../core/email/lanes.ts';
+import type { Channel } from '../core/email/lanes.ts';
 import type { Database } from '../db/database.ts';
 import { EMAILS_AT_ONCE } from './transport.ts';
 
-/** Maximum concurrent emails of a lane to one domain: a slow domain delays only itself. */
-const AT_ONCE_PER_DOMAIN = 2;
+/**
+ * Maximum concurrent messages of a lane to one domain, or one country: a slow one delays only
+ * itself. All countries have one provider.
+ */
+const AT_ONCE_PER_DOMAIN: Readonly<Record<Channel, number>> = { email: 2, sms: 6 };
 
 /**
  * The share of each lane in {@link EMAILS_AT_ONCE}: some capacity is left for every lane, however
@@ -65,7 +69,11 @@ const count = (emails: Iterable<UnderWay>, lane: number, domain?: string): numbe
 };
 
 /** Plans turns; `underWay` contains the courier's current deliveries, and changes. */
-export function createTurns(db: Database, underWay: ReadonlySet<UnderWay>): Turns {
+export function createTurns(
+  db: Database,
+  underWay: ReadonlySet<UnderWay>,
+  channel: Channel = 'email',
+): Turns {
   /** The domain that had the last turn of each lane. */
   const last = new Map<number, string>();
 
@@ -75,7 +83,7 @@ export function createTurns(db: Database, underWay: ReadonlySet<UnderWay>): Turn
     let looked = 0;
     for await (const { domain, nextAt } of domainsAfter(db, lane, last.get(lane) ?? '')) {
       last.set(lane, domain);
-      const isBusy = count(underWay, lane, domain) >= AT_ONCE_PER_DOMAIN;
+      const isBusy = count(underWay, lane, domain) >= AT_ONCE_PER_DOMAIN[channel];
       if (nextAt <= now && !isBusy) turns.push({ lane, domain, count: 1 });
       if (turns.length === room) break;
       if (++looked === DOMAINS_AT_ONCE) return { turns, isWhole: false };
@@ -87,7 +95,7 @@ export function createTurns(db: Database, underWay: ReadonlySet<UnderWay>): Turn
     plan: async (now) => {
       const turns: Turn[] = [];
       let isWhole = true;
-      for (const [at, lane] of LANES.entries()) {
+      for (const [at, lane] of LANES_OF[channel].entries()) {
         const free = EMAILS_AT_ONCE - underWay.size - turns.length;
         const room = Math.min(free, (AT_ONCE_PER_LANE[at] ?? 0) - count(underWay, lane));
         if (room <= 0) continue;

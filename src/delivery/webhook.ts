@@ -1,13 +1,13 @@
 /**
- * Posts emails as JSON to a program of the operator's. The signature covers time and body, so that
- * neither can be changed nor replayed: `Postern-Signature: t=<seconds>,v1=<hex HMAC-SHA-256 of
- * "<seconds>.<body>">`. The email's id is the idempotency key, because it may be delivered twice.
- * Redirects are not followed (ASVS 15.3.2).
+ * Posts emails and text messages as JSON to a program of the operator's. The signature covers time
+ * and body, so that neither can be changed nor replayed: `Postern-Signature: t=<seconds>,v1=<hex
+ * HMAC-SHA-256 of "<seconds>.<body>">`. The message's id is the idempotency key, because it may be
+ * delivered twice.
  */
 import { signBody } from '../crypto/body-signature.ts';
 import type { Clock } from '../lib/clock.ts';
-import { DeliveryError } from './transport.ts';
-import type { OutgoingEmail, Transport } from './transport.ts';
+import { POST_TIMEOUT_MS, postOnce } from './post.ts';
+import type { OutgoingEmail, OutgoingSms, Transport } from './transport.ts';
 
 export interface WebhookOptions {
   readonly url: string;
@@ -16,61 +16,56 @@ export interface WebhookOptions {
   readonly timeoutMs?: number;
 }
 
-const TIMEOUT_MS = 10_000;
+type Payload<Message> = (message: Message) => object;
 
-/** 4xx statuses that a retry, or the operator, can fix. */
-const CURABLE: ReadonlySet<number> = new Set([401, 403, 404, 408, 409, 425, 429]);
+const emailPayload: Payload<OutgoingEmail> = ({
+  id,
+  template,
+  to,
+  subject,
+  text,
+  html,
+  values,
+}) => ({ id, letter: template, to, subject, text, html, values });
 
-export function webhookTransport({
-  url,
-  secret,
-  clock,
-  timeoutMs = TIMEOUT_MS,
-}: WebhookOptions): Transport {
-  const { host } = new URL(url);
-  const signed = ({ id, template, to, subject, text, html, values }: OutgoingEmail) => {
-    const body = JSON.stringify({ id, letter: template, to, subject, text, html, values });
+const smsPayload: Payload<OutgoingSms> = ({ id, template, to, country, text, values }) => ({
+  id,
+  letter: template,
+  to,
+  country,
+  text,
+  values,
+});
+
+function signedTransport<Message extends { readonly id: string }>(
+  { url, secret, clock, timeoutMs = POST_TIMEOUT_MS }: WebhookOptions,
+  payload: Payload<Message>,
+): Transport<Message> {
+  const signed = (message: Message) => {
+    const body = JSON.stringify(payload(message));
     return { body, signature: signBody(secret, body, clock.now()) };
   };
   return {
     name: 'webhook',
-    rehearse: (email) => {
-      signed(email);
+    rehearse: (message) => {
+      signed(message);
       return Promise.resolve();
     },
-    send: async (email, signal) => {
-      const { body, signature } = signed(email);
-      const timeout = AbortSignal.timeout(timeoutMs);
-      let status: number;
-      try {
-        const response = await fetch(url, {
-          method: 'POST',
-          redirect: 'manual',
-          signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
-          headers: {
-            'content-type': 'application/json',
-            'idempotency-key': email.id,
-            'postern-signature': signature,
-          },
-          body,
-        });
-        status = response.status;
-        await response.body?.cancel();
-      } catch (cause) {
-        throw new DeliveryError(
-          `${host} could not be reached, or did not answer in ${timeoutMs / 1000} s`,
-          'transient',
-          { cause },
-        );
-      }
-      if (status >= 200 && status < 300) return;
-      // 4xx is permanent, except for "too early", "too many requests" and similar codes.
-      const isPermanent = status >= 400 && status < 500 && !CURABLE.has(status);
-      throw new DeliveryError(
-        `${host} answered ${status}`,
-        isPermanent ? 'permanent' : 'transient',
-      );
+    send: (message, signal) => {
+      const { body, signature } = signed(message);
+      const headers = {
+        'content-type': 'application/json',
+        'idempotency-key': message.id,
+        'postern-signature': signature,
+      };
+      return postOnce({ url, headers, body, timeoutMs, signal });
     },
     close: () => undefined,
   };
 }
+
+export const webhookTransport = (options: WebhookOptions): Transport =>
+  signedTransport(options, emailPayload);
+
+export const smsWebhookTransport = (options: WebhookOptions): Transport<OutgoingSms> =>
+  signedTransport(options, smsPayload);

@@ -19,7 +19,7 @@ export interface FeatureParts {
   readonly adminRoutes?: () => readonly AnyRoute[];
   readonly factor?: Factor;
   /** What a sign-in can begin with; the last one of an account can't be removed. */
-  readonly signInMethod?: SignInMethod;
+  readonly signInMethod?: SignInMethod | readonly SignInMethod[];
   /** The records of a factor that is switched off. */
   readonly switchedOffFactor?: FactorRecords;
   /** What it keeps about a user, if that is no factor: for `user show`, `user export` and their routes. */

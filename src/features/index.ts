@@ -4,15 +4,17 @@
 import { admin } from './admin/index.ts';
 import { account } from './account/index.ts';
 import { apiKey } from './api-key/index.ts';
+import { audit } from './audit/index.ts';
 import { discovery } from './discovery/index.ts';
-import { emailCode } from './email-code/index.ts';
 import { eventStream } from './event-stream/index.ts';
 import { external } from './external/index.ts';
 import type { Feature } from './feature.ts';
 import { health } from './health/index.ts';
 import { mfa } from './mfa/index.ts';
+import { otp } from './otp/index.ts';
 import { passkey } from './passkey/index.ts';
 import { password } from './password/index.ts';
+import { phone } from './phone/index.ts';
 import { recovery } from './recovery/index.ts';
 import { recoveryCode } from './recovery-code/index.ts';
 import { registration } from './registration/index.ts';
@@ -32,13 +34,15 @@ export const features: readonly Feature[] = [
   totp,
   passkey,
   external,
-  emailCode,
+  otp,
   recoveryCode,
   mfa,
   session,
   account,
+  phone,
   apiKey,
   admin,
+  audit,
   importing,
   verification,
   introspection,

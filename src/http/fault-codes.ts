@@ -55,6 +55,19 @@ export const FAULT_CODES: Readonly<Record<string, FaultMeaning>> = {
     cause: 'The text is not an email address to which mail can be sent.',
     remedy: 'Send one address as local@domain, without a display name.',
   },
+  invalid_phone: {
+    cause: 'The text is not a telephone number in international form.',
+    remedy: 'Send + and the country calling code, then the number.',
+  },
+  country_not_served: {
+    cause: 'The number belongs to a country that sms.countries does not list.',
+    remedy: 'Use a number of a country that the service sends messages to.',
+  },
+  not_mobile: {
+    cause:
+      'The number is a fixed line, or one that costs its caller (premium rate, shared cost, pager, VoIP and others).',
+    remedy: 'Use a mobile number.',
+  },
   invalid_username: {
     cause: 'The name has forbidden characters, or looks like an email address.',
     remedy: 'The detail says which characters are allowed.',

@@ -193,3 +193,10 @@ export function nameText(what: 'name' | 'address'): z.ZodString {
   const detail = what === 'name' ? 'No name here is that long.' : 'No address is that long.';
   return z.string().max(512, detail);
 }
+
+/** A telephone number as typed; the country and the kind of number are checked where they matter. */
+export function phoneText(): z.ZodString {
+  return z.string().max(40, 'No number is that long.').meta({
+    description: 'With + and the country calling code; spaces, dots and hyphens are ignored.',
+  });
+}

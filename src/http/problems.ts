@@ -42,6 +42,7 @@ export const PROBLEMS: Readonly<Record<RefusalCode, Problem>> = {
   username_taken: { status: 409, title: 'Username taken' },
   account_exists: { status: 409, title: 'Account exists' },
   identity_taken: { status: 409, title: 'Identity taken' },
+  phone_taken: { status: 409, title: 'Telephone number taken' },
   email_taken: { status: 409, title: 'Email address taken' },
   external_id_taken: { status: 409, title: 'External id taken' },
   no_verified_address: { status: 409, title: 'No verified address' },

@@ -16,7 +16,10 @@ export const UserReply = z
       description:
         'The address that POST /email/verify will verify; until then it reserves nothing and can not be used to sign in.',
     }),
-    phone: z.string().nullable(),
+    phone: z.string().nullable().meta({
+      description:
+        'The verified number (E.164); if there is none, the pending one, with phone_verified false.',
+    }),
     phone_verified: z.boolean(),
     display_name: z.string().nullable(),
     mfa_enabled: z.boolean(),
@@ -40,8 +43,8 @@ export function userReply(
     email: user.email ?? user.pendingEmail,
     email_verified: user.email !== null,
     pending_email: user.pendingEmail,
-    phone: null,
-    phone_verified: false,
+    phone: user.phone ?? user.pendingPhone,
+    phone_verified: user.phone !== null,
     display_name: user.displayName,
     mfa_enabled: hasSecondFactor,
     anonymous: user.anonymousAt !== null,

@@ -138,6 +138,30 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'At the start: users have enrolled a factor that the configuration disables; they sign in without it.',
   },
+  'incident.handled': {
+    level: 'info',
+    sentence:
+      'An operator ended the sessions and keys of an incident (postern incident); in the audit log alone.',
+  },
+  'audit.sealed': {
+    level: 'info',
+    sentence:
+      'The audit log was sealed: count is how many rows it has, note the signed checkpoint; keep some of them elsewhere.',
+  },
+  'audit.unsealed': {
+    level: 'error',
+    sentence: 'The audit log could not be sealed or pruned; it will be tried again.',
+  },
+  'audit.summarised': {
+    level: 'info',
+    sentence:
+      'How many refusals of a kind the audit log counted instead of recording, in an hour; in the audit log alone.',
+  },
+  'audit.lost': {
+    level: 'error',
+    sentence:
+      'Refusals could not be recorded in the audit log, because the database takes no writes; count says how many.',
+  },
   'token.exchanged': {
     level: 'debug',
     sentence: 'A service exchanged a user\u2019s token for a narrower one.',
@@ -153,7 +177,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'signing_key.rotated': {
     level: 'info',
     sentence:
-      'A key of the scope admin made a signing key; reason is withdrawn if the older ones stopped verifying.',
+      'An operator or a key of the scope admin made a signing key; reason is withdrawn if the older ones stopped verifying.',
   },
   'api_key.refused': {
     level: 'info or warn',
@@ -197,13 +221,13 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'provider.unavailable': {
     level: 'warn',
     sentence:
-      'The public keys of an outside provider could not be fetched; reason is its name. Its known keys are used for a day.',
+      'An outside provider could not be asked for its keys, its metadata or a user, or refused our client; reason is its name. Known keys are used for a day.',
   },
   'breached.unreachable': {
     level: 'warn',
     sentence: 'The range API did not answer in time; a password was accepted without it.',
   },
-  'letter.sent': { level: 'info', sentence: 'A transport accepted an email.' },
+  'letter.sent': { level: 'info', sentence: 'A transport accepted an email or a text message.' },
   'letter.dropped': {
     level: 'info',
     sentence:
@@ -220,6 +244,15 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'letter.dead': {
     level: 'error',
     sentence: 'An email was given up; see postern outbox list and postern outbox retry.',
+  },
+  'sms.denied': {
+    level: 'info or warn',
+    sentence:
+      'A text message was not sent because of a limit, and the request was answered like any other; reason is the rule, country that of the number. Limits of networks, countries and all are warnings.',
+  },
+  'phone.change_requested': {
+    level: 'info',
+    sentence: 'A user requested a telephone number; it is not verified yet.',
   },
   'outbox.failed': {
     level: 'error',

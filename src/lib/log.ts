@@ -34,12 +34,16 @@ export interface LogFields {
   /** A reason from a closed list. */
   readonly reason?: string;
   readonly count?: number;
+  /** Of a telephone number: ISO 3166-1 alpha-2. */
+  readonly country?: string;
   /** An origin in the spelling of browsers. */
   readonly origin?: string;
   readonly kid?: string;
   readonly algorithm?: string;
   readonly version?: string;
   readonly letter?: string;
+  /** A signed checkpoint of the audit log (c2sp.org/tlog-checkpoint). */
+  readonly note?: string;
   readonly listen?: readonly string[];
   readonly metrics?: readonly string[];
   readonly admin?: readonly string[];

@@ -85,8 +85,15 @@ export const METRICS = {
   },
   postern_deliveries_total: {
     type: 'counter',
-    sentence: 'Attempts to send an email.',
-    labels: { channel: '`email`', outcome: '`sent`, `delayed`, `dead`' },
+    sentence: 'Attempts to send an email or a text message.',
+    labels: { channel: '`email`, `sms`', outcome: '`sent`, `delayed`, `dead`' },
+  },
+  postern_sms_denied_total: {
+    type: 'counter',
+    sentence: 'Text messages that were not sent because of a limit.',
+    labels: {
+      rule: '`number`, `account`, `network_hour`, `network_day`, `network_countries`, `country_hour`, `country_day`, `total`',
+    },
   },
   postern_db_commit_duration_seconds: {
     type: 'histogram',
@@ -134,7 +141,8 @@ export interface Metrics {
   verifications(endpoint: 'forward_auth' | 'verify'): VerificationCounter;
   passwordHash(times: { readonly waitMs: number; readonly runMs: number }): void;
   throttled(rule: string): void;
-  delivery(outcome: 'sent' | 'delayed' | 'dead'): void;
+  delivery(channel: 'email' | 'sms', outcome: 'sent' | 'delayed' | 'dead'): void;
+  smsDenied(rule: string): void;
   commit(commit: { readonly statements: number; readonly durationMs: number }): void;
 }
 
@@ -149,5 +157,6 @@ export const NO_METRICS: Metrics = {
   passwordHash: nothing,
   throttled: nothing,
   delivery: nothing,
+  smsDenied: nothing,
   commit: nothing,
 };

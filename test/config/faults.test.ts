@@ -23,6 +23,46 @@ describe('a fault says where, what was found and what to write', () => {
       'config.toml:3:1  tokens.acces_ttl is not a setting. Did you mean tokens.access_ttl?',
     ],
     [
+      'codes by text message to no country',
+      '[otp.sms]\nenabled = true',
+      'config.toml:2:11  otp.sms.enabled is true, but sms.countries is empty, so that no message would be sent. Write the countries of your users, such as ["DE"].',
+    ],
+    [
+      'text messages that nobody sends',
+      '[server]\npublic_url = "https://auth.example.com"\n[mail]\ntransports = ["file"]\n[sms]\ncountries = ["DE"]',
+      'config.toml:6:13  sms.transports is empty, so text messages would stay in a folder where nobody reads them. Write ["webhook"] or ["gateway"], or ["file"] if the folder is what you want.',
+    ],
+    [
+      'a webhook for text messages without its secret',
+      '[sms]\ntransports = ["webhook"]\n[sms.webhook]\nurl = "https://sms.example.com/in"',
+      'config.toml:2:14  sms.transports has webhook, which needs sms.webhook.url and sms.webhook.secret (or secret_file).',
+    ],
+    [
+      'a gateway with two bodies',
+      '[sms]\ntransports = ["gateway"]\n[sms.gateway]\nurl = "https://sms.example.com/in"\nform = ["To={to}"]\njson = \'{"to":"{to}","text":"{text}"}\'',
+      'config.toml:2:14  sms.transports has gateway, which needs sms.gateway.url and either sms.gateway.form or sms.gateway.json.',
+    ],
+    [
+      'a gateway without the text',
+      '[sms]\ntransports = ["gateway"]\n[sms.gateway]\nurl = "https://sms.example.com/in"\nform = ["To={to}"]',
+      'config.toml:2:14  sms.gateway.form lacks {to} or {text}. Write members such as "To={to}" and "Body={text}".',
+    ],
+    [
+      'a country that is none',
+      '[sms]\ncountries = ["XX"]',
+      'config.toml:2:13  sms.countries has "XX", which is no country code. Write two capital letters (ISO 3166-1), such as "DE".',
+    ],
+    [
+      'JSON without its placeholders',
+      '[sms.gateway]\njson = \'{"to":"{to}"}\'',
+      'config.toml:2:8  sms.gateway.json is "{\\"to\\":\\"{to}\\"}", which lacks {to} or {text}. Write a JSON object with {to} and {text} within its texts.',
+    ],
+    [
+      'a message without its code',
+      '[sms]\ntext = "Hello"',
+      'config.toml:2:8  sms.text is "Hello", which lacks a placeholder. Write {code} where the code stands.',
+    ],
+    [
       'word out of a list',
       '[tokens]\nalgorithm = "ES265"',
       'config.toml:2:13  tokens.algorithm is "ES265". Write one of ES256, EdDSA, ES384, ES512, RS256, PS256, HS256.',

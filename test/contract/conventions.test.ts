@@ -5,7 +5,10 @@ import type { TestApp } from '../support/app.ts';
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ config: '[otp]\nlink = true\n[otp.email]\nenabled = true\n' });
+  app = await createTestApp({
+    config:
+      '[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\ntransports = ["file"]\n[otp.sms]\nenabled = true\n',
+  });
 });
 afterAll(() => app.stop());
 
@@ -51,6 +54,7 @@ const KEEPS_DEVICE: Readonly<Record<string, string>> = {
   'DELETE /me': 'the account is gone',
   'PATCH /me': 'an address counts once its code was sent back; a name is no credential',
   'POST /me/passkeys/options': 'nothing is stored',
+  'POST /me/phone': 'the number counts once its code was sent back',
   'POST /me/totp': 'the seed counts once its first code was sent back',
 };
 

@@ -10,11 +10,15 @@ test('every event that the code writes is in the list, and none that it does not
   for (const { path, text: code } of readModules()) {
     if (path === 'lib/events.ts' || path === 'lib/user-events.ts') continue;
     // The first name after the call; events that are handed on stand as a member.
-    for (const [, rest = ''] of code.matchAll(/\blog\.write\((?=([^{]{0,120}))/g)) {
+    for (const [, rest = ''] of code.matchAll(
+      /\b(?:log\.write|recorded|recordedIfChanged)\((?=([^{]{0,120}))/g,
+    )) {
       const event = NAME.exec(rest)?.[1];
       if (event !== undefined) written.add(event);
     }
-    for (const [, event = ''] of code.matchAll(/\bevent(?::\s*'|":")([a-z_]+\.[a-z_]+)['"]/g))
+    for (const [, event = ''] of code.matchAll(
+      /\b(?:event|name)(?::\s*'|":")([a-z_]+\.[a-z_]+)['"]/g,
+    ))
       written.add(event);
   }
   expect([...written].sort()).toEqual(Object.keys(EVENTS).sort());

@@ -59,10 +59,12 @@ const REFUSED: readonly (readonly [rule: string, from: string, specifier: string
   ['package-hono', 'cli/b.ts', '@hono/node-server'],
   ['package-drizzle-orm', 'features/one/e.ts', 'drizzle-orm'],
   ['package-jose', 'features/one/f.ts', 'jose'],
+  ['package-oauth4webapi', 'features/one/i.ts', 'oauth4webapi'],
   ['package-libsql', 'core/user/f.ts', '@libsql/client'],
   ['package-libsql', 'core/user/g.ts', 'libsql'],
   ['package-argon2', 'core/user/h.ts', '@node-rs/argon2'],
   ['package-bcrypt', 'core/user/j.ts', 'bcryptjs'],
+  ['package-libphonenumber', 'features/one/g.ts', 'libphonenumber-js/max.js'],
   ['package-prom-client', 'cli/c.ts', 'prom-client'],
   ['package-commander-pino', 'app/b.ts', 'commander'],
   ['package-commander-pino', 'app/c.ts', 'pino'],
@@ -80,7 +82,7 @@ const ALLOWED: readonly (readonly [from: string, specifier: string])[] = [
   ['config/ok.ts', '../features/two/config.ts'],
   ['core/session/ok.ts', '../token/issue.ts'],
   ['http/listen.ts', 'node:fs'],
-  ['delivery/eml-folder.ts', 'node:fs/promises'],
+  ['delivery/folder.ts', 'node:fs/promises'],
   ['cli/version.ts', '../../package.json'],
 ];
 
@@ -120,6 +122,7 @@ describe('on imports made for it', () => {
     '@hono/node-server',
     'drizzle-orm',
     'jose',
+    'oauth4webapi',
     'libsql',
     '@libsql/client',
     '@node-rs/argon2',
@@ -127,6 +130,7 @@ describe('on imports made for it', () => {
     'commander',
     'pino',
     'prom-client',
+    'libphonenumber-js',
   ];
   const dependencies = Object.fromEntries(packages.map((name) => [name, '1.0.0']));
   write('package.json', JSON.stringify({ name: 'x', type: 'module', dependencies }));
@@ -134,6 +138,7 @@ describe('on imports made for it', () => {
     write(`node_modules/${name}/package.json`, JSON.stringify({ name, main: 'index.js' }));
     write(`node_modules/${name}/index.js`, '');
     write(`node_modules/${name}/cookie.js`, '');
+    write(`node_modules/${name}/max.js`, '');
   }
   const { summary }: Cruise = JSON.parse(
     execFileSync(process.execPath, command('json'), { cwd: directory, encoding: 'utf8' }),

@@ -26,6 +26,7 @@ const CORE_TOP = [
 const CORE_NOUNS = [
   'api-key',
   'attempt',
+  'audit',
   'email',
   'factor',
   'limit',
@@ -34,6 +35,7 @@ const CORE_NOUNS = [
   'sealed-value',
   'session',
   'signing-key',
+  'sms',
   'storage',
   'token',
   'user',

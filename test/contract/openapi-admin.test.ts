@@ -94,4 +94,6 @@ test('answers are as it says', async () => {
   await check('POST', rotate, rotate, {});
   await check('POST', rotate, rotate, {});
   await check('GET', '/admin/stats', '/admin/stats');
+  await check('GET', '/admin/events?limit=2', '/admin/events');
+  await check('GET', '/admin/events?cursor=x', '/admin/events');
 });

@@ -40,7 +40,7 @@ let ajv: Ajv2020;
 beforeAll(async () => {
   app = await createTestApp({
     config:
-      '[otp]\nlink = true\n[otp.email]\nenabled = true\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n[audiences."https://billing.example.com"]\n',
+      '[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\ntransports = ["file"]\n[otp.sms]\nenabled = true\n[cookies]\nenabled = true\nallowed_origins = ["https://web.example.com"]\n[audiences."https://billing.example.com"]\n',
   });
   document = (await app.call('GET', '/openapi.json')).body;
   ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
@@ -191,10 +191,13 @@ describe('a front-end that calls for its users', () => {
 describe('a feature that is off', () => {
   // Keys are the command line's alone, and administration has a document of its own.
   test.each(
-    features.map(({ name }) => name).filter((name) => !/^(?:api-key|admin|import)$/.test(name)),
+    features
+      .map(({ name }) => name)
+      .filter((name) => !/^(?:api-key|admin|audit|import)$/.test(name)),
   )('%s: no path in the document, 404 at each, and the others as before', async (name) => {
     const own = await createTestApp({
-      config: '[otp]\nlink = true\n[otp.email]\nenabled = true\n',
+      config:
+        '[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\ntransports = ["file"]\n[otp.sms]\nenabled = true\n',
       features: features.filter((feature) => feature.name !== name),
     });
     const left = new Set(own.routes.map(({ method, path }) => `${method} ${path}`));
@@ -280,7 +283,10 @@ describe('every answer is one that the document declares', () => {
     'POST /login/link': () => ({ token: 'x', otp_id: 'x' }),
     'POST /login/otp/verify': () => ({ otp_id: 'x', code: '000000' }),
     'POST /login/external/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
+    'POST /login/external/{provider}/start': () => ({}),
     'POST /me/identities/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
+    'POST /me/phone': () => ({ phone: '+4915120000000' }),
+    'POST /me/phone/verify': () => ({ otp_id: 'x', code: '000000' }),
     'POST /login/mfa/passkey/options': () => ({ challenge_token: 'x.y.z' }),
     'POST /me/password': () => ({
       current_password: PASSWORD,
@@ -410,12 +416,14 @@ describe('every answer is one that the document declares', () => {
     expect(without.sort()).toEqual([
       'DELETE /me/identities/{provider}',
       'DELETE /me/passkeys/{id}',
+      'DELETE /me/phone',
       'DELETE /me/totp',
       'GET /verify',
       'PATCH /me/passkeys/{id}',
       'POST /email/verify',
       'POST /login/external/{provider}',
       'POST /login/external/{provider}/nonce',
+      'POST /login/external/{provider}/start',
       'POST /login/link',
       'POST /login/mfa',
       'POST /login/mfa/passkey/options',
@@ -425,6 +433,7 @@ describe('every answer is one that the document declares', () => {
       'POST /logout',
       'POST /me/identities/{provider}',
       'POST /me/passkeys',
+      'POST /me/phone/verify',
       'POST /me/recovery-codes',
       'POST /me/totp/confirm',
       'POST /password/reset',

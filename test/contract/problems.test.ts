@@ -52,7 +52,7 @@ let app: TestApp;
 let closed: TestApp;
 beforeAll(async () => {
   app = await createTestApp({
-    config: `[otp]\nlink = true\n[otp.email]\nenabled = true\n[audiences."${BILLING}"]\n[admin]\nenabled = true\n`,
+    config: `[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\ntransports = ["file"]\n[otp.sms]\nenabled = true\n[audiences."${BILLING}"]\n[admin]\nenabled = true\n`,
   });
   closed = await createTestApp({
     config:
@@ -141,6 +141,21 @@ const PRODUCED: Readonly<Partial<Record<RefusalCode, () => Promise<Reply>>>> = {
     const change = { email, email_verified: true };
     await admin('PATCH', `/admin/users/${made.body.id}`, change);
     return admin('POST', '/admin/users', { email });
+  },
+  phone_taken: async () => {
+    const phone = '+4915120000000';
+    const codes: { token: string; otp_id: string; code: string }[] = [];
+    for (let n = 0; n < 2; n++) {
+      const { access: token } = await app.register();
+      const { body } = await app.call('POST', '/me/phone', { token, body: { phone } });
+      const [text] = await app.texts(phone);
+      codes.push({ token, otp_id: body.otp_id, code: text?.values['code'] ?? '' });
+      app.clock.advance(2 * 60_000);
+    }
+    let last: Reply | undefined;
+    for (const { token, ...body } of codes)
+      last = await app.call('POST', '/me/phone/verify', { token, body });
+    return last ?? app.call('GET', '/me');
   },
   account_exists: () =>
     withProvider(async (rig) => {

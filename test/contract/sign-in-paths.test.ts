@@ -10,7 +10,10 @@ import { nameOf, readModules } from './source.ts';
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ config: '[otp]\nlink = true\n[otp.email]\nenabled = true\n' });
+  app = await createTestApp({
+    config:
+      '[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\ntransports = ["file"]\n[otp.sms]\nenabled = true\n',
+  });
 });
 afterAll(() => app.stop());
 
@@ -66,9 +69,7 @@ test('ASVS 6.3.4: all of them come to it by functions of the core, which make th
   expect(
     completing.filter(
       (path) =>
-        !/^features\/(?:password|registration|mfa|passkey|external|email-code|recovery-code)\//.test(
-          path,
-        ),
+        !/^features\/(?:password|registration|mfa|passkey|external|otp|recovery-code)\//.test(path),
     ),
   ).toEqual([]);
   expect(reaching('reauthenticate')).toEqual(['features/mfa/present-again.ts']);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listOutbox, retryOutbox } from '../../src/core/email/outbox.ts';
+import { emailChannel } from '../../src/delivery/channels.ts';
 import { MAX_ATTEMPTS, createCourier, waitAfter } from '../../src/delivery/courier.ts';
 import type { Courier } from '../../src/delivery/courier.ts';
 import { folderTransport } from '../../src/delivery/eml-folder.ts';
@@ -38,8 +39,8 @@ function courier(...transports: Transport[]): Courier {
     random: systemRandom,
     log: app.kernel.log,
     transports,
-    findTemplate: () => null,
-    service: 'postern',
+    channel: 'email',
+    render: emailChannel('postern', () => null),
   });
   couriers.push(made);
   return made;
@@ -165,8 +166,8 @@ describe('the courier', () => {
       random: systemRandom,
       log: other.kernel.log,
       transports: [way],
-      findTemplate: () => null,
-      service: 'postern',
+      channel: 'email',
+      render: emailChannel('postern', () => null),
     });
     await Promise.all([courier(way).deliverDue(), second.deliverDue()]);
     expect(way.sent).toHaveLength(20);

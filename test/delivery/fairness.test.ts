@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createSystemRandom } from '../../src/crypto/secret.ts';
+import { emailChannel } from '../../src/delivery/channels.ts';
 import { createCourier } from '../../src/delivery/courier.ts';
 import type { Courier } from '../../src/delivery/courier.ts';
 import { DeliveryError, EMAILS_AT_ONCE } from '../../src/delivery/transport.ts';
@@ -58,8 +59,8 @@ function courierOf(transport: Transport): Courier {
     random: createSystemRandom(),
     log: app.kernel.log,
     transports: [transport],
-    findTemplate: () => null,
-    service: 'postern',
+    channel: 'email',
+    render: emailChannel('postern', () => null),
   });
   couriers.push(made);
   return made;

@@ -4,6 +4,7 @@
  */
 import { afterEach, expect, test } from 'vitest';
 import { createSystemRandom } from '../../src/crypto/secret.ts';
+import { emailChannel } from '../../src/delivery/channels.ts';
 import { createCourier } from '../../src/delivery/courier.ts';
 import type { Courier } from '../../src/delivery/courier.ts';
 import { smtpTransport } from '../../src/delivery/smtp.ts';
@@ -40,8 +41,8 @@ function courierOf(app: TestApp, sink: Sink): Courier {
     random: createSystemRandom(),
     log: app.kernel.log,
     transports: [transportTo(sink)],
-    findTemplate: () => null,
-    service: 'postern',
+    channel: 'email',
+    render: emailChannel('postern', () => null),
   });
   open.push({ close: () => made.close() });
   return made;

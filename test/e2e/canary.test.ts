@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { VERBS } from '../../src/cli/index.ts';
 import { SETTINGS } from '../../src/config/schema.ts';
+import { externalSchema } from '../../src/features/external/config.ts';
+import { settingRegistry } from '../../src/lib/setting-registry.ts';
 import { freePort } from '../support/peers.ts';
 import {
   ask,
@@ -34,10 +36,29 @@ const PLANTED: Readonly<Record<string, string>> = {
   'password.legacy_secret': secret(),
   'mail.smtp.password': secret(),
   'mail.webhook.secret': secret(),
+  'sms.webhook.secret': secret(),
+  'sms.gateway.authorization': secret(),
   'mail.dkim.private_key': generateKeyPairSync('rsa', { modulusLength: 2048 })
     .privateKey.export({ type: 'pkcs8', format: 'pem' })
     .toString(),
 };
+/** Of the sections of providers, whose names are the operator's. */
+const OF_A_PROVIDER: Readonly<Record<string, string>> = {
+  'external.shop.client_secret': secret(),
+  'external.apple.private_key': generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString(),
+};
+const PROVIDERS = `[external.shop]
+issuer = "http://127.0.0.1:9"
+client_ids = ["shop"]
+redirect_uris = ["https://shop.example.com/callback"]
+[external.apple]
+client_ids = ["com.example.shop"]
+redirect_uris = ["https://shop.example.com/callback"]
+team_id = "DEF123GHIJ"
+key_id = "ABC123DEFG"
+`;
 /** Only for a database on a server. */
 const OF_A_SERVER = { 'database.auth_token': secret() };
 
@@ -66,6 +87,10 @@ function forms(text: string): readonly string[] {
 test('each secret setting is planted', () => {
   const all = [...SETTINGS.values()].filter((setting) => setting.secret).map((one) => one.key);
   expect(Object.keys({ ...PLANTED, ...OF_A_SERVER }).sort()).toEqual(all.sort());
+  const ofProviders = Object.entries(externalSchema.shape)
+    .filter(([, setting]) => settingRegistry.get(setting)?.secret === true)
+    .map(([name]) => name);
+  expect(Object.keys(OF_A_PROVIDER).map((key) => key.split('.').at(-1))).toEqual(ofProviders);
 });
 
 test('no output holds a secret', { timeout: 180_000 }, async () => {
@@ -74,6 +99,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
   const metricsPort = await freePort();
   const planted = {
     ...envOf(PLANTED),
+    ...envOf(OF_A_PROVIDER),
     POSTERN_TOKENS_ALGORITHM: 'HS256',
     POSTERN_LOG_LEVEL: 'debug',
     POSTERN_MAIL_TRANSPORTS: 'smtp,webhook',
@@ -85,12 +111,17 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     POSTERN_MAIL_SMTP_TLS: 'none',
     POSTERN_MAIL_DKIM_SELECTOR: 'postern',
     POSTERN_MAIL_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
+    POSTERN_SMS_COUNTRIES: 'DE',
+    POSTERN_SMS_TRANSPORTS: 'webhook,gateway',
+    POSTERN_SMS_WEBHOOK_URL: 'http://127.0.0.1:9/sms',
+    POSTERN_SMS_GATEWAY_URL: 'http://127.0.0.1:9/sms',
+    POSTERN_SMS_GATEWAY_FORM: 'To={to},Body={text}',
     POSTERN_PASSWORD_LEGACY_URL: 'http://127.0.0.1:9/check',
     POSTERN_PASSWORD_LEGACY_UNTIL: '2099-12-31',
     POSTERN_ADMIN_ENABLED: 'true',
     POSTERN_METRICS_LISTEN: `tcp://127.0.0.1:${metricsPort}`,
   };
-  const server = await startServer({ env: planted });
+  const server = await startServer({ env: planted, config: PROVIDERS });
   const { directory } = server;
   const env = environment(planted);
 
@@ -107,11 +138,18 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
   await note(server.call('POST', '/login', { body: { username: wrong, password: wrong } }));
   await note(server.call('POST', '/register', { body: { email: 'b@example.com', password } }));
   await note(server.call('POST', '/refresh', { body: { refresh_token: `${ada.refresh}x` } }));
+  await note(
+    server.call('POST', '/me/phone', { token: ada.access, body: { phone: '+4915123456789' } }),
+  );
   await note(server.call('GET', `/me?access_token=${ada.access}`));
   await note(server.call('GET', '/me', { headers: { authorization: `Basic ${wrong}` } }));
   await note(server.call('POST', `/${wrong}`, { body: { [wrong]: wrong } }));
   await note(server.call('GET', '/admin/users', { headers: { 'postern-key': wrong } }));
   await note(server.call('GET', '/readyz'));
+  for (const provider of ['shop', 'apple'])
+    await note(server.call('POST', `/login/external/${provider}/start`));
+  const code = { code: wrong, state: wrong, flow: wrong, iss: wrong };
+  await note(server.call('POST', '/login/external/shop', { body: code }));
   await eventually(
     () => server.stdout().includes('"letter.') || server.stdout().includes('"mail.'),
     30_000,
@@ -171,6 +209,12 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     ['user', 'delete', 'ada', '--yes'],
     ['apikey', 'list'],
     ['apikey', 'revoke', 'nobody'],
+    ['audit', 'list'],
+    ['audit', 'verify'],
+    ['audit', 'checkpoint'],
+    ['audit', 'key'],
+    ['audit', 'prove', 'nothing'],
+    ['audit', 'export', '--format', 'ocsf'],
     ['outbox', 'list'],
     ['outbox', 'retry'],
     ['mail', 'test', 'to@example.com'],
@@ -248,7 +292,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     for (const args of [['serve'], ['doctor', '--json'], ['user', 'list'], ['config', 'show']])
       await run(name, args, more);
 
-  const canaries = [...Object.values(PLANTED), ...Object.values(OF_A_SERVER), ...typed];
+  const canaries = [...Object.values({ ...PLANTED, ...OF_A_PROVIDER, ...OF_A_SERVER }), ...typed];
   const found = said.flatMap(([where, text]) =>
     canaries.flatMap((canary) =>
       forms(canary).some((form) => text.includes(form)) ? [`${where}: ${canary}`] : [],

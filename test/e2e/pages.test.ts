@@ -58,6 +58,13 @@ test('every block is of a kind that a test looks at', () => {
 test.each(PAGES)('%s: its JSON is JSON, and its settings are settings', (page) => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const ofApple = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
+  const secretAt = (path: string): string => {
+    if (path.endsWith('.p8')) return ofApple;
+    return path.includes('dkim') ? pem : randomBytes(32).toString('base64url');
+  };
   for (const { language, text, mark } of blocksOf(page)) {
     if (language === 'json') JSON.parse(text);
     if (language !== 'toml') continue;
@@ -65,7 +72,7 @@ test.each(PAGES)('%s: its JSON is JSON, and its settings are settings', (page) =
       file: { path: page, text, isReadableByOthers: false },
       env: {},
       readSecretFile: (path) => ({
-        text: path.includes('dkim') ? pem : randomBytes(32).toString('base64url'),
+        text: secretAt(path),
         isReadableByOthers: false,
       }),
     });
@@ -95,6 +102,8 @@ describe.skipIf(isMissing('curl') || isMissing('chromium'))('the code of a page'
       POSTERN_SERVER_LISTEN: `tcp://127.0.0.1:${port}`,
       POSTERN_SERVER_PUBLIC_URL: `http://${host}:${port}`,
       POSTERN_METRICS_LISTEN: `tcp://127.0.0.1:${metricsPort}`,
+      POSTERN_SMS_COUNTRIES: 'DE',
+      POSTERN_OTP_SMS_ENABLED: 'true',
       POSTERN_COOKIES_ENABLED: 'true',
       POSTERN_COOKIES_ALLOWED_ORIGINS: origin,
       ...(host === 'localhost' ? { POSTERN_PASSKEYS_ORIGINS: origin } : {}),

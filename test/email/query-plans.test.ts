@@ -4,6 +4,7 @@ import Libsql from 'libsql';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { listOutbox } from '../../src/core/email/outbox.ts';
 import type { Statement } from '../../src/db/database.ts';
+import { emailChannel } from '../../src/delivery/channels.ts';
 import { createCourier } from '../../src/delivery/courier.ts';
 import { createSystemRandom } from '../../src/crypto/secret.ts';
 import { PASSWORD, createTestApp, tidy } from '../support/app.ts';
@@ -74,8 +75,8 @@ test('every statement of the emails and of the purge finds its rows by an index'
         close: () => undefined,
       },
     ],
-    findTemplate: () => null,
-    service: 'postern',
+    channel: 'email',
+    render: emailChannel('postern', () => null),
   });
   await courier.deliverDue();
   await courier.close();

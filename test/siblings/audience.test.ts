@@ -2,7 +2,7 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { demandClaims } from '../../src/core/user/claims.ts';
-import { setUserClaims } from '../../src/core/user/user.ts';
+import { setUserClaims } from '../../src/core/user/claims.ts';
 import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';
 import { makeKey, postForm } from '../support/api-key.ts';

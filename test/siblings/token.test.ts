@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { decodeJwt } from 'jose';
 import type { JWTPayload } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { setUserClaims } from '../../src/core/user/user.ts';
+import { setUserClaims } from '../../src/core/user/claims.ts';
 import { revokeApiKey } from '../../src/features/api-key/revoke-api-key.ts';
 import { createTestApp, operator } from '../support/app.ts';
 import type { Reply, SignedIn, TestApp } from '../support/app.ts';

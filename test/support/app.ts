@@ -16,7 +16,7 @@ import type { Context } from '../../src/core/context.ts';
 import { housekeep } from '../../src/core/housekeeping.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import type { OpenDatabase } from '../../src/db/open.ts';
-import type { Transport } from '../../src/delivery/transport.ts';
+import type { OutgoingSms, Transport } from '../../src/delivery/transport.ts';
 import type { Feature } from '../../src/features/feature.ts';
 import { features as allFeatures } from '../../src/features/index.ts';
 import { listen } from '../../src/http/listen.ts';
@@ -26,6 +26,7 @@ import type { AnyRoute } from '../../src/http/route.ts';
 import { createServer } from '../../src/http/server.ts';
 import type { HttpServer, ServerOptions } from '../../src/http/server.ts';
 import type { ClaimedEmail } from '../../src/core/email/claim.ts';
+import type { Channel } from '../../src/core/email/lanes.ts';
 import { settleEmail } from '../../src/core/email/outbox.ts';
 import { claimAll } from './claim-all.ts';
 import type { Clock } from '../../src/lib/clock.ts';
@@ -66,6 +67,8 @@ export interface TestApp extends RunningApp {
   login(username: string, password?: string, extra?: object): Promise<Reply>;
   /** Takes what the outbox has for an address, as a courier would, and counts it as sent. */
   emails(address: string): Promise<ClaimedEmail[]>;
+  /** The same for the text messages to a number. */
+  texts(number: string): Promise<ClaimedEmail[]>;
   /** Runs something while the hash lanes stand still and the queue before them has no room. */
   whileHashQueueIsFull<T>(run: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
@@ -96,11 +99,10 @@ export interface SignedIn {
 }
 
 /** An operator at the command line, whose acts are in no log of a test. */
-export const operator: Context = operatorContext({
-  write: () => undefined,
-  request: () => undefined,
-  enabled: () => false,
-});
+export const operator: Context = operatorContext(
+  { write: () => undefined, request: () => undefined, enabled: () => false },
+  'tester',
+);
 
 /** Removes what is over, as the schedule does. */
 export async function tidy({ db, clock, sweeps }: TestApp): Promise<void> {
@@ -121,6 +123,8 @@ export interface TestAppOptions {
   readonly breachedBytes?: Buffer;
   /** Emails go out by these, by a courier of the app's own; default: they stay in the outbox. */
   readonly transports?: readonly Transport[];
+  /** The same for text messages. */
+  readonly smsTransports?: readonly Transport<OutgoingSms>[];
   readonly server?: ServerOptions;
   readonly metrics?: Metrics;
 }
@@ -209,6 +213,9 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       ...(options.transports === undefined
         ? {}
         : { mail: { transports: options.transports, findTemplate: () => null } }),
+      ...(options.smsTransports === undefined
+        ? {}
+        : { sms: { transports: options.smsTransports } }),
       ...(options.breachedBytes === undefined ? {} : { breachedBytes: options.breachedBytes }),
     },
     options.features ?? allFeatures,
@@ -224,7 +231,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   });
   const url = listeners.addresses[0] ?? '';
 
-  let claimed: ClaimedEmail[] = [];
+  const claimed: ClaimedEmail[] = [];
   const call = async (
     method: string,
     path: string,
@@ -251,16 +258,17 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   };
 
   let claiming: Promise<unknown> = Promise.resolve();
-  const emails = (address: string): Promise<ClaimedEmail[]> => {
+  const received = (channel: Channel, to: string): Promise<ClaimedEmail[]> => {
     const take = async (): Promise<ClaimedEmail[]> => {
-      const due = await claimAll({ db, clock, kernel: running.kernel }, 60_000);
+      const due = await claimAll({ db, clock, kernel: running.kernel }, 60_000, channel);
       for (const { id, kind } of due) {
         const outcome = kind === 'real' ? 'sent' : 'dropped';
         await settleEmail(db, id, { outcome }, clock.now());
       }
       claimed.push(...due.filter(({ kind }) => kind === 'real'));
-      const mine = claimed.filter(({ recipient }) => recipient === address);
-      claimed = claimed.filter(({ recipient }) => recipient !== address);
+      const mine = claimed.filter(({ recipient }) => recipient === to);
+      const others = claimed.filter(({ recipient }) => recipient !== to);
+      claimed.splice(0, claimed.length, ...others);
       return mine;
     };
     // One after the other: what one has claimed and not settled yet, another would not find.
@@ -293,7 +301,8 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     },
     login: (username, password = PASSWORD, extra = {}) =>
       call('POST', '/login', { body: { username, password, ...extra } }),
-    emails,
+    emails: (address) => received('email', address),
+    texts: (number) => received('sms', number),
     whileHashQueueIsFull: async (run) => {
       // A lane that is started later would not be held.
       await running.kernel.passwordHasher.ready();

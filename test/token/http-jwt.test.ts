@@ -17,6 +17,7 @@ import { base32 } from '../../src/features/totp/code.ts';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import { CLIENT_ID, startIssuer } from '../external/issuer.ts';
 import type { TestIssuer } from '../external/issuer.ts';
+import { SMS as ONLY_SMS, codeOf, newNumber, setPhone, verifyPhone } from '../phone/rig.ts';
 import { addPasskey, registrationOptions } from '../passkey/story.ts';
 import { create } from '../support/authenticator.ts';
 import { codeAt, enrolIn } from '../support/mfa.ts';
@@ -35,6 +36,8 @@ const APPS = [
 const ALGORITHMS = ['ES256', 'EdDSA', 'RS256', 'HS256'] as const;
 type Algorithm = (typeof ALGORITHMS)[number];
 
+const SMS = `${ONLY_SMS}max_unverified = 100000\n`;
+
 const apps = new Map<Algorithm, TestApp>();
 const users = new Map<Algorithm, SignedIn>();
 let issuer: TestIssuer;
@@ -42,7 +45,7 @@ beforeAll(async () => {
   issuer = await startIssuer(() => of('ES256').app.clock.now());
   for (const [algorithm, config] of APPS) {
     const provider = `[external.shop]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`;
-    const app = await createTestApp({ config: config + provider });
+    const app = await createTestApp({ config: config + provider + SMS });
     apps.set(algorithm, app);
     users.set(algorithm, await app.register());
   }
@@ -780,6 +783,25 @@ describe('J07: each kind of token is good at its own places alone', () => {
       send: async (token, user) => {
         await link(user.access);
         return app.call('DELETE', '/me/identities/shop', { token });
+      },
+    },
+    'POST /me/phone': {
+      good: ['access'],
+      send: bearer('POST', '/me/phone', { phone: newNumber() }),
+    },
+    'POST /me/phone/verify': {
+      good: ['access'],
+      send: async (token, user) => {
+        const phone = newNumber();
+        const { body } = await setPhone(app, user.access, phone);
+        return verifyPhone(app, token, body.otp_id, codeOf(await app.texts(phone)));
+      },
+    },
+    'DELETE /me/phone': {
+      good: ['access'],
+      send: async (token, user) => {
+        await setPhone(app, user.access, newNumber());
+        return app.call('DELETE', '/me/phone', { token });
       },
     },
     'POST /reauthenticate/passkey/options': {

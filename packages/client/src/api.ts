@@ -56,6 +56,7 @@ export type User = {
   readonly email_verified: boolean;
   /** The address that POST /email/verify will verify; until then it reserves nothing and can not be used to sign in. */
   readonly pending_email: string | null;
+  /** The verified number (E.164); if there is none, the pending one, with phone_verified false. */
   readonly phone: string | null;
   readonly phone_verified: boolean;
   readonly display_name: string | null;
@@ -253,6 +254,12 @@ export type ExternalNonce = {
   readonly expires_in: number;
 };
 
+export type ExternalFlow = {
+  readonly url: string;
+  readonly flow: string;
+  readonly expires_in: number;
+};
+
 export type Identities = {
   readonly identities: readonly (Identity)[];
 };
@@ -313,6 +320,13 @@ export type Session = {
   readonly user_agent: string | null;
   readonly amr: readonly (string)[];
   readonly current: boolean;
+};
+
+export type PhoneCode = {
+  /** Keep it: the code is worth nothing without it. */
+  readonly otp_id: string;
+  /** Seconds until the code expires. */
+  readonly expires_in: number;
 };
 
 export type Verification = {
@@ -556,12 +570,27 @@ export interface Routes {
     readonly body: undefined;
     readonly reply: ExternalNonce;
   };
+  readonly 'POST /login/external/{provider}/start': {
+    readonly body: {
+      /** One of redirect_uris of the provider, if there are several. */
+      readonly redirect_uri?: string;
+    };
+    readonly reply: ExternalFlow;
+  };
   readonly 'POST /login/external/{provider}': {
     readonly body: {
-      /** As the provider issued it. */
-      readonly id_token: string;
+      /** As the provider issued it; with nonce. */
+      readonly id_token?: string;
       /** From POST /login/external/{provider}/nonce; the ID token has it too. */
-      readonly nonce: string;
+      readonly nonce?: string;
+      /** As the provider sent it back to redirect_uri; with state and flow. */
+      readonly code?: string;
+      /** As it came with the code. */
+      readonly state?: string;
+      /** From POST /login/external/{provider}/start, kept by the page that asked for it. */
+      readonly flow?: string;
+      /** As it came with the code, if it did (RFC 9207). */
+      readonly iss?: string;
       /** The audience of the access token, one of [audiences]; if absent, tokens.audience. */
       readonly resource?: string;
       /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
@@ -575,10 +604,18 @@ export interface Routes {
   };
   readonly 'POST /me/identities/{provider}': {
     readonly body: {
-      /** As the provider issued it. */
-      readonly id_token: string;
+      /** As the provider issued it; with nonce. */
+      readonly id_token?: string;
       /** From POST /login/external/{provider}/nonce; the ID token has it too. */
-      readonly nonce: string;
+      readonly nonce?: string;
+      /** As the provider sent it back to redirect_uri; with state and flow. */
+      readonly code?: string;
+      /** As it came with the code. */
+      readonly state?: string;
+      /** From POST /login/external/{provider}/start, kept by the page that asked for it. */
+      readonly flow?: string;
+      /** As it came with the code, if it did (RFC 9207). */
+      readonly iss?: string;
     };
     readonly reply: Identity;
   };
@@ -588,7 +625,9 @@ export interface Routes {
   };
   readonly 'POST /login/otp': {
     readonly body: {
-      readonly email: string;
+      readonly email?: string;
+      /** With + and the country calling code; spaces, dots and hyphens are ignored. */
+      readonly phone?: string;
     };
     readonly reply: SignInCode;
   };
@@ -651,14 +690,29 @@ export interface Routes {
       };
       /** One of the ten; case, spaces and hyphens do not count. */
       readonly recovery_code?: string;
-      /** An ID token with a nonce of POST /login/external/{provider}/nonce. */
+      /** The members of POST /login/external/{provider}, and the name of the provider. */
       readonly external?: {
         readonly provider: string;
-        readonly id_token: string;
-        readonly nonce: string;
+        /** As the provider issued it; with nonce. */
+        readonly id_token?: string;
+        /** From POST /login/external/{provider}/nonce; the ID token has it too. */
+        readonly nonce?: string;
+        /** As the provider sent it back to redirect_uri; with state and flow. */
+        readonly code?: string;
+        /** As it came with the code. */
+        readonly state?: string;
+        /** From POST /login/external/{provider}/start, kept by the page that asked for it. */
+        readonly flow?: string;
+        /** As it came with the code, if it did (RFC 9207). */
+        readonly iss?: string;
       };
       /** A code of POST /login/otp to the verified address. */
       readonly email_code?: {
+        readonly otp_id: string;
+        readonly code: string;
+      };
+      /** A code of POST /login/otp to the verified number. */
+      readonly sms_code?: {
         readonly otp_id: string;
         readonly code: string;
       };
@@ -748,6 +802,24 @@ export interface Routes {
   readonly 'POST /email/verify/resend': {
     readonly body: undefined;
     readonly reply: undefined;
+  };
+  readonly 'POST /me/phone': {
+    readonly body: {
+      /** With + and the country calling code; spaces, dots and hyphens are ignored. */
+      readonly phone: string;
+    };
+    readonly reply: PhoneCode;
+  };
+  readonly 'DELETE /me/phone': {
+    readonly body: undefined;
+    readonly reply: undefined;
+  };
+  readonly 'POST /me/phone/verify': {
+    readonly body: {
+      readonly otp_id: string;
+      readonly code: string;
+    };
+    readonly reply: User;
   };
   readonly 'GET /verify': {
     readonly body: undefined;

@@ -45,6 +45,8 @@ export const PURPOSES = {
   registration_code: { locks: false, isClearedByOperator: false, kept: 'window' },
   /** The code of a sign-in, over all codes of an address, with an account or without one (E03). */
   sign_in_code: { locks: true, isClearedByOperator: true, kept: 'newest' },
+  /** The code that verifies a telephone number, over all codes of an account. */
+  phone_code: { locks: true, isClearedByOperator: true, kept: DAY_MS },
   /**
    * A recovery code that begins a sign-in, with an account of the name or without one. 75 bits are
    * not guessed, so it only makes callers wait; and it is no counter of the second factors, which

@@ -10,11 +10,12 @@ import type { Database } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { RowOfColumns } from '../../db/prepare.ts';
 import { isJsonObject } from '../../lib/json.ts';
-import { LANES } from './lanes.ts';
+import { LANES_OF } from './lanes.ts';
+import type { Channel } from './lanes.ts';
 import { expireEmails, giveUpEmail, isPending, sealPurpose } from './outbox.ts';
 import type { Email } from './outbox.ts';
 import { outbox } from './tables.ts';
-import { TEMPLATES } from './templates.ts';
+import { OUTBOX_TEMPLATES } from './templates.ts';
 import type { TemplateValues } from './templates.ts';
 
 /** An email, with the number of attempts to send it. */
@@ -30,17 +31,23 @@ export interface ClaimedEmail extends Email {
 const isOfLane = and(isPending, eq(outbox.lane, given('lane')));
 const isDue = lte(outbox.nextAt, given('now'));
 
-const anyDue = prepare(
-  query
-    .select({ id: outbox.id })
-    .from(outbox)
-    .where(and(isPending, inArray(outbox.lane, [...LANES]), isDue))
-    .limit(1),
-);
+const anyDueOf = (channel: Channel) =>
+  prepare(
+    query
+      .select({ id: outbox.id })
+      .from(outbox)
+      .where(and(isPending, inArray(outbox.lane, [...LANES_OF[channel]]), isDue))
+      .limit(1),
+  );
+const anyDue = { email: anyDueOf('email'), sms: anyDueOf('sms') };
 
-/** Whether any email is due: a read without a write lock, because most checks find nothing. */
-export async function hasDueEmails(db: Database, now: number): Promise<boolean> {
-  return (await db.read(anyDue({ now }))).length > 0;
+/** Whether any is due: a read without a write lock, because most checks find nothing. */
+export async function hasDueEmails(
+  db: Database,
+  now: number,
+  channel: Channel = 'email',
+): Promise<boolean> {
+  return (await db.read(anyDue[channel]({ now }))).length > 0;
 }
 
 const nextDomain = prepare(
@@ -162,7 +169,7 @@ type ClaimedRow = Pick<
  */
 function opened(sealer: Sealer, claimed: ClaimedRow): ClaimedEmail | null {
   const { payloadSealed, template: name, ...rest } = claimed;
-  const template = TEMPLATES.find((known) => known === name);
+  const template = OUTBOX_TEMPLATES.find((known) => known === name);
   if (template === undefined || payloadSealed === null) return null;
   try {
     const content = sealer.open(sealPurpose({ ...rest, template }), payloadSealed);

@@ -100,7 +100,7 @@ export function createEmails({ clock, newId, limits, ...keys }: EmailDeps): Emai
 }
 
 /** The network whose share of emails a request uses: an IPv6 customer often has a whole /48. */
-function emailNetworkOf(requester: Pick<Requester, 'ip'>): string | null {
+export function emailNetworkOf(requester: Pick<Requester, 'ip'>): string | null {
   return requester.ip === null ? null : (widerNetworkOf(requester) ?? networkOf(requester));
 }
 

@@ -77,7 +77,7 @@ export function recipientKey(key: KeyObject, address: string): string {
   return keyedHash(key, 'recipient', canonicalEmail(address) ?? address);
 }
 
-const NEXT_SEQ = sql<number>`coalesce(${query
+export const NEXT_SEQ = sql<number>`coalesce(${query
   .select({ last: outbox.seq })
   .from(outbox)
   .where(isNotNull(outbox.seq))
@@ -93,7 +93,7 @@ interface OwnColumns {
 }
 
 /** In the order of the table's columns, as drizzle inserts them. */
-const rowOf = (own: OwnColumns) => ({
+export const rowOf = (own: OwnColumns) => ({
   id: given('id').as('id'),
   template: given('template').as('letter'),
   kind: own.kind.as('kind'),
@@ -116,7 +116,7 @@ const rowOf = (own: OwnColumns) => ({
   lastError: sql<null>`NULL`.as('last_error'),
 });
 
-const insertIf = (row: ReturnType<typeof rowOf>, from: SQL, condition: SQL | undefined) =>
+export const insertIf = (row: ReturnType<typeof rowOf>, from: SQL, condition: SQL | undefined) =>
   prepare(query.insert(outbox).select(query.select(row).from(from).where(condition)));
 
 const within = (ageMs: SQL): SQL | undefined =>
@@ -158,7 +158,7 @@ const isCounted = or(
   ),
 );
 
-const isInState = or(
+export const isInState = or(
   isNull(given('userId')),
   exists(
     query
@@ -171,7 +171,7 @@ const isInState = or(
 );
 
 /** Counts the network's emails of the last hour, and stops at the limit. */
-const networkHasRoom = or(
+export const networkHasRoom = or(
   eq(given('requesterKey'), sql`''`),
   notExists(
     query
@@ -184,7 +184,7 @@ const networkHasRoom = or(
 );
 
 /** The email as many numbers back as the budget must be older than an hour. */
-const allHaveRoom = notExists(
+export const allHaveRoom = notExists(
   query
     .select({ one: sql`1` })
     .from(outbox)
@@ -225,7 +225,7 @@ function valuesOf({ sealer, derivedKey }: OutboxKeys, email: NewEmail) {
   };
 }
 
-const waking = (statement: Statement): Statement => ({
+export const waking = (statement: Statement): Statement => ({
   afterwards: 'wake_courier',
   ...statement,
 });

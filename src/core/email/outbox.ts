@@ -11,14 +11,14 @@ import { given, prepare, query } from '../../db/prepare.ts';
 import type { RowOfColumns } from '../../db/prepare.ts';
 import { guarded } from '../guards.ts';
 import type { Sweep } from '../sweep.ts';
-import { DEFERRED } from './lanes.ts';
+import { DEFERRED, SMS_LANE } from './lanes.ts';
 import { outbox } from './tables.ts';
-import type { TemplateName, TemplateValues } from './templates.ts';
+import type { OutboxTemplate, TemplateValues } from './templates.ts';
 
 export interface Email {
   readonly id: string;
-  readonly template: TemplateName;
-  /** The address as it was typed. */
+  readonly template: OutboxTemplate;
+  /** The address as it was typed, or the number. */
   readonly recipient: string;
   readonly values: TemplateValues;
 }
@@ -98,7 +98,7 @@ const later = prepare(
     .set({
       nextAt: given('nextAt'),
       leasedUntil: 0,
-      lane: sql`${outbox.lane} % ${DEFERRED} + ${DEFERRED}`,
+      lane: sql`CASE WHEN ${outbox.lane} >= ${SMS_LANE.first} THEN ${SMS_LANE.deferred} ELSE ${outbox.lane} % ${DEFERRED} + ${DEFERRED} END`,
       lastError: given('error'),
     })
     .where(isPendingId),

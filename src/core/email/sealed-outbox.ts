@@ -4,7 +4,7 @@ import { given, prepare, query } from '../../db/prepare.ts';
 import { sealedColumn } from '../sealed-value/reseal.ts';
 import { sealPurpose } from './outbox.ts';
 import { outbox } from './tables.ts';
-import { TEMPLATES } from './templates.ts';
+import { OUTBOX_TEMPLATES } from './templates.ts';
 
 export const sealedOutbox = sealedColumn(
   'outbox.payload_sealed',
@@ -31,7 +31,7 @@ export const sealedOutbox = sealedColumn(
     ),
   },
   ({ key: id, template: name, recipient }) => {
-    const template = TEMPLATES.find((known) => known === name);
+    const template = OUTBOX_TEMPLATES.find((known) => known === name);
     // A decoy is sealed for no recipient.
     return template === undefined
       ? []

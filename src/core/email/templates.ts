@@ -23,5 +23,15 @@ export const TEMPLATES = [
 
 export type TemplateName = (typeof TEMPLATES)[number];
 
+/** The text messages, which have one text with a code in it. */
+export const SMS_TEMPLATES = ['sms_sign_in_code', 'sms_phone_code'] as const;
+
+export type SmsTemplateName = (typeof SMS_TEMPLATES)[number];
+
+/** All that the outbox can have. */
+export const OUTBOX_TEMPLATES = [...TEMPLATES, ...SMS_TEMPLATES] as const;
+
+export type OutboxTemplate = (typeof OUTBOX_TEMPLATES)[number];
+
 /** The values in an email, by name; its template uses them. */
 export type TemplateValues = Readonly<Record<string, string>>;

@@ -3,6 +3,7 @@
  * another factor is needed, refuses a disabled user, starts the session and mints its tokens. A
  * feature can't bypass it, because it may not import the minting module.
  */
+import { recorded } from '../audit/audited-event.ts';
 import { beginEnrolmentGrace } from '../user/mfa-deadline.ts';
 import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -125,12 +126,12 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     challenge: Omit<Challenge, 'id'>,
     due: readonly string[],
   ): Promise<MfaRequired> => {
-    if (verified.effects.length > 0) await commit(context, verified.effects);
-    context.log.write('info', 'sign_in.challenged', 'a second factor is due', {
+    const record = recorded('sign_in.challenged', 'a second factor is due', {
       'user.id': verified.user.id,
       'user.name': signInNameOf(verified.user),
       factor: verified.factor,
     });
+    await commit(context, [...verified.effects, record]);
     return {
       status: 'mfa_required',
       challengeToken: deps.challengeTokens.mint({ id: newId(), ...challenge }),
@@ -201,15 +202,15 @@ export function createAuthentication(deps: AuthenticationDeps): Authenticating {
     const begun: readonly Statement[] = dueAt === null ? [] : [beginEnrolmentGrace(user.id, dueAt)];
     const started = deps.sessions.start(context, { user, factors: presented });
     const { session, inserted, statements } = started;
-    const done = await commit(context, [...effects, ...begun, ...statements]);
-    const statusIndex = done.rowsOf(inserted)[0]?.statusIndex ?? null;
-    context.log.write('info', 'sign_in.succeeded', 'a session was started', {
+    const record = recorded('sign_in.succeeded', 'a session was started', {
       'user.id': user.id,
       'user.name': signInNameOf(user),
       'session.id': session.id,
       factor: verified.factor,
       amr: amrOf(presented),
     });
+    const done = await commit(context, [...effects, ...begun, ...statements, record]);
+    const statusIndex = done.rowsOf(inserted)[0]?.statusIndex ?? null;
     return {
       status: 'authenticated',
       ...deps.issueTokens(context, user, { statusIndex, ...session }),

@@ -3,6 +3,7 @@
  * are counted over all guessable factors and challenges of an account, before anything is checked
  * (L03, O06, N5); a correct password resets none of these counters (L04).
  */
+import { recorded } from '../audit/audited-event.ts';
 import { forgetEnrolmentGrace } from '../user/mfa-deadline.ts';
 import type { Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -229,8 +230,8 @@ export function createFactors(deps: FactorsDeps): Factors {
           to: user.email,
           values: { factor: label, address: placeOf(context) },
         }),
+        recorded(event, 'the factors of a user changed', { factor }),
       ]);
-      context.log.write('info', event, 'the factors of a user changed', { factor });
     },
     withRemovalOf: async (userId, name) => {
       if (await hasSecondBeside(userId, name)) return [];
@@ -262,9 +263,10 @@ export function createFactors(deps: FactorsDeps): Factors {
             address: 'the service itself',
           },
         }),
+        recorded('factor.all_removed', 'an operator removed every second factor of a user', {
+          'user.id': user.id,
+        }),
       ]);
-      const message = 'an operator removed every second factor of a user';
-      context.log.write('info', 'factor.all_removed', message, { 'user.id': user.id });
       return (await enrolledOf(demanding(), user.id)).map(({ name }) => name);
     },
   };

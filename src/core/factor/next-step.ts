@@ -12,8 +12,9 @@ export type NextStep =
   | { readonly step: 'enrol' };
 
 /**
- * A user with a second factor must present factors of two kinds, in either order; a factor that
- * counts as two is enough.
+ * A user with a second factor must present factors of two kinds, one of them a device, in either
+ * order; a factor that counts as two is enough. A code by email or text message, or an outside
+ * identity, is followed by the device and not by the password: it would take the device's place.
  */
 export function nextStep(
   { required }: MfaPolicy,
@@ -25,7 +26,9 @@ export function nextStep(
     return { step: required === 'all' ? 'enrol' : 'done' };
   }
   const kinds = new Set(presented.map(({ kind }) => kind));
-  const due = enrolled.filter(({ kind }) => !kinds.has(kind));
+  const due = enrolled.filter(
+    ({ kind }) => !kinds.has(kind) && (kind !== 'knowledge' || kinds.has('device')),
+  );
   // A user whose factors are all of one kind has nothing else to present.
   if (due.length === 0) return { step: 'done' };
   return { step: 'second_factor', factors: due.map(({ name }) => name) };

@@ -3,6 +3,7 @@
  *
  * @see https://www.rfc-editor.org/rfc/rfc9470
  */
+import { recorded } from '../audit/audited-event.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Refusal } from '../../refusal.ts';
 import type { Commit } from '../commit.ts';
@@ -78,11 +79,12 @@ export function createReauthentication(deps: ReauthenticationDeps): Reauthentica
       const presented = isFactor ? withFactor(session.factors, again) : session.factors;
       await deps.grace.demand(user, presented);
       const renewal = renewSession(context.principal, presented, clock.now());
-      const [renewed] = (await commit(context, [renewal, ...verified.effects])).rowsOf(renewal);
-      if (renewed === undefined) throw new Refusal('session_revoked');
-      context.log.write('info', 'session.reauthenticated', 'a session was authenticated again', {
+      const record = recorded('session.reauthenticated', 'a session was authenticated again', {
         factor,
       });
+      const done = await commit(context, [renewal, ...verified.effects, record]);
+      const [renewed] = done.rowsOf(renewal);
+      if (renewed === undefined) throw new Refusal('session_revoked');
       return { status: 'authenticated', ...deps.issueTokens(context, user, renewed) };
     },
     demandFresh: async ({ user, session }, authTimeSeconds) => {

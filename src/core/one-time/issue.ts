@@ -185,6 +185,9 @@ export function insertOneTimeFor(
   return guarded(statement, code);
 }
 
+/** 192 random bits: a code is worth nothing without the id of its row (ASVS 6.6.2). */
+export const OTP_ID_BYTES = 24;
+
 /** A link's token: 256 random bits. */
 export function newToken(random: Random): string {
   return randomToken(random, 32);

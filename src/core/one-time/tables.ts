@@ -12,11 +12,17 @@ export const oneTime = sqliteTable(
   {
     id: text().primaryKey(),
     purpose: text({
-      enum: ['registration', 'email_verification', 'password_reset', 'sign_in'],
+      enum: [
+        'registration',
+        'email_verification',
+        'password_reset',
+        'sign_in',
+        'phone_verification',
+      ],
     }).notNull(),
     /** Its user; null while there is no account yet. */
     userId: text('user_id').references(() => user.id, { onDelete: 'cascade' }),
-    /** The canonical address that it verifies. */
+    /** The canonical address or number that it verifies. */
     subject: text(),
     /** SHA-256 of the link's token (256 random bits). */
     tokenHash: text('token_hash'),

@@ -1,4 +1,5 @@
 /** An operator's actions on an account; they apply at once in every process on the database. */
+import { recorded, recordedIfChanged } from '../audit/audited-event.ts';
 import { forgetEnrolmentGrace } from './mfa-deadline.ts';
 import type { Database, Statement } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -67,36 +68,34 @@ const EVENTS = {
 } as const;
 
 export function createAccountState({ clock, commit, attempts }: AccountStateDeps): AccountState {
-  const note = ({ log }: Context, act: keyof AccountState, userId: string): void => {
+  const record = (act: keyof AccountState, userId: string): Statement => {
     const { event, message } = EVENTS[act];
-    log.write('info', event, message, { 'user.id': userId });
+    return recorded(event, message, { 'user.id': userId });
+  };
+  const recordChange = (act: 'disable' | 'enable', userId: string): Statement => {
+    const { event, message } = EVENTS[act];
+    return recordedIfChanged(event, message, { 'user.id': userId });
   };
   return {
     disable: async (context, userId) => {
-      const disabling = disableStatements(userId, clock.now());
-      const done = await commit(context, disabling);
-      const isDone = done.rowsOf(disabling[0]).length > 0;
-      if (isDone) note(context, 'disable', userId);
-      return isDone;
+      const [disabled, ...rest] = disableStatements(userId, clock.now());
+      const statements = [disabled, recordChange('disable', userId), ...rest];
+      return (await commit(context, statements)).rowsOf(disabled).length > 0;
     },
     enable: async (context, userId) => {
       const enabled = enableUser(userId, clock.now());
-      const done = await commit(context, [enabled, attempts.forgetAll(userId)]);
-      const isDone = done.rowsOf(enabled).length > 0;
-      if (isDone) note(context, 'enable', userId);
-      return isDone;
+      const statements = [enabled, recordChange('enable', userId), attempts.forgetAll(userId)];
+      return (await commit(context, statements)).rowsOf(enabled).length > 0;
     },
     unlock: async (context, userId) => {
-      await commit(context, [attempts.forgetAll(userId)]);
-      note(context, 'unlock', userId);
+      await commit(context, [attempts.forgetAll(userId), record('unlock', userId)]);
     },
     expirePassword: async (context, userId) => {
-      await commit(context, expirePassword(userId, clock.now()));
-      note(context, 'expirePassword', userId);
+      const expiring = expirePassword(userId, clock.now());
+      await commit(context, [...expiring, record('expirePassword', userId)]);
     },
     renewGrace: async (context, userId) => {
-      await commit(context, [forgetEnrolmentGrace(userId)]);
-      note(context, 'renewGrace', userId);
+      await commit(context, [forgetEnrolmentGrace(userId), record('renewGrace', userId)]);
     },
     signOut: async (context, userId) => {
       const now = clock.now();
@@ -105,8 +104,8 @@ export function createAccountState({ clock, commit, attempts }: AccountStateDeps
         advanceEpoch(userId, now),
         voidOneTimes(userId, now),
         ...ended,
+        record('signOut', userId),
       ]);
-      note(context, 'signOut', userId);
       return done.rowsOf(ended[0]).length;
     },
   };

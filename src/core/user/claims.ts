@@ -4,11 +4,17 @@
  *
  * @see https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1 for roles, groups and entitlements
  */
+import { eq } from 'drizzle-orm';
+import type { Statement } from '../../db/database.ts';
+import { given, prepare, query } from '../../db/prepare.ts';
 import { hasControlCharacters } from '../../lib/text.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { invalidRequest } from '../../refusal.ts';
 import type { InputFault } from '../../refusal.ts';
+import { guarded } from '../guards.ts';
 import { isRegisteredClaim } from '../token/registered-claims.ts';
+import { user } from './tables.ts';
+import { touched } from './user.ts';
 
 /** Every token contains them, and a token may have at most MAX_TOKEN_LENGTH. */
 const MAX_BYTES = 2_048;
@@ -58,4 +64,16 @@ export function demandClaims(claims: JsonObject, at = ''): JsonObject {
   if (faults.length > 0)
     throw invalidRequest(...faults.map((one) => ({ ...one, pointer: `${at}${one.pointer}` })));
   return claims;
+}
+
+const setClaims = prepare(
+  query
+    .update(user)
+    .set({ ...touched, claims: given('claims') })
+    .where(eq(user.id, given('id'))),
+);
+
+/** The statement that sets an operator's claims; {@link demandClaims} has checked them. */
+export function setUserClaims(id: string, claims: JsonObject, now: number): Statement {
+  return guarded(setClaims({ id, claims: JSON.stringify(claims), now }), 'not_found');
 }

@@ -53,14 +53,28 @@ export function canonicalPrefix(text: string): string {
  * answer.
  */
 export type SignInName =
-  | { kind: 'username' | 'email'; canonical: string }
+  | { kind: 'username' | 'email' | 'phone'; canonical: string }
   | { kind: 'unknown'; canonical: string };
 
-/** An address if it contains an @, else a username. */
+/** E.164 has at most fifteen digits. */
+const E164 = /^\+[1-9][0-9]{5,14}$/;
+
+/** A number without the spaces and signs that people write in it; null if it is none. */
+export function canonicalPhone(text: string): string | null {
+  if (text.length > 40) return null;
+  const plain = text.replaceAll(/[\s().\u2010-\u2013/-]/g, '');
+  return E164.test(plain) ? plain : null;
+}
+
+/** An address if it contains an @, a number if it begins with +, else a username. */
 export function parseSignInName(text: string): SignInName {
   if (text.includes('@')) {
     const canonical = canonicalEmail(text);
     return canonical === null ? { kind: 'unknown', canonical: text } : { kind: 'email', canonical };
+  }
+  if (text.startsWith('+')) {
+    const canonical = canonicalPhone(text);
+    return canonical === null ? { kind: 'unknown', canonical: text } : { kind: 'phone', canonical };
   }
   const canonical = canonicalUsername(text);
   return canonical === null

@@ -21,6 +21,10 @@ export const user = sqliteTable(
     emailCanonical: text('email_canonical'),
     pendingEmail: text('pending_email'),
     pendingEmailCanonical: text('pending_email_canonical'),
+    /** The verified number (E.164). */
+    phone: text(),
+    /** A number that is not verified yet: it reserves nothing, like an address. */
+    pendingPhone: text('pending_phone'),
     /** What another system calls the account: imports and syncs find it again by this. */
     externalId: text('external_id'),
     displayName: text('display_name'),
@@ -46,6 +50,7 @@ export const user = sqliteTable(
     uniqueIndex('user_username_canonical').on(table.usernameCanonical),
     uniqueIndex('user_email_canonical').on(table.emailCanonical),
     index('user_pending_email').on(table.pendingEmailCanonical),
+    uniqueIndex('user_phone').on(table.phone),
     uniqueIndex('user_external_id').on(table.externalId),
     index('user_anonymous').on(table.anonymousAt).where(sql`anonymous_at IS NOT NULL`),
     index('user_disabled').on(table.id).where(sql`disabled_at IS NOT NULL`),

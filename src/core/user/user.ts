@@ -18,6 +18,8 @@ export const userColumns = {
   username: user.username,
   email: user.email,
   pendingEmail: user.pendingEmail,
+  phone: user.phone,
+  pendingPhone: user.pendingPhone,
   displayName: user.displayName,
   userMetadata: user.userMetadata,
   claims: user.claims,
@@ -36,8 +38,9 @@ export type User = RowOfColumns<typeof userColumns>;
 export function signInNameOf({
   username,
   email,
-}: Pick<User, 'username' | 'email'>): string | undefined {
-  return username ?? email ?? undefined;
+  phone,
+}: Pick<User, 'username' | 'email' | 'phone'>): string | undefined {
+  return username ?? email ?? phone ?? undefined;
 }
 
 const isUser = eq(user.id, given('id'));
@@ -64,18 +67,28 @@ const byEmail = prepare(
     .limit(1),
 );
 
+const byPhone = prepare(
+  query
+    .select(userColumns)
+    .from(user)
+    .where(eq(user.phone, given('canonical')))
+    .limit(1),
+);
+
 export async function findUserById(db: Pick<Database, 'read'>, id: string): Promise<User | null> {
   return (await db.read(userById({ id })))[0] ?? null;
 }
 
-/** The user who signs in with this name: a username, or a verified address. */
+const BY_KIND = { username: byUsername, email: byEmail, phone: byPhone, unknown: byUsername };
+
+/** The user who signs in with this name: a username, a verified address or number. */
 export async function findUserBySignInName(
   db: Pick<Database, 'read'>,
   name: SignInName,
 ): Promise<User | null> {
   const { kind, canonical } = name;
   // A text that is not a valid name is looked up too: skipping the read would be measurable (E06).
-  const find = kind === 'email' ? byEmail : byUsername;
+  const find = BY_KIND[kind];
   const [found] = await db.read(find({ canonical: kind === 'unknown' ? '' : canonical }));
   return found ?? null;
 }
@@ -89,6 +102,7 @@ const insert = prepare(
     emailCanonical: sql.placeholder('emailCanonical'),
     pendingEmail: sql.placeholder('pendingEmail'),
     pendingEmailCanonical: sql.placeholder('pendingEmailCanonical'),
+    phone: sql.placeholder('phone'),
     displayName: sql.placeholder('displayName'),
     userMetadata: sql.placeholder('userMetadata'),
     createdAt: sql.placeholder('createdAt'),
@@ -109,7 +123,13 @@ export function newUser(
     Partial<
       Pick<
         User,
-        'username' | 'email' | 'pendingEmail' | 'displayName' | 'userMetadata' | 'anonymousAt'
+        | 'username'
+        | 'email'
+        | 'pendingEmail'
+        | 'phone'
+        | 'displayName'
+        | 'userMetadata'
+        | 'anonymousAt'
       >
     >,
 ): User {
@@ -117,6 +137,8 @@ export function newUser(
     username: null,
     email: null,
     pendingEmail: null,
+    phone: null,
+    pendingPhone: null,
     displayName: null,
     userMetadata: {},
     claims: {},
@@ -269,16 +291,4 @@ const demandChange = prepare(
 /** The statement that makes the next sign-in require a new password. */
 export function demandPasswordChange(id: string, now: number): Statement {
   return demandChange({ id, now });
-}
-
-const setClaims = prepare(
-  query
-    .update(user)
-    .set({ ...touched, claims: given('claims') })
-    .where(isUser),
-);
-
-/** The statement that sets an operator's claims; `demandClaims` has checked them. */
-export function setUserClaims(id: string, claims: JsonObject, now: number): Statement {
-  return guarded(setClaims({ id, claims: JSON.stringify(claims), now }), 'not_found');
 }

@@ -3,6 +3,7 @@
  * of the account; until then the old one stays in use, and its owner is notified. An unverified
  * address reserves nothing and can't be used to sign in (G10).
  */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { keepNewest } from '../../core/one-time/one-time.ts';
@@ -56,8 +57,8 @@ export function changeEmail(kernel: Kernel, settings: AddressSettings) {
         to: user.email,
         values: { new_address: email },
       }),
+      recorded('email.change_requested', 'a new address is pending'),
     ]);
-    context.log.write('info', 'email.change_requested', 'a new address is pending');
     return userAfterChange(db, id);
   };
 }

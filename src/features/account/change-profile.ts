@@ -1,4 +1,5 @@
 /** Changing the profile: username, display name, metadata. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { demandUsername } from '../../core/user/sign-in-name.ts';
@@ -51,9 +52,8 @@ export function changeProfile(kernel: Kernel) {
     const { id } = context.principal.user;
     // A name makes a password a way to sign in.
     const settled = kernel.signInMethods.settle(id);
-    await kernel.commit(context, [profileStatement(kernel, context, change), settled]);
-    const changed = await userAfterChange(kernel.db, id);
-    context.log.write('info', 'user.updated', 'an account was changed by its user');
-    return changed;
+    const record = recorded('user.updated', 'an account was changed by its user');
+    await kernel.commit(context, [profileStatement(kernel, context, change), settled, record]);
+    return userAfterChange(kernel.db, id);
   };
 }

@@ -1,4 +1,5 @@
 /** Verifying the pending address by its code, and sending another code. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import { addressSubject } from '../../core/attempt/address-subject.ts';
 import { ANYBODY } from '../../core/attempt/attempts.ts';
 import type { AttemptKey } from '../../core/attempt/attempts.ts';
@@ -99,8 +100,8 @@ export function verifyEmail(kernel: Kernel) {
       forget,
       forgetAddress,
       ...afterChange(context, now),
+      recorded('email.verified', 'an address was verified'),
     ]);
-    context.log.write('info', 'email.verified', 'an address was verified');
     return userAfterChange(db, id);
   };
 }

@@ -1,4 +1,5 @@
 /** Taking an email back that waits for a user: a wrong address, a text that was not meant so. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import { cancelEmail as cancellation } from '../../core/email/outbox.ts';
 import type { Kernel } from '../../core/kernel.ts';
@@ -18,10 +19,10 @@ export function cancelEmail(kernel: Kernel) {
     const waiting = await waitingEmails(kernel, user);
     const found = waiting.find(({ id }) => id === emailId);
     if (found === undefined) throw new Refusal('not_found');
-    await kernel.commit(context, [cancellation(emailId, kernel.clock.now())]);
-    context.log.write('info', 'letter.cancelled', 'an operator took an email back', {
+    const record = recorded('letter.cancelled', 'an operator took an email back', {
       'user.id': userId,
       letter: found.template,
     });
+    await kernel.commit(context, [cancellation(emailId, kernel.clock.now()), record]);
   };
 }

@@ -1,4 +1,5 @@
 /** Changing a user as an operator: all of it, or nothing. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { disableStatements, expirePassword } from '../../core/user/account-state.ts';
@@ -11,7 +12,7 @@ import { enableUser } from '../../core/user/user.ts';
 import type { Statement } from '../../db/database.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { Refusal, invalidRequest } from '../../refusal.ts';
-import { addressStatements, noteAddress } from './set-email.ts';
+import { addressStatements, recordAddress } from './set-email.ts';
 import type { AddressChange } from './set-email.ts';
 import type { AdminSettings } from './settings.ts';
 import { changeProfile, forgetPasswordDemand } from './store.ts';
@@ -102,6 +103,7 @@ export function changeUser(kernel: Kernel, settings: AdminSettings) {
     });
     const address = addressChange(user, change);
     const state = stateStatements(kernel, user, change);
+    const event = { 'user.id': id };
     await kernel.commit(context, [
       profile,
       ...(externalId === undefined ? [] : [setExternalId(id, externalId, now)]),
@@ -109,12 +111,10 @@ export function changeUser(kernel: Kernel, settings: AdminSettings) {
       ...state.statements,
       // A name makes a password a way to sign in.
       kernel.signInMethods.settle(id),
+      ...state.events.map((name) => recorded(name, 'changed by an operator', event)),
+      ...(address === undefined ? [] : [recordAddress(address)]),
+      recorded('user.changed', 'an account was changed by an operator', event),
     ]);
-    const { log } = context;
-    const event = { 'user.id': id };
-    for (const name of state.events) log.write('info', name, 'changed by an operator', event);
-    if (address !== undefined) noteAddress(context, address);
-    log.write('info', 'user.changed', 'an account was changed by an operator', event);
     return demandUser(kernel, id);
   };
 }

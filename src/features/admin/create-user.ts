@@ -1,11 +1,13 @@
 /** Making an account without a password: its owner chooses one by an invitation, or by a link. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { demandClaims } from '../../core/user/claims.ts';
 import { setExternalId } from '../../core/user/external-id.ts';
 import { findUserByExternalId } from '../../core/user/search.ts';
 import { demandEmail, demandUsername } from '../../core/user/sign-in-name.ts';
-import { findUserBySignInName, insertUser, newUser, setUserClaims } from '../../core/user/user.ts';
+import { setUserClaims } from '../../core/user/claims.ts';
+import { findUserBySignInName, insertUser, newUser } from '../../core/user/user.ts';
 import type { User } from '../../core/user/user.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { Refusal, invalidRequest } from '../../refusal.ts';
@@ -71,9 +73,8 @@ export function createUser(kernel: Kernel, settings: AdminSettings) {
       ...(externalId === null ? [] : [setExternalId(user.id, externalId, now)]),
       ...(Object.keys(claims).length === 0 ? [] : [setUserClaims(user.id, claims, now)]),
       ...(email === null ? [] : invite(kernel, context, settings, user)),
+      recorded('user.created', 'an account was made by an operator', { 'user.id': user.id }),
     ]);
-    const event = { 'user.id': user.id };
-    context.log.write('info', 'user.created', 'an account was made by an operator', event);
     return user;
   };
 }

@@ -3,6 +3,8 @@
  * service. No secret is in either; password hashes, seeds and passkeys only where somebody asks for
  * them.
  */
+import { recorded } from '../../core/audit/audited-event.ts';
+import { searchAudit, shownEvent } from '../../core/audit/read.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { amrOf } from '../../core/factor/presented.ts';
@@ -33,7 +35,7 @@ export function exportUser(kernel: Kernel) {
     const sessions = await db.read(sessionsOf({ userId }));
     const links = await db.read(oneTimesOf({ userId }));
     const own = hashes === 'with_hashes' ? await db.read(hashesOf({ userId })) : [];
-    note(context, hashes, userId);
+    await note(kernel, context, hashes, userId);
     return {
       exported_at: rfc3339(clock.now()),
       ...detail,
@@ -56,15 +58,48 @@ export function exportUser(kernel: Kernel) {
         expires_at: rfc3339(link.expiresAt),
         spent_at: time(link.spentAt),
       })),
+      events: await eventsOf(db, userId),
       ...(hashes === 'with_hashes' ? { password_hash: own[0]?.passwordHash ?? null } : {}),
     };
   };
 }
 
-export function note({ log }: Context, hashes: Hashes, userId?: string): void {
+const EVENTS_PAGE = 1_000;
+
+/** What was recorded about a person, newest first. */
+async function eventsOf(db: Kernel['db'], user: string) {
+  const events: Record<string, unknown>[] = [];
+  let before: number | undefined;
+  for (;;) {
+    const rows = await searchAudit(db, { user, limit: EVENTS_PAGE, before });
+    for (const row of rows) {
+      const { seq: _, id, at, event, outcome, session, details, personal } = shownEvent(row);
+      const { ip = null, userAgent = null } = personal ?? {};
+      const where = { ip, user_agent: userAgent };
+      events.push({
+        id,
+        time: rfc3339(at),
+        event,
+        outcome,
+        session_id: session,
+        details,
+        ...where,
+      });
+    }
+    before = rows.at(-1)?.seq;
+    if (rows.length < EVENTS_PAGE) return events;
+  }
+}
+
+export async function note(
+  { commit }: Pick<Kernel, 'commit'>,
+  context: Context,
+  hashes: Hashes,
+  userId?: string,
+): Promise<void> {
   const about = userId === undefined ? {} : { 'user.id': userId };
   const message = userId === undefined ? 'all accounts were exported' : 'an account was exported';
-  log.write('info', 'user.exported', message, { ...about, reason: hashes });
+  await commit(context, [recorded('user.exported', message, { ...about, reason: hashes })]);
 }
 
 /** Users of one read: what is in memory at a time. */
@@ -106,6 +141,7 @@ function lineOf(user: ListedUser, secrets: Record<string, unknown>): Record<stri
     username: user.username,
     email: user.email,
     pending_email: user.pendingEmail,
+    phone: user.phone,
     display_name: user.displayName,
     user_metadata: user.userMetadata,
     claims: user.claims,

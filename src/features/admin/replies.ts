@@ -23,6 +23,11 @@ const listedShape = {
   }),
   email_verified: z.boolean(),
   pending_email: z.string().nullable(),
+  phone: z.string().nullable().meta({
+    description:
+      'The verified number; when there is none, the pending one, with phone_verified false.',
+  }),
+  phone_verified: z.boolean(),
   display_name: z.string().nullable(),
   disabled: z.boolean(),
   password_change_required: z.boolean(),
@@ -42,6 +47,8 @@ export function listedUserReply(user: ListedUser): z.input<typeof ListedUserRepl
     email: user.email ?? user.pendingEmail,
     email_verified: user.email !== null,
     pending_email: user.pendingEmail,
+    phone: user.phone ?? user.pendingPhone,
+    phone_verified: user.phone !== null,
     display_name: user.displayName,
     disabled: user.disabledAt !== null,
     password_change_required: user.passwordChangeRequiredAt !== null,

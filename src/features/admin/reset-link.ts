@@ -3,6 +3,7 @@
  * for an operator who hands it over. Whoever starts it learns no password and sets none (ASVS
  * 6.4.6).
  */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import { linkTo, minutesText } from '../../core/email/emails.ts';
 import type { Kernel } from '../../core/kernel.ts';
@@ -115,12 +116,7 @@ export function startReset(kernel: Kernel, settings: AdminSettings) {
     without: 'print' | 'refuse',
   ): Promise<StartedReset> => {
     if (user.disabledAt !== null) throw new Refusal('account_disabled');
-    const started = await begin(context, user, without);
-    context.log.write('info', 'password.reset_started', 'an operator started a password reset', {
-      'user.id': user.id,
-      reason: started.kind,
-    });
-    return started;
+    return begin(context, user, without);
   };
 
   async function begin(
@@ -130,17 +126,22 @@ export function startReset(kernel: Kernel, settings: AdminSettings) {
   ): Promise<StartedReset> {
     const issue = (kind: 'reset' | 'invitation' | 'printed'): IssuedLink =>
       issueLink(kernel, context, settings, { kind, user });
+    const record = (reason: StartedReset['kind']): Statement =>
+      recorded('password.reset_started', 'an operator started a password reset', {
+        'user.id': user.id,
+        reason,
+      });
     if (user.email !== null) {
-      await kernel.commit(context, issue('reset').statements);
+      await kernel.commit(context, [...issue('reset').statements, record('emailed')]);
       return { kind: 'emailed', to: user.email };
     }
     if (user.pendingEmail !== null && (await isUnclaimed(kernel, user))) {
-      await kernel.commit(context, issue('invitation').statements);
+      await kernel.commit(context, [...issue('invitation').statements, record('invited')]);
       return { kind: 'invited', to: user.pendingEmail };
     }
     if (without === 'refuse') throw new Refusal('no_verified_address');
     const { link, expiresAt, statements } = issue('printed');
-    await kernel.commit(context, statements);
+    await kernel.commit(context, [...statements, record('printed')]);
     return { kind: 'printed', link, expiresAt };
   }
 }

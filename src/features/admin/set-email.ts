@@ -1,4 +1,5 @@
 /** An operator's change of an address: pending until it is verified, or on the operator's word. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { ADDRESS_CODE, addressCode } from '../../core/one-time/address-code.ts';
@@ -87,12 +88,12 @@ function vouched(
  */
 export function setEmail(kernel: Kernel, settings: AdminSettings) {
   return async (context: Context, change: AddressChange): Promise<void> => {
-    await kernel.commit(context, await addressStatements(kernel, context, settings, change));
-    noteAddress(context, change);
+    const statements = await addressStatements(kernel, context, settings, change);
+    await kernel.commit(context, [...statements, recordAddress(change)]);
   };
 }
 
-export function noteAddress({ log }: Context, { user, proof }: AddressChange): void {
+export function recordAddress({ user, proof }: AddressChange): Statement {
   const message = 'an operator changed the address of a user';
-  log.write('info', 'email.set', message, { 'user.id': user.id, reason: proof });
+  return recorded('email.set', message, { 'user.id': user.id, reason: proof });
 }

@@ -8,6 +8,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { findPassword } from '../../core/password/credential.ts';
 import type { Session } from '../../core/session/session.ts';
 import type { ListedUser } from '../../core/user/search.ts';
+import { signInNameOf } from '../../core/user/user.ts';
 
 /** What stands between a user and a sign-in. */
 export const OBSTACLES = [
@@ -40,15 +41,15 @@ export interface ShownUser {
 /** Emails to an address that is only claimed may be its owner's: these are the claimant's. */
 const OF_CLAIMS: ReadonlySet<string> = new Set(['invitation', 'verify_address']);
 
-/** Emails that wait for a user. */
+/** Emails and text messages that wait for a user. */
 export async function waitingEmails(
   { db, emails }: Pick<Kernel, 'db' | 'emails'>,
-  { email, pendingEmail }: Pick<ListedUser, 'email' | 'pendingEmail'>,
+  { email, pendingEmail, phone }: Pick<ListedUser, 'email' | 'pendingEmail' | 'phone'>,
 ): Promise<readonly OutboxEntry[]> {
   const to = async (address: string | null): Promise<readonly OutboxEntry[]> =>
     address === null ? [] : listWaiting(db, emails.keyOf(address));
   const claimed = await to(pendingEmail);
-  const own = await to(email);
+  const own = [...(await to(email)), ...(await to(phone))];
   return [...own, ...claimed.filter(({ template }) => OF_CLAIMS.has(template))];
 }
 
@@ -112,7 +113,7 @@ export function showUser(kernel: Kernel) {
     const obstacles = obstaclesOf(
       { user, counters },
       {
-        name: user.email === null && user.username === null && methods.length === 0,
+        name: signInNameOf(user) === undefined && methods.length === 0,
         factor: methods.length === 0,
         enrolment: mfa.required === 'all' && !hasSecondFactor && isDue,
       },

@@ -1,4 +1,5 @@
 /** Creates an API key: its secret is in the result and can't be read again. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import { insertApiKey } from '../../core/api-key/api-key.ts';
 import type { ApiKey } from '../../core/api-key/api-key.ts';
 import type { ApiKeyScope } from '../../core/api-key/scope.ts';
@@ -61,15 +62,15 @@ export function createApiKey({
       revokedAt: null,
     };
     try {
-      await commit(context, [insertApiKey(key, hashSecret(secret))]);
+      await commit(context, [
+        insertApiKey(key, hashSecret(secret)),
+        recorded('api_key.created', 'an API key was created', { 'api_key.subject': key.id }),
+      ]);
     } catch (cause) {
       if (!(cause instanceof Refusal) || cause.code !== 'conflict') throw cause;
       const detail = 'An API key of this name is in use. Choose another name, or revoke that one.';
       throw new Refusal('conflict', { detail, cause });
     }
-    context.log.write('info', 'api_key.created', 'an API key was created', {
-      'api_key.subject': key.id,
-    });
     return { key, secret };
   };
 }

@@ -1,4 +1,5 @@
 /** Making a new signing key ahead of the schedule. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import type { KeyPurpose } from '../../core/signing-key/key-ring.ts';
@@ -51,17 +52,22 @@ function demandPossible(signingKeys: SigningKeys, rotation: Rotation, now: numbe
 }
 
 /** Its function throws {Refusal} conflict: the detail says why. */
-export function rotateSigningKey({ clock, signingKeys }: Pick<Kernel, 'clock' | 'signingKeys'>) {
+export function rotateSigningKey({
+  clock,
+  signingKeys,
+  commit,
+}: Pick<Kernel, 'clock' | 'signingKeys' | 'commit'>) {
   return async (context: Context, rotation: Rotation): Promise<RotatedKey> => {
     const { purpose, starts, olderKeys } = rotation;
     const now = clock.now();
     demandPossible(signingKeys, rotation, now);
     const delayMs = starts === 'at_once' ? 0 : ROTATION_DELAY_MS;
     const kid = await signingKeys.rotate(purpose, delayMs, { withdraw: olderKeys === 'withdraw' });
-    context.log.write('info', 'signing_key.rotated', 'a signing key was made', {
+    const record = recorded('signing_key.rotated', 'a signing key was made', {
       kid,
       ...(olderKeys === 'withdraw' ? { reason: 'withdrawn' } : {}),
     });
+    await commit(context, [record]);
     const made = signingKeys.list().find((key) => key.kid === kid);
     return { kid, activatesAt: made?.activatesAt ?? now + delayMs };
   };

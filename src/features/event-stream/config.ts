@@ -1,7 +1,8 @@
 /** The `[events.streams.NAME]` sections: systems that are told what happens to accounts. */
 import type * as z from 'zod';
 import { readPageUrl } from '../../lib/page-url.ts';
-import { list, optionalText, section, text } from '../../lib/setting.ts';
+import { readForeignSecret } from '../../lib/secret-text.ts';
+import { list, optionalText, secret, section, text } from '../../lib/setting.ts';
 import type { Reading } from '../../lib/setting.ts';
 import { EVENT_NAMES } from './event-types.ts';
 
@@ -33,6 +34,12 @@ export const streamSchema = section('A system that is told what happens to accou
     example: 'https://billing.example.com/events',
     unit: 'an https URL',
     read: readPageUrl,
+  }),
+  bearer_token: secret({
+    sentence: 'A token that is sent along, as Authorization: Bearer.',
+    unit: 'as the receiver shows it',
+    absent: 'none',
+    read: readForeignSecret,
   }),
   events: list({
     sentence: 'Which events it is told.',

@@ -104,8 +104,8 @@ export const EVENT_NAMES: readonly string[] = [
   ...new Set(Object.values(TOLD).map(({ name }) => name)),
 ].sort();
 
-/** What is told of an event; undefined if it is nobody's account, failed, or is nobody's business. */
+/** What is told of an event; undefined if it is about no account, or about nothing that others need. */
 export function toldOf(event: RecordedEvent): ToldEvent | undefined {
-  if (event.userId === null || event.outcome !== 'success') return undefined;
+  if (event.userId === null) return undefined;
   return Object.hasOwn(TOLD, event.event) ? TOLD[event.event] : undefined;
 }

@@ -3,58 +3,47 @@ import { feature } from '../feature.ts';
 import { createEventTokens } from './event-token.ts';
 import { postEvent } from './post-event.ts';
 import { createPusher } from './push-events.ts';
+import { recordedEvents } from './recorded-event.ts';
 import { pollRoutes } from './routes.ts';
-import type { PolledStream } from './routes.ts';
 import { runPushers } from './run-push.ts';
 import { LETTERS_KEPT_MS, beginStream, letterSweep } from './store.ts';
 
 export const eventStream = feature({
   name: 'event-stream',
-  settings: ({ streams }) => ({ streams }),
-  create: (kernel, { streams }) => {
-    const { db, commit, clock, log, newId } = kernel;
-    const recorded = kernel.audit;
-    const tokens = createEventTokens(kernel);
-    const all = [...streams].map(([name, { audience, events, url, api_keys }]) => ({
+  settings: ({ streams }) =>
+    [...streams].map(([name, { audience, events, url, api_keys, bearer_token }]) => ({
       name,
       audience,
       events,
       url,
       apiKeys: api_keys,
-    }));
-    const polled = new Map<string, PolledStream>(
-      all.flatMap((stream) => (stream.url === undefined ? [[stream.name, stream]] : [])),
+      bearerToken: bearer_token,
+    })),
+  create: (kernel, streams) => {
+    const { db, commit, clock, log, newId } = kernel;
+    const recorded = recordedEvents(db);
+    const tokens = createEventTokens(kernel);
+    const polled = new Map(
+      streams.filter(({ url }) => url === undefined).map((stream) => [stream.name, stream]),
     );
-    const start = async (): Promise<void> => {
-      const last = await recorded.last();
-      if (all.length > 0) await commit.inAnySession(all.map(({ name }) => beginStream(name, last)));
-    };
+    const shared = { db, commit, clock, recorded, tokens };
     return {
-      routes: () =>
-        polled.size > 0 ? pollRoutes(kernel, { db, commit, clock, recorded, tokens }, polled) : [],
+      routes: () => (polled.size > 0 ? pollRoutes(kernel, shared, polled) : []),
       sweeps: [{ sweep: letterSweep, keptMs: LETTERS_KEPT_MS }],
       background: async () => {
-        await start();
+        const last = await recorded.last();
+        if (streams.length > 0)
+          await commit.inAnySession(streams.map(({ name }) => beginStream(name, last)));
         const owner = newId();
-        return runPushers(
-          all.flatMap(({ url, ...stream }) =>
-            url === undefined
-              ? []
-              : createPusher(
-                  {
-                    db,
-                    clock,
-                    log,
-                    recorded,
-                    tokens,
-                    owner,
-                    post: (token, signal) => postEvent(url, token, signal),
-                  },
-                  stream,
-                ),
-          ),
-          log,
-        );
+        const pushers = streams.flatMap(({ url, bearerToken, ...stream }) => {
+          if (url === undefined) return [];
+          const to = { url, bearerToken };
+          return createPusher(
+            { ...shared, log, owner, post: (token, signal) => postEvent(to, token, signal) },
+            stream,
+          );
+        });
+        return runPushers(pushers, log);
       },
     };
   },

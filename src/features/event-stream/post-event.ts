@@ -44,7 +44,16 @@ function errorMembers(text: string): { readonly err?: unknown; readonly descript
   }
 }
 
-export async function postEvent(url: string, token: string, signal: AbortSignal): Promise<Posted> {
+export interface Receiver {
+  readonly url: string;
+  readonly bearerToken: string | undefined;
+}
+
+export async function postEvent(
+  { url, bearerToken }: Receiver,
+  token: string,
+  signal: AbortSignal,
+): Promise<Posted> {
   let response: Response;
   try {
     response = await fetch(url, {
@@ -55,6 +64,7 @@ export async function postEvent(url: string, token: string, signal: AbortSignal)
         'content-type': 'application/secevent+jwt',
         accept: 'application/json',
         'user-agent': 'postern',
+        ...(bearerToken === undefined ? {} : { authorization: `Bearer ${bearerToken}` }),
       },
       body: token,
     });

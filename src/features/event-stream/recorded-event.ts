@@ -1,3 +1,8 @@
+/** The audit log as streams read it. */
+import { auditAfter, lastAudited, shownEvent } from '../../core/audit/read.ts';
+import type { AuditRow } from '../../core/audit/read.ts';
+import type { Kernel } from '../../core/kernel.ts';
+
 /** A row of the audit log, as far as streams tell of it. */
 export interface RecordedEvent {
   /** Its place: rows are read in this order, which is that of their commits. */
@@ -7,7 +12,6 @@ export interface RecordedEvent {
   readonly at: number;
   /** The name in the log. */
   readonly event: string;
-  readonly outcome: string;
   readonly userId: string | null;
   readonly sessionId: string | null;
   readonly actor: 'user' | 'admin' | 'system';
@@ -20,4 +24,36 @@ export interface RecordedEvents {
   after(seq: number, limit: number): Promise<readonly RecordedEvent[]>;
   /** The place of the last row; 0 without any. */
   last(): Promise<number>;
+}
+
+const ACTORS = {
+  user: 'user',
+  anonymous: 'user',
+  operator: 'admin',
+  api_key: 'admin',
+  system: 'system',
+} as const;
+
+const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+
+function recordedEvent(row: AuditRow): RecordedEvent {
+  const { seq, id, at, event, user, session, actor, details } = shownEvent(row);
+  return {
+    seq,
+    id,
+    at,
+    event,
+    userId: user,
+    sessionId: session,
+    actor: ACTORS[actor.kind],
+    factor: textOf(details['factor']),
+    reason: textOf(details['reason']),
+  };
+}
+
+export function recordedEvents(db: Kernel['db']): RecordedEvents {
+  return {
+    after: async (seq, limit) => (await auditAfter(db, seq, limit)).map(recordedEvent),
+    last: () => lastAudited(db),
+  };
 }

@@ -52,6 +52,7 @@ const taken = (pointer: string, what: string): Refusal =>
 const TAKEN: readonly (readonly [column: string, pointer: string, what: string])[] = [
   ['user.username_canonical', '/username', 'username'],
   ['user.email_canonical', '/email', 'address'],
+  ['user.phone', '/phone', 'number'],
   ['passkey.credential_id', '/passkeys', 'passkey'],
 ];
 
@@ -60,7 +61,9 @@ function takenBy(columns: readonly string[]): Refusal | null {
   return pointer === undefined || what === undefined ? null : taken(pointer, what);
 }
 
-type Names = Pick<ImportedUser, 'externalId' | 'usernameCanonical' | 'emailCanonical'>;
+type Names = Pick<ImportedUser, 'externalId' | 'usernameCanonical' | 'emailCanonical' | 'phone'>;
+
+const NAME_WORDS = { username: 'username', email: 'address', phone: 'number' } as const;
 
 /** Names of the lines before, of a run that writes none of them. */
 export interface Seen {
@@ -106,17 +109,17 @@ export function importUser(kernel: Kernel, seen: Seen) {
   }
 
   /** Checks what a commit would. @throws {Refusal} invalid_request */
-  async function demandFree({ externalId, usernameCanonical, emailCanonical }: Names) {
+  async function demandFree({ externalId, usernameCanonical, emailCanonical, phone }: Names) {
     const names = [
       ['username', usernameCanonical],
       ['email', emailCanonical],
+      ['phone', phone],
     ] as const;
     for (const [kind, canonical] of names) {
       if (canonical === null) continue;
       const key = `${kind} ${canonical}`;
       const owner = await findUserBySignInName(db, { kind, canonical });
-      if (owner !== null || seen.has(key))
-        throw taken(`/${kind}`, kind === 'email' ? 'address' : 'username');
+      if (owner !== null || seen.has(key)) throw taken(`/${kind}`, NAME_WORDS[kind]);
       seen.add(key);
     }
     if (externalId !== null) seen.add(`external_id ${externalId}`);

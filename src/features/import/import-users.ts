@@ -2,6 +2,7 @@
  * Importing users from NDJSON, a user a line. Lines share commits, and each is whole or absent; one
  * that is there already is left alone, so that an import that was cut off is simply run again.
  */
+import { recorded } from '../../core/audit/audited-event.ts';
 import { setTimeout } from 'node:timers/promises';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
@@ -138,13 +139,18 @@ export function importUsers(kernel: Kernel) {
       batch = [];
     }
     if (batch.length > 0) await settle(batch);
-    note(context, counts, mode);
+    await note(kernel, context, counts, mode);
     return counts;
   };
 }
 
-function note({ log }: Context, { created, refused }: ImportCounts, mode: Mode): void {
+async function note(
+  { commit }: Pick<Kernel, 'commit'>,
+  context: Context,
+  { created, refused }: ImportCounts,
+  mode: Mode,
+): Promise<void> {
   if (mode === 'dry_run' || created + refused === 0) return;
   const message = `an operator imported users: ${created} created, ${refused} lines refused`;
-  log.write('info', 'user.imported', message, { count: created });
+  await commit(context, [recorded('user.imported', message, { count: created })]);
 }

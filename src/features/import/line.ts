@@ -2,8 +2,8 @@
 import * as z from 'zod';
 import { demandClaims } from '../../core/user/claims.ts';
 import type { Portable } from '../../core/user/portable.ts';
-import { demandEmail, demandUsername } from '../../core/user/sign-in-name.ts';
-import { inputFaults, metadata, nameText, text } from '../../http/fields.ts';
+import { canonicalPhone, demandEmail, demandUsername } from '../../core/user/sign-in-name.ts';
+import { inputFaults, metadata, nameText, phoneText, text } from '../../http/fields.ts';
 import { isId } from '../../lib/id.ts';
 import { JsonError, parseJson } from '../../lib/json.ts';
 import { Refusal, invalidRequest } from '../../refusal.ts';
@@ -29,6 +29,7 @@ const shape = {
   pending_email: nameText('address').nullish().meta({
     description: 'An address that nobody has verified: nobody can sign in with it.',
   }),
+  phone: phoneText().nullish().meta({ description: 'A verified number, in international form.' }),
   display_name: text({ min: 1, max: 128 }).nullish(),
   user_metadata: metadata().nullish(),
   claims: metadata().nullish(),
@@ -103,7 +104,7 @@ const REQUIRED = [
   {
     pointer: '/email',
     code: 'required',
-    detail: 'An account has a username, an email address, or both.',
+    detail: 'An account has a username, an email address or a telephone number.',
   },
 ];
 
@@ -112,7 +113,7 @@ function demandNames(line: ImportLine, { email, pendingEmail }: Addresses): void
   const [identity, name] = REQUIRED;
   const isNamed = Boolean(line.id ?? line.external_id);
   if (!isNamed && identity !== undefined) throw invalidRequest(identity);
-  if ((line.username ?? email ?? pendingEmail) === null && name !== undefined)
+  if ((line.username ?? email ?? pendingEmail ?? line.phone ?? null) === null && name !== undefined)
     throw invalidRequest(name);
 }
 
@@ -131,6 +132,19 @@ const canonicalOf = (
   pointer: string,
   demand: (text: string) => string,
 ): string | null => (value === null ? null : at(pointer, () => demand(value)));
+
+const NO_PHONE = {
+  pointer: '/phone',
+  code: 'invalid_phone',
+  detail: 'Write the number with + and its country calling code.',
+};
+
+/** @throws {Refusal} invalid_request */
+function phoneOf(phone: string | null): string | null {
+  const canonical = phone === null ? null : canonicalPhone(phone);
+  if (phone !== null && canonical === null) throw invalidRequest(NO_PHONE);
+  return canonical;
+}
 
 /** @throws {Refusal} invalid_request */
 export function userOf(
@@ -155,6 +169,7 @@ export function userOf(
       line.email_verified === false ? '/email' : '/pending_email',
       demandEmail,
     ),
+    phone: phoneOf(line.phone ?? null),
     displayName: line.display_name ?? null,
     userMetadata: line.user_metadata ?? {},
     claims: demandClaims(line.claims ?? {}, '/claims'),

@@ -36,6 +36,7 @@ const insert = prepare(
     emailCanonical: sql.placeholder('emailCanonical'),
     pendingEmail: sql.placeholder('pendingEmail'),
     pendingEmailCanonical: sql.placeholder('pendingEmailCanonical'),
+    phone: sql.placeholder('phone'),
     displayName: sql.placeholder('displayName'),
     userMetadata: sql.placeholder('userMetadata'),
     claims: sql.placeholder('claims'),
@@ -53,6 +54,7 @@ export interface ImportedUser extends Named {
   readonly emailCanonical: string | null;
   readonly pendingEmail: string | null;
   readonly pendingEmailCanonical: string | null;
+  readonly phone: string | null;
   readonly displayName: string | null;
   readonly userMetadata: JsonObject;
   readonly claims: JsonObject;

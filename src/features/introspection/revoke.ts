@@ -1,4 +1,5 @@
 /** Revoking a token ends its session, and so every token of it (RFC 7009 §2.1). */
+import { recordedIfChanged } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { tokenOwner } from '../../core/token/token-owner.ts';
@@ -14,13 +15,12 @@ export function revoke(kernel: Kernel) {
     if (owner.kind === 'service') throw new Refusal('unsupported_token_type');
     if (owner.kind === 'nobody') return;
     const { sessionId, userId } = owner;
-    const ended = kernel.sessions.end({ kind: 'one', sessionId, userId }, 'revoked');
-    const done = await kernel.commit(context, ended);
-    if (done.rowsOf(ended[0]).length === 0) return;
-    context.log.write('info', 'session.ended', 'a service revoked a token', {
+    const [session, ...rest] = kernel.sessions.end({ kind: 'one', sessionId, userId }, 'revoked');
+    const record = recordedIfChanged('session.ended', 'a service revoked a token', {
       'user.id': userId,
       'session.id': sessionId,
       reason: 'revoked',
     });
+    await kernel.commit(context, [session, record, ...rest]);
   };
 }

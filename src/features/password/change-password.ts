@@ -1,4 +1,5 @@
 /** Changing one's own password. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { voidOneTimes } from '../../core/one-time/one-time.ts';
@@ -69,7 +70,7 @@ export function changePassword(kernel: Kernel) {
       ...emails.notify(context, { template: 'password_changed', to: user.email }),
       forget,
       ...sessions.end({ kind: 'others', userId: user.id, except: session.id }, 'password_changed'),
+      recorded('password.changed', 'a password was changed'),
     ]);
-    context.log.write('info', 'password.changed', 'a password was changed');
   };
 }

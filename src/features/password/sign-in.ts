@@ -2,6 +2,7 @@
  * Signing in with a name and a password. Every failure (unknown name, wrong password, no password
  * set) costs the same work and gets the same answer (G5, E01).
  */
+import { recorded } from '../../core/audit/audited-event.ts';
 import { ANYBODY } from '../../core/attempt/attempts.ts';
 import type { AttemptKey } from '../../core/attempt/attempts.ts';
 import type { Context } from '../../core/context.ts';
@@ -127,17 +128,12 @@ export function signIn(kernel: Kernel, legacy: Legacy | null) {
     const first: VerifiedFactor = {
       user: value.user,
       ...PRESENTED_PASSWORD,
-      effects: [forget, ...value.upgrade, ...notice(context, value, failures)],
+      effects: [forget, ...value.upgrade, ...notice(context, value, failures), ...migrated(value)],
       mustChange: value.isTooOld,
       device,
       ...(device === null || deviceToken === undefined ? {} : { deviceToken }),
     };
-    const done = await authentication.completeFactors(context, first, answer);
-    if (value.isMigrated === true) {
-      const event = { 'user.id': value.user.id };
-      context.log.write('info', 'user.migrated', 'a user came from password.legacy_url', event);
-    }
-    return done;
+    return authentication.completeFactors(context, first, answer);
   };
 
   return async (context: Context, input: SignIn): Promise<Authentication> => {
@@ -167,4 +163,12 @@ export function signIn(kernel: Kernel, legacy: Legacy | null) {
       throw error;
     }
   };
+}
+
+/** The record of an account that this sign-in brought from the old system. */
+function migrated({ user, isMigrated }: { readonly user: User; readonly isMigrated?: boolean }) {
+  const event = { 'user.id': user.id };
+  return isMigrated === true
+    ? [recorded('user.migrated', 'a user came from password.legacy_url', event)]
+    : [];
 }

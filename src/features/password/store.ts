@@ -15,5 +15,5 @@ const hasPassword = exists(
 /** A password opens nothing without a name. */
 export const canSignInWithPassword: SQL = sql`${and(
   hasPassword,
-  or(isNotNull(user.usernameCanonical), isNotNull(user.emailCanonical)),
+  or(isNotNull(user.usernameCanonical), isNotNull(user.emailCanonical), isNotNull(user.phone)),
 )}`;

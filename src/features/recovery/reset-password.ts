@@ -1,4 +1,5 @@
 /** Setting a new password by a reset link. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { spendOneTime, voidOneTimes } from '../../core/one-time/one-time.ts';
@@ -74,8 +75,7 @@ export function resetPassword(kernel: Kernel) {
       kernel.attempts.forgetPurpose(userId, 'password'),
       ...sessions.end({ kind: 'all', userId }, 'password_changed'),
       ...emails.notify(context, { template: 'password_changed', to: user.email }),
+      recorded('password.reset', 'a password was reset', { 'user.id': userId }),
     ]);
-    const event = { 'user.id': userId };
-    context.log.write('info', 'password.reset', 'a password was reset', event);
   };
 }

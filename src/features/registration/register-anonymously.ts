@@ -1,4 +1,5 @@
 /** Creating an account that nobody can sign in to yet: a session, and a `sub` that stays. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { markAnonymous } from '../../core/user/anonymous.ts';
@@ -16,10 +17,13 @@ export function registerAnonymously(kernel: Kernel, { most }: { readonly most: n
     const id = kernel.newId();
     const values = { displayName: displayName ?? null, userMetadata, anonymousAt: now };
     const user = newUser({ id, createdAt: now, ...values });
-    const statements = [insertUser(user, NO_NAMES, 'conflict'), markAnonymous({ id, now, most })];
-    const authentication = await kernel.authentication.startAnonymous(context, user, statements);
     const event = { 'user.id': id, factor: 'anonymous' };
-    context.log.write('info', 'user.registered', 'an account was registered', event);
+    const statements = [
+      insertUser(user, NO_NAMES, 'conflict'),
+      markAnonymous({ id, now, most }),
+      recorded('user.registered', 'an account was registered', event),
+    ];
+    const authentication = await kernel.authentication.startAnonymous(context, user, statements);
     return { user, authentication };
   };
 }

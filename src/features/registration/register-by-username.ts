@@ -1,4 +1,5 @@
 /** Registering with a username and a password. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Authentication } from '../../core/factor/authentication.ts';
 import type { Kernel } from '../../core/kernel.ts';
@@ -72,10 +73,10 @@ async function prepareAccount(
 export function registerByUsername(kernel: Kernel) {
   return async (context: Context, input: UsernameRegistration): Promise<Registered> => {
     const { user, statements } = await prepareAccount(kernel, context, input);
-    const verified = { ...PRESENTED_PASSWORD, user, effects: statements };
-    const authentication = await kernel.authentication.completeFactor(context, verified);
     const event = { 'user.id': user.id };
-    context.log.write('info', 'user.registered', 'an account was registered', event);
+    const record = recorded('user.registered', 'an account was registered', event);
+    const verified = { ...PRESENTED_PASSWORD, user, effects: [...statements, record] };
+    const authentication = await kernel.authentication.completeFactor(context, verified);
     return { user, authentication };
   };
 }

@@ -2,6 +2,7 @@
  * Registering with a passkey, or another credential, instead of a password. The account gets
  * recovery codes at once: they are the way back when the credential is lost.
  */
+import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { AccountCredential, FutureAccount, NewCredential } from '../../core/factor/factor.ts';
 import type { Kernel } from '../../core/kernel.ts';
@@ -60,6 +61,7 @@ export function registerNamed(kernel: Kernel) {
     const profile = { username, pendingEmail, displayName, userMetadata };
     const user = newUser({ id: userId, createdAt, ...profile });
     const names = { usernameCanonical, emailCanonical: null, pendingEmailCanonical };
+    const event = { 'user.id': userId, factor: presented.factor };
     const done = await authentication.completeFactor(context, {
       ...presented,
       user,
@@ -67,10 +69,9 @@ export function registerNamed(kernel: Kernel) {
         insertUser(user, names, 'username_taken'),
         ...given.credential.statements(userId, record),
         ...backup.statements,
+        recorded('user.registered', 'an account was registered', event),
       ],
     });
-    const event = { 'user.id': userId, factor: presented.factor };
-    context.log.write('info', 'user.registered', 'an account was registered', event);
     return { user, authentication: done, recoveryCodes: backup.codes };
   };
 }

@@ -1,4 +1,5 @@
 /** Completing a registration by email: with the code, or with the link and the password. */
+import { recorded } from '../../core/audit/audited-event.ts';
 import { addressSubject } from '../../core/attempt/address-subject.ts';
 import { ANYBODY } from '../../core/attempt/attempts.ts';
 import type { AttemptKey } from '../../core/attempt/attempts.ts';
@@ -164,11 +165,10 @@ export function verifyRegistration(kernel: Kernel) {
       insertUser(user, names, over),
       ...chosen.statements,
       forget,
+      recorded('user.registered', 'an account was registered', { 'user.id': user.id }),
     ];
     const verified = { ...chosen.presented, user, effects };
     const authentication = await kernel.authentication.completeFactor(context, verified);
-    const event = { 'user.id': user.id };
-    context.log.write('info', 'user.registered', 'an account was registered', event);
     return { user, authentication, recoveryCodes: chosen.recoveryCodes };
   };
 }

@@ -2,6 +2,7 @@
  * Ending sessions: the current one, another one, all of them. Each is idempotent, and applies at
  * once.
  */
+import { recordedIfChanged, recording } from '../../core/audit/audited-event.ts';
 import type { Context, PrincipalContext } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { TokenRefused } from '../../core/token/access-token.ts';
@@ -52,14 +53,13 @@ export function signOut(kernel: Kernel) {
   return async (context: Context, input: SignOut): Promise<void> => {
     const owner = ownerOf(kernel, input);
     if (owner === null) return;
-    const ended = kernel.sessions.end({ kind: 'one', ...owner }, 'logout');
-    const done = await kernel.commit(context, ended);
-    if (done.rowsOf(ended[0]).length === 0) return;
-    context.log.write('info', 'session.ended', 'a session was signed out', {
+    const [ended, ...rest] = kernel.sessions.end({ kind: 'one', ...owner }, 'logout');
+    const record = recordedIfChanged('session.ended', 'a session was signed out', {
       'user.id': owner.userId,
       'session.id': owner.sessionId,
       reason: 'logout',
     });
+    await kernel.commit(context, [ended, record, ...rest]);
   };
 }
 
@@ -68,11 +68,15 @@ export function signOutEverywhere({ commit, sessions }: Kernel) {
   return async (context: PrincipalContext): Promise<void> => {
     const { user } = context.principal;
     const ended = sessions.end({ kind: 'all', userId: user.id }, 'logout_all');
-    const done = await commit(context, ended);
-    context.log.write('info', 'session.ended', 'all sessions of a user were signed out', {
-      reason: 'logout_all',
-      count: done.rowsOf(ended[0]).length,
+    const record = recording({
+      level: 'info',
+      name: 'session.ended',
+      message: 'all sessions of a user were signed out',
+      fields: { reason: 'logout_all' },
+      when: 'always',
+      afterwards: (done) => ({ count: done.rowsOf(ended[0]).length }),
     });
+    await commit(context, [...ended, record]);
   };
 }
 
@@ -84,12 +88,12 @@ export function removeSession({ commit, sessions }: Kernel) {
   return async (context: PrincipalContext, sessionId: string): Promise<void> => {
     const { user } = context.principal;
     const selection = { kind: 'one', sessionId, userId: user.id } as const;
-    const ended = sessions.end(selection, 'session_removed');
-    const done = await commit(context, ended);
-    if (done.rowsOf(ended[0]).length === 0) throw new Refusal('not_found');
-    context.log.write('info', 'session.ended', 'a user ended a session', {
+    const [ended, ...rest] = sessions.end(selection, 'session_removed');
+    const record = recordedIfChanged('session.ended', 'a user ended a session', {
       'session.id': sessionId,
       reason: 'session_removed',
     });
+    const done = await commit(context, [ended, record, ...rest]);
+    if (done.rowsOf(ended).length === 0) throw new Refusal('not_found');
   };
 }
