@@ -5,6 +5,8 @@
 import { canonicalEmail } from '../lib/email-address.ts';
 import { listOutbox, retryOutbox } from '../core/email/outbox.ts';
 import type { OutboxEntry } from '../core/email/outbox.ts';
+import { listDeadLetters, retryLetters } from '../features/event-stream/store.ts';
+import type { DeadLetter } from '../features/event-stream/store.ts';
 import { renderEmail } from '../delivery/templates.ts';
 import { DeliveryError } from '../delivery/transport.ts';
 import { CliRefusal, EXIT } from './exit.ts';
@@ -18,18 +20,22 @@ const rfc3339 = (milliseconds: number): string => new Date(milliseconds).toISOSt
 
 export const outboxList: Verb = {
   name: 'outbox list',
-  summary: 'Lists emails that wait or were given up, with the last error; never their content.',
+  summary:
+    'Lists emails that wait or were given up, and events that a stream gave up, with the last error; never their content.',
   examples: ['postern outbox list', 'postern outbox list --json'],
   options: [JSON_OPTION],
   run: (call) =>
     withDatabase(call, async (db) => {
       const entries = await listOutbox(db);
+      const letters = await listDeadLetters(db);
       if (call.has('json')) {
         for (const entry of entries) call.output.answerJson(jsonOf(entry));
+        for (const letter of letters) call.output.answerJson(jsonOfEvent(letter));
         return EXIT.done;
       }
       for (const entry of entries) call.output.answer(lineOf(entry));
-      call.output.progress(`${entries.length} ${entries.length === 1 ? 'email' : 'emails'}`);
+      for (const letter of letters) call.output.answer(lineOfEvent(letter));
+      call.output.progress(counted(entries.length, letters.length));
       return EXIT.done;
     }),
 };
@@ -55,24 +61,47 @@ function lineOf(entry: OutboxEntry): string {
   return `${id}  ${state.padEnd(7)}  ${template.padEnd(24)}  ${recipient.padEnd(32)}  tried ${attempts}${next}${error}`;
 }
 
+function jsonOfEvent(letter: DeadLetter): Record<string, unknown> {
+  return {
+    id: letter.eventId,
+    stream: letter.stream,
+    event: letter.event,
+    state: letter.retryAt === null ? 'dead' : 'pending',
+    failed_at: rfc3339(letter.failedAt),
+    last_error: letter.error,
+  };
+}
+
+function lineOfEvent(letter: DeadLetter): string {
+  const state = letter.retryAt === null ? 'dead' : 'pending';
+  return `${letter.eventId}  ${state.padEnd(7)}  ${letter.event.padEnd(24)}  stream ${letter.stream.padEnd(25)}  failed ${rfc3339(letter.failedAt)}  ${letter.error}`;
+}
+
+function counted(emails: number, events: number): string {
+  const first = `${emails} ${emails === 1 ? 'email' : 'emails'}`;
+  return events === 0 ? first : `${first}, ${events} ${events === 1 ? 'event' : 'events'}`;
+}
+
 export const outboxRetry: Verb = {
   name: 'outbox retry',
-  summary: 'Sends waiting and given-up emails now, one or all of them.',
+  summary: 'Sends waiting and given-up emails and given-up events now, one or all of them.',
   examples: ['postern outbox retry', 'postern outbox retry 01a1fe1f-4f57-71f1-8260-39b2a9e7b97e'],
-  arguments: [{ name: '[id]', sentence: 'the id of one email; default: all' }],
+  arguments: [{ name: '[id]', sentence: 'the id of one email or event; default: all' }],
   options: [JSON_OPTION],
   run: (call) =>
     withDatabase(call, async (db) => {
       const id = call.arguments[0] ?? '';
-      const count = await retryOutbox(db, call.context.clock.now(), id);
+      const now = call.context.clock.now();
+      const [letters] = await db.write([retryLetters(id, now)]);
+      const emails = await retryOutbox(db, now, id);
+      const count = emails + (letters?.length ?? 0);
       if (id !== '' && count === 0)
         throw new CliRefusal(
           EXIT.failed,
-          'no email with this id can still be sent. postern outbox list shows those that can.',
+          'no email or event with this id can still be sent. postern outbox list shows those that can.',
         );
       if (call.has('json')) call.output.answerJson({ count });
-      else
-        call.output.answer(`${count} ${count === 1 ? 'email is' : 'emails are'} being sent again.`);
+      else call.output.answer(`${counted(emails, letters?.length ?? 0)} will be sent again.`);
       return EXIT.done;
     }),
 };

@@ -162,6 +162,15 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'Refusals could not be recorded in the audit log, because the database takes no writes; count says how many.',
   },
+  'event.dead': {
+    level: 'error',
+    sentence:
+      'An event could not be delivered to a stream and was given up; postern outbox shows and retries it. reason is its name.',
+  },
+  'event.push_failed': {
+    level: 'error',
+    sentence: 'Events of the streams could not be read or noted; it will be tried again.',
+  },
   'token.exchanged': {
     level: 'debug',
     sentence: 'A service exchanged a user\u2019s token for a narrower one.',

@@ -285,6 +285,7 @@ describe('every answer is one that the document declares', () => {
     'POST /login/external/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
     'POST /login/external/{provider}/start': () => ({}),
     'POST /me/identities/{provider}': () => ({ id_token: 'x.y.z', nonce: 'x' }),
+    'POST /events/{stream}/poll': () => ({ returnImmediately: true, ack: ['x'] }),
     'POST /me/phone': () => ({ phone: '+4915120000000' }),
     'POST /me/phone/verify': () => ({ otp_id: 'x', code: '000000' }),
     'POST /login/mfa/passkey/options': () => ({ challenge_token: 'x.y.z' }),

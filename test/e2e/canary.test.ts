@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { VERBS } from '../../src/cli/index.ts';
 import { SETTINGS } from '../../src/config/schema.ts';
+import { streamSchema } from '../../src/features/event-stream/config.ts';
 import { externalSchema } from '../../src/features/external/config.ts';
 import { settingRegistry } from '../../src/lib/setting-registry.ts';
 import { freePort } from '../support/peers.ts';
@@ -49,7 +50,11 @@ const OF_A_PROVIDER: Readonly<Record<string, string>> = {
     .privateKey.export({ type: 'pkcs8', format: 'pem' })
     .toString(),
 };
-const PROVIDERS = `[external.shop]
+const OF_A_STREAM = { 'events.streams.billing.bearer_token': secret() };
+const PROVIDERS = `[events.streams.billing]
+audience = "billing"
+url = "http://127.0.0.1:9/events"
+[external.shop]
 issuer = "http://127.0.0.1:9"
 client_ids = ["shop"]
 redirect_uris = ["https://shop.example.com/callback"]
@@ -91,6 +96,10 @@ test('each secret setting is planted', () => {
     .filter(([, setting]) => settingRegistry.get(setting)?.secret === true)
     .map(([name]) => name);
   expect(Object.keys(OF_A_PROVIDER).map((key) => key.split('.').at(-1))).toEqual(ofProviders);
+  const ofStreams = Object.entries(streamSchema.shape)
+    .filter(([, setting]) => settingRegistry.get(setting)?.secret === true)
+    .map(([name]) => name);
+  expect(Object.keys(OF_A_STREAM).map((key) => key.split('.').at(-1))).toEqual(ofStreams);
 });
 
 test('no output holds a secret', { timeout: 180_000 }, async () => {
@@ -100,6 +109,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
   const planted = {
     ...envOf(PLANTED),
     ...envOf(OF_A_PROVIDER),
+    ...envOf(OF_A_STREAM),
     POSTERN_TOKENS_ALGORITHM: 'HS256',
     POSTERN_LOG_LEVEL: 'debug',
     POSTERN_MAIL_TRANSPORTS: 'smtp,webhook',
@@ -292,7 +302,10 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     for (const args of [['serve'], ['doctor', '--json'], ['user', 'list'], ['config', 'show']])
       await run(name, args, more);
 
-  const canaries = [...Object.values({ ...PLANTED, ...OF_A_PROVIDER, ...OF_A_SERVER }), ...typed];
+  const canaries = [
+    ...Object.values({ ...PLANTED, ...OF_A_PROVIDER, ...OF_A_STREAM, ...OF_A_SERVER }),
+    ...typed,
+  ];
   const found = said.flatMap(([where, text]) =>
     canaries.flatMap((canary) =>
       forms(canary).some((form) => text.includes(form)) ? [`${where}: ${canary}`] : [],

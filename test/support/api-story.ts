@@ -127,7 +127,7 @@ export async function openStage(): Promise<Stage> {
     start: async () => {
       inbox.length = 0;
       return startServer({
-        config: `[registration]\nanonymous = true\n[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\n[otp.sms]\nenabled = true\n[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\nredirect_uris = ["https://app.example.com/callback"]\nclient_secret = "GOCSPX-of-this-story"\n`,
+        config: `[registration]\nanonymous = true\n[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\n[otp.sms]\nenabled = true\n[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[events.streams.billing]\naudience = "${AUDIENCE}"\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\nredirect_uris = ["https://app.example.com/callback"]\nclient_secret = "GOCSPX-of-this-story"\n`,
         env: {
           POSTERN_PASSKEYS_ENROLL_URL: 'https://app.example.com/passkeys/new',
           POSTERN_PASSKEYS_MANAGE_URL: 'https://app.example.com/passkeys',
@@ -684,6 +684,17 @@ export async function tellStory(
     title: 'A refresh token',
     basic: 'KEY_ID:KEY_SECRET',
     form: { token: 'REFRESH_TOKEN' },
+    status: 200,
+  });
+  const receiver = await server.cli(['apikey', 'create', 'receiver', '--scope', 'events']);
+  const [receiverId, receiverSecret] = receiver.stdout.trim().split(':');
+  keep({ EVENTS_KEY_ID: receiverId, EVENTS_SECRET: receiverSecret });
+  await step({
+    route: 'POST /events/{stream}/poll',
+    title: 'The events of a stream',
+    path: '/events/billing/poll',
+    basic: 'EVENTS_KEY_ID:EVENTS_SECRET',
+    body: { maxEvents: 1, returnImmediately: true },
     status: 200,
   });
   await step({ route: 'GET /healthz', title: 'Alive', status: 200 });

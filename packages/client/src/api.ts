@@ -359,6 +359,12 @@ export type OAuthError = {
   readonly request_id: string;
 };
 
+export type PolledEvents = {
+  /** Security Event Tokens by jti, in the order in which things happened. */
+  readonly sets: Readonly<Record<string, unknown>>;
+  readonly moreAvailable: boolean;
+};
+
 export type Token = {
   readonly access_token: string;
   readonly token_type: 'Bearer';
@@ -830,6 +836,19 @@ export interface Routes {
       readonly token: string;
     };
     readonly reply: Verification;
+  };
+  readonly 'POST /events/{stream}/poll': {
+    readonly body: {
+      /** 0 acknowledges alone; 25 without. */
+      readonly maxEvents?: number;
+      /** Whether an answer without events comes at once; without, after ten seconds. */
+      readonly returnImmediately?: boolean;
+      /** jti of events that were taken. */
+      readonly ack?: readonly (string)[];
+      /** Events that the receiver does not want, and why. */
+      readonly setErrs?: Readonly<Record<string, unknown>>;
+    };
+    readonly reply: PolledEvents;
   };
   readonly 'GET /': {
     readonly body: undefined;

@@ -4,10 +4,28 @@ import { readPageUrl } from '../../lib/page-url.ts';
 import { readForeignSecret } from '../../lib/secret-text.ts';
 import { list, optionalText, secret, section, text } from '../../lib/setting.ts';
 import type { Reading } from '../../lib/setting.ts';
-import { EVENT_NAMES } from './event-types.ts';
+
+/** What streams may be told; event-types.ts says when. */
+export const EVENT_NAMES = [
+  'account-created',
+  'account-credential-change-required',
+  'account-disabled',
+  'account-enabled',
+  'account-purged',
+  'account-updated',
+  'credential-change',
+  'email-changed',
+  'email-verified',
+  'recovery-activated',
+  'session-established',
+  'session-presented',
+  'session-revoked',
+] as const;
+
+export type EventName = (typeof EVENT_NAMES)[number];
 
 const eventName = (name: string): Reading<string> =>
-  EVENT_NAMES.includes(name)
+  EVENT_NAMES.some((known) => known === name)
     ? { value: name }
     : { refusals: [{ remedy: `Write some of ${EVENT_NAMES.join(', ')}.`, entry: name }] };
 

@@ -5,6 +5,7 @@
  * @see https://openid.net/specs/openid-caep-1_0-final.html
  * @see https://openid.net/specs/openid-risc-1_0-final.html
  */
+import type { EventName } from './config.ts';
 import type { RecordedEvent } from './recorded-event.ts';
 
 const CAEP = 'https://schemas.openid.net/secevent/caep/event-type/';
@@ -13,7 +14,7 @@ const RISC = 'https://schemas.openid.net/secevent/risc/event-type/';
 /** What is told of one recorded event. */
 export interface ToldEvent {
   /** The last part of the URI; what the setting `events` names. */
-  readonly name: string;
+  readonly name: EventName;
   readonly uri: (issuer: string) => string;
   /** Whether the subject is the session of the user, not the user alone. */
   readonly isOfSession: boolean;
@@ -24,7 +25,7 @@ type Members = ToldEvent['members'];
 
 const nothing: Members = () => ({});
 
-const caep = (name: string, members: Members = nothing): ToldEvent => ({
+const caep = (name: EventName, members: Members = nothing): ToldEvent => ({
   name,
   uri: () => `${CAEP}${name}`,
   isOfSession: name.startsWith('session-'),
@@ -35,7 +36,7 @@ const caep = (name: string, members: Members = nothing): ToldEvent => ({
   }),
 });
 
-const risc = (name: string): ToldEvent => ({
+const risc = (name: EventName): ToldEvent => ({
   name,
   uri: () => `${RISC}${name}`,
   isOfSession: false,
@@ -43,7 +44,7 @@ const risc = (name: string): ToldEvent => ({
 });
 
 /** Types that no specification has: their URIs belong to the issuer. */
-const own = (name: string): ToldEvent => ({
+const own = (name: EventName): ToldEvent => ({
   name,
   uri: (issuer) => `${issuer}/event-types/${name}`,
   isOfSession: false,
@@ -98,11 +99,6 @@ const TOLD: Readonly<Record<string, ToldEvent>> = {
     change_type: 'delete',
   })),
 };
-
-/** What the setting `events` may name. */
-export const EVENT_NAMES: readonly string[] = [
-  ...new Set(Object.values(TOLD).map(({ name }) => name)),
-].sort();
 
 /** What is told of an event; undefined if it is about no account, or about nothing that others need. */
 export function toldOf(event: RecordedEvent): ToldEvent | undefined {

@@ -28,7 +28,7 @@ export const eventStream = feature({
     );
     const shared = { db, commit, clock, recorded, tokens };
     return {
-      routes: () => (polled.size > 0 ? pollRoutes(kernel, shared, polled) : []),
+      routes: () => pollRoutes(kernel, shared, polled),
       sweeps: [{ sweep: letterSweep, keptMs: LETTERS_KEPT_MS }],
       background: async () => {
         const last = await recorded.last();

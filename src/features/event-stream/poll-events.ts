@@ -68,24 +68,29 @@ export function createPoll({ db, commit, clock, recorded, tokens }: PollDeps) {
     };
   };
 
+  /** The statements that settle one event, which the receiver has or does not want. */
+  const settled = (
+    { name }: PushedStream,
+    { seq, id, event }: RecordedEvent,
+    poll: Poll,
+  ): readonly Statement[] => {
+    const error = poll.refused.get(id);
+    if (error === undefined) return poll.ack.includes(id) ? [acknowledge(name, seq)] : [];
+    const letter = { stream: name, seq, eventId: id, event, error, failedAt: clock.now() };
+    return [buryEvent(letter), acknowledge(name, seq)];
+  };
+
   /** Notes what the receiver has and does not want, and moves the stream on. */
   const note = async (stream: PushedStream, { rows, acks }: Open, poll: Poll): Promise<void> => {
     const { name } = stream;
-    const settled = new Set(acks);
     const statements: Statement[] = [];
-    for (const { seq, id, event } of rows) {
-      const error = poll.refused.get(id);
-      if (error === undefined && !poll.ack.includes(id)) continue;
-      if (error !== undefined) {
-        const letter = { stream: name, seq, eventId: id, event, error, failedAt: clock.now() };
-        statements.push(buryEvent(letter));
-      }
-      settled.add(seq);
-      statements.push(acknowledge(name, seq));
-    }
-    const stuck = rows.findIndex(
-      (row) => !settled.has(row.seq) && isTold(stream, row) !== undefined,
-    );
+    const isOpen = (row: RecordedEvent): boolean => {
+      const own = settled(stream, row, poll);
+      statements.push(...own);
+      return own.length === 0 && !acks.has(row.seq) && isTold(stream, row) !== undefined;
+    };
+    const open = new Set(rows.filter(isOpen));
+    const stuck = rows.findIndex((row) => open.has(row));
     const reached = rows.slice(0, stuck < 0 ? rows.length : stuck).at(-1)?.seq;
     if (reached !== undefined) statements.push(...advanceStream(name, reached));
     for (const { seq, eventId } of await lettersToRetry(db, name, WINDOW))
@@ -93,22 +98,29 @@ export function createPoll({ db, commit, clock, recorded, tokens }: PollDeps) {
     if (statements.length > 0) await commit.inAnySession(statements);
   };
 
-  const collect = async (stream: PushedStream, maxEvents: number): Promise<Polled> => {
-    const found = new Map<string, string>();
-    for (const { seq } of await lettersToRetry(db, stream.name, maxEvents)) {
+  /** Dead letters that an operator wants sent again. */
+  const retried = async (stream: PushedStream, limit: number): Promise<[string, string][]> => {
+    const found: [string, string][] = [];
+    for (const { seq } of await lettersToRetry(db, stream.name, limit)) {
       const [event] = await recorded.after(seq - 1, 1);
       const told = event?.seq === seq ? toldOf(event) : undefined;
       if (event !== undefined && told !== undefined)
-        found.set(event.id, tokens(stream.audience, event, told));
+        found.push([event.id, tokens(stream.audience, event, told)]);
     }
+    return found;
+  };
+
+  const collect = async (stream: PushedStream, maxEvents: number): Promise<Polled> => {
+    const found = new Map(await retried(stream, maxEvents));
     const { rows, acks } = await read(stream);
-    for (const event of rows) {
+    const waiting = rows.flatMap((event) => {
       const told = acks.has(event.seq) ? undefined : isTold(stream, event);
-      if (told === undefined) continue;
-      if (found.size >= maxEvents) return { tokens: found, hasMore: true };
+      return told === undefined ? [] : [{ event, told }];
+    });
+    const room = maxEvents - found.size;
+    for (const { event, told } of waiting.slice(0, room))
       found.set(event.id, tokens(stream.audience, event, told));
-    }
-    return { tokens: found, hasMore: false };
+    return { tokens: found, hasMore: waiting.length > room };
   };
 
   const waitFor = async (

@@ -148,22 +148,25 @@ export function createPusher(deps: PushDeps, stream: PushedStream): Pusher {
     return left;
   };
 
-  const retryLetters = async (signal: AbortSignal): Promise<number> => {
-    let taken = 0;
-    for (const { seq } of await lettersToRetry(db, name, WINDOW)) {
-      const [event] = await recorded.after(seq - 1, 1);
-      const told = event?.seq === seq ? toldOf(event) : undefined;
-      if (event === undefined || told === undefined) {
-        await write([forgetLetter(name, seq)]);
-        continue;
-      }
-      const posted = await post(tokens(audience, event, told), signal);
-      if (signal.aborted) return taken;
-      if (posted.kind === 'taken') {
-        taken++;
-        await write([forgetLetter(name, seq)]);
-      } else await bury({ event, told }, posted.error);
+  /** Sends one dead letter again. @returns whether it was taken */
+  const retryLetter = async (seq: number, signal: AbortSignal): Promise<boolean> => {
+    const [event] = await recorded.after(seq - 1, 1);
+    const told = event?.seq === seq ? toldOf(event) : undefined;
+    if (event === undefined || told === undefined) {
+      await write([forgetLetter(name, seq)]);
+      return false;
     }
+    const posted = await post(tokens(audience, event, told), signal);
+    if (signal.aborted) return false;
+    if (posted.kind === 'taken') await write([forgetLetter(name, seq)]);
+    else await bury({ event, told }, posted.error);
+    return posted.kind === 'taken';
+  };
+
+  const retryAll = async (signal: AbortSignal): Promise<number> => {
+    let taken = 0;
+    for (const { seq } of await lettersToRetry(db, name, WINDOW))
+      if (await retryLetter(seq, signal)) taken++;
     return taken;
   };
 
@@ -171,6 +174,28 @@ export function createPusher(deps: PushDeps, stream: PushedStream): Pusher {
     const cursor = await cursorOf(db, name);
     if (cursor !== null && cursor < (await recorded.last())) return true;
     return (await lettersToRetry(db, name, 1)).length > 0;
+  };
+
+  /** What is to be sent of some rows, by user and in order; the others are done. */
+  const groupsOf = (rows: readonly RecordedEvent[]): readonly (readonly Told[])[] => {
+    const groups = new Map<string, Told[]>();
+    for (const event of rows) {
+      const told = isTold(stream, event);
+      if (told === undefined) done.add(event.seq);
+      else if (!done.has(event.seq)) {
+        const user = event.userId ?? '';
+        groups.set(user, [...(groups.get(user) ?? []), { event, told }]);
+      }
+    }
+    return [...groups.values()];
+  };
+
+  const moveOn = async (rows: readonly RecordedEvent[]): Promise<void> => {
+    const stuck = rows.findIndex(({ seq }) => !done.has(seq));
+    const reached = rows.slice(0, stuck < 0 ? rows.length : stuck).at(-1)?.seq;
+    if (reached === undefined) return;
+    await write(advanceStream(name, reached));
+    for (const seq of done) if (seq <= reached) done.delete(seq);
   };
 
   return {
@@ -181,30 +206,13 @@ export function createPusher(deps: PushDeps, stream: PushedStream): Pusher {
       const lease = takeLease({ name, owner, now, until: now + LEASE_MS });
       const [leased] = (await write([lease])).rowsOf(lease);
       if (leased === undefined) return IDLE;
-      const retried = await retryLetters(signal);
+      const retried = await retryAll(signal);
       const rows = await recorded.after(leased.cursor, WINDOW);
-      const groups = new Map<string, Told[]>();
-      for (const event of rows) {
-        const told = isTold(stream, event);
-        if (told === undefined) done.add(event.seq);
-        else if (!done.has(event.seq)) {
-          const user = event.userId ?? '';
-          groups.set(user, [...(groups.get(user) ?? []), { event, told }]);
-        }
-      }
-      const { taken, failed } = await sendAll([...groups.values()], signal);
+      const { taken, failed } = await sendAll(groupsOf(rows), signal);
       const left = await judge(failed, taken > 0);
-      const stuck = rows.findIndex(({ seq }) => !done.has(seq));
-      const reached = rows.slice(0, stuck < 0 ? rows.length : stuck).at(-1)?.seq;
-      if (reached !== undefined) {
-        await write(advanceStream(name, reached));
-        for (const seq of done) if (seq <= reached) done.delete(seq);
-      }
-      return {
-        taken: taken + retried,
-        failed: left,
-        isWhole: rows.length < WINDOW || signal.aborted,
-      };
+      await moveOn(rows);
+      const isWhole = rows.length < WINDOW || signal.aborted;
+      return { taken: taken + retried, failed: left, isWhole };
     },
   };
 }
