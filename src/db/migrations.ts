@@ -185,4 +185,14 @@ export const migrations: readonly Migration[] = [
       'CREATE UNIQUE INDEX `user_phone` ON `user` (`phone`);',
     ],
   },
+  {
+    tag: '0015_sms_number',
+    checksum: '520a62976a1cedc822977a8fcf9599e8275ce67655a60f84c5e7620bcbc5d36b',
+    sql: [
+      'DROP INDEX `sms_message_created`;',
+      'ALTER TABLE `sms_message` ADD `seq` integer;',
+      'CREATE UNIQUE INDEX `sms_message_seq` ON `sms_message` (`seq`);',
+      'CREATE INDEX `sms_message_created` ON `sms_message` (`created_at`);',
+    ],
+  },
 ];
