@@ -48,6 +48,7 @@ const PACKAGES = [
     in: '^src/(?:db|core)/|^src/features/[^/]+/(?:tables|store)\\.ts$',
   },
   { name: 'jose', uses: ['jose'], in: '^src/(?:crypto|core/token|features/external)/' },
+  { name: 'oauth4webapi', uses: ['oauth4webapi'], in: '^src/features/external/' },
   { name: 'libsql', uses: ['libsql', '@libsql/[^/]+'], in: '^src/db/' },
   { name: 'argon2', uses: ['[^/]*/?argon2[^/]*'], in: '^src/crypto/' },
   { name: 'bcrypt', uses: ['bcryptjs'], in: '^src/crypto/' },

@@ -59,7 +59,7 @@ const AREAS = [
     file: 'external',
     title: 'Outside providers',
     about:
-      'Sign-in with an ID token of an OpenID Connect issuer, and the identities of an account. The guide is [outside providers](../external.md).',
+      'Sign-in with an ID token or an authorization code of an outside provider, and the identities of an account. The guide is [outside providers](../external.md).',
     routes: /external|identities/,
   },
   {

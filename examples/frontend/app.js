@@ -285,15 +285,23 @@ async function showSignInLink(token) {
   }
 }
 
-// ── Outside providers: away with a nonce, and back with an ID token ──────────────────────────────
+// ── Outside providers: away, and back with a code or an ID token ────────────────────────────────
 
 const LEFT = 'postern-example-external';
 
-/** What is needed again stays in this tab; a token that comes with another nonce is refused. */
+/** What is needed again stays in this tab; what comes back for another one is refused. */
+const remember = (left) => sessionStorage.setItem(LEFT, JSON.stringify(left));
+
+/** With a code, or for a provider that `authorize` is known of with an ID token. */
 async function leaveFor({ name, authorize, client_id }, purpose) {
+  if (authorize === undefined) {
+    const { url, flow } = await auth.startExternal(name);
+    remember({ name, flow, purpose });
+    return location.assign(url);
+  }
   const nonce = await auth.externalNonce(name);
   const state = crypto.randomUUID();
-  sessionStorage.setItem(LEFT, JSON.stringify({ name, nonce, state, purpose }));
+  remember({ name, nonce, state, purpose });
   const asked = {
     client_id,
     response_type: 'id_token',
@@ -305,12 +313,23 @@ async function leaveFor({ name, authorize, client_id }, purpose) {
   location.assign(`${authorize}?${new URLSearchParams(asked)}`);
 }
 
+/** What came back belongs to what this tab began; null if it does not. The service checks a code. */
+function proofOf(left, { idToken, code, state, iss }) {
+  if (code !== null)
+    return left?.flow && { code, state, flow: left.flow, ...(iss === null ? {} : { iss }) };
+  return left?.nonce && left.state === state && { id_token: idToken, nonce: left.nonce };
+}
+
 /** Back from a provider. */
-async function showReturned({ idToken, state }) {
+async function showReturned(came) {
   const left = JSON.parse(sessionStorage.getItem(LEFT) ?? 'null');
   sessionStorage.removeItem(LEFT);
-  if (left === null || left.state !== state) return showSignIn();
-  const proof = { id_token: idToken, nonce: left.nonce };
+  if (came.error !== null) {
+    await ((await auth.accessToken()) === null ? showSignIn() : showAccount());
+    return tell('Nothing was done at the provider.');
+  }
+  const proof = proofOf(left, came);
+  if (!proof) return showSignIn();
   if (left.purpose === 'sign-in') return next(await auth.signInExternally(left.name, proof));
   await showAccount();
   await change(
@@ -968,18 +987,25 @@ auth.onChange((session) => {
   wasSignedIn = session !== null;
 });
 
-/** The token of a link is taken out of the address, so that it stays in no history. */
-function takeFragment() {
+/** What links and providers add is taken out of the address, so that it stays in no history. */
+function takeAddress() {
   const fragment = new URLSearchParams(location.hash.slice(1));
-  const [token, idToken] = [fragment.get('token'), fragment.get('id_token')];
-  if (token !== null || idToken !== null) history.replaceState(null, '', '/');
-  return { token, idToken, state: fragment.get('state') };
+  const query = new URLSearchParams(location.search);
+  if (location.hash !== '' || location.search !== '') history.replaceState(null, '', '/');
+  return {
+    token: fragment.get('token'),
+    idToken: fragment.get('id_token'),
+    code: query.get('code'),
+    error: query.get('error') ?? fragment.get('error'),
+    state: query.get('state') ?? fragment.get('state'),
+    iss: query.get('iss'),
+  };
 }
 
 async function start() {
   const page = location.pathname;
-  const { token, idToken, state } = takeFragment();
-  if (idToken !== null) return showReturned({ idToken, state });
+  const { token, ...came } = takeAddress();
+  if (came.idToken !== null || came.code !== null || came.error !== null) return showReturned(came);
   if (token !== null && page === '/sign-in') return showSignInLink(token);
   if (token !== null && page === '/verify') return showVerifyLink(token);
   if (token !== null && page === '/reset') {

@@ -7,8 +7,8 @@ import { context } from 'esbuild';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const api = process.env.POSTERN_URL ?? 'http://localhost:7400';
-// Buttons for outside providers: [{ name, label, authorize, client_id }], with `[external.NAME]`
-// in config.toml.
+// Buttons for outside providers: [{ name, label }], with `[external.NAME]` in config.toml; for an ID
+// token instead of a code, authorize and client_id too.
 const bundle = await context({
   entryPoints: [`${here}app.js`],
   bundle: true,

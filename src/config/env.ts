@@ -4,10 +4,10 @@
  */
 import { guess } from '../lib/guess.ts';
 import type { RawValue, SettingKind } from '../lib/setting-registry.ts';
-import type { ConfigFault, Given } from './fault.ts';
+import type { ConfigFault, Given, SecretReference } from './fault.ts';
 import { didYouMean } from './file.ts';
-import type { SecretReference } from './file.ts';
 import { SETTINGS } from './schema.ts';
+import type { Setting } from './schema.ts';
 
 /** The variable that names the file; read by {@link locateConfig}, not a setting. */
 export const CONFIG_VARIABLE = 'POSTERN_CONFIG';
@@ -33,9 +33,13 @@ export interface EnvValues {
   readonly faults: readonly ConfigFault[];
 }
 
-/** Reads every variable whose name starts with `POSTERN_`. */
-export function readEnvValues(env: Environment): EnvValues {
-  const byName = new Map([...SETTINGS.values()].map((setting) => [setting.env, setting]));
+/**
+ * Reads every variable whose name starts with `POSTERN_`.
+ *
+ * @param named secrets of sections of the file
+ */
+export function readEnvValues(env: Environment, named: readonly Setting[] = []): EnvValues {
+  const byName = new Map([...SETTINGS.values(), ...named].map((setting) => [setting.env, setting]));
   const known = [
     CONFIG_VARIABLE,
     ...[...byName.values()].flatMap((setting) =>

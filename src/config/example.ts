@@ -40,7 +40,8 @@ function exampleAudience(): string {
 
 function exampleProvider(): string {
   return [
-    '# A provider whose users may sign in (OpenID Connect); the name is part of the URL. Only in this file.',
+    '# A provider whose users may sign in; the name is part of the URL. Only in this file, but its secrets:',
+    '# POSTERN_EXTERNAL_GOOGLE_CLIENT_SECRET, POSTERN_EXTERNAL_GOOGLE_CLIENT_SECRET_FILE.',
     '# [external.google]',
     ...sectionLines(EXTERNAL).flatMap(([name, text, value]) => [
       '#',
@@ -96,7 +97,7 @@ function audiencePage(): string {
 function providerPage(): string {
   return [
     '\n## `[external.NAME]`\n',
-    'A provider whose users may sign in with its ID tokens ([guide](external.md)): the name is part of the URL, as in `/login/external/google`. Sections of this kind may occur several times, and only in the file.\n',
+    'A provider whose users may sign in ([guide](external.md)): the name is part of the URL, as in `/login/external/google`. Sections of this kind may occur several times, and only in the file; their secrets can be set in each of the ways above, as `POSTERN_EXTERNAL_GOOGLE_CLIENT_SECRET` or the credential `external.google.client_secret` (a hyphen of the name is `_` in a variable).\n',
     '| setting | | default or example |\n| --- | --- | --- |',
     ...sectionLines(EXTERNAL).map(
       ([name, text, value]) => `| \`${name}\` | ${cell(text)} | \`${value}\` |`,

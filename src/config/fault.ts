@@ -34,6 +34,13 @@ export interface Given {
   readonly secretFile: string | undefined;
 }
 
+/** A secret's file, named in the TOML or by a variable. */
+export interface SecretReference {
+  readonly setting: Setting;
+  readonly source: Source;
+  readonly path: unknown;
+}
+
 /** A refused configuration. Its message lists the faults, one per line, ready to print. */
 export class ConfigRefused extends Error {
   override readonly name = 'ConfigRefused';

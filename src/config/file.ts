@@ -4,32 +4,44 @@
  */
 import { parse, TomlError } from 'smol-toml';
 import { guess } from '../lib/guess.ts';
-import type { ProviderSettings } from '../features/external/config.ts';
-import { AUDIENCES } from './audiences.ts';
-import type { AudienceSettings } from './audience-settings.ts';
 import { EXTERNAL } from './external.ts';
-import { readSections } from './named-sections.ts';
-import type { ConfigFault, Given, Source } from './fault.ts';
+import type { ConfigFault, Given, SecretReference, Source } from './fault.ts';
+import { takeSecrets } from './named-secrets.ts';
+import type { Place } from './named-sections.ts';
 import { findPositions } from './positions.ts';
 import { SECTIONS, SETTINGS } from './schema.ts';
 import type { Setting } from './schema.ts';
 import { isTable } from './toml-table.ts';
-
-/** A secret's file, named in the TOML or by a variable. */
-export interface SecretReference {
-  readonly setting: Setting;
-  readonly source: Source;
-  readonly path: unknown;
-}
 
 export interface FileValues {
   readonly isToml: boolean;
   readonly given: readonly Given[];
   readonly references: readonly SecretReference[];
   readonly faults: readonly ConfigFault[];
-  readonly audiences: ReadonlyMap<string, AudienceSettings>;
-  readonly external: ReadonlyMap<string, ProviderSettings>;
+  /** Sections under names that the operator chose, without their secrets. */
+  readonly named: NamedTables;
 }
+
+export interface NamedTables {
+  readonly audiences: unknown;
+  readonly external: unknown;
+  /** The settings of their secrets, which may be given elsewhere too. */
+  readonly secrets: readonly Setting[];
+  readonly place: Place;
+}
+
+export const NO_FILE: FileValues = {
+  isToml: true,
+  given: [],
+  references: [],
+  faults: [],
+  named: {
+    audiences: undefined,
+    external: undefined,
+    secrets: [],
+    place: () => ({ kind: 'default' }),
+  },
+};
 
 /** Reads a file's text; `path` is for messages. */
 export function readFileValues(file: { path: string; text: string }): FileValues {
@@ -41,8 +53,7 @@ export function readFileValues(file: { path: string; text: string }): FileValues
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const faults = [syntaxFault(path, error)];
-    const none = { audiences: new Map(), external: new Map() };
-    return { isToml: false, given: [], references: [], faults, ...none };
+    return { ...NO_FILE, isToml: false, faults };
   }
   const positions = findPositions(text);
   const place = (name: string, of: 'key' | 'value'): Source => ({
@@ -54,8 +65,9 @@ export function readFileValues(file: { path: string; text: string }): FileValues
   const references: SecretReference[] = [];
   const faults: ConfigFault[] = [];
   const { audiences, external, ...fixed } = document;
-  const services = readSections(AUDIENCES, audiences, place);
-  const providers = readSections(EXTERNAL, external, place);
+  const providers = takeSecrets(EXTERNAL, external, place);
+  given.push(...providers.given);
+  references.push(...providers.references);
   for (const { key, raw, meaning } of entriesOf('', fixed)) {
     if ('fault' in meaning) faults.push({ source: place(key, 'key'), message: meaning.fault });
     else if ('secret' in meaning)
@@ -65,9 +77,8 @@ export function readFileValues(file: { path: string; text: string }): FileValues
       given.push({ setting, source: place(key, 'value'), raw, secretFile: undefined });
     }
   }
-  faults.push(...services.faults, ...providers.faults);
-  const named = { audiences: services.sections, external: providers.sections };
-  return { isToml: true, given, references, faults, ...named };
+  const named = { audiences, external: providers.table, secrets: providers.settings, place };
+  return { isToml: true, given, references, faults, named };
 }
 
 type Meaning =

@@ -1,7 +1,7 @@
 /**
  * Sections that may occur several times under names that the operator chooses, such as
  * `[audiences."…"]`. Because of the names they can't be environment variables and must be in the
- * file.
+ * file; only their secrets can be elsewhere too (named-secrets.ts).
  */
 import type * as z from 'zod';
 import { guess } from '../lib/guess.ts';
@@ -34,11 +34,17 @@ export interface ReadSections<Settings> {
 /** The position of a key or value in the file. */
 export type Place = (name: string, of: 'key' | 'value') => Source;
 
-/** Reads all sections of a kind; `table` is undefined if the file has none. */
+/** The secrets of a section: valid ones by name; undefined when one of them has a fault already. */
+export type SecretsOf = (name: string) => Readonly<Record<string, unknown>> | undefined;
+
+const NO_SECRETS: SecretsOf = () => ({});
+
+/** Reads all sections of a kind; `table`, without secrets, is undefined if the file has none. */
 export function readSections<Schema extends z.ZodObject>(
   kind: SectionKind<Schema>,
   table: unknown,
   place: Place,
+  secretsOf = NO_SECRETS,
 ): ReadSections<z.output<Schema>> {
   const sections = new Map<string, z.output<Schema>>();
   if (table === undefined) return { sections, faults: [] };
@@ -51,7 +57,9 @@ export function readSections<Schema extends z.ZodObject>(
     const found = sectionFaults(kind, name, settings, place);
     faults.push(...found);
     if (found.length > 0) continue;
-    const read = kind.schema.parse(settings);
+    const secrets = secretsOf(name);
+    if (secrets === undefined) continue;
+    const read = kind.schema.parse({ ...Object(settings), ...secrets });
     const message = kind.fault?.(name, read);
     if (message === undefined) sections.set(name, read);
     else faults.push({ source: place(`${kind.table}.${name}`, 'key'), message });
@@ -103,6 +111,12 @@ export function sectionLines({
     const meta = settingRegistry.get(setting);
     if (meta === undefined) throw new Error(`${table}: ${name} has no metadata`);
     const { sentence, unit, defaultValue, absent, example } = meta;
+    if (meta.secret)
+      return [
+        `${name}_file`,
+        `${sentence} Not set: ${absent}. A secret: ${unit}.`,
+        formatRaw(`/run/secrets/${name}`),
+      ];
     const shown = examples[name] ?? defaultValue;
     if (shown !== undefined) return [name, `${sentence} (${unit})`, formatRaw(shown)];
     return [name, `${sentence} Not set: ${absent}. (${unit})`, formatRaw(example ?? '')];

@@ -8,8 +8,8 @@ import { readEnvValues, readFlags } from './env.ts';
 import type { Environment, FlagValue } from './env.ts';
 import { ConfigRefused, explain, formatFault } from './fault.ts';
 import type { ConfigFault, Given, Source } from './fault.ts';
-import { readFileValues } from './file.ts';
-import type { FileValues } from './file.ts';
+import { NO_FILE, readFileValues } from './file.ts';
+import { readNamed } from './named.ts';
 import { RULES } from './rules.ts';
 import type { Rule } from './rule.ts';
 import { configSchema, SECTIONS, SETTINGS } from './schema.ts';
@@ -54,15 +54,6 @@ export interface ParsedConfig {
   readonly warnings: readonly string[];
 }
 
-const NO_FILE: FileValues = {
-  isToml: true,
-  given: [],
-  references: [],
-  faults: [],
-  audiences: new Map(),
-  external: new Map(),
-};
-
 /**
  * Reads the configuration.
  *
@@ -70,11 +61,13 @@ const NO_FILE: FileValues = {
  */
 export function parseConfig(input: ConfigInput): ParsedConfig {
   const inFile = input.file === undefined ? NO_FILE : readFileValues(input.file);
-  const inEnv = readEnvValues(input.env);
+  const { named } = inFile;
+  const inEnv = readEnvValues(input.env, named.secrets);
   const secrets = readSecrets(
     [...inFile.references, ...inEnv.references],
     input.readSecretFile,
     input.credentialsDirectory,
+    named.secrets,
   );
   const given = [
     ...inFile.given,
@@ -86,7 +79,7 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
     ...inFile.faults,
     ...inEnv.faults,
     ...secrets.faults,
-    ...duplicateSecrets(given),
+    ...duplicateSecrets(given, named.secrets),
   ];
 
   const { effective, refused } = judgeValues(given, faults);
@@ -95,12 +88,10 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
   const unread = [...inFile.references, ...inEnv.references]
     .map(({ setting }) => setting.key)
     .filter((key) => !given.some(({ setting }) => setting.key === key));
-  const fixed = configSchema.parse(toDocument(effective));
-  const config: Config = {
-    ...fixed,
-    audiences: inFile.audiences,
-    external: inFile.external,
-  };
+  const skip = new Set([...refused, ...unread]);
+  const { audiences, external, faults: namedFaults } = readNamed(named, effective, skip);
+  faults.push(...namedFaults);
+  const config: Config = { ...configSchema.parse(toDocument(effective)), audiences, external };
   const warnings: ConfigFault[] = [
     ...secrets.warnings,
     ...exposedSecrets(input.file, inFile.given),
@@ -108,7 +99,6 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
   // If the file is not TOML, its values are unknown, and rules about combinations can't be checked.
   if (inFile.isToml) {
     const rules = [...RULES, ...(input.rules ?? [])];
-    const skip = new Set([...refused, ...unread]);
     for (const { isWarning, ...fault } of brokenRules(rules, config, effective, skip))
       (isWarning ? warnings : faults).push(fault);
   }

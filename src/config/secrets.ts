@@ -7,8 +7,7 @@
  */
 import { splitList } from './env.ts';
 import { formatSource } from './fault.ts';
-import type { ConfigFault, Given, Source } from './fault.ts';
-import type { SecretReference } from './file.ts';
+import type { ConfigFault, Given, SecretReference, Source } from './fault.ts';
 import { SETTINGS } from './schema.ts';
 import type { Setting } from './schema.ts';
 
@@ -29,16 +28,18 @@ export interface SecretValues {
 }
 
 /**
- * Reads the named files, and the credentials in systemd's directory that are named after settings.
+ * Reads the named files, and the credentials in systemd's directory that are named after settings;
+ * `named` are the secrets of sections of the file.
  */
 export function readSecrets(
   references: readonly SecretReference[],
   readSecretFile: ReadSecretFile,
   credentialsDirectory: string | undefined,
+  named: readonly Setting[] = [],
 ): SecretValues {
   const read = references.map((reference) => readReference(reference, readSecretFile));
   if (credentialsDirectory !== undefined) {
-    for (const setting of [...SETTINGS.values()].filter(({ secret }) => secret))
+    for (const setting of [...SETTINGS.values(), ...named].filter(({ secret }) => secret))
       read.push(readCredential(setting, credentialsDirectory, readSecretFile));
   }
   return {
@@ -97,9 +98,12 @@ function fileThat(path: string, code: string): string {
 }
 
 /** Secrets that are set in more than one way; one fault for each, at the last place. */
-export function duplicateSecrets(given: readonly Given[]): readonly ConfigFault[] {
+export function duplicateSecrets(
+  given: readonly Given[],
+  named: readonly Setting[] = [],
+): readonly ConfigFault[] {
   const faults: ConfigFault[] = [];
-  for (const setting of SETTINGS.values()) {
+  for (const setting of [...SETTINGS.values(), ...named]) {
     const ways = given.filter((one) => one.setting === setting);
     const last = ways.at(-1);
     if (!setting.secret || last === undefined || ways.length < 2) continue;

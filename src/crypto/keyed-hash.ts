@@ -14,3 +14,8 @@ export function keyedHash(key: KeyObject, purpose: string, ...lines: readonly st
     .update([`postern ${purpose}`, ...lines].join('\n'))
     .digest('base64url');
 }
+
+/** The HMAC-SHA-256 of a text under a secret that another service gave us, in hexadecimal digits. */
+export function hmacHex(secret: string, text: string): string {
+  return createHmac('sha256', secret).update(text).digest('hex');
+}

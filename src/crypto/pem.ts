@@ -11,6 +11,16 @@ export function rsaKeyBits(pem: string): number | null {
   }
 }
 
+/** Whether it is a private key on P-256, as ES256 needs. */
+export function isP256Key(pem: string): boolean {
+  try {
+    const { asymmetricKeyDetails } = createPrivateKey(pem);
+    return asymmetricKeyDetails?.namedCurve === 'prime256v1';
+  } catch {
+    return false;
+  }
+}
+
 /** @throws it begins with no certificate: TLS would ignore it, and then refuse the server's */
 export function demandCertificate(pem: string): void {
   new X509Certificate(pem);

@@ -186,7 +186,15 @@ export const migrations: readonly Migration[] = [
     ],
   },
   {
-    tag: '0015_sms_number',
+    tag: '0015_external_flows',
+    checksum: '0db9137c2a5276c9b3f04fb1a73eff71aec30f8db2a392208882b748ee110ff9',
+    sql: [
+      'CREATE TABLE `external_flow` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`provider` text NOT NULL,\n\t`redirect_uri` text NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`spent_at` integer\n);',
+      'CREATE INDEX `external_flow_expires_at` ON `external_flow` (`expires_at`);',
+    ],
+  },
+  {
+    tag: '0016_sms_number',
     checksum: '520a62976a1cedc822977a8fcf9599e8275ce67655a60f84c5e7620bcbc5d36b',
     sql: [
       'DROP INDEX `sms_message_created`;',

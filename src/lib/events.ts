@@ -197,7 +197,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'provider.unavailable': {
     level: 'warn',
     sentence:
-      'The public keys of an outside provider could not be fetched; reason is its name. Its known keys are used for a day.',
+      'An outside provider could not be asked for its keys, its metadata or a user, or refused our client; reason is its name. Known keys are used for a day.',
   },
   'breached.unreachable': {
     level: 'warn',

@@ -333,6 +333,9 @@ describe('without a password', () => {
     await expect(
       one.signInExternally('nobody', { id_token: 'x.y.z', nonce: 'x' }),
     ).rejects.toMatchObject({ code: 'not_found' });
+    const page = 'https://shop.example.com/callback';
+    await expect(one.startExternal('nobody', page)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(one.startExternal('nobody')).rejects.toMatchObject({ code: 'not_found' });
     await expect(
       one.signInWithRecoveryCode({ username: 'nobody', recovery_code: 'x' }),
     ).rejects.toMatchObject({ code: 'invalid_credentials' });

@@ -1,15 +1,23 @@
 /** The `[audiences."…"]` sections: read, refused, shown, and in the example. */
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { exampleConfig } from '../../src/config/example.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import type { ParsedConfig } from '../../src/config/parse.ts';
 import { showToml } from '../../src/config/show.ts';
 
+const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString();
+
 const parse = (text: string): ParsedConfig =>
   parseConfig({
     file: { path: 'a.toml', text, isReadableByOthers: false },
     env: {},
-    readSecretFile: () => ({ text: '', isReadableByOthers: false }),
+    readSecretFile: (path) => ({
+      text: path.endsWith('private_key') ? KEY : 'of-a-provider',
+      isReadableByOthers: false,
+    }),
   });
 
 const GOOD = `[audiences."https://billing.example.com"]

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { VERBS } from '../../src/cli/index.ts';
 import { SETTINGS } from '../../src/config/schema.ts';
+import { externalSchema } from '../../src/features/external/config.ts';
+import { settingRegistry } from '../../src/lib/setting-registry.ts';
 import { freePort } from '../support/peers.ts';
 import {
   ask,
@@ -40,6 +42,23 @@ const PLANTED: Readonly<Record<string, string>> = {
     .privateKey.export({ type: 'pkcs8', format: 'pem' })
     .toString(),
 };
+/** Of the sections of providers, whose names are the operator's. */
+const OF_A_PROVIDER: Readonly<Record<string, string>> = {
+  'external.shop.client_secret': secret(),
+  'external.apple.private_key': generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString(),
+};
+const PROVIDERS = `[external.shop]
+issuer = "http://127.0.0.1:9"
+client_ids = ["shop"]
+redirect_uris = ["https://shop.example.com/callback"]
+[external.apple]
+client_ids = ["com.example.shop"]
+redirect_uris = ["https://shop.example.com/callback"]
+team_id = "DEF123GHIJ"
+key_id = "ABC123DEFG"
+`;
 /** Only for a database on a server. */
 const OF_A_SERVER = { 'database.auth_token': secret() };
 
@@ -68,6 +87,10 @@ function forms(text: string): readonly string[] {
 test('each secret setting is planted', () => {
   const all = [...SETTINGS.values()].filter((setting) => setting.secret).map((one) => one.key);
   expect(Object.keys({ ...PLANTED, ...OF_A_SERVER }).sort()).toEqual(all.sort());
+  const ofProviders = Object.entries(externalSchema.shape)
+    .filter(([, setting]) => settingRegistry.get(setting)?.secret === true)
+    .map(([name]) => name);
+  expect(Object.keys(OF_A_PROVIDER).map((key) => key.split('.').at(-1))).toEqual(ofProviders);
 });
 
 test('no output holds a secret', { timeout: 180_000 }, async () => {
@@ -76,6 +99,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
   const metricsPort = await freePort();
   const planted = {
     ...envOf(PLANTED),
+    ...envOf(OF_A_PROVIDER),
     POSTERN_TOKENS_ALGORITHM: 'HS256',
     POSTERN_LOG_LEVEL: 'debug',
     POSTERN_MAIL_TRANSPORTS: 'smtp,webhook',
@@ -97,7 +121,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     POSTERN_ADMIN_ENABLED: 'true',
     POSTERN_METRICS_LISTEN: `tcp://127.0.0.1:${metricsPort}`,
   };
-  const server = await startServer({ env: planted });
+  const server = await startServer({ env: planted, config: PROVIDERS });
   const { directory } = server;
   const env = environment(planted);
 
@@ -122,6 +146,10 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
   await note(server.call('POST', `/${wrong}`, { body: { [wrong]: wrong } }));
   await note(server.call('GET', '/admin/users', { headers: { 'postern-key': wrong } }));
   await note(server.call('GET', '/readyz'));
+  for (const provider of ['shop', 'apple'])
+    await note(server.call('POST', `/login/external/${provider}/start`));
+  const code = { code: wrong, state: wrong, flow: wrong, iss: wrong };
+  await note(server.call('POST', '/login/external/shop', { body: code }));
   await eventually(
     () => server.stdout().includes('"letter.') || server.stdout().includes('"mail.'),
     30_000,
@@ -259,7 +287,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     for (const args of [['serve'], ['doctor', '--json'], ['user', 'list'], ['config', 'show']])
       await run(name, args, more);
 
-  const canaries = [...Object.values(PLANTED), ...Object.values(OF_A_SERVER), ...typed];
+  const canaries = [...Object.values({ ...PLANTED, ...OF_A_PROVIDER, ...OF_A_SERVER }), ...typed];
   const found = said.flatMap(([where, text]) =>
     canaries.flatMap((canary) =>
       forms(canary).some((form) => text.includes(form)) ? [`${where}: ${canary}`] : [],

@@ -26,6 +26,8 @@ const NEXT_PASSWORD = 'another horse battery staple';
 const PATIENCE = { timeout: 30_000 };
 
 const CLIENT_ID = 'example-page';
+/** Of the service, for codes. */
+const CODE_CLIENT = { id: 'example-service', secret: 'of-the-example-and-its-provider' };
 
 /** A real OpenID Connect provider, whose every user may sign in. */
 async function startProvider(issuer: string, page: string): Promise<HttpServer> {
@@ -45,7 +47,15 @@ async function startProvider(issuer: string, page: string): Promise<HttpServer> 
         token_endpoint_auth_method: 'none',
         id_token_signed_response_alg: 'ES256',
       },
+      {
+        client_id: CODE_CLIENT.id,
+        client_secret: CODE_CLIENT.secret,
+        application_type: 'native',
+        redirect_uris: [page],
+        id_token_signed_response_alg: 'ES256',
+      },
     ],
+    conformIdTokenClaims: false,
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     findAccount: (_, id) => ({
       accountId: id,
@@ -82,6 +92,11 @@ describe.skipIf(isMissing('chromium'))('examples/frontend', () => {
 [external.work]
 issuer = "${issuer}"
 client_ids = ["${CLIENT_ID}"]
+[external.team]
+issuer = "${issuer}"
+client_ids = ["${CODE_CLIENT.id}"]
+client_secret = "${CODE_CLIENT.secret}"
+redirect_uris = ["${origin}/"]
 `,
       ...(directory === undefined ? {} : { directory }),
       // Only the ports are others than the example's.
@@ -113,6 +128,7 @@ client_ids = ["${CLIENT_ID}"]
         POSTERN_URL: `http://localhost:${apiPort}`,
         PROVIDERS: JSON.stringify([
           { name: 'work', label: 'Work', authorize: `${issuer}/auth`, client_id: CLIENT_ID },
+          { name: 'team', label: 'Team' },
         ]),
       },
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -632,6 +648,24 @@ client_ids = ["${CLIENT_ID}"]
     // The provider still knows who it is, and asks for consent alone.
     await page.click('button[type=submit]:has-text("Continue")');
     await says('status', 'The identity is linked.');
+    expect(faults).toEqual([]);
+  });
+
+  test('an outside provider by code: there and back, and refused there', async () => {
+    await press('Continue with Team');
+    await page.fill('input[name=login]', 'rosa');
+    await page.fill('input[name=password]', 'anything');
+    await page.click('button[type=submit]');
+    await page.click('button[type=submit]:has-text("Continue")');
+    await heading('Signed in as Mary');
+    expect(page.url()).toBe(`${origin}/`);
+    await within('Outside identities').getByText('team (rosa@example.org)').waitFor();
+    await press('Sign out');
+    await heading('Sign in');
+    await press('Continue with Team');
+    await page.click('a:has-text("Cancel")');
+    await says('status', 'Nothing was done at the provider.');
+    expect(page.url()).toBe(`${origin}/`);
     expect(faults).toEqual([]);
   });
 

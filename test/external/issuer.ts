@@ -38,7 +38,14 @@ export async function startIssuer(now: () => number): Promise<TestIssuer> {
       const { status, body, headers } = issuer.instead.get(path) ?? { status: 0 };
       if (status !== 0) return response.writeHead(status, headers).end(body);
       const document =
-        path === '/keys' ? { keys: published } : { issuer: url, jwks_uri: `${url}/keys` };
+        path === '/keys'
+          ? { keys: published }
+          : {
+              issuer: url,
+              jwks_uri: `${url}/keys`,
+              authorization_endpoint: `${url}/auth`,
+              token_endpoint: `${url}/token`,
+            };
       return response
         .writeHead(200, { 'content-type': 'application/json' })
         .end(JSON.stringify(document));

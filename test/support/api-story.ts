@@ -127,7 +127,7 @@ export async function openStage(): Promise<Stage> {
     start: async () => {
       inbox.length = 0;
       return startServer({
-        config: `[registration]\nanonymous = true\n[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\n[otp.sms]\nenabled = true\n[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\n`,
+        config: `[registration]\nanonymous = true\n[otp]\nlink = true\n[otp.email]\nenabled = true\n[sms]\ncountries = ["DE"]\n[otp.sms]\nenabled = true\n[audiences."${AUDIENCE}"]\nscopes = ["invoices:read"]\n[external.google]\nissuer = "${issuer.url}"\nclient_ids = ["${CLIENT_ID}"]\nredirect_uris = ["https://app.example.com/callback"]\nclient_secret = "GOCSPX-of-this-story"\n`,
         env: {
           POSTERN_PASSKEYS_ENROLL_URL: 'https://app.example.com/passkeys/new',
           POSTERN_PASSKEYS_MANAGE_URL: 'https://app.example.com/passkeys',
@@ -564,6 +564,31 @@ export async function tellStory(
     title: 'With the ID token',
     path: '/login/external/google',
     body: proof,
+    status: 200,
+  });
+  const leaving = await step({
+    route: 'POST /login/external/{provider}/start',
+    title: 'Without a library of the provider: start a code flow',
+    path: '/login/external/google/start',
+    status: 200,
+    shown: (started) => ({
+      ...started,
+      url: 'https://accounts.google.com/o/oauth2/v2/auth?client_id=…&redirect_uri=https%3A%2F%2Fapp.example.com%2Fcallback&state=…&code_challenge=…',
+    }),
+  });
+  const sentAlong = new URL(leaving.url).searchParams;
+  const id_token = await issuer.idToken({
+    sub: '10769150350006150715113082367',
+    nonce: sentAlong.get('nonce'),
+  });
+  const tokens = { access_token: 'x', token_type: 'Bearer', id_token };
+  issuer.instead.set('/token', { status: 200, body: JSON.stringify(tokens) });
+  keep({ AUTHORIZATION_CODE: '4/0AX4XfWh', STATE: sentAlong.get('state'), FLOW: leaving.flow });
+  await step({
+    route: 'POST /login/external/{provider}',
+    title: 'With the code that came back to the page',
+    path: '/login/external/google',
+    body: { code: 'AUTHORIZATION_CODE', state: 'STATE', flow: 'FLOW' },
     status: 200,
   });
   await step({

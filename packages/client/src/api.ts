@@ -254,6 +254,12 @@ export type ExternalNonce = {
   readonly expires_in: number;
 };
 
+export type ExternalFlow = {
+  readonly url: string;
+  readonly flow: string;
+  readonly expires_in: number;
+};
+
 export type Identities = {
   readonly identities: readonly (Identity)[];
 };
@@ -564,12 +570,27 @@ export interface Routes {
     readonly body: undefined;
     readonly reply: ExternalNonce;
   };
+  readonly 'POST /login/external/{provider}/start': {
+    readonly body: {
+      /** One of redirect_uris of the provider, if there are several. */
+      readonly redirect_uri?: string;
+    };
+    readonly reply: ExternalFlow;
+  };
   readonly 'POST /login/external/{provider}': {
     readonly body: {
-      /** As the provider issued it. */
-      readonly id_token: string;
+      /** As the provider issued it; with nonce. */
+      readonly id_token?: string;
       /** From POST /login/external/{provider}/nonce; the ID token has it too. */
-      readonly nonce: string;
+      readonly nonce?: string;
+      /** As the provider sent it back to redirect_uri; with state and flow. */
+      readonly code?: string;
+      /** As it came with the code. */
+      readonly state?: string;
+      /** From POST /login/external/{provider}/start, kept by the page that asked for it. */
+      readonly flow?: string;
+      /** As it came with the code, if it did (RFC 9207). */
+      readonly iss?: string;
       /** The audience of the access token, one of [audiences]; if absent, tokens.audience. */
       readonly resource?: string;
       /** True: the refresh token is sent as a __Host-refresh cookie and not in the body. Needs cookies.enabled. */
@@ -583,10 +604,18 @@ export interface Routes {
   };
   readonly 'POST /me/identities/{provider}': {
     readonly body: {
-      /** As the provider issued it. */
-      readonly id_token: string;
+      /** As the provider issued it; with nonce. */
+      readonly id_token?: string;
       /** From POST /login/external/{provider}/nonce; the ID token has it too. */
-      readonly nonce: string;
+      readonly nonce?: string;
+      /** As the provider sent it back to redirect_uri; with state and flow. */
+      readonly code?: string;
+      /** As it came with the code. */
+      readonly state?: string;
+      /** From POST /login/external/{provider}/start, kept by the page that asked for it. */
+      readonly flow?: string;
+      /** As it came with the code, if it did (RFC 9207). */
+      readonly iss?: string;
     };
     readonly reply: Identity;
   };
@@ -661,11 +690,21 @@ export interface Routes {
       };
       /** One of the ten; case, spaces and hyphens do not count. */
       readonly recovery_code?: string;
-      /** An ID token with a nonce of POST /login/external/{provider}/nonce. */
+      /** The members of POST /login/external/{provider}, and the name of the provider. */
       readonly external?: {
         readonly provider: string;
-        readonly id_token: string;
-        readonly nonce: string;
+        /** As the provider issued it; with nonce. */
+        readonly id_token?: string;
+        /** From POST /login/external/{provider}/nonce; the ID token has it too. */
+        readonly nonce?: string;
+        /** As the provider sent it back to redirect_uri; with state and flow. */
+        readonly code?: string;
+        /** As it came with the code. */
+        readonly state?: string;
+        /** From POST /login/external/{provider}/start, kept by the page that asked for it. */
+        readonly flow?: string;
+        /** As it came with the code, if it did (RFC 9207). */
+        readonly iss?: string;
       };
       /** A code of POST /login/otp to the verified address. */
       readonly email_code?: {

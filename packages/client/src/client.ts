@@ -45,8 +45,14 @@ export type NewPasskeyAccount = Body<'POST /register/passkey/options'> & {
   readonly passkey_name?: string;
 };
 
-/** An ID token, and the nonce that it was asked for with. */
-export type ExternalProof = Pick<Body<'POST /login/external/{provider}'>, 'id_token' | 'nonce'>;
+/**
+ * `id_token` and `nonce`; or the `code`, `state` and, if there is one, `iss` that came back, with the
+ * `flow` of startExternal.
+ */
+export type ExternalProof = Pick<
+  Body<'POST /login/external/{provider}'>,
+  'id_token' | 'nonce' | 'code' | 'state' | 'iss' | 'flow'
+>;
 
 export interface Client {
   /** By username: signed in. By email address alone: 'verification_required', see verifyRegistration. */
@@ -81,6 +87,11 @@ export interface Client {
   signInWithLink(body: Body<'POST /login/link'>): Promise<Authentication>;
   /** For the request to the provider; good for one sign-in or one link. */
   externalNonce(provider: string): Promise<string>;
+  /** Keep `flow` in sessionStorage and go to `url`; good for one sign-in or one link. */
+  startExternal(
+    provider: string,
+    redirectUri?: string,
+  ): Promise<Reply<'POST /login/external/{provider}/start'>>;
   signInExternally(provider: string, proof: ExternalProof): Promise<Authentication>;
   /** Sends a code to the number; keep otp_id. */
   setPhone(phone: string): Promise<Reply<'POST /me/phone'>>;
@@ -254,6 +265,10 @@ export function createClient(options: ClientOptions): Client {
       const path = `/login/external/${encodeURIComponent(provider)}/nonce`;
       return ((await ask('POST', path)) as Reply<'POST /login/external/{provider}/nonce'>).nonce;
     },
+    startExternal: async (provider, redirect_uri) =>
+      (await ask('POST', `/login/external/${encodeURIComponent(provider)}/start`, {
+        ...(redirect_uri === undefined ? {} : { redirect_uri }),
+      })) as Reply<'POST /login/external/{provider}/start'>,
     signInExternally: async (provider, proof) =>
       signedIn(ask('POST', `/login/external/${encodeURIComponent(provider)}`, cookieBody(proof))),
     signInWithPasskey: async (username) => {

@@ -2,14 +2,16 @@
 import * as z from 'zod';
 import type { FactorListing } from '../../core/factor/factor.ts';
 import type { Kernel } from '../../core/kernel.ts';
-import { resourceMember, rfc3339, text, timestamp, tokenText } from '../../http/fields.ts';
+import { resourceMember, rfc3339, timestamp } from '../../http/fields.ts';
 import { bearer, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
 import { AuthenticationReply } from '../../http/schemas.ts';
 import { cookieMember, deliver, demandCookies } from '../../http/token-transport.ts';
 import { Refusal } from '../../refusal.ts';
+import { FLOW_TTL_SECONDS, startFlow } from './flow.ts';
 import { linkIdentity, unlinkIdentity } from './link-identity.ts';
 import { NONCE_TTL_SECONDS, newNonce } from './nonce.ts';
+import { proofIn, proofMembers } from './proof-members.ts';
 import type { ExternalSettings, OfferedProvider } from './settings.ts';
 import { signInExternally } from './sign-in.ts';
 import { listIdentities } from './store.ts';
@@ -23,13 +25,6 @@ function demandProvider(offered: Offered, name: string | undefined): OfferedProv
   if (found === undefined) throw new Refusal('not_found');
   return found;
 }
-
-const proofMembers = {
-  id_token: tokenText().meta({ description: 'As the provider issued it.' }),
-  nonce: text({ min: 1, max: 128 }).meta({
-    description: 'From POST /login/external/{provider}/nonce; the ID token has it too.',
-  }),
-};
 
 const IdentityReply = z
   .object({
@@ -59,13 +54,9 @@ export const identityListing = ({ db }: Kernel): FactorListing => ({
   list: async (user) => ({ identities: (await listIdentities(db, user.id)).map(identityReply) }),
 });
 
-function signInRoutes(
-  kernel: Kernel,
-  offered: Offered,
-  settings: ExternalSettings,
-): readonly AnyRoute[] {
-  const { cookies } = settings;
-  const signIn = signInExternally(kernel, settings);
+/** What a page asks for before the user leaves for the provider. */
+function beginRoutes(kernel: Kernel, offered: Offered): readonly AnyRoute[] {
+  const start = startFlow(kernel);
   return [
     route({
       method: 'post',
@@ -83,42 +74,77 @@ function signInRoutes(
       problems: ['not_found'],
       handle: ({ params }) => {
         const { provider } = demandProvider(offered, params['provider']);
+        if (provider.idTokens === null) throw new Refusal('not_found');
         return { nonce: newNonce(kernel, provider.name), expires_in: NONCE_TTL_SECONDS };
       },
     }),
     route({
       method: 'post',
-      path: '/login/external/{provider}',
+      path: '/login/external/{provider}/start',
       limit: 'login',
       tag: 'Sign-in',
-      summary: 'Sign in with an ID token of an outside provider',
+      summary: 'Start a sign-in with a code of an outside provider',
       description:
-        'The first sign-in creates the account. If its verified address belongs to another account, the answer is account_exists: the user signs in there and links the identity with POST /me/identities/{provider}. A second factor of the account is asked for as after a password.',
+        'The page keeps flow (in sessionStorage) and sends the browser to url. What the provider sends back to redirect_uri goes, with flow, to POST /login/external/{provider}, to POST /me/identities/{provider} or to POST /reauthenticate. It is good for one of them.',
       security: 'public',
-      body: z.strictObject({ ...proofMembers, resource: resourceMember, cookie: cookieMember }),
+      body: z.strictObject({
+        redirect_uri: z
+          .string()
+          .max(2_048, 'No redirect_uri here is that long.')
+          .optional()
+          .meta({ description: 'One of redirect_uris of the provider, if there are several.' }),
+      }),
+      bodyOptional: true,
       status: 200,
-      reply: AuthenticationReply,
-      problems: [
-        'not_found',
-        'invalid_credentials',
-        'invalid_target',
-        'account_exists',
-        'account_disabled',
-        'password_change_required',
-        'mfa_enrolment_required',
-        'registration_closed',
-        'origin_not_allowed',
-        'provider_unavailable',
-      ],
-      handle: async (call) => {
-        const { id_token: idToken, nonce, resource, cookie } = call.body;
-        const provider = demandProvider(offered, call.params['provider']);
-        demandCookies(cookies, call, cookie);
-        const context = kernel.context(call, kernel.audiences.ofRequest(resource));
-        return deliver(call, await signIn(context, provider, { idToken, nonce }), cookie);
+      reply: z
+        .object({ url: z.string(), flow: z.string(), expires_in: z.number().int() })
+        .meta({ id: 'ExternalFlow' }),
+      problems: ['not_found', 'overloaded', 'provider_unavailable'],
+      handle: async ({ params, body }) => {
+        const { provider } = demandProvider(offered, params['provider']);
+        const started = await start(provider, body.redirect_uri);
+        return { ...started, expires_in: FLOW_TTL_SECONDS };
       },
     }),
   ];
+}
+
+function signInRoute(kernel: Kernel, offered: Offered, settings: ExternalSettings): AnyRoute {
+  const { cookies } = settings;
+  const signIn = signInExternally(kernel, settings);
+  return route({
+    method: 'post',
+    path: '/login/external/{provider}',
+    limit: 'login',
+    tag: 'Sign-in',
+    summary: 'Sign in with an outside provider',
+    description:
+      'With id_token and nonce, or with code, state, flow and, if the provider sent it, iss. The first sign-in creates the account. If its verified address belongs to another account, the answer is account_exists: the user signs in there and links the identity with POST /me/identities/{provider}. A second factor of the account is asked for as after a password.',
+    security: 'public',
+    body: z.strictObject({ ...proofMembers, resource: resourceMember, cookie: cookieMember }),
+    status: 200,
+    reply: AuthenticationReply,
+    problems: [
+      'not_found',
+      'invalid_credentials',
+      'invalid_target',
+      'account_exists',
+      'account_disabled',
+      'password_change_required',
+      'mfa_enrolment_required',
+      'registration_closed',
+      'origin_not_allowed',
+      'provider_unavailable',
+    ],
+    handle: async (call) => {
+      const { resource, cookie, ...members } = call.body;
+      const provider = demandProvider(offered, call.params['provider']);
+      const input = proofIn(members);
+      demandCookies(cookies, call, cookie);
+      const context = kernel.context(call, kernel.audiences.ofRequest(resource));
+      return deliver(call, await signIn(context, provider, input), cookie);
+    },
+  });
 }
 
 function ownRoutes(kernel: Kernel, offered: Offered): readonly AnyRoute[] {
@@ -158,9 +184,9 @@ function ownRoutes(kernel: Kernel, offered: Offered): readonly AnyRoute[] {
         'provider_unavailable',
       ],
       handle: async (call) => {
-        const { id_token: idToken, nonce } = call.body;
         const { provider } = demandProvider(offered, call.params['provider']);
-        return identityReply(await link(kernel.context(call), provider, { idToken, nonce }));
+        const input = proofIn(call.body);
+        return identityReply(await link(kernel.context(call), provider, input));
       },
     }),
     route({
@@ -184,5 +210,9 @@ export function externalRoutes(
   offered: Offered,
   settings: ExternalSettings,
 ): readonly AnyRoute[] {
-  return [...signInRoutes(kernel, offered, settings), ...ownRoutes(kernel, offered)];
+  return [
+    ...beginRoutes(kernel, offered),
+    signInRoute(kernel, offered, settings),
+    ...ownRoutes(kernel, offered),
+  ];
 }

@@ -1,18 +1,16 @@
 /** The providers as the feature uses them. */
 import type { CookiePolicy } from '../../http/token-transport.ts';
-import type { Provider, ProviderOptions } from './provider.ts';
+import type { ProviderOptions } from './options.ts';
+import type { ProfilePolicy } from './profile.ts';
+import type { Provider } from './provider.ts';
 
 export interface ProviderPolicy extends ProviderOptions {
-  /** Whether an address that the provider calls verified is verified here. */
-  readonly trustEmail: boolean;
-  /** The claim that becomes the display name of a new account. */
-  readonly displayNameClaim: string;
+  readonly policy: ProfilePolicy;
 }
 
 export interface OfferedProvider {
   readonly provider: Provider;
-  readonly trustEmail: boolean;
-  readonly displayNameClaim: string;
+  readonly policy: ProfilePolicy;
 }
 
 export interface ExternalSettings {

@@ -1,15 +1,15 @@
-/** Signing in with an ID token of an outside provider; the first time creates the account. */
+/** Signing in with an identity at an outside provider; the first time creates the account. */
 import { recorded } from '../../core/audit/audited-event.ts';
 import type { Context } from '../../core/context.ts';
 import type { Authentication } from '../../core/factor/authentication.ts';
 import type { PresentedFactor } from '../../core/factor/presented.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { findUserById, findUserBySignInName, insertUser, newUser } from '../../core/user/user.ts';
-import { text } from '../../http/fields.ts';
 import { canonicalEmail } from '../../lib/email-address.ts';
 import { Refusal } from '../../refusal.ts';
 import { verifyIdentity } from './identity-proof.ts';
 import type { IdentityProof, ProofInput } from './identity-proof.ts';
+import { profileOf } from './profile.ts';
 import type { ExternalSettings, OfferedProvider } from './settings.ts';
 import { findIdentity, insertIdentity, useIdentity } from './store.ts';
 
@@ -19,8 +19,6 @@ export const PRESENTED_EXTERNAL: PresentedFactor = {
   kind: 'external',
   amr: ['fed'],
 };
-
-const DisplayName = text({ min: 1, max: 128 });
 
 /** The refusals that a concurrent first sign-in of the same identity causes. */
 const TAKEN: ReadonlySet<string> = new Set(['identity_taken', 'account_exists']);
@@ -53,7 +51,7 @@ export function signInExternally(
   /** @throws {Refusal} account_exists: the address belongs to an account that must link it */
   const verifiedAddress = async (
     { email, isEmailVerified }: IdentityProof,
-    { trustEmail }: OfferedProvider,
+    { policy: { trustEmail } }: OfferedProvider,
   ): Promise<{ readonly email: string | null; readonly canonical: string | null }> => {
     if (email === null || !isEmailVerified || !trustEmail) return { email: null, canonical: null };
     const canonical = canonicalEmail(email) ?? '';
@@ -72,9 +70,8 @@ export function signInExternally(
     const { email, canonical } = await verifiedAddress(proof, offered);
     const { issuer, subject, claims } = proof;
     const now = clock.now();
-    const named = DisplayName.safeParse(claims[offered.displayNameClaim]);
-    const displayName = named.success ? named.data : null;
-    const user = newUser({ id: kernel.newId(), createdAt: now, email, displayName });
+    const profile = profileOf(claims, offered.policy);
+    const user = newUser({ id: kernel.newId(), createdAt: now, email, ...profile });
     const names = {
       usernameCanonical: null,
       emailCanonical: canonical,

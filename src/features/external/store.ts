@@ -1,11 +1,13 @@
-/** Identities at outside providers. */
-import { and, eq, exists, inArray, sql } from 'drizzle-orm';
+/** Identities at outside providers, and sign-ins there that have begun. */
+import { and, eq, exists, gt, inArray, isNull, lte, notExists, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { guarded, unique } from '../../core/guards.ts';
+import type { Sweep } from '../../core/sweep.ts';
 import { user } from '../../core/user/tables.ts';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
-import { externalIdentity as identity } from './tables.ts';
+import type { RefusalCode } from '../../refusal.ts';
+import { externalFlow as flow, externalIdentity as identity } from './tables.ts';
 
 type Reader = Pick<Database, 'read'>;
 
@@ -88,3 +90,71 @@ export function canSignInWith(providers: readonly string[]): SQL {
       .where(and(eq(identity.userId, user.id), inArray(identity.provider, [...providers]))),
   );
 }
+
+const isWaiting = and(isNull(flow.spentAt), gt(flow.expiresAt, given('now')));
+
+const begin = prepare(
+  query.insert(flow).select(
+    query
+      .select({
+        id: sql`${given('id')}`.as('id'),
+        provider: sql`${given('provider')}`.as('provider'),
+        redirectUri: sql`${given('redirectUri')}`.as('redirect_uri'),
+        expiresAt: sql`${given('expiresAt')}`.as('expires_at'),
+        spentAt: sql`NULL`.as('spent_at'),
+      })
+      .from(sql`(SELECT 1)`)
+      .where(
+        notExists(
+          query
+            .select({ one: sql`1` })
+            .from(flow)
+            .where(gt(flow.expiresAt, given('now')))
+            .limit(1)
+            .offset(sql.placeholder('spared')),
+        ),
+      ),
+  ),
+);
+
+/** The statement that begins a flow; beyond `most`, spent ones included, refused with `full`. */
+export function insertFlow(
+  values: Omit<typeof flow.$inferInsert, 'spentAt'>,
+  { now, most, full }: { readonly now: number; readonly most: number; readonly full: RefusalCode },
+): Statement {
+  return guarded(begin({ ...values, now, spared: most - 1 }), full);
+}
+
+const end = prepare(
+  query
+    .update(flow)
+    .set({ spentAt: given('now') })
+    .where(and(eq(flow.id, given('id')), eq(flow.provider, given('provider')), isWaiting))
+    .returning({ redirectUri: flow.redirectUri }),
+);
+
+/** The statement that spends a flow of this provider; returns nothing if it is spent or expired. */
+export function spendFlow(values: {
+  readonly id: string;
+  readonly provider: string;
+  readonly now: number;
+}): Statement<{ readonly redirectUri: string }> {
+  return end({ ...values });
+}
+
+/** Flows that have expired. */
+export const flowSweep: Sweep = prepare(
+  query
+    .delete(flow)
+    .where(
+      inArray(
+        flow.id,
+        query
+          .select({ id: flow.id })
+          .from(flow)
+          .where(lte(flow.expiresAt, given('before')))
+          .limit(sql.placeholder('batch')),
+      ),
+    )
+    .returning({ id: flow.id }),
+);

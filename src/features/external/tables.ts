@@ -1,5 +1,5 @@
-/** The table of identities at outside providers. */
-import { integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+/** The tables of identities at outside providers, and of sign-ins there that have begun. */
+import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { user } from '../../core/user/tables.ts';
 
 /**
@@ -26,4 +26,19 @@ export const externalIdentity = sqliteTable(
     uniqueIndex('external_identity_subject').on(table.issuer, table.subject),
     uniqueIndex('external_identity_user').on(table.userId, table.provider),
   ],
+);
+
+/** A sign-in with a code, from its begin until the code comes back. */
+export const externalFlow = sqliteTable(
+  'external_flow',
+  {
+    /** SHA-256 of the handle (256 random bits) that the page keeps. */
+    id: text().primaryKey(),
+    /** The name of the provider's section. */
+    provider: text().notNull(),
+    redirectUri: text('redirect_uri').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    spentAt: integer('spent_at'),
+  },
+  (table) => [index('external_flow_expires_at').on(table.expiresAt)],
 );
