@@ -5,7 +5,8 @@ import { defineConfig } from 'vitest/config';
  * lanes, databases on disk.
  */
 const HTTP = [
-  'test/{account,admin,audit,client,email,email-code,external,import,phone,siblings,verifier,http,mfa,passkey,password,session,token}/**/*.test.ts',
+  'test/{account,admin,client,email,email-code,external,import,phone,siblings,verifier,http,mfa,passkey,password,session,token}/**/*.test.ts',
+  'test/audit/{cli,notes,rows,seal}.test.ts',
   'test/contract/{conventions,generated-types,openapi,openapi-admin,problems,security-rules,sign-in-paths}.test.ts',
   'test/core/{housekeeping,key-ring}.test.ts',
   'test/config/leaks.test.ts',

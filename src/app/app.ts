@@ -1,6 +1,13 @@
 /** Builds the kernel, creates the features with it, and starts the background work. */
 import { ConfigRefused } from '../config/fault.ts';
 import type { Config } from '../config/schema.ts';
+import { createAuditRows } from '../core/audit/audit-row.ts';
+import { CHECKPOINTS_KEPT_MS, checkpointSweep } from '../core/audit/checkpoints.ts';
+import { createCheckpointKey } from '../crypto/checkpoint-note.ts';
+import { createAuditNotes } from '../core/audit/notes.ts';
+import type { AuditNotes } from '../core/audit/notes.ts';
+import { createAuditSealer } from '../core/audit/seal.ts';
+import type { Sealer } from '../core/audit/seal.ts';
 import { coreSweeps } from '../core/housekeeping.ts';
 import type { Kernel } from '../core/kernel.ts';
 import type { SealedColumn } from '../core/sealed-value/reseal.ts';
@@ -9,6 +16,7 @@ import type { ScheduledSweep } from '../core/sweep.ts';
 import { emailChannel, smsChannel } from '../delivery/channels.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { Courier } from '../delivery/courier.ts';
+import { createIds } from '../lib/id.ts';
 import type { Feature, FeatureParts } from '../features/feature.ts';
 import type { AnyRoute } from '../http/route.ts';
 import { startBackground } from './background.ts';
@@ -30,6 +38,9 @@ export interface RunningApp {
   readonly sweeps: readonly ScheduledSweep[];
   /** Every column of sealed values. */
   readonly sealed: readonly SealedColumn[];
+  /** What is recorded of refusals, a second later than it happened. */
+  readonly notes: Pick<AuditNotes, 'flush'>;
+  readonly sealAudit: Pick<Sealer, 'seal' | 'run'>;
   /** Waits for running work and ends the threads; the database stays open. */
   close(): Promise<void>;
 }
@@ -83,8 +94,17 @@ export async function createApp(
   edge: Edge,
   features: readonly Feature[],
 ): Promise<RunningApp> {
-  const log = edge.metrics === undefined ? edge.log : countedLog(edge.log, edge.metrics);
-  const { db, clock, mail, sms } = edge;
+  const { db, clock, mail, sms, metrics } = edge;
+  const { log, notes } = createAuditNotes({
+    db,
+    clock,
+    rows: createAuditRows({
+      clock,
+      random: edge.random,
+      newId: createIds(clock, edge.random),
+    }),
+    log: metrics === undefined ? edge.log : countedLog(edge.log, metrics),
+  });
   demandPossible(config, features);
   const couriers: Courier[] = [];
   const { kernel, revocations } = await createKernel(
@@ -116,8 +136,16 @@ export async function createApp(
   await warnOfSwitchedOff(kernel);
   const sweeps = [
     ...coreSweeps(config.throttle.window),
+    { sweep: checkpointSweep, keptMs: CHECKPOINTS_KEPT_MS },
     ...parts.flatMap((part) => part.sweeps ?? []),
   ];
+  const sealAudit = createAuditSealer({
+    db,
+    clock,
+    log,
+    key: createCheckpointKey(signingKeys.derivedKey, kernel.issuer),
+    retentionMs: config.audit.retention,
+  });
   const stopBackground = startBackground({
     db,
     clock,
@@ -125,11 +153,14 @@ export async function createApp(
     signingKeys,
     revocations,
     sweeps,
+    sealAudit,
     followMs: REMOTE.test(config.database.url) ? FOLLOW_SERVER_MS : FOLLOW_FILE_MS,
   });
   return {
     config,
     kernel,
+    notes,
+    sealAudit,
     routes: parts.flatMap(({ routes }) => routes?.() ?? []),
     adminRoutes: parts.flatMap(({ adminRoutes }) => adminRoutes?.() ?? []),
     sweeps,
@@ -138,6 +169,7 @@ export async function createApp(
       stopBackground();
       await Promise.all(couriers.map((courier) => courier.close()));
       await kernel.apiKeys.settled();
+      await notes.close();
       await passwordHasher.close();
     },
   };

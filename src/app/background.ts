@@ -1,4 +1,5 @@
 /** Background work: following the writes of other processes, and removing expired rows. */
+import type { Sealer } from '../core/audit/seal.ts';
 import { housekeep } from '../core/housekeeping.ts';
 import type { Revocations } from '../core/session/revocation.ts';
 import type { SigningKeys } from '../core/signing-key/signing-key.ts';
@@ -10,6 +11,8 @@ import { exceptionFields } from '../lib/log.ts';
 import type { Log } from '../lib/log.ts';
 
 const HOUSEKEEPING_MS = 10 * 60_000;
+/** How often to look whether the audit log is to be sealed. */
+const SEAL_MS = 5_000;
 
 export interface BackgroundDeps {
   readonly db: Database;
@@ -18,6 +21,7 @@ export interface BackgroundDeps {
   readonly signingKeys: SigningKeys;
   readonly revocations: Revocations;
   readonly sweeps: readonly ScheduledSweep[];
+  readonly sealAudit: Pick<Sealer, 'run'>;
   /** How often to check for writes of other processes, milliseconds. */
   readonly followMs: number;
 }
@@ -67,7 +71,26 @@ export function startBackground(deps: BackgroundDeps): () => void {
     }
   };
 
+  let isSealing = false;
+  const seal = async (): Promise<void> => {
+    if (isSealing || stopping.signal.aborted) return;
+    isSealing = true;
+    try {
+      await deps.sealAudit.run();
+    } catch (error) {
+      log.write(
+        'error',
+        'audit.unsealed',
+        'the audit log could not be sealed; it will be tried again',
+        exceptionFields(error),
+      );
+    } finally {
+      isSealing = false;
+    }
+  };
+
   const timers = [
+    setInterval(() => void seal(), SEAL_MS),
     setInterval(() => void follow(), deps.followMs),
     setInterval(() => void tidy(), HOUSEKEEPING_MS),
   ];

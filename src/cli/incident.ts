@@ -2,6 +2,9 @@
  * `postern incident`: the response when keys or sessions may be compromised, in one step. Shows the
  * affected users before it changes anything.
  */
+import { recorded } from '../core/audit/audited-event.ts';
+import { contextOf, operatorCommit } from './operator-commit.ts';
+import { SILENT } from './with-app.ts';
 import { createSigningKeys } from '../core/signing-key/signing-key.ts';
 import { signingKeyPolicy } from '../app/policies.ts';
 import { voidAllOneTimes } from '../core/one-time/void-all.ts';
@@ -123,6 +126,15 @@ async function act(call: VerbCall, { db, config, since }: Acting) {
   const [revoke, end] = endSessions({ kind: 'since', since }, 'incident', clock.now());
   const [voidCodes, ...others] = voidAllOneTimes();
   if (voidCodes === undefined) throw new Error('there is nothing that voids codes');
-  const [ended, , codes] = await db.write([revoke, end, voidCodes, ...others]);
-  return { kid, sessions_ended: ended?.length ?? 0, codes_voided: codes?.length ?? 0 };
+  const record = recorded('incident.handled', 'sessions and keys of an incident were ended', {
+    reason: `since ${new Date(since).toISOString()}`,
+    ...(kid === null ? {} : { kid }),
+  });
+  const statements = [revoke, end, voidCodes, ...others, record];
+  const done = await operatorCommit(call, db).commit(contextOf(call, SILENT), statements);
+  return {
+    kid,
+    sessions_ended: done.rowsOf(revoke).length,
+    codes_voided: done.rowsOf(voidCodes).length,
+  };
 }

@@ -1,5 +1,13 @@
 /** All verbs, in the order of the help. */
 import { apikeyCreate, apikeyList, apikeyRevoke } from './apikey.ts';
+import {
+  auditCheckpoint,
+  auditExport,
+  auditKey,
+  auditList,
+  auditProve,
+  auditVerify,
+} from './audit.ts';
 import { backup } from './backup.ts';
 import { breachedBuild } from './breached.ts';
 import { completion } from './completion.ts';
@@ -71,6 +79,12 @@ export const VERBS: readonly Verb[] = [
   apikeyCreate,
   apikeyList,
   apikeyRevoke,
+  auditList,
+  auditVerify,
+  auditCheckpoint,
+  auditKey,
+  auditProve,
+  auditExport,
   outboxList,
   outboxRetry,
   mailTest,

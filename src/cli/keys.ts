@@ -2,7 +2,10 @@
 import { signingKeyReply } from '../features/discovery/key-acts.ts';
 import { ROTATION_DELAY_MS } from '../features/discovery/rotate-signing-key.ts';
 import { rfc3339 } from '../http/fields.ts';
+import { recorded } from '../core/audit/audited-event.ts';
 import { confirm } from './confirm.ts';
+import { contextOf, operatorCommit } from './operator-commit.ts';
+import { SILENT } from './with-app.ts';
 import { CliRefusal, EXIT } from './exit.ts';
 import { withKeys } from './state.ts';
 import { JSON_OPTION } from './verb.ts';
@@ -65,7 +68,7 @@ export const keysRotate: Verb = {
         call,
         `All ${purpose === 'access' ? 'access tokens' : 'sessions'} signed with the current keys will be refused at once.`,
       );
-    return withKeys(call, async (keys, config) => {
+    return withKeys(call, async (keys, config, db) => {
       if (purpose === 'access' && config.tokens.algorithm === 'HS256')
         throw new CliRefusal(
           EXIT.failed,
@@ -73,6 +76,11 @@ export const keysRotate: Verb = {
         );
       const delayMs = call.has('now') ? 0 : ROTATION_DELAY_MS;
       const kid = await keys.rotate(purpose, delayMs, { withdraw });
+      const record = recorded('signing_key.rotated', 'a signing key was made', {
+        kid,
+        ...(withdraw ? { reason: 'withdrawn' } : {}),
+      });
+      await operatorCommit(call, db).commit(contextOf(call, SILENT), [record]);
       const activatesAt = keys.list().find((key) => key.kid === kid)?.activatesAt ?? 0;
       if (call.has('json')) call.output.answerJson({ kid, activates_at: rfc3339(activatesAt) });
       else call.output.answer(`${kid} signs from ${rfc3339(activatesAt)}.`);

@@ -144,7 +144,7 @@ export async function withDatabase<T>(
 /** Like {@link withDatabase}, with the signing keys. */
 export async function withKeys<T>(
   call: VerbCall,
-  work: (keys: SigningKeys, config: Config) => Promise<T>,
+  work: (keys: SigningKeys, config: Config, db: OpenDatabase) => Promise<T>,
 ): Promise<T> {
   return withDatabase(call, async (db, config) => {
     const current = keyEncryptionKey(config, 'refuse', (line) => call.output.warn(line));
@@ -159,6 +159,7 @@ export async function withKeys<T>(
         'look',
       ),
       config,
+      db,
     );
   });
 }

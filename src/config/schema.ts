@@ -15,6 +15,7 @@ import { totpSection } from '../features/totp/config.ts';
 import { sectionRegistry, settingRegistry } from '../lib/setting-registry.ts';
 import type { SettingMeta } from '../lib/setting-registry.ts';
 import { adminSection } from './admin.ts';
+import { auditSection } from './audit.ts';
 import type { AudienceSettings } from './audience-settings.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { limitsSection } from './limits.ts';
@@ -67,6 +68,7 @@ const sections = z.object({
   log: logSection,
   metrics: metricsSection,
   admin: adminSection,
+  audit: auditSection,
 });
 
 /** Converts TOML values to what the program uses: milliseconds, bytes, parsed listeners. */

@@ -194,7 +194,16 @@ export const migrations: readonly Migration[] = [
     ],
   },
   {
-    tag: '0016_sms_number',
+    tag: '0016_audit_checkpoints',
+    checksum: '491a5ad1b77837c6bf723aeb4e2ba43021edd880e4b2942cde910cd916717100',
+    sql: [
+      'CREATE TABLE `audit_checkpoint` (\n\t`size` integer PRIMARY KEY NOT NULL,\n\t`last_seq` integer NOT NULL,\n\t`root` text NOT NULL,\n\t`frontier` text NOT NULL,\n\t`at` integer NOT NULL\n);',
+      'CREATE INDEX `audit_checkpoint_at` ON `audit_checkpoint` (`at`);',
+      'CREATE TABLE `audit_pruned` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`size` integer NOT NULL,\n\t`last_seq` integer NOT NULL,\n\t`frontier` text NOT NULL\n);',
+    ],
+  },
+  {
+    tag: '0017_sms_number',
     checksum: '520a62976a1cedc822977a8fcf9599e8275ce67655a60f84c5e7620bcbc5d36b',
     sql: [
       'DROP INDEX `sms_message_created`;',

@@ -138,6 +138,30 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
     sentence:
       'At the start: users have enrolled a factor that the configuration disables; they sign in without it.',
   },
+  'incident.handled': {
+    level: 'info',
+    sentence:
+      'An operator ended the sessions and keys of an incident (postern incident); in the audit log alone.',
+  },
+  'audit.sealed': {
+    level: 'info',
+    sentence:
+      'The audit log was sealed: count is how many rows it has, note the signed checkpoint; keep some of them elsewhere.',
+  },
+  'audit.unsealed': {
+    level: 'error',
+    sentence: 'The audit log could not be sealed or pruned; it will be tried again.',
+  },
+  'audit.summarised': {
+    level: 'info',
+    sentence:
+      'How many refusals of a kind the audit log counted instead of recording, in an hour; in the audit log alone.',
+  },
+  'audit.lost': {
+    level: 'error',
+    sentence:
+      'Refusals could not be recorded in the audit log, because the database takes no writes; count says how many.',
+  },
   'token.exchanged': {
     level: 'debug',
     sentence: 'A service exchanged a user\u2019s token for a narrower one.',
@@ -153,7 +177,7 @@ export const EVENTS: Readonly<Record<string, EventMeaning>> = {
   'signing_key.rotated': {
     level: 'info',
     sentence:
-      'A key of the scope admin made a signing key; reason is withdrawn if the older ones stopped verifying.',
+      'An operator or a key of the scope admin made a signing key; reason is withdrawn if the older ones stopped verifying.',
   },
   'api_key.refused': {
     level: 'info or warn',

@@ -42,6 +42,8 @@ export interface LogFields {
   readonly algorithm?: string;
   readonly version?: string;
   readonly letter?: string;
+  /** A signed checkpoint of the audit log (c2sp.org/tlog-checkpoint). */
+  readonly note?: string;
   readonly listen?: readonly string[];
   readonly metrics?: readonly string[];
   readonly admin?: readonly string[];

@@ -41,7 +41,7 @@ describe('a sign-in', () => {
   });
 });
 
-describe('an act of an operator', () => {
+describe('A17: an act of an operator', () => {
   test('names the API key', async () => {
     const made = await rig.admin('POST', '/admin/users', { username: 'grace' });
     await rig.admin('PATCH', `/admin/users/${made.body.id}`, { disabled: true });

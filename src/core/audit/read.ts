@@ -14,6 +14,7 @@ const columns = {
   data: auditEvent.data,
   personal: auditEvent.personal,
   salt: auditEvent.salt,
+  at: auditEvent.at,
 };
 
 /** A row as it is stored. */
@@ -48,6 +49,27 @@ export async function auditAfter(
   limit: number,
 ): Promise<readonly AuditRow[]> {
   return db.read(after({ after: place, limit }));
+}
+
+const last = prepare(
+  query.select({ seq: auditEvent.seq }).from(auditEvent).orderBy(desc(auditEvent.seq)).limit(1),
+);
+
+/** The place of the last row; 0 without any. */
+export async function lastAudited(db: Reader): Promise<number> {
+  return (await db.read(last()))[0]?.seq ?? 0;
+}
+
+const byId = prepare(
+  query
+    .select(columns)
+    .from(auditEvent)
+    .where(eq(auditEvent.id, given('id')))
+    .limit(1),
+);
+
+export async function findAudited(db: Reader, id: string): Promise<AuditRow | null> {
+  return (await db.read(byId({ id })))[0] ?? null;
 }
 
 /** Newest first. */

@@ -39,3 +39,27 @@ export const auditEvent = sqliteTable(
     index('audit_event_user').on(table.userId, table.seq).where(sql`user_id IS NOT NULL`),
   ],
 );
+
+/** Trees over the rows that were sealed: the root is signed when it is asked for. */
+export const auditCheckpoint = sqliteTable(
+  'audit_checkpoint',
+  {
+    /** Rows of the tree, those that were pruned included. */
+    size: integer().primaryKey(),
+    /** The place of its last row. */
+    lastSeq: integer('last_seq').notNull(),
+    root: text().notNull(),
+    /** What the next tree grows from. */
+    frontier: text().notNull(),
+    at: integer().notNull(),
+  },
+  (table) => [index('audit_checkpoint_at').on(table.at)],
+);
+
+/** One row: the tree over what was pruned. */
+export const auditPruned = sqliteTable('audit_pruned', {
+  id: integer().primaryKey(),
+  size: integer().notNull(),
+  lastSeq: integer('last_seq').notNull(),
+  frontier: text().notNull(),
+});

@@ -4,6 +4,7 @@
  * them.
  */
 import { recorded } from '../../core/audit/audited-event.ts';
+import { searchAudit, shownEvent } from '../../core/audit/read.ts';
 import type { Context } from '../../core/context.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { amrOf } from '../../core/factor/presented.ts';
@@ -57,9 +58,37 @@ export function exportUser(kernel: Kernel) {
         expires_at: rfc3339(link.expiresAt),
         spent_at: time(link.spentAt),
       })),
+      events: await eventsOf(db, userId),
       ...(hashes === 'with_hashes' ? { password_hash: own[0]?.passwordHash ?? null } : {}),
     };
   };
+}
+
+const EVENTS_PAGE = 1_000;
+
+/** What was recorded about a person, newest first. */
+async function eventsOf(db: Kernel['db'], user: string) {
+  const events: Record<string, unknown>[] = [];
+  let before: number | undefined;
+  for (;;) {
+    const rows = await searchAudit(db, { user, limit: EVENTS_PAGE, before });
+    for (const row of rows) {
+      const { seq: _, id, at, event, outcome, session, details, personal } = shownEvent(row);
+      const { ip = null, userAgent = null } = personal ?? {};
+      const where = { ip, user_agent: userAgent };
+      events.push({
+        id,
+        time: rfc3339(at),
+        event,
+        outcome,
+        session_id: session,
+        details,
+        ...where,
+      });
+    }
+    before = rows.at(-1)?.seq;
+    if (rows.length < EVENTS_PAGE) return events;
+  }
 }
 
 export async function note(

@@ -1,12 +1,14 @@
 /** Events over HTTP. */
 import * as z from 'zod';
+import { createCheckpointKey } from '../../crypto/checkpoint-note.ts';
+import { latestCheckpoint } from '../../core/audit/checkpoints.ts';
 import { searchAudit, shownEvent } from '../../core/audit/read.ts';
 import type { ShownEvent } from '../../core/audit/read.ts';
 import type { Kernel } from '../../core/kernel.ts';
 import { rfc3339, text, timestamp } from '../../http/fields.ts';
 import { apiKey, route } from '../../http/route.ts';
 import type { AnyRoute } from '../../http/route.ts';
-import { invalidRequest } from '../../refusal.ts';
+import { Refusal, invalidRequest } from '../../refusal.ts';
 
 const security = apiKey('admin');
 const tag = 'Administration';
@@ -38,7 +40,7 @@ const EventReply = z
   .meta({ id: 'AuditEvent' });
 
 /** An event as the administration API and `--json` show it. */
-function eventReply(event: ShownEvent): z.input<typeof EventReply> {
+export function eventReply(event: ShownEvent): z.input<typeof EventReply> {
   const { personal } = event;
   return {
     id: event.id,
@@ -93,8 +95,43 @@ function placeOf(cursor: string | undefined): number | undefined {
   throw invalidRequest({ pointer: '/cursor', code: 'invalid', detail });
 }
 
+const CheckpointReply = z
+  .object({
+    size: z.number().int().meta({ description: 'Events that it is about, pruned ones included.' }),
+    sealed_at: timestamp,
+    note: z.string().meta({ description: 'Signed, as c2sp.org/tlog-checkpoint has it.' }),
+    key: z.string().meta({ description: 'The public key, as c2sp.org/signed-note has it.' }),
+  })
+  .meta({ id: 'AuditCheckpoint' });
+
 export function auditRoutes(kernel: Kernel): readonly AnyRoute[] {
+  const key = createCheckpointKey(kernel.signingKeys.derivedKey, kernel.issuer);
   return [
+    route({
+      method: 'get',
+      path: '/admin/audit/checkpoint',
+      tag,
+      summary: 'Get the last signed checkpoint of the audit log',
+      description: [
+        'Keep some elsewhere: postern audit verify --since finds every later change of what was',
+        'recorded before. 404 until something was sealed, a minute after the first event.',
+      ].join(' '),
+      security,
+      status: 200,
+      reply: CheckpointReply,
+      problems: ['not_found'],
+      handle: async () => {
+        const last = await latestCheckpoint(kernel.db);
+        if (last === null) throw new Refusal('not_found');
+        const { size } = last;
+        return {
+          size,
+          sealed_at: rfc3339(last.at),
+          note: key.sign({ size, root: Buffer.from(last.root, 'base64') }),
+          key: key.verifierKey,
+        };
+      },
+    }),
     route({
       method: 'get',
       path: '/admin/events',

@@ -1,0 +1,141 @@
+/**
+ * The hash tree over the rows of the audit log: append-only, as in Certificate Transparency. What is
+ * kept of a tree is its frontier, the roots of its complete subtrees from left to right.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6962#section-2.1
+ */
+import { hash } from 'node:crypto';
+
+const LEAF = Buffer.of(0);
+const NODE = Buffer.of(1);
+
+const sha256 = (...parts: readonly Uint8Array[]): Buffer =>
+  hash('sha256', Buffer.concat(parts), 'buffer');
+
+export function leafHash(data: string): Buffer {
+  return sha256(LEAF, Buffer.from(data));
+}
+
+export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
+  return sha256(NODE, left, right);
+}
+
+/** The root of the empty tree. */
+const EMPTY = sha256();
+
+export interface Frontier {
+  /** Leaves of the tree. */
+  readonly size: number;
+  /** Roots of the complete subtrees, the largest first: one for each bit of the size. */
+  readonly roots: readonly Uint8Array[];
+}
+
+export const EMPTY_FRONTIER: Frontier = { size: 0, roots: [] };
+
+/** A tree that grows by its right edge. */
+export interface GrowingTree {
+  readonly size: number;
+  append(leaf: Uint8Array): void;
+  root(): Buffer;
+  frontier(): Frontier;
+}
+
+export function growTree(from: Frontier = EMPTY_FRONTIER): GrowingTree {
+  let { size } = from;
+  const roots = [...from.roots];
+  return {
+    get size() {
+      return size;
+    },
+    append: (leaf) => {
+      let node = leaf;
+      // Two subtrees of one size become one, as long as there are two.
+      for (let bits = size; bits % 2 === 1; bits = (bits - 1) / 2)
+        node = nodeHash(roots.pop() ?? EMPTY, node);
+      roots.push(node);
+      size++;
+    },
+    root: () => rootOf({ size, roots }),
+    frontier: () => ({ size, roots: [...roots] }),
+  };
+}
+
+function rootOf({ roots }: Frontier): Buffer {
+  const [last = EMPTY, ...before] = roots.toReversed();
+  return Buffer.from(before.reduce((right, left) => nodeHash(left, right), last));
+}
+
+const HASH_BYTES = 32;
+
+export function frontierText({ roots }: Frontier): string {
+  return Buffer.concat(roots).toString('base64');
+}
+
+/** @throws {Error} the text is not that of a tree of this size */
+export function readFrontier(size: number, text: string): Frontier {
+  const bytes = Buffer.from(text, 'base64');
+  const roots = Array.from({ length: bytes.length / HASH_BYTES }, (_, at) =>
+    bytes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES),
+  );
+  let bits = 0;
+  for (let rest = size; rest > 0; rest = Math.floor(rest / 2)) bits += rest % 2;
+  if (bytes.length % HASH_BYTES !== 0 || roots.length !== bits)
+    throw new Error(`no frontier of a tree of ${size}`);
+  return { size, roots };
+}
+
+/** The largest power of two that is smaller than a number. */
+function splitOf(size: number): number {
+  let split = 1;
+  while (split * 2 < size) split *= 2;
+  return split;
+}
+
+/** The leaves of a tree: those of the frontier are only known as its roots. */
+export interface KnownLeaves {
+  readonly pruned: Frontier;
+  /** A leaf that is not pruned. */
+  leaf(index: number): Uint8Array;
+}
+
+function subtree(known: KnownLeaves, from: number, size: number): Uint8Array {
+  if (from + size <= known.pruned.size) return prunedRoot(known.pruned, from, size);
+  if (size === 1) return known.leaf(from);
+  const split = splitOf(size);
+  return nodeHash(subtree(known, from, split), subtree(known, from + split, size - split));
+}
+
+/** A complete subtree of the frontier. @throws {Error} it is none */
+function prunedRoot({ size, roots }: Frontier, from: number, wanted: number): Uint8Array {
+  let at = 0;
+  for (const root of roots) {
+    let width = 1;
+    while (width * 2 <= size - at) width *= 2;
+    if (at === from && width === wanted) return root;
+    at += width;
+  }
+  throw new Error('a hash is needed that was pruned');
+}
+
+/**
+ * The audit path of a leaf in a tree of `size` leaves, from the leaf to the root.
+ *
+ * @throws {Error} the leaf was pruned
+ */
+export function inclusionPath(known: KnownLeaves, index: number, size: number): Uint8Array[] {
+  const path: Uint8Array[] = [];
+  let from = 0;
+  let width = size;
+  while (width > 1) {
+    const split = splitOf(width);
+    if (index < from + split) {
+      path.push(subtree(known, from + split, width - split));
+      width = split;
+    } else {
+      path.push(subtree(known, from, split));
+      from += split;
+      width -= split;
+    }
+  }
+  return path.reverse();
+}
