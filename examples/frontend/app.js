@@ -114,6 +114,13 @@ const FIELDS = {
     spellcheck: 'false',
   },
   email: { name: 'email', label: 'Email address', type: 'email', autocomplete: 'email' },
+  phone: {
+    name: 'phone',
+    label: 'Mobile number',
+    type: 'tel',
+    autocomplete: 'tel',
+    hint: 'With the country, such as +49 151 23456789.',
+  },
 };
 const NEW_USERNAME = { ...FIELDS.username, label: 'Username', autocomplete: 'username' };
 let headings = 0;
@@ -167,7 +174,15 @@ function showSignIn() {
       formOf({
         fields: [FIELDS.email],
         submit: 'Send me a sign-in code',
-        onSubmit: async ({ email }) => showCode(email, await requestCode(email)),
+        onSubmit: async ({ email }) => showCode({ email }, await requestCode({ email })),
+      }),
+    ),
+    section(
+      'With a code in a text message',
+      formOf({
+        fields: [FIELDS.phone],
+        submit: 'Send me a text message',
+        onSubmit: async ({ phone }) => showCode({ phone }, await requestCode({ phone })),
       }),
     ),
     ...PROVIDERS.map((provider) =>
@@ -204,46 +219,57 @@ function showLostPasskey() {
   );
 }
 
-// ── By email: a code, and a link that works where it was asked for ──────────────────────────────
+// ── A code by email or text message, and a link that works where it was asked for ───────────────
 
 /** Another tab, which the link opens, finds it here; nobody signs in with it alone. */
 const ASKED = 'postern-example-otp';
 
-async function requestCode(email) {
-  const { otp_id: otpId } = await auth.requestCode(email);
+async function requestCode(to) {
+  const { otp_id: otpId } = await auth.requestCode(to);
   localStorage.setItem(ASKED, otpId);
   return otpId;
 }
 
-async function signedInByEmail(answer) {
+async function signedInByCode(answer) {
   localStorage.removeItem(ASKED);
   await next(answer);
 }
 
-function showCode(email, otpId) {
+function showCode(to, otpId) {
+  const isText = to.phone !== undefined;
+  const enter = async ({ code }) =>
+    signedInByCode(await auth.signInWithCode({ otp_id: otpId, code }));
   show(
-    'Check your email',
+    isText ? 'Check your messages' : 'Check your email',
     // The same for everybody: it tells nobody who has an account.
-    element('p', {}, `If ${email} can sign in here, a code is on its way to it.`),
+    element('p', {}, `If ${to.phone ?? to.email} can sign in here, a code is on its way to it.`),
     section(
-      'Enter the code of the email',
-      formOf({
-        fields: [FIELDS.code],
-        submit: 'Sign in',
-        onSubmit: async ({ code }) =>
-          signedInByEmail(await auth.signInWithCode({ otp_id: otpId, code })),
-      }),
+      isText ? 'Enter the code of the message' : 'Enter the code of the email',
+      formOf({ fields: [FIELDS.code], submit: 'Sign in', onSubmit: enter }),
       button(
         'Send another code',
         () =>
           attempt(async () => {
-            showCode(email, await requestCode(email));
+            showCode(to, await requestCode(to));
             tell('Another code is on its way, at most one a minute.');
           }),
         { class: 'plain' },
       ),
     ),
   );
+  if (isText) void readCode((code) => attempt(() => enter({ code })));
+}
+
+/** Until a code is read, or the view is another: there is one request at a time. */
+let reading;
+
+/** The browser reads the code from the message where it can, and asks its user. */
+async function readCode(use) {
+  reading?.abort();
+  reading = new AbortController();
+  const { signal } = reading;
+  const code = await auth.receiveCode(signal);
+  if (code !== null && !signal.aborted) await use(code);
 }
 
 /** The page that the link opens. Loading it spends nothing: only what it posts does. */
@@ -251,7 +277,7 @@ async function showSignInLink(token) {
   const otpId = localStorage.getItem(ASKED);
   const asked = otpId === null ? {} : { otp_id: otpId };
   try {
-    await signedInByEmail(await auth.signInWithLink({ token, ...asked }));
+    await signedInByCode(await auth.signInWithLink({ token, ...asked }));
   } catch (error) {
     if (!(error instanceof PosternError) || error.code !== 'other_device') throw error;
     signedOutNavigation();
@@ -347,6 +373,7 @@ function showSecondFactor(pending) {
 /** A section for each factor that would do. */
 function factorSections(factors, present, presentPasskey, explainTo = {}) {
   const sent = element('div');
+  const sentText = element('div');
   const sections = {
     totp: () =>
       section(
@@ -379,6 +406,22 @@ function factorSections(factors, present, presentPasskey, explainTo = {}) {
           );
         }),
         sent,
+      ),
+    sms_code: () =>
+      section(
+        'A code in a text message',
+        button('Send me a text message', async () => {
+          const { otp_id: otpId } = await auth.requestCode({ phone: shown.user.phone });
+          sentText.replaceChildren(
+            formOf({
+              fields: [FIELDS.code],
+              submit: 'Continue',
+              onSubmit: ({ code }) => present({ sms_code: { otp_id: otpId, code } }),
+              ...explainTo,
+            }),
+          );
+        }),
+        sentText,
       ),
     password: () =>
       section(
@@ -537,6 +580,7 @@ function ownFactors() {
     'password',
     ...(passkeys.length > 0 ? ['passkey'] : []),
     ...(user.email_verified ? ['email_code'] : []),
+    ...(user.phone_verified ? ['sms_code'] : []),
   ];
 }
 
@@ -582,7 +626,7 @@ async function change(work, done) {
 const changing = (work, done) => () => attempt(() => change(work, done));
 
 /** The account as it was last shown. */
-let shown = { user: { email_verified: false }, passkeys: [] };
+let shown = { user: { email_verified: false, phone_verified: false }, passkeys: [] };
 
 async function showAccount() {
   const [user, factors, { sessions }, { identities }] = await Promise.all([
@@ -597,10 +641,11 @@ async function showAccount() {
     ['Sign out', signOut],
   ]);
   show(
-    `Signed in as ${user.display_name ?? user.username ?? user.email ?? 'a guest'}`,
+    `Signed in as ${user.display_name ?? user.username ?? user.email ?? user.phone ?? 'a guest'}`,
     ...(user.anonymous ? [guestNote()] : []),
     profileSection(user),
     emailSection(user),
+    phoneSection(user),
     appSection(factors),
     passkeySection(factors),
     ...(PROVIDERS.length > 0 ? [identitySection(identities)] : []),
@@ -669,6 +714,45 @@ function emailSection(user) {
           'Enter the code that was sent to the new address.',
         ),
     }),
+  );
+}
+
+/** What the last code of this tab belongs to. */
+let phoneOtpId = null;
+
+function phoneSection({ phone, phone_verified: isVerified }) {
+  const verify = (body) =>
+    change(() => auth.verifyPhone({ otp_id: phoneOtpId, ...body }), 'The number is verified.');
+  if (phone !== null && !isVerified && phoneOtpId !== null)
+    void readCode((code) => attempt(() => verify({ code })));
+  return section(
+    'Telephone number',
+    element('p', {}, isVerified ? `${phone} (verified)` : 'No verified number yet.'),
+    ...(phone === null || isVerified || phoneOtpId === null
+      ? []
+      : [
+          formOf({
+            fields: [{ ...FIELDS.code, label: `Code that was sent to ${phone}` }],
+            submit: 'Verify the number',
+            onSubmit: verify,
+          }),
+        ]),
+    formOf({
+      fields: [{ ...FIELDS.phone, label: 'New mobile number' }],
+      submit: 'Save the number',
+      onSubmit: (body) =>
+        change(async () => {
+          phoneOtpId = (await auth.setPhone(body.phone)).otp_id;
+        }, 'Enter the code that was sent to the number.'),
+    }),
+    ...(phone === null
+      ? []
+      : [
+          button(
+            'Remove the number',
+            changing(() => auth.removePhone(), 'The number is removed.'),
+          ),
+        ]),
   );
 }
 

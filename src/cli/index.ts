@@ -24,6 +24,7 @@ import { kitServe } from './kit.ts';
 import { migrate } from './migrate.ts';
 import { mailShow } from './mail-show.ts';
 import { mailTest, outboxList, outboxRetry } from './outbox.ts';
+import { smsTest } from './sms-test.ts';
 import { printVersion } from './print-version.ts';
 import { rekey } from './rekey.ts';
 import { restore } from './restore.ts';
@@ -88,6 +89,7 @@ export const VERBS: readonly Verb[] = [
   outboxRetry,
   mailTest,
   mailShow,
+  smsTest,
   breachedBuild,
   completion(() => VERBS),
   kitServe,

@@ -10,7 +10,8 @@ export const limitsSection = section(
     }),
     register: rate({ sentence: 'Registrations.', default: '10/1h' }),
     emails: rate({
-      sentence: 'Requests that send an email: password resets, codes, new addresses.',
+      sentence:
+        'Requests that send an email or a text message: password resets, codes, new addresses and numbers.',
       default: '20/1h',
     }),
     refresh: rate({ sentence: 'Refreshes of one session.', default: '120/1m' }),

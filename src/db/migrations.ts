@@ -203,7 +203,17 @@ export const migrations: readonly Migration[] = [
     ],
   },
   {
-    tag: '0017_event_streams',
+    tag: '0017_sms_number',
+    checksum: '520a62976a1cedc822977a8fcf9599e8275ce67655a60f84c5e7620bcbc5d36b',
+    sql: [
+      'DROP INDEX `sms_message_created`;',
+      'ALTER TABLE `sms_message` ADD `seq` integer;',
+      'CREATE UNIQUE INDEX `sms_message_seq` ON `sms_message` (`seq`);',
+      'CREATE INDEX `sms_message_created` ON `sms_message` (`created_at`);',
+    ],
+  },
+  {
+    tag: '0018_event_streams',
     checksum: '56edafdf5d63811f869707d9637c99f455815f76bdafc81d64492c78eac1a27a',
     sql: [
       'CREATE TABLE `event_ack` (\n\t`stream` text NOT NULL,\n\t`seq` integer NOT NULL,\n\tPRIMARY KEY(`stream`, `seq`)\n);',

@@ -14,6 +14,7 @@ import { smsText } from '../../src/delivery/sms-text.ts';
 import type { OutgoingSms, Transport } from '../../src/delivery/transport.ts';
 import { smsWebhookTransport } from '../../src/delivery/webhook.ts';
 import { createSystemRandom } from '../../src/crypto/secret.ts';
+import { run } from '../cli/run.ts';
 import { newDirectory } from '../support/process.ts';
 import { createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
@@ -240,6 +241,34 @@ describe('a message', () => {
     }).deliverDue();
     expect(sent).toEqual([phone]);
   });
+});
+
+test('postern sms test: one message by each transport, and which failed; only to numbers that are served', async () => {
+  const there = await receiver();
+  const dir = newDirectory();
+  const env = {
+    POSTERN_SMS_COUNTRIES: 'DE',
+    POSTERN_SMS_TRANSPORTS: 'gateway,webhook,file',
+    POSTERN_SMS_GATEWAY_URL: there.url,
+    POSTERN_SMS_GATEWAY_FORM: 'To={to},Body={text}',
+    POSTERN_SMS_WEBHOOK_URL: 'http://127.0.0.1:9/sms',
+    POSTERN_SMS_WEBHOOK_SECRET: SECRET,
+    POSTERN_SMS_FILE_DIR: dir,
+  };
+  const sent = await run('sms test --to +4915120000000', { env });
+  expect([sent.code, sent.stdout]).toEqual([
+    1,
+    'ok    gateway\nfail  webhook  127.0.0.1:9 could not be reached, or did not answer in 10 s\nok    file\n',
+  ]);
+  expect(new URLSearchParams(there.received[0]?.body).get('To')).toBe('+4915120000000');
+  expect(readdirSync(dir)).toHaveLength(1);
+  for (const [to, code] of [
+    ['+4930123456', 2],
+    ['', 2],
+  ] as const)
+    expect((await run(`sms test --to=${to}`, { env })).code).toBe(code);
+  expect((await run('sms test --to +4915120000000', {})).code).toBe(78);
+  await there.close();
 });
 
 test('the text ends in the line that binds the code to the page, and is one message', () => {

@@ -229,6 +229,7 @@ test('no output holds a secret', { timeout: 180_000 }, async () => {
     ['outbox', 'retry'],
     ['mail', 'test', 'to@example.com'],
     ['mail', 'show', '--last'],
+    ['sms', 'test', '--to', '+4915123456789'],
     ['breached', 'build', 'missing', '--out', 'filter'],
     ['completion', 'bash'],
     ['version'],

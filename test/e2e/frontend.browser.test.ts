@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import type { Server as HttpServer } from 'node:http';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -109,6 +109,7 @@ redirect_uris = ["${origin}/"]
         POSTERN_MAIL_RESET_URL: `${origin}/reset`,
         POSTERN_MAIL_SIGN_IN_URL: `${origin}/sign-in`,
         POSTERN_MAIL_INTERVAL: '1s',
+        POSTERN_SMS_INTERVAL: '1s',
         ...env,
       },
     });
@@ -312,7 +313,7 @@ redirect_uris = ["${origin}/"]
     await heading('Sign in');
     await says('status', 'You are signed out.');
 
-    expect(await autocomplete()).toEqual(['username webauthn', 'current-password', 'email']);
+    expect(await autocomplete()).toEqual(['username webauthn', 'current-password', 'email', 'tel']);
     // The second factor: a wrong code, then the right one.
     await signIn('ada@example.net', PASSWORD);
     await heading('Second factor');
@@ -530,6 +531,66 @@ redirect_uris = ["${origin}/"]
       .waitFor(PATIENCE);
     expect(tab.url()).toBe(`${origin}/`);
     await tab.close();
+    expect(faults).toEqual([]);
+  });
+
+  test('a telephone number: verified by a typed code; the next one the browser reads from the message', async () => {
+    const number = '+4915123456789';
+    /** The codes that were sent, each once. */
+    const seen = new Set<string>();
+    const texted = async (): Promise<string> => {
+      let code = '';
+      await eventually(() => {
+        const folder = join(server.directory, 'data/sms');
+        const fresh = existsSync(folder)
+          ? readdirSync(folder).filter((name) => name.endsWith('.txt') && !seen.has(name))
+          : [];
+        const [name] = fresh;
+        if (name === undefined) return false;
+        seen.add(name);
+        const text = readFileSync(join(folder, name), 'utf8');
+        expect(text.startsWith(`To: ${number}\n`)).toBe(true);
+        code = /\n@localhost #(\d{6})\n$/.exec(text)?.[1] ?? '';
+        return true;
+      }, PATIENCE.timeout);
+      return code;
+    };
+    await press('Create an account');
+    await send(within('With a username'), { Username: 'nora', Password: PASSWORD });
+    await heading('Signed in as nora');
+    const own = within('Telephone number');
+    await send(own, { 'New mobile number': '+49 30 123456' });
+    await own
+      .locator('.fault')
+      .filter({ hasText: /no mobile number/ })
+      .waitFor();
+    await send(own, { 'New mobile number': '+49 151 23456789' });
+    await says('status', 'Enter the code');
+    await expectAccessible();
+    await send(own, { [`Code that was sent to ${number}`]: await texted() });
+    await own.getByText(`${number} (verified)`).waitFor();
+    await press('Sign out');
+    await heading('Sign in');
+
+    // What a telephone's browser does (WebOTP), in a browser without telephone.
+    await page.evaluate(`{
+      window.OTPCredential = class {};
+      const read = new Promise((resolve) => { window.textArrives = resolve; });
+      Object.defineProperty(navigator, 'credentials', {
+        value: { get: ({ otp }) => (otp ? read.then((code) => ({ code })) : new Promise(() => {})) },
+      });
+    }`);
+    // At most one message a second goes to a number.
+    await page.waitForTimeout(1_100);
+    await send(within('With a code in a text message'), { 'Mobile number': number });
+    await heading('Check your messages');
+    await expectAccessible();
+    const input = page.locator('input');
+    expect(await input.getAttribute('autocomplete')).toBe('one-time-code');
+    await page.evaluate(`textArrives(${JSON.stringify(await texted())})`);
+    await heading('Signed in as nora');
+    await press('Remove the number');
+    await says('status', 'The number is removed.');
     expect(faults).toEqual([]);
   });
 

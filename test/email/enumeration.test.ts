@@ -3,6 +3,7 @@
  * letters of every branch side by side.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SMS_SIGN_IN, ask, newNetwork, newNumber, owner, setPhone } from '../phone/rig.ts';
 import { PASSWORD, createTestApp, operator } from '../support/app.ts';
 import type { Reply, TestApp } from '../support/app.ts';
 
@@ -257,6 +258,35 @@ describe('E03: POST /password/forgot', () => {
     ]);
     for (const nobody of [unknown, disabled.address, pending, '', 'no name @'])
       expect([nobody, await app.emails(nobody)]).toEqual([nobody, []]);
+  });
+});
+
+describe('E03: POST /login/otp with a number', () => {
+  test('of an account, of nobody, of a disabled one, pending, limited: one answer', async () => {
+    const own = await createTestApp({ config: SMS_SIGN_IN });
+    const [known, disabled] = [await owner(own), await owner(own)];
+    await own.kernel.accountState.disable(operator, disabled.id);
+    const pending = newNumber();
+    await setPhone(own, known.access, pending);
+    own.clock.advance(2 * MINUTE);
+    const unknown = newNumber();
+    const [one, other] = [newNetwork(), newNetwork()];
+    const replies = {
+      unknown: await ask(own, unknown, one),
+      known: await ask(own, known.phone, other),
+      'known, limited': await ask(own, known.phone, other),
+      'unknown, limited': await ask(own, unknown, one),
+      disabled: await ask(own, disabled.phone),
+      pending: await ask(own, pending),
+    };
+    const sameLength = Object.entries(replies).map(([name, reply]) => {
+      const otp_id = String(reply.body.otp_id).length;
+      return [name, { ...reply, body: { ...reply.body, otp_id } }];
+    });
+    expectAlike(Object.fromEntries(sameLength));
+    expect(await own.texts(unknown)).toEqual([]);
+    expect(await own.texts(known.phone)).toHaveLength(1);
+    await own.stop();
   });
 });
 

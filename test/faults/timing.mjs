@@ -145,6 +145,12 @@ async function run({ pairs, seed, isFull, only, registers, onCase }) {
     POSTERN_MAIL_MAX_PER_HOUR: '1000',
     POSTERN_MAIL_INTERVAL: '1s',
     POSTERN_OTP_EMAIL_ENABLED: 'true',
+    POSTERN_OTP_SMS_ENABLED: 'true',
+    POSTERN_SMS_COUNTRIES: 'DE',
+    POSTERN_SMS_INTERVAL: '1s',
+    POSTERN_SMS_MAX_PER_DAY: '1000000',
+    POSTERN_SMS_MAX_UNVERIFIED: '1000000',
+    POSTERN_SERVER_TRUSTED_PROXIES: '127.0.0.1',
     POSTERN_OTP_AUTO_REGISTER: String(registers),
     ...LIMITS_OFF,
     ...(isFull ? {} : CHEAP),
@@ -190,6 +196,22 @@ async function run({ pairs, seed, isFull, only, registers, onCase }) {
     /** @param {string} email */
     const guess = async (email) => {
       const { body } = await code(email);
+      return post('/login/otp/verify', { otp_id: body.otp_id, code: 'wrong' }, 422);
+    };
+    let networks = 0;
+    /** A code to a number, by a network that has caused none. @param {number} number */
+    const text = (number) => {
+      const n = networks++;
+      const headers = { 'x-forwarded-for': `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}` };
+      const body = { phone: `+49${number}` };
+      return call('POST', '/login/otp', { body, headers }, 202);
+    };
+    let texted = 0;
+    const knownPhone = () => PHONES + texted++;
+    const unknownPhone = () => FREE_PHONES + texted++;
+    /** @param {number} number */
+    const guessText = async (number) => {
+      const { body } = await text(number);
       return post('/login/otp/verify', { otp_id: body.otp_id, code: 'wrong' }, 422);
     };
     /** @param {string} username */
@@ -259,6 +281,16 @@ async function run({ pairs, seed, isFull, only, registers, onCase }) {
         unknown: () => guess(unknown()),
       },
       {
+        name: 'otp: a text message to a known number / to an unknown one',
+        known: () => text(knownPhone()),
+        unknown: () => text(unknownPhone()),
+      },
+      {
+        name: 'otp: a text message and a wrong guess, known number / unknown one',
+        known: () => guessText(knownPhone()),
+        unknown: () => guessText(unknownPhone()),
+      },
+      {
         name: 'recovery code: a wrong one of an account with a passkey / of an unknown name',
         known: () => recover(`known${turn++ % accounts}`),
         unknown: () => recover(`nobody${turn % accounts}`),
@@ -310,6 +342,10 @@ async function run({ pairs, seed, isFull, only, registers, onCase }) {
   }
 }
 
+/** German mobile numbers: of accounts, and of nobody. */
+const PHONES = 15_120_000_000;
+const FREE_PHONES = 15_220_000_000;
+
 /** What of a pair was timed. */
 const MEASURED = [
   'the answer',
@@ -329,10 +365,15 @@ function proveAddresses(path, count) {
   try {
     db.exec('BEGIN IMMEDIATE');
     const insert = db.prepare(
-      "INSERT INTO \"user\" (id, email, email_canonical, user_metadata, claims, created_at, updated_at) VALUES (?, ?, ?, '{}', '{}', 0, 0)",
+      "INSERT INTO \"user\" (id, email, email_canonical, phone, user_metadata, claims, created_at, updated_at) VALUES (?, ?, ?, ?, '{}', '{}', 0, 0)",
     );
     for (let i = 0; i < count; i++)
-      insert.run(`timing-${i}`, `proved${i}@example.com`, `proved${i}@example.com`);
+      insert.run(
+        `timing-${i}`,
+        `proved${i}@example.com`,
+        `proved${i}@example.com`,
+        `+49${PHONES + i}`,
+      );
     db.exec('COMMIT');
   } finally {
     db.close();

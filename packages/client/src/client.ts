@@ -2,6 +2,7 @@
 import type { Authenticated, Authentication, MfaRequired, Passkey, Routes, User } from './api.ts';
 import { answerOf, send } from './http.ts';
 import type { Fetch, Patience } from './http.ts';
+import { receiveCode } from './otp.ts';
 import { canOfferPasskeys, createPasskey, offerPasskeys, usePasskey } from './passkey.ts';
 import { sessionKeeper } from './session.ts';
 import type { Session, SessionStorage } from './storage.ts';
@@ -33,7 +34,10 @@ export interface CallOptions<Name extends keyof Routes> {
 export type SecondFactor = Pick<Body<'POST /login/mfa'>, 'totp' | 'recovery_code' | 'password'>;
 
 /** Of an account without a second factor: what it signs in with. */
-export type FirstFactor = Pick<Body<'POST /reauthenticate'>, 'email_code' | 'external'>;
+export type FirstFactor = Pick<
+  Body<'POST /reauthenticate'>,
+  'email_code' | 'sms_code' | 'external'
+>;
 
 /** Of an account that is created with a passkey: a username, or an email address. */
 export type NewPasskeyAccount = Body<'POST /register/passkey/options'> & {
@@ -68,8 +72,16 @@ export interface Client {
   registerWithPasskey(account: NewPasskeyAccount): Promise<Reply<'POST /register'>>;
   /** When the passkey is lost. */
   signInWithRecoveryCode(body: Body<'POST /login/recovery-code'>): Promise<Authentication>;
-  /** Keep otp_id: the code, and a link, are worth nothing without it. */
-  requestCode(email: string): Promise<Reply<'POST /login/otp'>>;
+  /**
+   * To an email address, or as a text message to `{ phone }`. Keep otp_id: the code, and a link, are
+   * worth nothing without it.
+   */
+  requestCode(to: string | Body<'POST /login/otp'>): Promise<Reply<'POST /login/otp'>>;
+  /**
+   * The code of a text message, as the browser reads it (WebOTP); null where no browser does, and
+   * when the signal is aborted. Offer it beside a field with autocomplete="one-time-code".
+   */
+  receiveCode(signal?: AbortSignal): Promise<string | null>;
   signInWithCode(body: Body<'POST /login/otp/verify'>): Promise<Authentication>;
   /** 'other_device' when otp_id is not that of the device that asked: the code is typed there. */
   signInWithLink(body: Body<'POST /login/link'>): Promise<Authentication>;
@@ -81,6 +93,10 @@ export interface Client {
     redirectUri?: string,
   ): Promise<Reply<'POST /login/external/{provider}/start'>>;
   signInExternally(provider: string, proof: ExternalProof): Promise<Authentication>;
+  /** Sends a code to the number; keep otp_id. */
+  setPhone(phone: string): Promise<Reply<'POST /me/phone'>>;
+  verifyPhone(body: Body<'POST /me/phone/verify'>): Promise<User>;
+  removePhone(): Promise<void>;
   addPasskey(name?: string): Promise<Passkey>;
   /** Step-up: a factor again, after 'insufficient_user_authentication'; then repeat the call. */
   reauthenticate(factor: SecondFactor | FirstFactor): Promise<Authenticated>;
@@ -235,8 +251,13 @@ export function createClient(options: ClientOptions): Client {
     },
     signInWithRecoveryCode: async (body) =>
       signedIn(ask('POST', '/login/recovery-code', await signInBody(body))),
-    requestCode: async (email) =>
-      (await ask('POST', '/login/otp', { email })) as Reply<'POST /login/otp'>,
+    requestCode: async (to) =>
+      (await ask(
+        'POST',
+        '/login/otp',
+        typeof to === 'string' ? { email: to } : to,
+      )) as Reply<'POST /login/otp'>,
+    receiveCode,
     signInWithCode: async (body) =>
       signedIn(ask('POST', '/login/otp/verify', await signInBody(body))),
     signInWithLink: async (body) => signedIn(ask('POST', '/login/link', await signInBody(body))),
@@ -261,6 +282,9 @@ export function createClient(options: ClientOptions): Client {
       const body = { challenge_id: begun.challenge_id, credential };
       return signedIn(ask('POST', '/login/passkey', cookieBody(body)));
     },
+    setPhone: (phone) => call('POST /me/phone', { body: { phone } }),
+    verifyPhone: (body) => call('POST /me/phone/verify', { body }),
+    removePhone: () => call('DELETE /me/phone'),
     addPasskey: async (name) => {
       const begun = await call('POST /me/passkeys/options');
       const credential = (await createPasskey(

@@ -18,6 +18,8 @@ export interface Host {
       get(options: object): Promise<PublicKeyCredentialJson | null>;
     };
   };
+  /** There where a browser reads text messages. */
+  readonly OTPCredential?: unknown;
   readonly PublicKeyCredential?: {
     isConditionalMediationAvailable?(): Promise<boolean>;
     parseCreationOptionsFromJSON?(options: unknown): object;

@@ -5,7 +5,7 @@
  *
  * @see https://docs.authgear.com/authentication-and-access/security/sms-pumping-protection
  */
-import { and, eq, exists, gt, gte, isNotNull, isNull, lte, sql } from 'drizzle-orm';
+import { and, desc, eq, exists, gt, gte, isNotNull, isNull, lte, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
@@ -103,8 +103,15 @@ const otherCountries = sql`${query
   .from(message)
   .where(and(ofNetwork, within(DAY_MS), sql`${message.country} <> ${given('country')}`))}`;
 const hasSuccess = exists(some(ofNetwork, within(DAY_MS), isNotNull(message.verifiedAt)));
+const NEXT_SEQ = sql<number>`coalesce(${query
+  .select({ last: message.seq })
+  .from(message)
+  .where(isNotNull(message.seq))
+  .orderBy(desc(message.seq))
+  .limit(1)}, 0) + 1`;
+/** The message as many numbers back as the limit must be older than a day. */
 const dayIsFull = exists(
-  some(eq(message.kind, 'real'), within(DAY_MS)).offset(sql.placeholder('spared')),
+  some(eq(message.seq, sql`${NEXT_SEQ} - ${given('maxPerDay')}`), within(DAY_MS)),
 );
 
 const denial = sql<Denial | null>`CASE
@@ -133,9 +140,14 @@ const decide = prepare(
           networkKey: given('networkKey').as('network_key'),
           createdAt: NOW.as('created_at'),
           verifiedAt: sql<null>`NULL`.as('verified_at'),
-          denied: denial.as('denied'),
+          seq: sql<
+            number | null
+          >`CASE WHEN rule IS NULL AND ${given('kind')} = 'real' THEN ${NEXT_SEQ} ELSE NULL END`.as(
+            'seq',
+          ),
+          denied: sql<string | null>`rule`.as('denied'),
         })
-        .from(sql`(SELECT ${DAY_LIMIT} AS day_limit)`),
+        .from(sql`(SELECT ${denial} AS rule FROM (SELECT ${DAY_LIMIT} AS day_limit))`),
     )
     .returning({ denied: message.denied }),
 );
@@ -157,7 +169,7 @@ export function decideSms(
   limits: SmsLimits,
   counted: CountedMessage,
 ): Statement<{ denied: string | null }> {
-  return decide({ ...limits, ...counted, spared: limits.maxPerDay - 1 });
+  return decide({ ...limits, ...counted });
 }
 
 const isId = eq(message.id, given('id'));

@@ -1,6 +1,13 @@
 /** The tables by which text messages are limited. */
 import { sql } from 'drizzle-orm';
-import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import {
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core';
 
 /**
  * Each message that the rules allowed, for a day: what they count. A message to nobody is here too,
@@ -23,6 +30,8 @@ export const smsMessage = sqliteTable(
     createdAt: integer('created_at').notNull(),
     /** When its code came back. */
     verifiedAt: integer('verified_at'),
+    /** Numbers those that are sent, so that the limit of all reads a single row. */
+    seq: integer(),
     /** The rule that denied it; only within the commit, which removes such a row. */
     denied: text(),
   },
@@ -33,7 +42,8 @@ export const smsMessage = sqliteTable(
     index('sms_message_country')
       .on(table.country, table.createdAt)
       .where(sql`is_new = 1 AND verified_at IS NULL`),
-    index('sms_message_created').on(table.createdAt, table.kind),
+    index('sms_message_created').on(table.createdAt),
+    uniqueIndex('sms_message_seq').on(table.seq),
   ],
 );
 
