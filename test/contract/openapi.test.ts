@@ -422,6 +422,7 @@ describe('every answer is one that the document declares', () => {
       'GET /verify',
       'PATCH /me/passkeys/{id}',
       'POST /email/verify',
+      'POST /events/{stream}/poll',
       'POST /login/external/{provider}',
       'POST /login/external/{provider}/nonce',
       'POST /login/external/{provider}/start',
@@ -453,6 +454,10 @@ describe('every answer is one that the document declares', () => {
       return reply;
     };
     const origin = { origin: 'https://web.example.com' };
+    const events = await makeKey(app, 'events', { scopes: ['events'] });
+    const headers = { 'postern-key': events.text };
+    await send('POST', '/events/none/poll', { headers, body: {} });
+    await send('POST', '/events/none/poll', { headers, body: { maxEvents: 'x' } });
     expect((await send('POST', '/verify', { body: { token: user.access } })).body.verified).toBe(
       true,
     );

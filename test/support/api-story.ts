@@ -691,10 +691,10 @@ export async function tellStory(
   keep({ EVENTS_KEY_ID: receiverId, EVENTS_SECRET: receiverSecret });
   await step({
     route: 'POST /events/{stream}/poll',
-    title: 'The events of a stream',
+    title: 'Acknowledging, and fetching none',
     path: '/events/billing/poll',
     basic: 'EVENTS_KEY_ID:EVENTS_SECRET',
-    body: { maxEvents: 1, returnImmediately: true },
+    body: { maxEvents: 0, ack: ['01a1fe1f-4f57-71f1-8260-39b2a9e7b97e'] },
     status: 200,
   });
   await step({ route: 'GET /healthz', title: 'Alive', status: 200 });

@@ -1,14 +1,6 @@
-/**
- * Security Event Tokens: one for each event and stream, signed by the key of access tokens, of a
- * `typ` that nothing else accepts. They have neither `sub` nor `exp`, so that none passes for an
- * access token (RFC 8417 §4.5, §4.6).
- *
- * @see https://www.rfc-editor.org/rfc/rfc8417#section-2
- * @see https://www.rfc-editor.org/rfc/rfc9493
- */
-import { signJws } from '../../crypto/jws.ts';
-import type { Kernel } from '../../core/kernel.ts';
-import { SECURITY_EVENT_TOKEN_TYPE } from '../../core/token/token-type.ts';
+/** The tokens of recorded events, one for each event and stream. */
+import { securityEventTokens } from '../../core/token/security-event-token.ts';
+import type { SecurityEventDeps } from '../../core/token/security-event-token.ts';
 import type { RecordedEvent } from './recorded-event.ts';
 import type { ToldEvent } from './event-types.ts';
 
@@ -20,19 +12,15 @@ function subjectOf({ userId, sessionId }: RecordedEvent, issuer: string, told: T
 }
 
 /** Its function makes the token of an event. */
-export function createEventTokens({
-  clock,
-  issuer,
-  signingKeys,
-}: Pick<Kernel, 'clock' | 'issuer' | 'signingKeys'>) {
+export function createEventTokens(deps: SecurityEventDeps) {
+  const { issuer } = deps;
+  const mint = securityEventTokens(deps);
   return (audience: string, event: RecordedEvent, told: ToldEvent): string =>
-    signJws(signingKeys.signingKey(), SECURITY_EVENT_TOKEN_TYPE, {
-      iss: issuer,
-      aud: audience,
-      iat: Math.floor(clock.now() / 1000),
-      jti: event.id,
-      toe: Math.floor(event.at / 1000),
-      sub_id: subjectOf(event, issuer, told),
+    mint({
+      audience,
+      id: event.id,
+      at: event.at,
+      subject: subjectOf(event, issuer, told),
       events: { [told.uri(issuer)]: told.members(event) },
     });
 }
