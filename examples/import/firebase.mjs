@@ -12,15 +12,16 @@ if (SIGNER_KEY === undefined) throw new Error('SIGNER_KEY is not set: see the he
 const plain = (text) => Buffer.from(text, 'base64').toString('base64');
 
 for (const user of JSON.parse(readExport()).users ?? []) {
-  const { localId: id, salt = '', passwordHash, email } = user;
-  if (!email) {
-    leaveOut(id, 'the user: it has no address');
+  const { localId: id, salt = '', passwordHash, email, phoneNumber: phone } = user;
+  if (!email && !phone) {
+    leaveOut(id, 'the user: it has neither an address nor a number');
     continue;
   }
   const parameters = `ln=${MEM_COST},r=${ROUNDS},p=1`;
   writeLine({
     external_id: id,
-    ...addressOf(email, user.emailVerified),
+    ...(email ? addressOf(email, user.emailVerified) : {}),
+    phone,
     display_name: user.displayName,
     disabled: user.disabled ? true : undefined,
     created_at: timeOf(Number(user.createdAt)),

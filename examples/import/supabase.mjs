@@ -8,8 +8,9 @@ import { addressOf, leaveOut, readExport, recordsOf, timeOf, writeLine } from '.
 for (const user of recordsOf(readExport())) {
   const { id, raw_user_meta_data: meta } = user;
   if (user.deleted_at || user.is_anonymous) continue;
-  if (!user.email) {
-    leaveOut(id, 'the user: it has a phone number alone');
+  const phone = user.phone && user.phone_confirmed_at ? `+${user.phone}` : undefined;
+  if (!user.email && phone === undefined) {
+    leaveOut(id, 'the user: it has neither an address nor a verified number');
     continue;
   }
   const isBanned = user.banned_until && Date.parse(user.banned_until) > Date.now();
@@ -19,7 +20,8 @@ for (const user of recordsOf(readExport())) {
   writeLine({
     id,
     external_id: id,
-    ...addressOf(user.email, Boolean(user.email_confirmed_at)),
+    ...(user.email ? addressOf(user.email, Boolean(user.email_confirmed_at)) : {}),
+    phone,
     display_name: meta?.full_name ?? meta?.name,
     user_metadata: meta,
     disabled: isBanned ? true : undefined,

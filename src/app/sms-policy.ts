@@ -5,7 +5,7 @@ import type { EmailDeps } from '../core/email/emails.ts';
 import { phoneNumbers, unknownCountries } from '../core/sms/number.ts';
 import { createSms } from '../core/sms/sms.ts';
 import type { Sms } from '../core/sms/sms.ts';
-import type { SmsText } from '../delivery/sms-text.ts';
+import type { SmsText } from '../lib/sms-text.ts';
 
 /** Null where no country is served. @throws {ConfigRefused} a country without telephone numbers */
 export async function smsOf({ sms }: Pick<Config, 'sms'>, deps: EmailDeps): Promise<Sms | null> {

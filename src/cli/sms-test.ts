@@ -3,7 +3,7 @@ import { smsWords } from '../app/sms-policy.ts';
 import type { Config } from '../config/schema.ts';
 import { phoneNumbers } from '../core/sms/number.ts';
 import type { PhoneNumber } from '../core/sms/number.ts';
-import { smsText } from '../delivery/sms-text.ts';
+import { smsText } from '../lib/sms-text.ts';
 import { DeliveryError } from '../delivery/transport.ts';
 import { Refusal } from '../refusal.ts';
 import { CliRefusal, EXIT } from './exit.ts';

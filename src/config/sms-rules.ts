@@ -1,8 +1,28 @@
 /** Rules about text messages: that they are sent, and that what sends codes has countries. */
 import { isLoopbackHost } from '../lib/origin.ts';
+import { messagesOf, smsText } from '../lib/sms-text.ts';
 import type { Rule } from './rule.ts';
+import type { Config } from './schema.ts';
+
+/** The host of the page that codes are entered on, as far as the configuration tells. */
+const domainOf = ({ sms, server }: Config): string =>
+  sms.domain ?? (server.public_url === '' ? '' : new URL(server.public_url).hostname);
 
 export const SMS_RULES: readonly Rule[] = [
+  {
+    keys: ['sms.text', 'sms.domain', 'sms.countries', 'server.name', 'server.public_url'],
+    isWarning: true,
+    fault: (config) => {
+      const { sms, server, otp } = config;
+      if (sms.countries.length === 0) return undefined;
+      const words = { text: sms.text, service: server.name, domain: domainOf(config) };
+      const values = { code: '0'.repeat(otp.length), code_minutes: '10' };
+      const count = messagesOf(smsText(words, values));
+      return count === 1
+        ? undefined
+        : `sms.text makes each code ${count} messages, and is billed so: there is room for 160 characters of the GSM alphabet, or 70 with any other letter. Write a shorter text, or other letters in server.name.`;
+    },
+  },
   {
     keys: ['otp.sms.enabled', 'sms.countries'],
     fault: ({ 'otp.sms': { enabled }, sms }) =>

@@ -1,8 +1,8 @@
 /** What each courier sends: a row of the outbox as an email, or as a text message. */
 import type { ClaimedEmail } from '../core/email/claim.ts';
 import { SMS_TEMPLATES, TEMPLATES } from '../core/email/templates.ts';
-import { smsText } from './sms-text.ts';
-import type { SmsText } from './sms-text.ts';
+import { smsText } from '../lib/sms-text.ts';
+import type { SmsText } from '../lib/sms-text.ts';
 import { renderEmail } from './templates.ts';
 import type { FindTemplate } from './templates.ts';
 import type { OutgoingEmail, OutgoingSms } from './transport.ts';

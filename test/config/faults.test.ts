@@ -581,6 +581,10 @@ describe('warnings let it start', () => {
       /who sees the traffic has the API keys/,
     ],
     ['[admin]\nenabled = true\nlisten = ["unix:/run/a.sock?mode=0666"]', /Write mode=0660/],
+    [
+      '[server]\nname = "Служба"\n[sms]\ncountries = ["DE"]',
+      /makes each code 2 messages, and is billed so/,
+    ],
   ])('%j', (toml, expected) => {
     expect(parse(toml).warnings).toEqual([expect.stringMatching(expected)]);
   });

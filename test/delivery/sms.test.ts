@@ -10,7 +10,7 @@ import type { Courier } from '../../src/delivery/courier.ts';
 import { folderTransport } from '../../src/delivery/folder.ts';
 import { gatewayTransport } from '../../src/delivery/sms-gateway.ts';
 import type { GatewayOptions } from '../../src/delivery/sms-gateway.ts';
-import { smsText } from '../../src/delivery/sms-text.ts';
+import { messagesOf, smsText } from '../../src/lib/sms-text.ts';
 import type { OutgoingSms, Transport } from '../../src/delivery/transport.ts';
 import { smsWebhookTransport } from '../../src/delivery/webhook.ts';
 import { createSystemRandom } from '../../src/crypto/secret.ts';
@@ -277,7 +277,11 @@ test('the text ends in the line that binds the code to the page, and is one mess
   expect(text).toBe(
     '123456 is your code for Example. Do not tell it to anybody.\n\n@app.example.com #123456',
   );
-  expect(text.length).toBeLessThanOrEqual(160);
+  expect([text.length <= 160, messagesOf(text)]).toEqual([true, 1]);
+  const long = (of: string, count: number): number => messagesOf(of.repeat(count));
+  expect([long('a', 160), long('a', 161), long('a', 307)]).toEqual([1, 2, 3]);
+  expect([long('€', 80), long('€', 81), long('ü', 160)]).toEqual([1, 2, 1]);
+  expect([long('ж', 70), long('ж', 71)]).toEqual([1, 2]);
   const hostile = { ...words, service: '{code}{minutes}' };
   expect(smsText(hostile, { code: '1' })).toContain('for {code}{minutes}.');
 });

@@ -85,8 +85,7 @@ const CONVERSIONS: Readonly<Record<string, Conversion>> = {
   firebase: {
     files: ['firebase.json'],
     env: { SIGNER_KEY },
-    users: 2,
-    told: /^fb0000000000000000000000001c: the user: it has no address\n$/,
+    users: 3,
     signIns: [
       ['fb-ada@example.com', 'user1password'],
       ['fb-bob@example.com', 'password'],

@@ -44,6 +44,7 @@ describe('a line', () => {
       username: 'ada',
       email: 'Ada@Example.com',
       pending_email: 'ada@new.example',
+      phone: '+49 151 20000000',
       display_name: 'Ada',
       user_metadata: { locale: 'de' },
       claims: { roles: ['editor'] },
@@ -63,6 +64,8 @@ describe('a line', () => {
       email: 'Ada@Example.com',
       email_verified: true,
       pending_email: 'ada@new.example',
+      phone: '+4915120000000',
+      phone_verified: true,
       display_name: 'Ada',
       user_metadata: { locale: 'de' },
       claims: { roles: ['editor'] },
@@ -71,7 +74,7 @@ describe('a line', () => {
       updated_at: '2021-01-01T00:00:00.000Z',
       obstacles: [],
     });
-    for (const name of ['ada', 'ada@example.com'])
+    for (const name of ['ada', 'ada@example.com', '+49 151 20000000'])
       expect((await rig.app.login(name)).status).toBe(200);
     const again = await rig.lines([
       { ...line, display_name: 'Other' },
@@ -133,6 +136,7 @@ describe('a line', () => {
     [{ external_id: 'f-1', username: 'a b' }, '/username', 'invalid_username'],
     [{ external_id: 'f-1', email: 'no address' }, '/email', 'invalid_email'],
     [{ external_id: 'f-1', pending_email: 'nobody' }, '/pending_email', 'invalid_email'],
+    [{ external_id: 'f-1', phone: '0151 2000000' }, '/phone', 'invalid_phone'],
     [
       {
         external_id: 'f-1',

@@ -110,6 +110,21 @@ describe('SMS pumping', () => {
   });
 });
 
+test('who asks again because a message is late leaves nothing that did not come back', async () => {
+  const ip = newNetwork();
+  for (let user = 0; user < 4; user++) {
+    const phone = newNumber();
+    let last = '';
+    for (let n = 0; n < 3; n++) {
+      last = (await ask(app, phone, ip)).body.otp_id;
+      app.clock.advance(MINUTE);
+    }
+    const reply = await present(app, last, codeOf(await app.texts(phone)));
+    expect([user, reply.status]).toEqual([user, 200]);
+  }
+  expect(denied).toEqual([]);
+});
+
 describe('limits', () => {
   test('L06: of a number: one a minute and six a day, and one for a network that had none, eighteen in all', async () => {
     const phone = newNumber();

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PASSWORD, createTestApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
+import { makeKey } from '../support/api-key.ts';
 import { wrongCode } from '../support/mfa.ts';
 import {
   INVALID,
@@ -17,7 +18,9 @@ import {
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({ config: `${SMS}max_unverified = 1000\n` });
+  app = await createTestApp({
+    config: `${SMS}max_unverified = 1000\n[admin]\nenabled = true\n`,
+  });
 });
 afterAll(() => app.stop());
 
@@ -163,6 +166,9 @@ describe('a number', () => {
 
   test('is with the account: shown to operators, and in no unsent message after its deletion', async () => {
     const { access, id, phone } = await owner(app);
+    const { basic: headers } = await makeKey(app, 'phones', { scopes: ['admin'] });
+    const shown = await app.call('GET', `/admin/users/${id}`, { headers });
+    expect(shown.body).toMatchObject({ phone, phone_verified: true, obstacles: [] });
     await setPhone(app, access, newNumber());
     app.clock.advance(2 * MINUTE);
     expect((await app.call('DELETE', '/me', { token: access })).status).toBe(204);

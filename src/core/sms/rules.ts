@@ -207,7 +207,21 @@ const countSuccess = prepare(
       set: { verified: sql`${smsDay.verified} + 1` },
     }),
 );
-const markSuccess = prepare(query.update(message).set({ verifiedAt: NOW }).where(isOpen));
+/** All that went to its number: who asks again because a message is late is no fraud. */
+const markSuccess = prepare(
+  query
+    .update(message)
+    .set({ verifiedAt: NOW })
+    .where(
+      and(
+        eq(
+          message.numberKey,
+          query.select({ key: message.numberKey }).from(message).where(isId).limit(1),
+        ),
+        isNull(message.verifiedAt),
+      ),
+    ),
+);
 
 /** The statements when the code of a message came back. */
 export function noteVerified(id: string, now: number): readonly Statement[] {
