@@ -81,6 +81,9 @@ const field = (name: string, value: string): string => `${name.padEnd(17)}${valu
 const several = (name: string, values: readonly string[]): readonly string[] =>
   values.length === 0 ? [field(name, 'none')] : values.map((v, at) => field(at ? '' : name, v));
 
+const stateOf = ({ disabled, anonymous }: Detail): string =>
+  `${disabled ? 'disabled' : 'enabled'}${anonymous ? ', a guest account' : ''}`;
+
 const phoneLine = ({ phone, phone_verified: isVerified }: Detail): string =>
   phone === null ? 'none' : `${phone}${isVerified ? '' : ' (unverified)'}`;
 
@@ -94,7 +97,7 @@ function linesOf(shown: ShownUser, detail: Detail): readonly string[] {
     ...(user.externalId === null ? [] : [field('external id', user.externalId)]),
     ...several('email', addresses),
     field('phone', phoneLine(detail)),
-    field('state', detail.disabled ? 'disabled' : 'enabled'),
+    field('state', stateOf(detail)),
     field('made', `${seconds(detail.created_at)}, changed ${seconds(detail.updated_at)}`),
     ...several(
       'sign-in',

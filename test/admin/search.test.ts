@@ -196,3 +196,20 @@ test('every statement of administration finds its rows by an index', async () =>
   expect(seen.size).toBeGreaterThan(30);
   expect(walks).toEqual([]);
 });
+
+test('a guest account is told from others', async () => {
+  const own = await createAdminRig({ config: '[registration]\nanonymous = true\n' });
+  await own.app.call('POST', '/register', { body: { anonymous: true } });
+  await own.app.register('named');
+  const { body } = await own.admin('GET', '/admin/users');
+  expect(
+    body.users.map((user: { username: string | null; anonymous: boolean }) => [
+      user.username,
+      user.anonymous,
+    ]),
+  ).toEqual([
+    [null, true],
+    ['named', false],
+  ]);
+  await own.stop();
+});

@@ -30,6 +30,9 @@ const listedShape = {
   phone_verified: z.boolean(),
   display_name: z.string().nullable(),
   disabled: z.boolean(),
+  anonymous: z.boolean().meta({
+    description: 'A guest account: nobody can sign in to it but by its first session.',
+  }),
   password_change_required: z.boolean(),
   claims: jsonObject,
   user_metadata: jsonObject,
@@ -51,6 +54,7 @@ export function listedUserReply(user: ListedUser): z.input<typeof ListedUserRepl
     phone_verified: user.phone !== null,
     display_name: user.displayName,
     disabled: user.disabledAt !== null,
+    anonymous: user.anonymousAt !== null,
     password_change_required: user.passwordChangeRequiredAt !== null,
     claims: user.claims,
     user_metadata: user.userMetadata,
