@@ -222,4 +222,9 @@ export const migrations: readonly Migration[] = [
       'CREATE TABLE `event_stream` (\n\t`name` text PRIMARY KEY NOT NULL,\n\t`cursor` integer NOT NULL,\n\t`lease_owner` text,\n\t`lease_until` integer DEFAULT 0 NOT NULL\n);',
     ],
   },
+  {
+    tag: '0019_audit_outcome',
+    checksum: '211f642a6316069b2b422fecb0b4ec7a2654c170bba23525054d542d1976d999',
+    sql: ['CREATE INDEX `audit_event_outcome` ON `audit_event` (`outcome`,`seq`);'],
+  },
 ];

@@ -86,44 +86,80 @@ export interface AuditFilter {
   readonly before?: number | undefined;
 }
 
-const inTime = [gte(auditEvent.at, given('since')), lt(auditEvent.at, given('until'))];
-const outcome = sql`(${given('outcome')} = '' OR ${auditEvent.outcome} = ${given('outcome')})`;
+const firstSince = prepare(
+  query
+    .select({ seq: auditEvent.seq })
+    .from(auditEvent)
+    .where(gte(auditEvent.at, given('since')))
+    .orderBy(asc(auditEvent.at), asc(auditEvent.seq))
+    .limit(1),
+);
+const lastUntil = prepare(
+  query
+    .select({ seq: auditEvent.seq })
+    .from(auditEvent)
+    .where(lt(auditEvent.at, given('until')))
+    .orderBy(desc(auditEvent.at), desc(auditEvent.seq))
+    .limit(1),
+);
+
+interface Places {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * The places of a time span, so that no page walks over what is outside: times rise with places,
+ * but for a clock that was set back. Null when nothing is in it.
+ */
+async function placesOf(db: Reader, { since, until, before }: AuditFilter): Promise<Places | null> {
+  const [first] = since === undefined ? [{ seq: 0 }] : await db.read(firstSince({ since }));
+  const [end] =
+    until === undefined ? [{ seq: Number.MAX_SAFE_INTEGER }] : await db.read(lastUntil({ until }));
+  if (first === undefined || end === undefined) return null;
+  return { from: first.seq, to: Math.min(end.seq, (before ?? Number.MAX_SAFE_INTEGER) - 1) };
+}
 
 const page = (...conditions: readonly SQL[]) =>
   prepare(
     query
       .select(columns)
       .from(auditEvent)
-      .where(and(lte(auditEvent.seq, given('before')), ...conditions, ...inTime, outcome))
+      .where(
+        and(...conditions, gte(auditEvent.seq, given('from')), lte(auditEvent.seq, given('to'))),
+      )
       .orderBy(desc(auditEvent.seq))
       .limit(sql.placeholder('limit')),
   );
 
 const ofUser = eq(auditEvent.userId, given('user'));
 const ofEvent = eq(auditEvent.event, given('event'));
+const ofOutcome = eq(auditEvent.outcome, given('outcome'));
+/** By which of user, event and outcome are asked for. */
 const PAGES = {
-  all: page(),
-  user: page(ofUser),
-  event: page(ofEvent),
-  both: page(ofUser, ofEvent),
-};
+  '': page(),
+  o: page(ofOutcome),
+  e: page(ofEvent),
+  eo: page(ofEvent, ofOutcome),
+  u: page(ofUser),
+  uo: page(ofUser, ofOutcome),
+  ue: page(ofUser, ofEvent),
+  ueo: page(ofUser, ofEvent, ofOutcome),
+} as const;
 
-function pageOf({ user, event }: AuditFilter) {
-  if (user !== undefined) return event === undefined ? PAGES.user : PAGES.both;
-  return event === undefined ? PAGES.all : PAGES.event;
+function pageOf({ user, event, outcome }: AuditFilter) {
+  const [u, e, o] = [
+    user === undefined ? '' : 'u',
+    event === undefined ? '' : 'e',
+    outcome === undefined ? '' : 'o',
+  ] as const;
+  return PAGES[`${u}${e}${o}`];
 }
 
 /** A page of events, newest first; what is recorded meanwhile moves nothing. */
 export async function searchAudit(db: Reader, filter: AuditFilter): Promise<readonly AuditRow[]> {
-  return db.read(
-    pageOf(filter)({
-      user: filter.user ?? '',
-      event: filter.event ?? '',
-      outcome: filter.outcome ?? '',
-      since: filter.since ?? 0,
-      until: filter.until ?? Number.MAX_SAFE_INTEGER,
-      before: (filter.before ?? Number.MAX_SAFE_INTEGER) - 1,
-      limit: filter.limit,
-    }),
-  );
+  const places = await placesOf(db, filter);
+  if (places === null) return [];
+  const { user = '', event = '', outcome = '', limit } = filter;
+  return db.read(pageOf(filter)({ user, event, outcome, limit, ...places }));
 }

@@ -36,6 +36,7 @@ export const auditEvent = sqliteTable(
     index('audit_event_id').on(table.id),
     index('audit_event_at').on(table.at),
     index('audit_event_event').on(table.event, table.seq),
+    index('audit_event_outcome').on(table.outcome, table.seq),
     index('audit_event_user').on(table.userId, table.seq).where(sql`user_id IS NOT NULL`),
   ],
 );

@@ -129,8 +129,13 @@ export function createPoll({ db, commit, clock, recorded, tokens }: PollDeps) {
     signal: AbortSignal,
   ): Promise<Polled> => {
     const until = clock.monotonic() + WAIT_MS;
+    const none: Polled = { tokens: new Map(), hasMore: false };
+    let seen = -1;
     for (;;) {
-      const polled = await collect(stream, maxEvents);
+      // Reading a window costs milliseconds; whether there is anything new costs next to nothing.
+      const last = await recorded.last();
+      const polled = last === seen ? none : await collect(stream, maxEvents);
+      seen = last;
       const isOver = signal.aborted || clock.monotonic() >= until;
       if (polled.tokens.size > 0 || isOver) return polled;
       await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined);

@@ -1,0 +1,1 @@
+CREATE INDEX `audit_event_outcome` ON `audit_event` (`outcome`,`seq`);
