@@ -227,4 +227,9 @@ export const migrations: readonly Migration[] = [
     checksum: '211f642a6316069b2b422fecb0b4ec7a2654c170bba23525054d542d1976d999',
     sql: ['CREATE INDEX `audit_event_outcome` ON `audit_event` (`outcome`,`seq`);'],
   },
+  {
+    tag: '0020_dead_letter_ids',
+    checksum: 'dfe989074d5737fcb115dc107f6f518a8a3065ecc7506ef4ff65aa25554f2b1f',
+    sql: ['CREATE INDEX `event_dead_letter_event` ON `event_dead_letter` (`event_id`);'],
+  },
 ];

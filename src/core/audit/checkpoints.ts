@@ -19,7 +19,12 @@ export interface PlacedTree {
 }
 
 const latest = prepare(
-  query.select().from(auditCheckpoint).orderBy(desc(auditCheckpoint.size)).limit(1),
+  query
+    .select()
+    .from(auditCheckpoint)
+    .where(gt(auditCheckpoint.size, 0))
+    .orderBy(desc(auditCheckpoint.size))
+    .limit(1),
 );
 
 export async function latestCheckpoint(db: Reader): Promise<StoredCheckpoint | null> {

@@ -52,7 +52,12 @@ export async function auditAfter(
 }
 
 const last = prepare(
-  query.select({ seq: auditEvent.seq }).from(auditEvent).orderBy(desc(auditEvent.seq)).limit(1),
+  query
+    .select({ seq: auditEvent.seq })
+    .from(auditEvent)
+    .where(gt(auditEvent.seq, 0))
+    .orderBy(desc(auditEvent.seq))
+    .limit(1),
 );
 
 /** The place of the last row; 0 without any. */

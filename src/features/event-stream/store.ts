@@ -1,5 +1,6 @@
 /** How far each stream has come, and what its receiver refused. */
-import { and, asc, eq, inArray, isNotNull, lte, or, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, isNotNull, lte, or, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import type { Sweep } from '../../core/sweep.ts';
 import type { Database, Statement } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
@@ -172,17 +173,20 @@ export async function listDeadLetters(db: Reader): Promise<readonly DeadLetter[]
   return db.read(letters());
 }
 
-const retry = prepare(
-  query
-    .update(eventDeadLetter)
-    .set({ retryAt: given('now') })
-    .where(or(eq(given('id'), ''), eq(eventDeadLetter.eventId, given('id'))))
-    .returning({ seq: eventDeadLetter.seq }),
-);
+const wantedAgain = (where: SQL) =>
+  prepare(
+    query
+      .update(eventDeadLetter)
+      .set({ retryAt: given('now') })
+      .where(where)
+      .returning({ seq: eventDeadLetter.seq }),
+  );
+const retryOne = wantedAgain(eq(eventDeadLetter.eventId, given('id')));
+const retryEvery = wantedAgain(gt(eventDeadLetter.failedAt, 0));
 
 /** The statement that has one dead letter sent again, or all of them when `id` is empty. */
 export function retryLetters(id: string, now: number): Statement<{ readonly seq: number }> {
-  return retry({ id, now });
+  return id === '' ? retryEvery({ now }) : retryOne({ id, now });
 }
 
 /** Dead letters are kept for as long as somebody may still look into them. */

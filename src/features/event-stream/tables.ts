@@ -38,5 +38,6 @@ export const eventDeadLetter = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.stream, table.seq] }),
     index('event_dead_letter_failed_at').on(table.failedAt),
+    index('event_dead_letter_event').on(table.eventId),
   ],
 );

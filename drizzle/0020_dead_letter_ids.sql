@@ -1,0 +1,1 @@
+CREATE INDEX `event_dead_letter_event` ON `event_dead_letter` (`event_id`);
