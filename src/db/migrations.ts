@@ -232,4 +232,13 @@ export const migrations: readonly Migration[] = [
     checksum: 'dfe989074d5737fcb115dc107f6f518a8a3065ecc7506ef4ff65aa25554f2b1f',
     sql: ['CREATE INDEX `event_dead_letter_event` ON `event_dead_letter` (`event_id`);'],
   },
+  {
+    tag: '0021_audit_fewer_indexes',
+    checksum: '0c46e7828da0bf8e5bd549058e5076ff39b3ccc8e0a7dd6e2a23ba52665933b5',
+    sql: [
+      'DROP INDEX `audit_event_at`;',
+      'DROP INDEX `audit_event_outcome`;',
+      "CREATE INDEX `audit_event_failure` ON `audit_event` (`seq`) WHERE outcome = 'failure';",
+    ],
+  },
 ];

@@ -36,6 +36,12 @@ export function createIds(clock: Pick<Clock, 'now'>, random: Random): () => stri
   };
 }
 
+/** The beginning of every id that is made at a time or later: ids sort by it. */
+export function firstIdAt(milliseconds: number): string {
+  const time = Math.max(0, Math.floor(milliseconds)).toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}`;
+}
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** Whether a text is a UUID in lower-case canonical form, the only form accepted here. */

@@ -69,7 +69,7 @@ describe.skipIf(!existsSync(SCRIPT))('on a pseudo-terminal', () => {
     const plain = requests.map((line) => line.replaceAll(/\u001b\[\d+m/g, ''));
     expect(plain).toEqual([
       expect.stringMatching(
-        /^[\d:.]{12} POST {4}\/register +201 +[\d.]+ ms {2}ada {2}sign_in\.succeeded user\.registered$/,
+        /^[\d:.]{12} POST {4}\/register +201 +[\d.]+ ms {2}ada {2}user\.registered sign_in\.succeeded$/,
       ),
       expect.stringMatching(/^[\d:.]{12} POST {4}\/login +401 +[\d.]+ ms .*invalid_credentials$/),
       expect.stringMatching(/^[\d:.]{12} GET {5}\/me +200 +[\d.]+ ms {2}ada$/),

@@ -359,7 +359,7 @@ describe('room', () => {
     const directory = newDirectory();
     const server = await startServer({ directory });
     const ada = await server.register('ada');
-    limit(server, statSync(join(directory, 'data/postern.db-wal')).size + 64 * 1_024);
+    limit(server, statSync(join(directory, 'data/postern.db-wal')).size + 256 * 1_024);
     const acknowledged: string[] = [];
     let refused = 0;
     for (let index = 0; refused < 3 && index < 60; index += 1) {

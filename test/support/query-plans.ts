@@ -35,7 +35,9 @@ export function recordStatements(db: OpenDatabase): () => void {
   return () => {
     const directory = process.env[DIRECTORY];
     if (directory === undefined) return;
-    const own = [...texts].filter((text) => text.includes('"') && !text.includes('"badge"'));
+    const own = [...texts].filter(
+      (text) => text.includes('"') && !text.includes('"badge"') && !text.startsWith('SELECT *'),
+    );
     const file = `${process.pid}-${process.hrtime.bigint()}.json`;
     writeFileSync(join(directory, file), JSON.stringify(own));
   };
@@ -52,7 +54,12 @@ function recorded(directory: string): readonly string[] {
 function scans(db: Libsql.Database, text: string): readonly string[] {
   // A refusal as a statement: what is never true walks nothing.
   if (text.endsWith(' where 0')) return [];
-  const rows = db.prepare(`EXPLAIN QUERY PLAN ${text}`).raw(true).all() as unknown[][];
+  let rows: unknown[][];
+  try {
+    rows = db.prepare(`EXPLAIN QUERY PLAN ${text}`).raw(true).all() as unknown[][];
+  } catch (error) {
+    throw new Error(`can't be explained: ${text}`, { cause: error });
+  }
   return rows
     .map((row) => String(row[3]))
     .filter((step) => step.startsWith('SCAN ') && !/USING (?:COVERING )?INDEX/.test(step))

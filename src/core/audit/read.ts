@@ -5,6 +5,7 @@ import type { Database } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
 import type { RowOfColumns } from '../../db/prepare.ts';
 import type { AuditData, PersonalPart } from './audit-row.ts';
+import { firstIdAt } from '../../lib/id.ts';
 import { auditEvent } from './tables.ts';
 
 type Reader = Pick<Database, 'read'>;
@@ -95,16 +96,16 @@ const firstSince = prepare(
   query
     .select({ seq: auditEvent.seq })
     .from(auditEvent)
-    .where(gte(auditEvent.at, given('since')))
-    .orderBy(asc(auditEvent.at), asc(auditEvent.seq))
+    .where(gte(auditEvent.id, given('first')))
+    .orderBy(asc(auditEvent.id))
     .limit(1),
 );
 const lastUntil = prepare(
   query
     .select({ seq: auditEvent.seq })
     .from(auditEvent)
-    .where(lt(auditEvent.at, given('until')))
-    .orderBy(desc(auditEvent.at), desc(auditEvent.seq))
+    .where(lt(auditEvent.id, given('end')))
+    .orderBy(desc(auditEvent.id))
     .limit(1),
 );
 
@@ -114,13 +115,17 @@ interface Places {
 }
 
 /**
- * The places of a time span, so that no page walks over what is outside: times rise with places,
- * but for a clock that was set back. Null when nothing is in it.
+
+ * The places of a time span, so that no page walks over what is outside: ids begin with the time,
+ * and rise with places, but for several processes at once. Null when nothing is in it.
  */
 async function placesOf(db: Reader, { since, until, before }: AuditFilter): Promise<Places | null> {
-  const [first] = since === undefined ? [{ seq: 0 }] : await db.read(firstSince({ since }));
+  const [first] =
+    since === undefined ? [{ seq: 0 }] : await db.read(firstSince({ first: firstIdAt(since) }));
   const [end] =
-    until === undefined ? [{ seq: Number.MAX_SAFE_INTEGER }] : await db.read(lastUntil({ until }));
+    until === undefined
+      ? [{ seq: Number.MAX_SAFE_INTEGER }]
+      : await db.read(lastUntil({ end: firstIdAt(until) }));
   if (first === undefined || end === undefined) return null;
   return { from: first.seq, to: Math.min(end.seq, (before ?? Number.MAX_SAFE_INTEGER) - 1) };
 }
@@ -139,25 +144,30 @@ const page = (...conditions: readonly SQL[]) =>
 
 const ofUser = eq(auditEvent.userId, given('user'));
 const ofEvent = eq(auditEvent.event, given('event'));
-const ofOutcome = eq(auditEvent.outcome, given('outcome'));
-/** By which of user, event and outcome are asked for. */
+const failed = sql`${auditEvent.outcome} = 'failure'`;
+const succeeded = sql`${auditEvent.outcome} = 'success'`;
+/** By which of user, event and outcome are asked for; an outcome as a literal has its index. */
 const PAGES = {
   '': page(),
-  o: page(ofOutcome),
+  f: page(failed),
+  s: page(succeeded),
   e: page(ofEvent),
-  eo: page(ofEvent, ofOutcome),
+  ef: page(ofEvent, failed),
+  es: page(ofEvent, succeeded),
   u: page(ofUser),
-  uo: page(ofUser, ofOutcome),
+  uf: page(ofUser, failed),
+  us: page(ofUser, succeeded),
   ue: page(ofUser, ofEvent),
-  ueo: page(ofUser, ofEvent, ofOutcome),
+  uef: page(ofUser, ofEvent, failed),
+  ues: page(ofUser, ofEvent, succeeded),
 } as const;
 
+const INITIALS = { success: 's', failure: 'f' } as const;
+
 function pageOf({ user, event, outcome }: AuditFilter) {
-  const [u, e, o] = [
-    user === undefined ? '' : 'u',
-    event === undefined ? '' : 'e',
-    outcome === undefined ? '' : 'o',
-  ] as const;
+  const u = user === undefined ? '' : 'u';
+  const e = event === undefined ? '' : 'e';
+  const o = outcome === undefined ? '' : INITIALS[outcome];
   return PAGES[`${u}${e}${o}`];
 }
 
@@ -165,6 +175,6 @@ function pageOf({ user, event, outcome }: AuditFilter) {
 export async function searchAudit(db: Reader, filter: AuditFilter): Promise<readonly AuditRow[]> {
   const places = await placesOf(db, filter);
   if (places === null) return [];
-  const { user = '', event = '', outcome = '', limit } = filter;
-  return db.read(pageOf(filter)({ user, event, outcome, limit, ...places }));
+  const { user = '', event = '', limit } = filter;
+  return db.read(pageOf(filter)({ user, event, limit, ...places }));
 }

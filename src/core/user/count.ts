@@ -3,6 +3,7 @@ import { gte, isNotNull, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { Database } from '../../db/database.ts';
 import { given, prepare, query } from '../../db/prepare.ts';
+import { firstIdAt } from '../../lib/id.ts';
 import { user } from './tables.ts';
 
 const counted = (where?: SQL) =>
@@ -26,14 +27,8 @@ export interface UserCounts {
 
 const DAY_MS = 86_400_000;
 
-/** The least id of a time. */
-function firstId(milliseconds: number): string {
-  const time = Math.max(0, milliseconds).toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}`;
-}
-
 export async function countUsers(db: Pick<Database, 'read'>, now: number): Promise<UserCounts> {
-  const madeIn = (days: number) => db.read(since({ first: firstId(now - days * DAY_MS) }));
+  const madeIn = (days: number) => db.read(since({ first: firstIdAt(now - days * DAY_MS) }));
   const rows = await Promise.all([
     db.read(all()),
     db.read(disabled()),
