@@ -121,7 +121,7 @@ export function createAuditNotes(deps: AuditNotesDeps): {
       const batch = waiting.slice(0, BATCH);
       waiting = waiting.slice(BATCH);
       try {
-        await db.write(batch, FLUSH_MS);
+        await db.write(batch);
       } catch (error) {
         // The log has what the rows would have said.
         const message = 'events could not be recorded';
