@@ -6,22 +6,25 @@
  */
 import { hash } from 'node:crypto';
 
-const LEAF = Buffer.of(0);
-const NODE = Buffer.of(1);
+const HASH_BYTES = 32;
+const NODE = 1;
 
-const sha256 = (...parts: readonly Uint8Array[]): Buffer =>
-  hash('sha256', Buffer.concat(parts), 'buffer');
-
+/** SHA-256 of 0x00 and the text. */
 export function leafHash(data: string): Buffer {
-  return sha256(LEAF, Buffer.from(data));
+  return hash('sha256', `\u0000${data}`, 'buffer');
 }
 
+/** SHA-256 of 0x01 and both hashes. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
-  return sha256(NODE, left, right);
+  const bytes = Buffer.allocUnsafe(1 + 2 * HASH_BYTES);
+  bytes[0] = NODE;
+  bytes.set(left, 1);
+  bytes.set(right, 1 + HASH_BYTES);
+  return hash('sha256', bytes, 'buffer');
 }
 
 /** The root of the empty tree. */
-const EMPTY = sha256();
+const EMPTY = hash('sha256', '', 'buffer');
 
 export interface Frontier {
   /** Leaves of the tree. */
@@ -64,8 +67,6 @@ function rootOf({ roots }: Frontier): Buffer {
   const [last = EMPTY, ...before] = roots.toReversed();
   return Buffer.from(before.reduce((right, left) => nodeHash(left, right), last));
 }
-
-const HASH_BYTES = 32;
 
 export function frontierText({ roots }: Frontier): string {
   return Buffer.concat(roots).toString('base64');
