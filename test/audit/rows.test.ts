@@ -15,6 +15,10 @@ const rows = () => auditAfter(rig.app.db, 0, 1_000);
 const newest = async (event: string) =>
   (await rows()).map(shownEvent).findLast((row) => row.event === event);
 
+test('there is no checkpoint before anything is sealed', async () => {
+  expect((await rig.admin('GET', '/admin/audit/checkpoint')).status).toBe(404);
+});
+
 describe('a sign-in', () => {
   test('is recorded with who, from where, and with which factors', async () => {
     const user = await rig.app.register('ada');
