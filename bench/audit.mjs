@@ -76,6 +76,5 @@ try {
     `${ROWS} rows verified in ${seconds.toFixed(2)} s, the start of the program included: ${Math.round(ROWS / seconds)} a second`,
   );
 } finally {
-  if (process.env['KEEP'] === undefined) rmSync(directory, { recursive: true, force: true });
-  else console.log(directory);
+  rmSync(directory, { recursive: true, force: true });
 }

@@ -15,7 +15,6 @@ const columns = {
   data: auditEvent.data,
   personal: auditEvent.personal,
   salt: auditEvent.salt,
-  at: auditEvent.at,
 };
 
 /** A row as it is stored. */

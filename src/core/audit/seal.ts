@@ -11,7 +11,7 @@ import type { Log } from '../../lib/log.ts';
 import type { CheckpointKey } from '../../crypto/checkpoint-note.ts';
 import { insertCheckpoint, latestCheckpoint, pruneTo, prunedTree } from './checkpoints.ts';
 import type { PlacedTree } from './checkpoints.ts';
-import { auditAfter, lastAudited } from './read.ts';
+import { auditAfter, lastAudited, shownEvent } from './read.ts';
 import { growTree, leafHash, readFrontier } from './tree.ts';
 
 export interface SealDeps {
@@ -78,15 +78,12 @@ export function createAuditSealer(deps: SealDeps): Sealer {
   /** Prunes a page of rows that are sealed and beyond their retention. @returns whether it did */
   const prunePage = async (sealed: number, before: number): Promise<boolean> => {
     const from = await prunedTree(db);
-    const old = (await auditAfter(db, from.lastSeq, PAGE)).filter(
-      ({ seq, at }) => seq <= sealed && at < before,
-    );
-    const last = old.at(-1);
+    const rows = await auditAfter(db, from.lastSeq, PAGE);
+    const last = rows.findLast((row) => row.seq <= sealed && shownEvent(row).at < before);
     // Times may go back where a clock was set: what is between is as old as what is around it.
     if (last === undefined) return false;
     const tree = growTree(from.frontier);
-    for (const { seq, data } of await auditAfter(db, from.lastSeq, PAGE))
-      if (seq <= last.seq) tree.append(leafHash(data));
+    for (const { seq, data } of rows) if (seq <= last.seq) tree.append(leafHash(data));
     try {
       const placed = { frontier: tree.frontier(), lastSeq: last.seq };
       await db.write(pruneTo(from.frontier, placed));
