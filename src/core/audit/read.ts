@@ -1,9 +1,8 @@
 /** Reading the audit log: in order, by filters, one event. */
 import { and, asc, desc, eq, gt, gte, lt, lte, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
-import type { Database } from '../../db/database.ts';
-import { given, prepare, query } from '../../db/prepare.ts';
-import type { RowOfColumns } from '../../db/prepare.ts';
+import type { Database, SqlValue } from '../../db/database.ts';
+import { given, prepare, query, raw } from '../../db/prepare.ts';
 import type { AuditData, PersonalPart } from './audit-row.ts';
 import { firstIdAt } from '../../lib/id.ts';
 import { auditEvent } from './tables.ts';
@@ -18,7 +17,12 @@ const columns = {
 };
 
 /** A row as it is stored. */
-export type AuditRow = RowOfColumns<typeof columns>;
+export interface AuditRow {
+  readonly seq: number;
+  readonly data: string;
+  readonly personal: string | null;
+  readonly salt: Uint8Array | null;
+}
 
 /** An event as it is shown. */
 export interface ShownEvent extends Omit<AuditData, 'personal'> {
@@ -33,14 +37,21 @@ export function shownEvent({ seq, data, personal }: AuditRow): ShownEvent {
   return { seq, ...event, personal: personal === null ? null : JSON.parse(personal) };
 }
 
-const after = prepare(
-  query
-    .select(columns)
-    .from(auditEvent)
-    .where(gt(auditEvent.seq, given('after')))
-    .orderBy(asc(auditEvent.seq))
-    .limit(sql.placeholder('limit')),
+// By hand: ten million rows are read this way, and drizzle's mapping is a tenth of the time.
+const after = raw<AuditRow>(
+  'SELECT "seq", "data", "personal", "salt" FROM "audit_event" WHERE "seq" > :after ORDER BY "seq" LIMIT :limit',
+  storedRow,
 );
+
+/** SQLite checks no types: what is of another one was not written by this program. */
+function storedRow([seq, data, personal, salt]: readonly SqlValue[]): AuditRow {
+  return {
+    seq: Number(seq),
+    data: typeof data === 'string' ? data : '',
+    personal: typeof personal === 'string' ? personal : null,
+    salt: salt instanceof Uint8Array ? salt : null,
+  };
+}
 
 /** Rows after a place, in the order of their commits. */
 export async function auditAfter(

@@ -14,9 +14,16 @@ export function leafHash(data: string): Buffer {
   return hash('sha256', `\u0000${data}`, 'buffer');
 }
 
-/** SHA-256 of 0x01 and both hashes. */
-export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(1 + 2 * HASH_BYTES);
+/**
+ * SHA-256 of 0x01 and both hashes.
+ *
+ * @param bytes room for them, which a caller with many can use again
+ */
+export function nodeHash(
+  left: Uint8Array,
+  right: Uint8Array,
+  bytes: Buffer = Buffer.allocUnsafe(1 + 2 * HASH_BYTES),
+): Buffer {
   bytes[0] = NODE;
   bytes.set(left, 1);
   bytes.set(right, 1 + HASH_BYTES);
@@ -46,6 +53,7 @@ export interface GrowingTree {
 export function growTree(from: Frontier = EMPTY_FRONTIER): GrowingTree {
   let { size } = from;
   const roots = [...from.roots];
+  const bytes = Buffer.alloc(1 + 2 * HASH_BYTES);
   return {
     get size() {
       return size;
@@ -54,7 +62,7 @@ export function growTree(from: Frontier = EMPTY_FRONTIER): GrowingTree {
       let node = leaf;
       // Two subtrees of one size become one, as long as there are two.
       for (let bits = size; bits % 2 === 1; bits = (bits - 1) / 2)
-        node = nodeHash(roots.pop() ?? EMPTY, node);
+        node = nodeHash(roots.pop() ?? EMPTY, node, bytes);
       roots.push(node);
       size++;
     },

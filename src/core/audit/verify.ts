@@ -31,14 +31,22 @@ export interface VerifyOptions {
 const PAGE = 2_000;
 /** Checkpoints of one read. */
 const AHEAD = 100;
+/** UTF-8 has at most so many bytes for a character of a JavaScript text. */
+const MOST_BYTES = 3;
+const SCRATCH_BYTES = 8_192;
 /** More would say nothing new: after the first, every root differs. */
 const MAX_FAULTS = 10;
 
 /** Whether the personal part is the one that was recorded; an erased one is no fault. */
-function isOwnPart({ data, personal, salt }: AuditRow): boolean {
+function isOwnPart({ data, personal, salt }: AuditRow, scratch: Buffer): boolean {
   if (personal === null) return salt === null;
   if (salt === null) return false;
-  const text = hash('sha256', Buffer.concat([salt, Buffer.from(personal)]), 'base64url');
+  const needed = salt.length + personal.length * MOST_BYTES;
+  // A buffer for all rows: making two for each would take a tenth of the time.
+  const bytes = needed <= scratch.length ? scratch : Buffer.alloc(needed);
+  bytes.set(salt);
+  const end = salt.length + bytes.write(personal, salt.length, 'utf8');
+  const text = hash('sha256', bytes.subarray(0, end), 'base64url');
   return data.endsWith(`,"personal":"${text}"}`);
 }
 
@@ -49,6 +57,7 @@ export async function verifyAudit(
   const pruned = await prunedTree(db);
   const tree = growTree(pruned.frontier);
   const faults: string[] = [];
+  const scratch = Buffer.alloc(SCRATCH_BYTES);
   const fault = (sentence: string): void => {
     if (faults.length < MAX_FAULTS) faults.push(sentence);
   };
@@ -76,7 +85,8 @@ export async function verifyAudit(
     const rows = await auditAfter(db, place, PAGE);
     for (const row of rows) {
       tree.append(leafHash(row.data));
-      if (!isOwnPart(row)) fault(`the personal part of row ${row.seq} is not the recorded one`);
+      if (!isOwnPart(row, scratch))
+        fault(`the personal part of row ${row.seq} is not the recorded one`);
       if (ahead[0]?.size === tree.size || since?.size === tree.size) await compare();
     }
     place = rows.at(-1)?.seq ?? place;
