@@ -4,9 +4,10 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, Server } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll } from 'vitest';
 
@@ -110,15 +111,31 @@ export async function startEcho(): Promise<{
   };
 }
 
-/** A port that is free now; of a server, the one that it has taken. */
-export function freePort(server = createServer()): Promise<number> {
-  const isProbe = server.listenerCount('request') === 0;
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
+/** Ports below those that systems give to outgoing connections. */
+const FIRST_PORT = 20_000;
+const PORTS = 12_000;
+
+/**
+ * A port that is free now; of a server, the one that it has taken. A free one is not of those that
+ * outgoing connections get: one of them would take it before its program does.
+ */
+export async function freePort(server?: Server): Promise<number> {
+  if (server !== undefined) return listening(server, 0);
+  for (;;) {
+    const probe = createServer();
+    const port = await listening(probe, FIRST_PORT + randomInt(PORTS)).catch(() => null);
+    await new Promise<void>((resolve) => void probe.close(() => resolve()));
+    if (port !== null) return port;
+  }
+}
+
+function listening(server: Server, wanted: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(wanted, '127.0.0.1', () => {
+      server.off('error', reject);
       const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      if (isProbe) server.close(() => resolve(port));
-      else resolve(port);
+      resolve(typeof address === 'object' && address !== null ? address.port : 0);
     });
   });
 }
