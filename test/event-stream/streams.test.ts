@@ -243,6 +243,32 @@ describe('pushing', () => {
     expect(await listDeadLetters(app.db)).toHaveLength(2);
   });
 
+  test('A19: a slow receiver ends a pass before its lease, and the next one goes on', async () => {
+    const { app, receiver } = await stage();
+    const { kernel } = app;
+    await app.register('ada');
+    for (let at = 0; at < 4; at++) await app.login('ada');
+    let now = 0;
+    const slow = createPusher(
+      {
+        ...kernel,
+        clock: { now: kernel.clock.now, monotonic: () => now },
+        recorded: recordedEvents(kernel.db),
+        tokens: createEventTokens(kernel),
+        owner: 'slow',
+        post: (token, stopping) => {
+          now += 9_000;
+          return postEvent({ url: receiver.url, bearerToken: undefined }, token, stopping);
+        },
+      },
+      { name: 'billing', audience: AUDIENCE, events: [] },
+    );
+    expect(await slow.pass(signal)).toMatchObject({ taken: 2, failed: 0 });
+    expect(await slow.pass(signal)).toMatchObject({ taken: 2, failed: 0 });
+    expect(await slow.pass(signal)).toMatchObject({ taken: 2, failed: 0 });
+    expect(new Set(receiver.received.map(({ token }) => decodeJwt(token).jti)).size).toBe(6);
+  });
+
   test('one process at a time pushes', async () => {
     const one = await stage();
     const { app } = one;

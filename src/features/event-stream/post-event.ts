@@ -75,7 +75,7 @@ export async function postEvent(
   }
   const { status } = response;
   if (status >= 200 && status < 300) {
-    await response.body?.cancel();
+    await response.body?.cancel().catch(() => undefined);
     return { kind: 'taken' };
   }
   const error = await errorOf(response);

@@ -38,6 +38,8 @@ export interface PushDeps extends Pick<Kernel, 'db' | 'commit' | 'clock' | 'log'
 const WINDOW = 64;
 const AT_ONCE = 8;
 const LEASE_MS = 30_000;
+/** No event is begun after this: the last one has to end before the lease does. */
+const PASS_MS = 15_000;
 /** An event that fails while others of its stream get through is given up after so many times. */
 const MAX_TRIES = 10;
 /** One that fails while none gets through is given up after this. */
@@ -50,6 +52,12 @@ export interface Pass {
   readonly failed: number;
   /** Whether there may be more to do at once. */
   readonly isWhole: boolean;
+}
+
+/** Until when a pass goes on, in monotonic time. */
+interface Span {
+  readonly signal: AbortSignal;
+  readonly endsAt: number;
 }
 
 const IDLE: Pass = { taken: 0, failed: 0, isWhole: true };
@@ -99,10 +107,11 @@ export function createPusher(deps: PushDeps, stream: PushedStream): Pusher {
   const sendInOrder = async (
     list: readonly Told[],
     failed: { readonly told: Told; readonly error: string }[],
-    signal: AbortSignal,
+    { signal, endsAt }: Span,
   ): Promise<number> => {
     let taken = 0;
     for (const one of list) {
+      if (clock.monotonic() >= endsAt) return taken;
       const posted = await post(tokens(audience, one.event, one.told), signal);
       if (signal.aborted) return taken;
       if (posted.kind === 'failed') {
@@ -116,13 +125,13 @@ export function createPusher(deps: PushDeps, stream: PushedStream): Pusher {
     return taken;
   };
 
-  const sendAll = async (groups: readonly (readonly Told[])[], signal: AbortSignal) => {
+  const sendAll = async (groups: readonly (readonly Told[])[], span: Span) => {
     const failed: { readonly told: Told; readonly error: string }[] = [];
     const waiting = [...groups];
     let taken = 0;
     const work = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-        taken += await sendInOrder(next, failed, signal);
+        taken += await sendInOrder(next, failed, span);
     };
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, groups.length) }, work));
     return { taken, failed };
@@ -163,10 +172,12 @@ export function createPusher(deps: PushDeps, stream: PushedStream): Pusher {
     return posted.kind === 'taken';
   };
 
-  const retryAll = async (signal: AbortSignal): Promise<number> => {
+  const retryAll = async ({ signal, endsAt }: Span): Promise<number> => {
     let taken = 0;
-    for (const { seq } of await lettersToRetry(db, name, WINDOW))
+    for (const { seq } of await lettersToRetry(db, name, WINDOW)) {
+      if (clock.monotonic() >= endsAt) return taken;
       if (await retryLetter(seq, signal)) taken++;
+    }
     return taken;
   };
 
@@ -206,9 +217,10 @@ export function createPusher(deps: PushDeps, stream: PushedStream): Pusher {
       const lease = takeLease({ name, owner, now, until: now + LEASE_MS });
       const [leased] = (await write([lease])).rowsOf(lease);
       if (leased === undefined) return IDLE;
-      const retried = await retryAll(signal);
+      const span = { signal, endsAt: clock.monotonic() + PASS_MS };
+      const retried = await retryAll(span);
       const rows = await recorded.after(leased.cursor, WINDOW);
-      const { taken, failed } = await sendAll(groupsOf(rows), signal);
+      const { taken, failed } = await sendAll(groupsOf(rows), span);
       const left = await judge(failed, taken > 0);
       await moveOn(rows);
       const isWhole = rows.length < WINDOW || signal.aborted;

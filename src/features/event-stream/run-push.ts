@@ -12,9 +12,9 @@ async function runOne(pusher: Pusher, log: Log, signal: AbortSignal): Promise<vo
   let failures = 0;
   while (!signal.aborted) {
     try {
-      const { taken, failed, isWhole } = await pusher.pass(signal);
+      const { failed, isWhole } = await pusher.pass(signal);
       failures = failed > 0 ? failures + 1 : 0;
-      if (failed === 0 && taken > 0 && !isWhole) continue;
+      if (failed === 0 && !isWhole) continue;
     } catch (error) {
       failures++;
       log.write('error', 'event.push_failed', 'events could not be read or noted', {
