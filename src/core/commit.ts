@@ -111,7 +111,12 @@ export function createCommit(deps: CommitDeps): Commit {
       if (!row.returns || done.rowsOf(row).length > 0) logRecord(context, one.record, done);
     return done;
   };
-  return Object.assign(commit, { inAnySession: write });
+  const inAnySession = async (statements: readonly Statement[]): Promise<Committed> => {
+    // Without a context nobody would know who did it.
+    if (statements.some(isRecording)) throw new Error('an event is recorded with a context');
+    return write(statements);
+  };
+  return Object.assign(commit, { inAnySession });
 }
 
 function logRecord({ log }: Context, record: AuditedEvent, done: Committed): void {

@@ -1,6 +1,7 @@
 /** What is recorded, and in which commit. */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { recorded } from '../../src/core/audit/audited-event.ts';
 import { auditAfter, shownEvent } from '../../src/core/audit/read.ts';
 import { createAdminRig } from '../admin/rig.ts';
 import type { AdminRig } from '../admin/rig.ts';
@@ -109,4 +110,11 @@ test('deleting a user erases the personal parts, and leaves the rows', async () 
   ]);
   // The last is about the operator.
   expect(own.map(({ personal }) => personal?.ip)).toEqual([undefined, undefined, '127.0.0.1']);
+});
+
+test('A17: a commit without a context records nothing, and says so', async () => {
+  const { commit } = rig.app.kernel;
+  await expect(commit.inAnySession([recorded('user.updated', 'nobody did it')])).rejects.toThrow(
+    'with a context',
+  );
 });
