@@ -163,7 +163,7 @@ test('what failed waits behind what was never tried', async () => {
   };
   const refused = courierOf(failing);
   await refused.deliverDue();
-  // It has a timer of its own, and would take some of the next ones on a busy machine.
+  // A courier polls until it is closed: this one could take the emails below and fail them.
   await refused.close();
   app.clock.advance(60_000);
   for (let i = 0; i < 10; i++) await register(`first${i}@example.com`);
